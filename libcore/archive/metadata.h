@@ -1,0 +1,38 @@
+// What an archive says about the machine and its capture, besides pages, registers and device
+// state.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "ktstr/base/derivation.h"
+
+namespace ktstr {
+
+struct ArchiveMetadata {
+  // The machine.
+  std::string arch = "x86_64";
+  std::string vmm_version;                    // such as "QEMU 7.2.22"
+  std::vector<std::string> vmm_command_line;  // whole, argument by argument: resuming needs it
+  std::string accelerator;                    // "kvm" or "tcg"
+
+  // The kernel, as its own memory tells.
+  std::string kernel_release;
+  std::string kernel_build_id;  // hexadecimal
+  std::string kernel_cmdline;
+  std::vector<Derivation> derivations;
+
+  // The capture.
+  int64_t captured_at_ns = 0;  // Unix time, UTC
+  std::string captured_by;     // program and version, such as "ktstr-capture 0.1.0"
+  std::string trigger;         // why: "manual", "panic", …
+  std::string trigger_detail;  // the values that tripped it; may be empty
+  std::string parent_digest;   // the archive this one was derived from; empty for a capture
+  std::map<std::string, std::string> tags;  // free-form
+
+  friend bool operator==(const ArchiveMetadata&, const ArchiveMetadata&) = default;
+};
+
+}  // namespace ktstr

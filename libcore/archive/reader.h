@@ -1,0 +1,72 @@
+// Opens a .kts file (FORMAT.md) and reads any page of it with one small decompression.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "ktstr/archive/metadata.h"
+#include "ktstr/base/result.h"
+#include "ktstr/memory/guest_memory.h"
+#include "ktstr/memory/vcpu.h"
+
+namespace ktstr {
+
+// Where a page of the guest is in the archive.
+struct PageRecord {
+  PageFate fate = PageFate::kOutside;
+  LeftOutReason reason = LeftOutReason::kNone;
+  bool duplicate = false;    // shares its stored page with a lower frame number
+  uint64_t stored_page = 0;  // for kPresent: index among the stored pages
+};
+
+// How many pages met which fate.
+struct PageCount {
+  PageFate fate;
+  LeftOutReason reason;
+  bool duplicate;
+  uint64_t pages;
+};
+
+class ArchiveReader {
+ public:
+  // Reads header, directory and every section but the pages; checks their checksums.
+  // Errors: kNotFound (no such file), kIo, kDamaged (not a .kts file, truncated, checksum; the
+  // message names the file and the part), kUnsupported (a newer version).
+  static Result<std::unique_ptr<ArchiveReader>> Open(const std::filesystem::path& path);
+  ~ArchiveReader();
+
+  const std::filesystem::path& path() const;
+  uint64_t file_size() const;         // in bytes
+  const std::string& digest() const;  // the archive's identity, 32 hexadecimal digits
+  const ArchiveMetadata& metadata() const;
+  std::span<const VcpuRegisters> vcpus() const;
+  std::span<const MemoryRegion> regions() const;
+  // Decompresses the VMM's device state. Errors: kDamaged, kIo.
+  Result<std::vector<std::byte>> ReadDeviceState() const;
+
+  PageRecord Lookup(Pfn pfn) const;
+  std::vector<PageCount> CountPages() const;
+
+  // Stored pages lie in frames of pages_per_frame() (the last one may be shorter).
+  uint64_t pages_per_frame() const;
+  uint64_t frame_count() const;
+  uint64_t pages_in_frame(uint64_t frame) const;
+  // Decompresses one frame into `out` (pages_in_frame * kPageSize bytes), checksum verified. May be
+  // called from several threads at once. Errors: kDamaged, kIo.
+  Status ReadFrame(uint64_t frame, std::span<std::byte> out) const;
+  // Checks the checksums of all frames without decompressing them; `threads` 0 is one per CPU.
+  // Returns the damaged frames' indices. Errors: kIo.
+  Result<std::vector<uint64_t>> FindDamagedFrames(int threads = 0) const;
+
+ private:
+  struct State;
+  explicit ArchiveReader(std::unique_ptr<State> state);
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace ktstr

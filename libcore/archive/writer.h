@@ -1,0 +1,56 @@
+// Writes a frozen machine to a .kts file (FORMAT.md), in one pass, with several threads.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <map>
+#include <span>
+#include <string>
+
+#include "ktstr/archive/metadata.h"
+#include "ktstr/base/result.h"
+#include "ktstr/memory/guest_memory.h"
+#include "ktstr/memory/vcpu.h"
+
+namespace ktstr {
+
+// Says whether a page is to be left out, and why; kNone keeps it. Called once per page, in order.
+using PageFilter = std::function<LeftOutReason(Pfn)>;
+
+// The machine to write. Nothing here may change while it is being written.
+struct ArchiveContents {
+  const GuestMemory& memory;
+  std::span<const VcpuRegisters> vcpus;
+  std::span<const std::byte>
+      device_state;  // the VMM's own migration stream; empty if there is none
+  ArchiveMetadata metadata;
+  PageFilter filter = nullptr;  // nullptr keeps every page
+};
+
+struct ArchiveWriteOptions {
+  bool overwrite = false;
+  int threads = 0;            // 0: one per CPU
+  int compression_level = 1;  // zstd's scale
+  // Called from the writing thread now and then: pages done, pages in all.
+  std::function<void(uint64_t, uint64_t)> progress = nullptr;
+  const std::atomic<bool>* cancel = nullptr;  // set to true to stop: the result is then an error
+};
+
+struct ArchiveWriteSummary {
+  std::string digest;      // the archive's identity, 32 hexadecimal digits
+  uint64_t file_size = 0;  // in bytes
+  uint64_t present_pages = 0, duplicate_pages = 0, zero_pages = 0, damaged_pages = 0;
+  std::map<LeftOutReason, uint64_t> left_out_pages;
+};
+
+// Writes to a temporary name beside `path`, fsyncs, renames. On any error, and when the process is
+// killed, nothing new stands under `path`.
+// Errors: kExists (and no overwrite), kIo (with the operating system's reason), kInvalidArgument
+// when cancelled.
+Result<ArchiveWriteSummary> WriteArchive(const std::filesystem::path& path,
+                                         const ArchiveContents& contents,
+                                         const ArchiveWriteOptions& options);
+
+}  // namespace ktstr
