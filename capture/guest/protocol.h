@@ -1,0 +1,23 @@
+// The language of the virtio-serial port between the host and our init: one JSON object a line.
+//
+//   guest → host, once:     {"event": "hello", "version": 1, "release": "6.12…"}
+//   host → guest:           {"id": N, "do": VERB, …}
+//   guest → host, each:     {"id": N, "ok": true, …} or {"id": N, "ok": false, "error": TEXT}
+//   guest → host, any time: {"event": "worker-exit", "pid": P, "status": S}
+//
+// Verbs: "start" with "workers": [{"kind", "count", "name", "tasks", …}], answered when all of them
+// run; "report", answered with "account" (/proc) and "workers"; "bye", answered, then the machine
+// is switched off.
+#pragma once
+
+namespace ktstr::guest {
+
+inline constexpr int kProtocolVersion = 1;
+// The port's name, as the virtserialport device gives it.
+inline constexpr char kPortName[] = "ktstr";
+// In the initramfs: the paths of the modules to load, one a line, in this order.
+inline constexpr char kModuleListPath[] = "/ktstr/modules";
+// The first line that init writes to the console.
+inline constexpr char kConsoleMark[] = "ktstr: init";
+
+}  // namespace ktstr::guest

@@ -1,0 +1,45 @@
+#include "setup.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <sstream>
+
+#include "proc_account.h"
+#include "protocol.h"
+
+namespace ktstr::guest {
+
+void MountFileSystems() {
+  constexpr struct {
+    const char *type, *where;
+  } kMounts[] = {{"proc", "/proc"},
+                 {"sysfs", "/sys"},
+                 {"devtmpfs", "/dev"},
+                 {"tmpfs", "/tmp"},
+                 {"cgroup2", "/sys/fs/cgroup"}};
+  for (const auto& [type, where] : kMounts) {
+    mkdir(where, 0755);
+    mount(type, where, type, 0, nullptr);
+  }
+}
+
+std::string LoadModules() {
+  std::istringstream list(ReadFile(kModuleListPath));
+  for (std::string path; std::getline(list, path);) {
+    const int fd = open(path.c_str(), O_RDONLY | O_CLOEXEC);
+    if (fd < 0) return "opening module " + path + ": " + strerror(errno);
+    const long result = syscall(SYS_finit_module, fd, "", 0);
+    const int error = errno;
+    close(fd);
+    if (result != 0 && error != EEXIST) return "loading module " + path + ": " + strerror(error);
+  }
+  return "";
+}
+
+}  // namespace ktstr::guest
