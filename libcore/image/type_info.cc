@@ -1,0 +1,283 @@
+#include "ktstr/image/type_info.h"
+
+#include <bpf/btf.h>
+#include <bpf/libbpf.h>
+#include <fmt/format.h>
+
+#include <charconv>
+#include <optional>
+
+namespace ktstr {
+
+namespace {
+
+// Deeper nesting of typedefs, qualifiers or anonymous members than any compiler emits: a damaged
+// BTF that refers to itself ends here.
+constexpr int kMaxDepth = 32;
+
+int IgnoreMessage(libbpf_print_level, const char*, va_list) { return 0; }
+
+bool IsComposite(const btf_type* type) { return btf_is_struct(type) || btf_is_union(type); }
+
+// One component of a path: a member's name and the indices behind it.
+struct Component {
+  std::string_view name;
+  std::vector<uint64_t> indices;
+};
+
+Result<Component> ParseComponent(std::string_view text, std::string_view path) {
+  const auto malformed = [&] {
+    return Fail(ErrorCode::kInvalidArgument,
+                fmt::format("'{}' is not a member path (name.name[index]…)", path));
+  };
+  Component component;
+  const size_t bracket = std::min(text.find('['), text.size());
+  component.name = text.substr(0, bracket);
+  if (component.name.empty()) return malformed();
+  for (text.remove_prefix(bracket); !text.empty();) {
+    const size_t close = text.find(']');
+    if (text.front() != '[' || close == std::string_view::npos) return malformed();
+    uint64_t index;
+    const auto [end, error] = std::from_chars(text.data() + 1, text.data() + close, index);
+    if (error != std::errc() || end != text.data() + close) return malformed();
+    component.indices.push_back(index);
+    text.remove_prefix(close + 1);
+  }
+  return component;
+}
+
+}  // namespace
+
+void TypeInfo::BtfDeleter::operator()(btf* b) const { btf__free(b); }
+TypeInfo::TypeInfo(btf* b) : btf_(b) {}
+TypeInfo::~TypeInfo() = default;
+TypeInfo::TypeInfo(TypeInfo&&) noexcept = default;
+TypeInfo& TypeInfo::operator=(TypeInfo&&) noexcept = default;
+
+Result<TypeInfo> TypeInfo::Parse(std::span<const std::byte> raw) {
+  libbpf_set_print(IgnoreMessage);
+  btf* parsed = btf__new(raw.data(), static_cast<uint32_t>(raw.size()));
+  if (parsed == nullptr) {
+    return Fail(ErrorCode::kDamaged, fmt::format("{} bytes of BTF do not parse", raw.size()));
+  }
+  TypeInfo info(parsed);
+  info.IndexNames();
+  return info;
+}
+
+void TypeInfo::IndexNames() {
+  const uint32_t count = btf__type_cnt(btf_.get());
+  structs_.reserve(count / 8);
+  others_.reserve(count / 8);
+  for (uint32_t id = 1; id < count; ++id) {
+    const btf_type* type = btf__type_by_id(btf_.get(), id);
+    if (type->name_off == 0) continue;
+    // The first definition wins, as it does for the kernel's own lookups.
+    if (IsComposite(type)) {
+      structs_.emplace(NameOf(TypeId{id}), TypeId{id});
+    } else if (btf_is_int(type) || btf_is_typedef(type) || btf_is_any_enum(type) ||
+               btf_is_float(type)) {
+      others_.emplace(NameOf(TypeId{id}), TypeId{id});
+    }
+  }
+}
+
+const btf_type* TypeInfo::At(TypeId id) const {
+  return btf__type_by_id(btf_.get(), static_cast<uint32_t>(id));
+}
+
+std::string_view TypeInfo::NameOf(TypeId type) const {
+  const btf_type* t = At(type);
+  const char* name = t == nullptr ? nullptr : btf__str_by_offset(btf_.get(), t->name_off);
+  return name == nullptr ? std::string_view() : std::string_view(name);
+}
+
+size_t TypeInfo::type_count() const { return btf__type_cnt(btf_.get()); }
+
+Result<TypeId> TypeInfo::FindStruct(std::string_view name) const {
+  const auto found = structs_.find(name);
+  if (found == structs_.end()) {
+    return Fail(ErrorCode::kNotFound, fmt::format("the kernel's BTF has no 'struct {}'", name));
+  }
+  return found->second;
+}
+
+Result<TypeId> TypeInfo::FindType(std::string_view name) const {
+  std::string_view bare = name;
+  for (const std::string_view keyword : {"struct ", "union "}) {
+    if (name.starts_with(keyword)) return FindStruct(name.substr(keyword.size()));
+  }
+  if (bare.starts_with("enum ")) bare.remove_prefix(5);
+  const auto found = others_.find(bare);
+  if (found != others_.end()) return found->second;
+  const auto composite = structs_.find(bare);
+  if (composite != structs_.end()) return composite->second;
+  return Fail(ErrorCode::kNotFound, fmt::format("the kernel's BTF has no type '{}'", name));
+}
+
+Result<int64_t> TypeInfo::FindEnumerator(std::string_view name) const {
+  for (uint32_t id = 1; id < btf__type_cnt(btf_.get()); ++id) {
+    const btf_type* type = btf__type_by_id(btf_.get(), id);
+    if (!btf_is_any_enum(type)) continue;
+    for (uint32_t i = 0; i < btf_vlen(type); ++i) {
+      const uint32_t offset =
+          btf_is_enum64(type) ? btf_enum64(type)[i].name_off : btf_enum(type)[i].name_off;
+      const char* text = btf__str_by_offset(btf_.get(), offset);
+      if (text == nullptr || name != text) continue;
+      if (btf_is_enum64(type)) return static_cast<int64_t>(btf_enum64_value(&btf_enum64(type)[i]));
+      const int32_t value = btf_enum(type)[i].val;
+      return btf_kflag(type) ? value : static_cast<int64_t>(static_cast<uint32_t>(value));
+    }
+  }
+  return Fail(ErrorCode::kNotFound, fmt::format("the kernel's BTF has no enumerator '{}'", name));
+}
+
+TypeId TypeInfo::Strip(TypeId type) const {
+  for (int depth = 0; depth < kMaxDepth; ++depth) {
+    const btf_type* t = At(type);
+    if (t == nullptr || !(btf_is_mod(t) || btf_is_typedef(t) || btf_is_type_tag(t))) return type;
+    type = TypeId{t->type};
+  }
+  return TypeId{0};
+}
+
+TypeKind TypeInfo::KindOf(TypeId type) const {
+  const TypeId stripped = Strip(type);
+  const btf_type* t = At(stripped);
+  if (t == nullptr) return TypeKind::kOther;
+  if (stripped == TypeId{0}) return TypeKind::kVoid;
+  if (btf_is_int(t)) return TypeKind::kInteger;
+  if (btf_is_float(t)) return TypeKind::kFloat;
+  if (btf_is_ptr(t)) return TypeKind::kPointer;
+  if (btf_is_array(t)) return TypeKind::kArray;
+  if (btf_is_struct(t)) return TypeKind::kStruct;
+  if (btf_is_union(t)) return TypeKind::kUnion;
+  if (btf_is_any_enum(t)) return TypeKind::kEnum;
+  if (btf_is_func_proto(t) || btf_is_func(t)) return TypeKind::kFunction;
+  return TypeKind::kOther;
+}
+
+TypeId TypeInfo::Target(TypeId type) const {
+  const btf_type* t = At(Strip(type));
+  if (t == nullptr) return TypeId{0};
+  if (btf_is_ptr(t)) return TypeId{t->type};
+  if (btf_is_array(t)) return TypeId{btf_array(t)->type};
+  return TypeId{0};
+}
+
+Result<uint64_t> TypeInfo::SizeOf(TypeId type) const {
+  const int64_t size = btf__resolve_size(btf_.get(), static_cast<uint32_t>(type));
+  if (size < 0) {
+    return Fail(ErrorCode::kNotFound, fmt::format("BTF type {} '{}' has no size",
+                                                  static_cast<uint32_t>(type), NameOf(type)));
+  }
+  return static_cast<uint64_t>(size);
+}
+
+Result<uint64_t> TypeInfo::SizeOf(std::string_view struct_name) const {
+  return SizeOf(KTSTR_TRY(FindStruct(struct_name)));
+}
+
+// A member of that name in the structure itself or in anonymous members of it, breadth by depth.
+Result<Member> TypeInfo::FindDirect(TypeId composite, std::string_view name) const {
+  struct Pending {
+    TypeId type;
+    uint64_t bits;
+    int depth;
+  };
+  std::vector<Pending> pending = {{composite, 0, 0}};
+  for (size_t next = 0; next < pending.size(); ++next) {
+    const auto [id, base_bits, depth] = pending[next];
+    const btf_type* type = At(id);
+    for (uint32_t i = 0; i < btf_vlen(type); ++i) {
+      const btf_member& member = btf_members(type)[i];
+      const TypeId member_type{member.type};
+      const uint64_t bits = base_bits + btf_member_bit_offset(type, i);
+      if (member.name_off == 0) {
+        const TypeId inner = Strip(member_type);
+        const btf_type* t = At(inner);
+        if (t != nullptr && IsComposite(t) && depth < kMaxDepth) {
+          pending.push_back({inner, bits, depth + 1});
+        }
+        continue;
+      }
+      const char* text = btf__str_by_offset(btf_.get(), member.name_off);
+      if (text == nullptr || name != text) continue;
+
+      Member found;
+      found.type = member_type;
+      found.kind = KindOf(member_type);
+      found.size = SizeOf(member_type).value_or(0);
+      const btf_type* value_type = At(Strip(member_type));
+      found.is_signed =
+          value_type != nullptr &&
+          (btf_is_int(value_type) ? (btf_int_encoding(value_type) & BTF_INT_SIGNED) != 0
+                                  : btf_is_any_enum(value_type) && btf_kflag(value_type));
+      found.bit_size = btf_member_bitfield_size(type, i);
+      if (found.bit_size == 0 || found.size == 0) {
+        found.bit_size = 0;
+        found.offset = bits / 8;
+      } else {
+        // The storage unit of the declared type that contains the first bit.
+        const uint64_t unit_bits = found.size * 8;
+        found.offset = bits / unit_bits * found.size;
+        found.bit_offset = static_cast<uint32_t>(bits - found.offset * 8);
+      }
+      return found;
+    }
+  }
+  return Fail(ErrorCode::kNotFound,
+              fmt::format("the kernel's '{}' has no member '{}'", NameOf(composite), name));
+}
+
+Result<Member> TypeInfo::Element(Member array, uint64_t index, std::string_view path) const {
+  const btf_type* type = At(Strip(array.type));
+  if (type == nullptr || !btf_is_array(type)) {
+    return Fail(ErrorCode::kInvalidArgument,
+                fmt::format("'{}' indexes what is not an array", path));
+  }
+  const struct btf_array* shape = btf_array(type);
+  // An array of no declared length (a flexible one) has no end to check against.
+  if (shape->nelems != 0 && index >= shape->nelems) {
+    return Fail(
+        ErrorCode::kInvalidArgument,
+        fmt::format("'{}': index {} is outside the array of {}", path, index, shape->nelems));
+  }
+  Member element;
+  element.type = TypeId{shape->type};
+  element.kind = KindOf(element.type);
+  element.size = KTSTR_TRY(SizeOf(element.type));
+  element.offset = array.offset + index * element.size;
+  const btf_type* value_type = At(Strip(element.type));
+  element.is_signed = value_type != nullptr && btf_is_int(value_type) &&
+                      (btf_int_encoding(value_type) & BTF_INT_SIGNED) != 0;
+  return element;
+}
+
+Result<Member> TypeInfo::FindMember(TypeId root, std::string_view path) const {
+  Member at;
+  at.type = root;
+  for (std::string_view rest = path;;) {
+    const size_t dot = std::min(rest.find('.'), rest.size());
+    const Component component = KTSTR_TRY(ParseComponent(rest.substr(0, dot), path));
+    const TypeId composite = Strip(at.type);
+    const TypeKind kind = KindOf(composite);
+    if (kind != TypeKind::kStruct && kind != TypeKind::kUnion) {
+      return Fail(ErrorCode::kInvalidArgument,
+                  fmt::format("'{}': what stands before '{}' is {}not a structure", path,
+                              component.name, kind == TypeKind::kPointer ? "a pointer, " : ""));
+    }
+    Member member = KTSTR_TRY(FindDirect(composite, component.name));
+    member.offset += at.offset;
+    for (const uint64_t index : component.indices) member = KTSTR_TRY(Element(member, index, path));
+    at = member;
+    if (dot == rest.size()) return at;
+    rest.remove_prefix(dot + 1);
+  }
+}
+
+Result<Member> TypeInfo::FindMember(std::string_view struct_name, std::string_view path) const {
+  return FindMember(KTSTR_TRY(FindStruct(struct_name)), path);
+}
+
+}  // namespace ktstr

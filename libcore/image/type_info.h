@@ -1,0 +1,105 @@
+// TypeInfo: the kernel's types (BTF), out of guest memory or a vmlinux file; members by path.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "ktstr/base/result.h"
+
+struct btf;
+struct btf_type;
+
+namespace ktstr {
+
+// A type's number in its BTF. 0 is void.
+enum class TypeId : uint32_t {};
+
+// What a value of a type is, typedefs and qualifiers peeled off.
+enum class TypeKind {
+  kVoid,
+  kInteger,
+  kFloat,
+  kPointer,
+  kArray,
+  kStruct,
+  kUnion,
+  kEnum,
+  kFunction,
+  kOther
+};
+
+// One member (or array element) of a structure, reached by a path.
+struct Member {
+  uint64_t offset = 0;      // from the structure's begin, in bytes
+  uint64_t size = 0;        // in bytes; of a bit field: of the storage that holds it
+  uint32_t bit_offset = 0;  // bit field: from the lowest bit of that storage
+  uint32_t bit_size = 0;    // bit field: its width; 0 for every other member
+  TypeId type = TypeId{0};  // as declared (typedefs kept)
+  TypeKind kind = TypeKind::kOther;
+  bool is_signed = false;  // of integers and enums
+
+  bool is_bit_field() const { return bit_size != 0; }
+};
+
+class TypeInfo {
+ public:
+  // `raw` is a whole BTF blob (Documentation/bpf/btf.rst), copied. Errors: kDamaged.
+  static Result<TypeInfo> Parse(std::span<const std::byte> raw);
+  ~TypeInfo();
+  TypeInfo(TypeInfo&&) noexcept;
+  TypeInfo& operator=(TypeInfo&&) noexcept;
+
+  // The struct or union of that name. Errors: kNotFound.
+  Result<TypeId> FindStruct(std::string_view name) const;
+  // The type of that kind's keyword and name: "struct x", "union x", "enum x", or a plain name for
+  // a typedef, integer or struct. Errors: kNotFound.
+  Result<TypeId> FindType(std::string_view name) const;
+  // The value of an enumerator, looked up in all enums. 32-bit enums are given as they are. Errors:
+  // kNotFound.
+  Result<int64_t> FindEnumerator(std::string_view name) const;
+
+  // A member by a path like "se.load.weight", "scx.dsq_list.node" or "cpus_mask.bits[0]": through
+  // anonymous structs and unions, into nested ones, array elements by [index]. The root may be a
+  // typedef. Errors: kNotFound (names the first component that is not there and what was searched),
+  // kInvalidArgument (a malformed path, an index outside the array, a path through a pointer).
+  Result<Member> FindMember(TypeId root, std::string_view path) const;
+  Result<Member> FindMember(std::string_view struct_name, std::string_view path) const;
+
+  // In bytes. Errors: kNotFound for types without a size (void, functions).
+  Result<uint64_t> SizeOf(TypeId type) const;
+  Result<uint64_t> SizeOf(std::string_view struct_name) const;
+  TypeKind KindOf(TypeId type) const;
+  // The type behind typedefs and qualifiers.
+  TypeId Strip(TypeId type) const;
+  // The name as written, empty for anonymous types.
+  std::string_view NameOf(TypeId type) const;
+  // What a pointer points to, or an array consists of; void for other kinds.
+  TypeId Target(TypeId type) const;
+
+  size_t type_count() const;
+
+ private:
+  struct BtfDeleter {
+    void operator()(btf* b) const;
+  };
+  explicit TypeInfo(btf* b);
+
+  const btf_type* At(TypeId id) const;
+  void IndexNames();
+  Result<Member> FindDirect(TypeId composite, std::string_view name) const;
+  Result<Member> Element(Member array, uint64_t index, std::string_view path) const;
+
+  std::unique_ptr<btf, BtfDeleter> btf_;
+  // Names live in the BTF's string section.
+  std::unordered_map<std::string_view, TypeId> structs_;  // structs and unions
+  std::unordered_map<std::string_view, TypeId> others_;   // integers, typedefs, enums
+};
+
+}  // namespace ktstr

@@ -1,0 +1,23 @@
+// vmlinux: symbols and types out of the kernel's ELF file, for guests whose memory does not have
+// them.
+#pragma once
+
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "ktstr/base/result.h"
+#include "ktstr/image/symbol_table.h"
+
+namespace ktstr {
+
+struct Vmlinux {
+  SymbolTable symbols;         // link-time addresses
+  std::vector<std::byte> btf;  // the .BTF section; empty when there is none
+  std::string build_id;        // hexadecimal; empty when there is none
+
+  // Errors: kNotFound (no such file), kIo, kDamaged (not an x86-64 ELF file, no symbol table).
+  static Result<Vmlinux> Read(const std::filesystem::path& path);
+};
+
+}  // namespace ktstr

@@ -1,0 +1,222 @@
+#include "ktstr/kernel/guest_kernel.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <mutex>
+
+namespace ktstr {
+
+namespace {
+
+// __PAGE_OFFSET_BASE_L4 and _L5 (arch/x86/include/asm/page_64_types.h): without RANDOMIZE_MEMORY.
+constexpr Kva kPageOffset4Level{0xffff888000000000};
+constexpr Kva kPageOffset5Level{0xff11000000000000};
+// No kernel has more; NR_CPUS ends at 8192 on x86-64.
+constexpr uint32_t kMaxCpus = 8192;
+constexpr uint64_t kMaxBtf = uint64_t{256} << 20;
+constexpr size_t kMaxCommandLine = 4096;
+
+}  // namespace
+
+// Types are large and not every question needs them.
+struct GuestKernel::LazyTypes {
+  std::once_flag once;
+  std::optional<Result<TypeInfo>> types;
+};
+
+GuestKernel::GuestKernel(GuestMemory& memory, std::span<const VcpuRegisters> vcpus,
+                         KernelPlace place, DerivationLog log)
+    : memory_(&memory),
+      vcpus_(vcpus.begin(), vcpus.end()),
+      place_(std::move(place)),
+      log_(std::move(log)),
+      space_(memory, place_.root, place_.paging),
+      types_(std::make_unique<LazyTypes>()) {
+  if (place_.vmcoreinfo) {
+    release_ = place_.vmcoreinfo->release();
+    build_id_ = place_.vmcoreinfo->build_id();
+  }
+}
+
+GuestKernel::~GuestKernel() = default;
+
+Result<std::unique_ptr<GuestKernel>> GuestKernel::Open(GuestMemory& memory,
+                                                       std::span<const VcpuRegisters> vcpus,
+                                                       const GuestKernelOptions& options) {
+  DerivationLog log;
+  KernelPlace place = KTSTR_TRY(FindKernel(memory, vcpus, options.vmcoreinfo_hint, log));
+  std::unique_ptr<GuestKernel> kernel(
+      new GuestKernel(memory, vcpus, std::move(place), std::move(log)));
+  KTSTR_TRY(kernel->LoadSymbols(options));
+  KTSTR_TRY(kernel->FindPageOffset());
+  return kernel;
+}
+
+Status GuestKernel::LoadSymbols(const GuestKernelOptions& options) {
+  if (!options.vmlinux.empty()) return LoadVmlinux(options.vmlinux);
+  if (!place_.vmcoreinfo) {
+    return Fail(
+        ErrorCode::kUnsupported,
+        "the kernel has no VMCOREINFO that says where its symbols are; give its vmlinux file");
+  }
+  const Vmcoreinfo& note = *place_.vmcoreinfo;
+  const auto tables = KTSTR_TRY(KallsymsTables::From(note));
+  std::vector<KnownSymbol> known;
+  for (const std::string_view name : {"_stext", "init_uts_ns"}) {
+    if (const auto address = note.Symbol(name)) known.push_back({name, *address});
+  }
+  auto kallsyms = Kallsyms::Read(space_, tables, known);
+  if (!kallsyms) return Fail(std::move(kallsyms.error()).Wrap("reading the kernel's symbol table"));
+  symbols_ = std::move(kallsyms->symbols);
+  kaslr_offset_ = FindKaslrOffset(place_, space_, vcpus_, &symbols_, nullptr, log_);
+  return {};
+}
+
+Status GuestKernel::LoadVmlinux(const std::filesystem::path& path) {
+  Vmlinux vmlinux = KTSTR_TRY(Vmlinux::Read(path));
+  if (!build_id_.empty() && !vmlinux.build_id.empty() && build_id_ != vmlinux.build_id) {
+    return Fail(ErrorCode::kInvalidArgument,
+                fmt::format("{} has build ID {}, but the guest runs {} with build ID {}",
+                            path.string(), vmlinux.build_id, release_, build_id_));
+  }
+  kaslr_offset_ = FindKaslrOffset(place_, space_, vcpus_, nullptr, &vmlinux.symbols, log_);
+  if (!kaslr_offset_) {
+    return Fail(ErrorCode::kNotFound, "no method tells how far KASLR moved the kernel");
+  }
+  SymbolTable::Builder builder;
+  for (size_t i = 0; i < vmlinux.symbols.size(); ++i) {
+    const Symbol symbol = vmlinux.symbols.at(i);
+    // Zero-based per-CPU symbols and other absolute ones do not move.
+    const bool moves = symbol.address >= kStartKernelMap.value();
+    builder.Add(symbol.name, symbol.address + (moves ? *kaslr_offset_ : 0), symbol.type);
+  }
+  symbols_ = std::move(builder).Build();
+  vmlinux_btf_ = std::move(vmlinux.btf);
+  if (build_id_.empty()) build_id_ = vmlinux.build_id;
+  return {};
+}
+
+Status GuestKernel::FindPageOffset() {
+  constexpr const char* kName = "page_offset";
+  direct_map_size_ = memory_->end().value();
+  const bool five = place_.paging == PagingMode::kFiveLevel;
+  const auto base = ReadSymbol<uint64_t>("page_offset_base");
+  if (base) {
+    log_.Found(kName, "page_offset_base", *base);
+  } else {
+    log_.Found(kName, "default", (five ? kPageOffset5Level : kPageOffset4Level).value(),
+               base.error().ToString());
+  }
+  page_offset_ = Kva(*log_.Choose(kName));
+  // The direct map's first page must lead to physical address 0.
+  const auto first = space_.Translate(page_offset_);
+  if (first && *first == Pa(0)) {
+    log_.Found(kName, "page-tables", page_offset_.value());
+    return {};
+  }
+  log_.None(kName, "page-tables",
+            first ? fmt::format("{:#x} is mapped to {:#x}, not to 0", page_offset_.value(),
+                                first->value())
+                  : first.error().ToString());
+  return Fail(ErrorCode::kDamaged, fmt::format("the kernel's direct map is not at {:#x}: {}",
+                                               page_offset_.value(), log_.all().back().note));
+}
+
+Result<std::string> GuestKernel::CommandLine() const {
+  return ReadString(KTSTR_TRY(ReadSymbol<Kva>("saved_command_line")), kMaxCommandLine);
+}
+
+Result<TypeInfo> GuestKernel::ReadTypes() const {
+  if (!vmlinux_btf_.empty()) return TypeInfo::Parse(vmlinux_btf_);
+  const Kva begin = KTSTR_TRY(symbol_kva("__start_BTF"));
+  const Kva end = KTSTR_TRY(symbol_kva("__stop_BTF"));
+  if (end <= begin || end - begin > kMaxBtf) {
+    return Fail(ErrorCode::kDamaged,
+                fmt::format("BTF from {:#x} to {:#x} cannot be", begin.value(), end.value()));
+  }
+  std::vector<std::byte> raw(end - begin);
+  KTSTR_TRY(Read(begin, raw));
+  return TypeInfo::Parse(raw);
+}
+
+Result<const TypeInfo*> GuestKernel::types() const {
+  std::call_once(types_->once, [this] { types_->types.emplace(ReadTypes()); });
+  if (!*types_->types) {
+    return Fail(Error(types_->types->error()).Wrap("reading the kernel's types (BTF)"));
+  }
+  return &**types_->types;
+}
+
+Result<Kva> GuestKernel::symbol_kva(std::string_view name) const {
+  return Kva(KTSTR_TRY(symbols_.Find(name)).address);
+}
+
+Result<Pa> GuestKernel::direct_kva_to_pa(Kva kva) const {
+  const uint64_t offset = kva - page_offset_;
+  if (kva < page_offset_ || offset >= direct_map_size_) {
+    return Fail(ErrorCode::kOutOfRange,
+                fmt::format("{:#x} is outside the direct map [{:#x}, {:#x})", kva.value(),
+                            page_offset_.value(), (page_offset_ + direct_map_size_).value()));
+  }
+  return Pa(offset);
+}
+
+Status GuestKernel::Read(Kva kva, std::span<std::byte> out) const {
+  while (!out.empty()) {
+    const size_t chunk = std::min<uint64_t>(out.size(), kPageSize - kva.page_offset());
+    KTSTR_TRY(memory_->Read(KTSTR_TRY(Translate(kva)), out.first(chunk)));
+    out = out.subspan(chunk);
+    kva += chunk;
+  }
+  return {};
+}
+
+Status GuestKernel::Write(Kva kva, std::span<const std::byte> bytes) {
+  while (!bytes.empty()) {
+    const size_t chunk = std::min<uint64_t>(bytes.size(), kPageSize - kva.page_offset());
+    KTSTR_TRY(memory_->Write(KTSTR_TRY(Translate(kva)), bytes.first(chunk)));
+    bytes = bytes.subspan(chunk);
+    kva += chunk;
+  }
+  return {};
+}
+
+Result<std::string> GuestKernel::ReadString(Kva kva, size_t max) const {
+  std::string text;
+  while (text.size() < max) {
+    std::array<char, 256> buffer;
+    const size_t to_page_end = kPageSize - kva.page_offset();
+    const size_t chunk = std::min({buffer.size(), max - text.size(), to_page_end});
+    KTSTR_TRY(Read(kva, std::as_writable_bytes(std::span(buffer).first(chunk))));
+    const auto end = std::find(buffer.begin(), buffer.begin() + chunk, '\0');
+    text.append(buffer.begin(), end);
+    if (end != buffer.begin() + chunk) break;
+    kva += chunk;
+  }
+  return text;
+}
+
+Result<uint32_t> GuestKernel::CpuCount() const {
+  const auto count = KTSTR_TRY(ReadSymbol<uint32_t>("nr_cpu_ids"));
+  if (count == 0 || count > kMaxCpus) {
+    return Fail(ErrorCode::kDamaged, fmt::format("nr_cpu_ids is {}", count));
+  }
+  return count;
+}
+
+Result<Kva> GuestKernel::PerCpu(std::string_view symbol, uint32_t cpu) const {
+  return PerCpu(KTSTR_TRY(symbol_kva(symbol)), cpu);
+}
+
+Result<Kva> GuestKernel::PerCpu(Kva symbol, uint32_t cpu) const {
+  const auto offset = Read<uint64_t>(KTSTR_TRY(symbol_kva("__per_cpu_offset")) + uint64_t{cpu} * 8);
+  if (!offset) return Fail(offset.error());
+  // Slots of CPUs that cannot be are 0; slots past the array hold whatever follows it.
+  if (cpu >= KTSTR_TRY(CpuCount()) || (*offset == 0 && cpu > 0)) {
+    return Fail(ErrorCode::kOutOfRange, fmt::format("the kernel has no CPU {}", cpu));
+  }
+  return symbol + *offset;
+}
+
+}  // namespace ktstr

@@ -1,0 +1,146 @@
+// GuestKernel: a frozen (or live) kernel as one object: its symbols, types and memory. The one
+// interface that dispatcher and walkers are written against, whatever memory lies beneath.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <type_traits>
+#include <vector>
+
+#include "ktstr/base/address.h"
+#include "ktstr/base/derivation.h"
+#include "ktstr/base/result.h"
+#include "ktstr/image/symbol_table.h"
+#include "ktstr/image/type_info.h"
+#include "ktstr/kernel/bootstrap.h"
+#include "ktstr/memory/guest_memory.h"
+#include "ktstr/memory/vcpu.h"
+#include "ktstr/paging/address_space.h"
+
+namespace ktstr {
+
+struct GuestKernelOptions {
+  std::optional<Pa> vmcoreinfo_hint;  // where a capture found the note; saves scanning memory
+  std::filesystem::path vmlinux;      // a source of symbols and types beside memory; may be empty
+};
+
+// What a translation of kernel addresses depends on.
+struct WalkContext {
+  Pa root;
+  PagingMode paging;
+  Kva page_offset;
+};
+
+class GuestKernel {
+ public:
+  // Finds the kernel in `memory`, which must outlive this object, and reads its symbol table.
+  // Errors: kNotFound (no kernel), kUnsupported (no symbols to be had), kDamaged, kUnreadable.
+  static Result<std::unique_ptr<GuestKernel>> Open(GuestMemory& memory,
+                                                   std::span<const VcpuRegisters> vcpus,
+                                                   const GuestKernelOptions& options = {});
+  ~GuestKernel();
+
+  // What the kernel says of itself.
+  const std::string& release() const { return release_; }    // such as "6.12.1-cloud-amd64"
+  const std::string& build_id() const { return build_id_; }  // hexadecimal; may be empty
+  // The boot command line. Errors: those of reading saved_command_line.
+  Result<std::string> CommandLine() const;
+  std::span<const VcpuRegisters> vcpus() const { return vcpus_; }
+
+  // How the numbers below were found, and on which of them methods disagree.
+  const std::vector<Derivation>& derivations() const { return log_.all(); }
+  std::vector<std::string> Disagreements() const { return log_.Disagreements(); }
+  // How far KASLR moved the text; nothing when unknown, which is not the same as 0.
+  std::optional<uint64_t> kaslr_offset() const { return kaslr_offset_; }
+  uint64_t phys_base() const { return place_.phys_base; }
+  Kva page_offset() const { return page_offset_; }
+  int paging_levels() const { return place_.paging == PagingMode::kFiveLevel ? 5 : 4; }
+  WalkContext walk_context() const { return {place_.root, place_.paging, page_offset_}; }
+
+  GuestMemory& memory() const { return *memory_; }
+  const AddressSpace& address_space() const { return space_; }
+  const SymbolTable& symbols() const { return symbols_; }  // run-time addresses
+  // The kernel's types, parsed at the first call. Errors: kNotFound (a kernel without BTF),
+  // kDamaged, kUnreadable.
+  Result<const TypeInfo*> types() const;
+
+  // The run-time address of a symbol; of a zero-based per-CPU one its offset. Errors: kNotFound,
+  // kAmbiguous.
+  Result<Kva> symbol_kva(std::string_view name) const;
+  // Of an address in the kernel image (text, data, bss). No check: the image is mapped linearly.
+  Pa text_kva_to_pa(Kva kva) const { return place_.TextToPa(kva); }
+  // Of an address in the direct map. Errors: kOutOfRange outside [page_offset, page_offset + RAM
+  // end).
+  Result<Pa> direct_kva_to_pa(Kva kva) const;
+  // Of any kernel address: the direct map by subtraction, everything else by the page tables.
+  // Errors: those of AddressSpace::Translate.
+  Result<Pa> Translate(Kva kva) const {
+    const uint64_t into_direct_map = kva - page_offset_;
+    if (into_direct_map < direct_map_size_) return Pa(into_direct_map);
+    return space_.Translate(kva);
+  }
+
+  // Any kernel address; bytes are translated page by page. Errors: those of Translate and of
+  // GuestMemory::Read or Write.
+  Status Read(Kva kva, std::span<std::byte> out) const;
+  Status Write(Kva kva, std::span<const std::byte> bytes);
+  template <typename T>
+  Result<T> Read(Kva kva) const {
+    if (kva.page_offset() + sizeof(T) <= kPageSize) {
+      return memory_->ReadScalar<T>(KTSTR_TRY(Translate(kva)));
+    }
+    T value;
+    KTSTR_TRY(Read(kva, std::as_writable_bytes(std::span<T, 1>(&value, 1))));
+    return value;
+  }
+  template <typename T>
+  Status Write(Kva kva, T value) {
+    static_assert(std::is_trivially_copyable_v<T>);
+    return Write(kva, std::as_bytes(std::span<const T, 1>(&value, 1)));
+  }
+  template <typename T>
+  Result<T> ReadSymbol(std::string_view name) const {
+    return Read<T>(KTSTR_TRY(symbol_kva(name)));
+  }
+  // A NUL-terminated string of at most `max` bytes (cut there without an error).
+  Result<std::string> ReadString(Kva kva, size_t max) const;
+
+  // Per-CPU variables. `cpu` counts as the kernel does.
+  // How many CPUs the kernel can have: nr_cpu_ids. Errors: those of reading the symbol.
+  Result<uint32_t> CpuCount() const;
+  // The address of a per-CPU variable's instance: symbol + __per_cpu_offset[cpu], whether per-CPU
+  // symbols are zero-based (x86-64 before 6.15) or not. Errors: kNotFound (symbol), kOutOfRange (no
+  // such CPU), and those of reading __per_cpu_offset.
+  Result<Kva> PerCpu(std::string_view symbol, uint32_t cpu) const;
+  Result<Kva> PerCpu(Kva symbol, uint32_t cpu) const;
+
+ private:
+  GuestKernel(GuestMemory& memory, std::span<const VcpuRegisters> vcpus, KernelPlace place,
+              DerivationLog log);
+  Status LoadSymbols(const GuestKernelOptions& options);
+  Status LoadVmlinux(const std::filesystem::path& path);
+  Status FindPageOffset();
+  Result<TypeInfo> ReadTypes() const;
+
+  struct LazyTypes;
+
+  GuestMemory* memory_;
+  std::vector<VcpuRegisters> vcpus_;
+  KernelPlace place_;
+  DerivationLog log_;
+  AddressSpace space_;
+  std::string release_, build_id_;
+  SymbolTable symbols_;
+  std::optional<uint64_t> kaslr_offset_;
+  std::vector<std::byte> vmlinux_btf_;
+  Kva page_offset_;
+  uint64_t direct_map_size_ = 0;  // in bytes
+  std::unique_ptr<LazyTypes> types_;
+};
+
+}  // namespace ktstr

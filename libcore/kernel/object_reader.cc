@@ -1,0 +1,62 @@
+#include "ktstr/kernel/object_reader.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cstring>
+
+namespace ktstr {
+
+// The page that holds `kva`, as a pointer to its first byte.
+Result<const std::byte*> ObjectReader::PageAt(Kva kva) {
+  const uint64_t number = kva.value() >> kPageShift;
+  CachedPage& cached = pages_[number % pages_.size()];
+  if (cached.number != number) {
+    const Pa pa = KTSTR_TRY(kernel_->Translate(kva));
+    PageView view = kernel_->memory().View(Pfn::Of(pa));
+    if (!view.readable()) return Fail(GuestMemory::UnreadableError(pa, view));
+    cached = {number, std::move(view)};
+  }
+  return cached.view.data();
+}
+
+Status ObjectReader::Read(uint64_t offset, std::span<std::byte> out) {
+  for (Kva kva = base_ + offset; !out.empty();) {
+    const size_t chunk = std::min<uint64_t>(out.size(), kPageSize - kva.page_offset());
+    const std::byte* page = KTSTR_TRY(PageAt(kva));
+    std::memcpy(out.data(), page + kva.page_offset(), chunk);
+    out = out.subspan(chunk);
+    kva += chunk;
+  }
+  return {};
+}
+
+Result<int64_t> ObjectReader::Integer(const Member& member) {
+  if (member.size == 0 || member.size > sizeof(uint64_t)) {
+    return Fail(ErrorCode::kUnsupported,
+                fmt::format("a member of {} bytes is not an integer", member.size));
+  }
+  uint64_t raw = 0;
+  KTSTR_TRY(Read(member.offset, std::as_writable_bytes(std::span(&raw, 1)).first(member.size)));
+  const uint32_t bits =
+      member.is_bit_field() ? member.bit_size : static_cast<uint32_t>(member.size * 8);
+  // To the top and back: cuts the neighbours off and extends the sign where there is one.
+  const uint64_t high = raw >> member.bit_offset << (64 - bits);
+  return member.is_signed ? static_cast<int64_t>(high) >> (64 - bits)
+                          : static_cast<int64_t>(high >> (64 - bits));
+}
+
+Result<uint64_t> ObjectReader::Unsigned(const Member& member) {
+  return static_cast<uint64_t>(KTSTR_TRY(Integer(member)));
+}
+
+Result<Kva> ObjectReader::Pointer(const Member& member) { return Kva(KTSTR_TRY(Unsigned(member))); }
+
+Result<std::string> ObjectReader::Text(const Member& member) {
+  std::string text(member.size, '\0');
+  KTSTR_TRY(Read(member.offset, std::as_writable_bytes(std::span(text))));
+  text.resize(std::min(text.find('\0'), text.size()));
+  return text;
+}
+
+}  // namespace ktstr

@@ -1,0 +1,53 @@
+// ObjectReader: one kernel object (a task, a run queue) read member by member. Keeps the pages it
+// has touched, so that forty members cost three page look-ups.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <string>
+
+#include "ktstr/base/address.h"
+#include "ktstr/base/result.h"
+#include "ktstr/image/type_info.h"
+#include "ktstr/kernel/guest_kernel.h"
+#include "ktstr/memory/page.h"
+
+namespace ktstr {
+
+class ObjectReader {
+ public:
+  // The object at `base`. Nothing is read yet.
+  ObjectReader(const GuestKernel& kernel, Kva base) : kernel_(&kernel), base_(base) {}
+
+  Kva base() const { return base_; }
+
+  // Bytes at an offset into the object. Errors: those of GuestKernel::Read.
+  Status Read(uint64_t offset, std::span<std::byte> out);
+  template <typename T>
+  Result<T> ReadAt(uint64_t offset) {
+    T value;
+    KTSTR_TRY(Read(offset, std::as_writable_bytes(std::span<T, 1>(&value, 1))));
+    return value;
+  }
+
+  // An integer, enum, pointer or bit field of up to 8 bytes, sign-extended when it is signed.
+  // Errors: kUnsupported (not such a member), and those of Read.
+  Result<int64_t> Integer(const Member& member);
+  Result<uint64_t> Unsigned(const Member& member);
+  Result<Kva> Pointer(const Member& member);
+  // A character array up to its NUL.
+  Result<std::string> Text(const Member& member);
+
+ private:
+  struct CachedPage {
+    uint64_t number = UINT64_MAX;  // Kva / 4096
+    PageView view = PageView::Outside();
+  };
+  Result<const std::byte*> PageAt(Kva kva);
+
+  const GuestKernel* kernel_;
+  Kva base_;
+  std::array<CachedPage, 4> pages_;
+};
+
+}  // namespace ktstr
