@@ -1,4 +1,5 @@
-// Opens a .kts file (FORMAT.md) and reads any page of it with one small decompression.
+// Opens a .kts file (FORMAT.md) and reads any page of it with one small decompression. What it
+// holds in memory is in proportion to the file, whatever the file says.
 #pragma once
 
 #include <cstddef>
@@ -34,7 +35,8 @@ struct PageCount {
 
 class ArchiveReader {
  public:
-  // Reads header, directory and every section but the pages; checks their checksums.
+  // Reads header, directory and every section; checks everything but the pages, which are checked
+  // when they are read.
   // Errors: kNotFound (no such file), kIo, kDamaged (not a .kts file, truncated, checksum; the
   // message names the file and the part), kUnsupported (a newer version).
   static Result<std::unique_ptr<ArchiveReader>> Open(const std::filesystem::path& path);
@@ -46,13 +48,16 @@ class ArchiveReader {
   const ArchiveMetadata& metadata() const;
   std::span<const VcpuRegisters> vcpus() const;
   std::span<const MemoryRegion> regions() const;
-  // Decompresses the VMM's device state. Errors: kDamaged, kIo.
+  // Decompresses the VMM's device state; empty when there is none. Errors: kDamaged, kIo.
   Result<std::vector<std::byte>> ReadDeviceState() const;
 
   PageRecord Lookup(Pfn pfn) const;
+  // The first frame at or after `from` that is not a zero page, within the region that contains
+  // `from`; the region's end when there is none. `from` must lie in a region.
+  Pfn NextNotZero(Pfn from) const;
   std::vector<PageCount> CountPages() const;
 
-  // Stored pages lie in frames of pages_per_frame() (the last one may be shorter).
+  // Stored pages lie in frames of pages_per_frame(), a power of two (the last one may be shorter).
   uint64_t pages_per_frame() const;
   uint64_t frame_count() const;
   uint64_t pages_in_frame(uint64_t frame) const;
@@ -66,6 +71,7 @@ class ArchiveReader {
  private:
   struct State;
   explicit ArchiveReader(std::unique_ptr<State> state);
+  static Status ReadSections(State& state);
   std::unique_ptr<State> state_;
 };
 

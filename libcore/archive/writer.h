@@ -33,6 +33,9 @@ struct ArchiveWriteOptions {
   bool overwrite = false;
   int threads = 0;            // 0: one per CPU
   int compression_level = 1;  // zstd's scale
+  // Pages that are compressed together, a power of two up to 1024: more of them make a smaller file
+  // and a slower page miss.
+  uint32_t pages_per_frame = 8;
   // Called from the writing thread now and then: pages done, pages in all.
   std::function<void(uint64_t, uint64_t)> progress = nullptr;
   const std::atomic<bool>* cancel = nullptr;  // set to true to stop: the result is then an error
@@ -47,8 +50,9 @@ struct ArchiveWriteSummary {
 
 // Writes to a temporary name beside `path`, fsyncs, renames. On any error, and when the process is
 // killed, nothing new stands under `path`.
-// Errors: kExists (and no overwrite), kIo (with the operating system's reason), kInvalidArgument
-// when cancelled.
+// Errors: kExists (and no overwrite, or not a regular file), kIo (with the operating system's
+// reason), kUnreadable when a page can no longer be read while it is being written,
+// kInvalidArgument for impossible options or memory regions and when cancelled.
 Result<ArchiveWriteSummary> WriteArchive(const std::filesystem::path& path,
                                          const ArchiveContents& contents,
                                          const ArchiveWriteOptions& options);

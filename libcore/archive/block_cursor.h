@@ -1,0 +1,31 @@
+// Walks through all pages of a guest in blocks.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+
+#include "ktstr/archive/page_scan.h"
+#include "ktstr/archive/writer.h"
+#include "ktstr/memory/guest_memory.h"
+
+namespace ktstr::archive {
+
+class BlockCursor {
+ public:
+  // `filter` may be null. Both must outlive the cursor.
+  BlockCursor(const GuestMemory& memory, const PageFilter& filter)
+      : memory_(memory), filter_(filter) {}
+
+  // The next block, in ascending order; nothing after the last one. Asks the filter about each
+  // page.
+  std::optional<PageBlock> Next();
+
+ private:
+  const GuestMemory& memory_;
+  const PageFilter& filter_;
+  size_t region_ = 0;
+  uint64_t done_ = 0;  // pages of the region that were handed out
+};
+
+}  // namespace ktstr::archive

@@ -1,0 +1,39 @@
+// The outer structure of an archive: its parts, found from the end of the file and checked against
+// each other, before anything is made of what they hold.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "ktstr/archive/directory.h"
+#include "ktstr/archive/input_file.h"
+#include "ktstr/base/result.h"
+
+namespace ktstr::archive {
+
+struct Container {
+  std::string digest;
+  std::vector<DirectoryEntry> sections;
+  // Where each memory frame begins in the file, and where the last one ends.
+  std::vector<uint64_t> frame_offsets;
+  uint64_t frame_bytes = 0;       // decompressed size of each memory frame but the last
+  uint64_t last_frame_bytes = 0;  // of the last one; 0 when there is none
+
+  uint64_t frame_count() const { return frame_offsets.size() - 1; }
+  // nullptr when there is none.
+  const DirectoryEntry* Find(SectionType type) const;
+};
+
+// Reads and checks header, seek table and directory, and that all parts follow one another without
+// gaps. Allocates in proportion to the file. Errors: kDamaged, kUnsupported, kIo; each a sentence
+// that names the file.
+Result<Container> ReadContainer(const InputFile& file);
+
+// Reads a section, checks it against its checksum, and decodes its payload. Errors: kDamaged, kIo.
+Result<std::vector<std::byte>> ReadSection(const InputFile& file, const DirectoryEntry& section);
+// Only checks it.
+Status CheckSection(const InputFile& file, const DirectoryEntry& section);
+
+}  // namespace ktstr::archive

@@ -1,0 +1,38 @@
+// Tells whether a page equals one that is stored already. A hash finds the candidate, the bytes
+// decide.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <vector>
+
+#include "ktstr/base/result.h"
+#include "ktstr/memory/guest_memory.h"
+
+namespace ktstr::archive {
+
+class DuplicateFinder {
+ public:
+  // `memory` must outlive the finder: it is where stored pages are compared.
+  explicit DuplicateFinder(const GuestMemory& memory);
+
+  // The stored page that equals the page at `pfn`, whose hash is `hash`; nothing when there is
+  // none: the page is then the next stored page. Errors: kUnreadable when a page that could be read
+  // before no longer can.
+  Result<std::optional<uint64_t>> FindOrStore(Pfn pfn, uint64_t hash);
+
+  // The frame number of each stored page.
+  const std::vector<Pfn>& stored() const { return stored_; }
+
+ private:
+  void Grow();
+
+  const GuestMemory& memory_;
+  std::vector<Pfn> stored_;
+  // Open addressing with linear probing; kEmpty marks a free slot.
+  std::vector<uint64_t> hashes_;
+  std::vector<uint32_t> slots_;
+};
+
+}  // namespace ktstr::archive

@@ -1,0 +1,45 @@
+#include "ktstr/archive/frame_codec.h"
+
+#include <fmt/format.h>
+
+namespace ktstr::archive {
+
+FrameCompressor::FrameCompressor(int level) : context_(ZSTD_createCCtx()) {
+  // Out of range levels are clamped by libzstd.
+  ZSTD_CCtx_setParameter(context_.get(), ZSTD_c_compressionLevel, level);
+  ZSTD_CCtx_setParameter(context_.get(), ZSTD_c_checksumFlag, 1);
+}
+
+Result<size_t> FrameCompressor::Compress(std::span<const std::byte> pages,
+                                         std::vector<std::byte>& out) {
+  const size_t begin = out.size();
+  out.resize(begin + ZSTD_compressBound(pages.size()));
+  const size_t size = ZSTD_compress2(context_.get(), out.data() + begin, out.size() - begin,
+                                     pages.data(), pages.size());
+  if (ZSTD_isError(size)) {
+    return Fail(ErrorCode::kInvalidArgument,
+                fmt::format("compressing {} bytes: {}", pages.size(), ZSTD_getErrorName(size)));
+  }
+  out.resize(begin + size);
+  return size;
+}
+
+Status DecompressFrame(std::span<const std::byte> frame, std::span<std::byte> out) {
+  struct Free {
+    void operator()(ZSTD_DCtx* context) const { ZSTD_freeDCtx(context); }
+  };
+  thread_local const std::unique_ptr<ZSTD_DCtx, Free> context(ZSTD_createDCtx());
+  const size_t size =
+      ZSTD_decompressDCtx(context.get(), out.data(), out.size(), frame.data(), frame.size());
+  if (ZSTD_isError(size)) {
+    return Fail(ErrorCode::kDamaged,
+                fmt::format("it does not decompress ({})", ZSTD_getErrorName(size)));
+  }
+  if (size != out.size()) {
+    return Fail(ErrorCode::kDamaged,
+                fmt::format("it decompresses to {} bytes instead of {}", size, out.size()));
+  }
+  return {};
+}
+
+}  // namespace ktstr::archive

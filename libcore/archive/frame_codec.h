@@ -1,0 +1,36 @@
+// One memory frame: pages to and from a Zstandard frame.
+#pragma once
+
+#include <zstd.h>
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "ktstr/base/result.h"
+
+namespace ktstr::archive {
+
+// Not for more than one thread at a time.
+class FrameCompressor {
+ public:
+  explicit FrameCompressor(int level);
+
+  // Appends one frame that holds `pages` to `out`, with content size and content checksum; returns
+  // its size in bytes. Errors: kInvalidArgument (what libzstd says of its parameters).
+  Result<size_t> Compress(std::span<const std::byte> pages, std::vector<std::byte>& out);
+
+ private:
+  struct Free {
+    void operator()(ZSTD_CCtx* context) const { ZSTD_freeCCtx(context); }
+  };
+  std::unique_ptr<ZSTD_CCtx, Free> context_;
+};
+
+// Decompresses `frame`, which must hold exactly `out.size()` bytes. Uses a context of the calling
+// thread's own. Errors: kDamaged.
+Status DecompressFrame(std::span<const std::byte> frame, std::span<std::byte> out);
+
+}  // namespace ktstr::archive

@@ -1,0 +1,47 @@
+// Takes stored pages in order, has them compressed by the pool, and appends the memory frames to
+// the file in the same order. Holds a bounded number of pages at any time.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <future>
+#include <vector>
+
+#include "ktstr/archive/frame_batch.h"
+#include "ktstr/archive/output_file.h"
+#include "ktstr/archive/seek_table.h"
+#include "ktstr/archive/worker_pool.h"
+#include "ktstr/base/result.h"
+#include "ktstr/memory/guest_memory.h"
+
+namespace ktstr::archive {
+
+class FrameWriter {
+ public:
+  // All must outlive the writer, and `pool` must be destroyed before it.
+  FrameWriter(const GuestMemory& memory, OutputFile& file, uint32_t pages_per_frame, int level);
+
+  // The page at `pfn` is the next stored page. Errors: kIo, kUnreadable.
+  Status Add(Pfn pfn, WorkerPool& pool);
+  // Waits for all frames and appends them. Errors: as Add.
+  Status Finish(WorkerPool& pool);
+
+  // Of all memory frames so far appended, in order.
+  const std::vector<SeekEntry>& entries() const { return entries_; }
+  const std::vector<uint64_t>& checksums() const { return checksums_; }
+
+ private:
+  Status StartBatch(WorkerPool& pool);
+  Status AppendOldest();
+
+  const GuestMemory& memory_;
+  OutputFile& file_;
+  const uint32_t pages_per_frame_;
+  const int level_;
+  std::vector<Pfn> batch_;
+  std::deque<std::future<Result<CompressedBatch>>> running_;
+  std::vector<SeekEntry> entries_;
+  std::vector<uint64_t> checksums_;
+};
+
+}  // namespace ktstr::archive

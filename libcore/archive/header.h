@@ -1,0 +1,22 @@
+// The first 32 bytes of an archive: what it is and of which version.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <span>
+
+#include "ktstr/archive/format.h"
+#include "ktstr/base/result.h"
+
+namespace ktstr::archive {
+
+std::array<std::byte, kHeaderSize> EncodeHeader(uint16_t major, uint16_t minor);
+
+// Whether the first bytes of a file are those of a header, as far as they go (at most its tag).
+bool LooksLikeHeader(std::span<const std::byte> begin);
+
+// Checks a header that looks like one. Errors: kDamaged; kUnsupported for a major version that is
+// not kMajorVersion, naming both.
+Status CheckHeader(std::span<const std::byte, kHeaderSize> header);
+
+}  // namespace ktstr::archive

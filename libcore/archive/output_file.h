@@ -1,0 +1,63 @@
+// A file that appears under its name only when it is whole and on the disk. Until then it has no
+// name at all where the file system can do that (O_TMPFILE), so that even a killed process leaves
+// nothing; else a temporary one in the same directory.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "ktstr/base/result.h"
+
+namespace ktstr::archive {
+
+class OutputFile {
+ public:
+  enum class Existing { kKeep, kReplace };
+  enum class Naming { kAnonymousIfPossible, kTemporaryName };
+
+  // Errors: kExists when `path` exists and is to be kept, or is something that must not be replaced
+  // (a directory, a device); kIo.
+  static Result<OutputFile> Create(const std::filesystem::path& path, Existing existing,
+                                   Naming naming = Naming::kAnonymousIfPossible);
+  OutputFile(OutputFile&& other) noexcept;
+  OutputFile& operator=(OutputFile&&) = delete;
+  // Unless published, nothing remains.
+  ~OutputFile();
+
+  // Bytes appended so far.
+  uint64_t size() const { return written_ + buffer_.size(); }
+
+  // Errors: kIo.
+  Status Append(std::span<const std::byte> bytes);
+
+  // Writes everything to the disk and gives it its name, in one step. Errors: kExists when
+  // something has come to stand there meanwhile and is to be kept; kIo.
+  Status Publish();
+
+ private:
+  OutputFile(std::filesystem::path path, Existing existing);
+
+  Status OpenAnonymous(bool& possible);
+  Status OpenTemporary();
+  Status Flush();
+  Status Sync();
+  Status LinkAnonymous(const std::filesystem::path& name);
+  Status RenameTemporary();
+  Error Failed(const char* doing, int error_number) const;
+  Error AlreadyExists() const;
+  std::filesystem::path Directory() const;
+
+  std::filesystem::path path_;
+  Existing existing_;
+  int fd_ = -1;
+  std::filesystem::path temporary_;  // empty while the file has no name
+  std::vector<std::byte> buffer_;
+  uint64_t written_ = 0;
+  uint64_t sync_begun_ = 0;  // up to where the system was asked to write to the disk
+};
+
+}  // namespace ktstr::archive

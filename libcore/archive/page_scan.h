@@ -1,0 +1,39 @@
+// First look at a block of pages: which are zero, which are not readable, and the hash of the
+// others. May be done on any thread.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "ktstr/base/result.h"
+#include "ktstr/memory/guest_memory.h"
+
+namespace ktstr::archive {
+
+// Pages [first, first + pages) of one region.
+struct PageBlock {
+  Pfn first;
+  uint64_t pages = 0;
+  bool untouched = false;              // all zero, by the word of GuestMemory::NextTouched
+  std::vector<LeftOutReason> reasons;  // one per page, when there is a filter
+};
+
+struct ScannedPage {
+  PageFate fate = PageFate::kZero;
+  LeftOutReason reason = LeftOutReason::kNone;
+  uint64_t hash = 0;  // of the bytes of a present page
+};
+
+struct ScannedBlock {
+  PageBlock block;
+  std::vector<ScannedPage>
+      pages;  // one per page; none when all are untouched and there is no filter
+};
+
+// Errors: kOutOfRange when `memory` does not know a page of its own regions.
+Result<ScannedBlock> ScanPages(const GuestMemory& memory, PageBlock block);
+
+// Whether all `kPageSize` bytes are zero.
+bool IsZeroPage(const std::byte* page);
+
+}  // namespace ktstr::archive

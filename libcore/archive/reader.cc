@@ -1,0 +1,198 @@
+#include "ktstr/archive/reader.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <map>
+#include <tuple>
+
+#include "ktstr/archive/checksum.h"
+#include "ktstr/archive/container.h"
+#include "ktstr/archive/frame_checker.h"
+#include "ktstr/archive/frame_codec.h"
+#include "ktstr/archive/metadata_codec.h"
+#include "ktstr/archive/page_table.h"
+#include "ktstr/archive/region_map.h"
+#include "ktstr/archive/sections.h"
+#include "ktstr/archive/vcpu_codec.h"
+
+namespace ktstr {
+
+using archive::DirectoryEntry;
+using archive::RunKind;
+using archive::SectionType;
+
+struct ArchiveReader::State {
+  std::filesystem::path path;
+  archive::InputFile file;
+  archive::Container container;
+
+  ArchiveMetadata metadata;
+  std::vector<VcpuRegisters> vcpus;
+  RegionMap regions;
+  archive::FrameInfo frames;
+  archive::PageTable page_table;
+};
+
+namespace {
+
+using Bytes = std::vector<std::byte>;
+
+Result<Bytes> ReadRequired(const archive::InputFile& file, const archive::Container& container,
+                           SectionType type, const char* what) {
+  const DirectoryEntry* section = container.Find(type);
+  if (section == nullptr) {
+    return Fail(ErrorCode::kDamaged, fmt::format("it has no section for the {}", what));
+  }
+  return ReadSection(file, *section);
+}
+
+bool IsDecodedOnOpening(SectionType type) {
+  switch (type) {
+    case SectionType::kMetadata:
+    case SectionType::kVcpus:
+    case SectionType::kRegions:
+    case SectionType::kFrames:
+    case SectionType::kPageTable:
+      return true;
+    default:
+      return false;
+  }
+}
+
+PageFate FateOf(RunKind kind) {
+  switch (kind) {
+    case RunKind::kStored:
+    case RunKind::kSame:
+    case RunKind::kSequence:
+      return PageFate::kPresent;
+    case RunKind::kZero:
+      return PageFate::kZero;
+    case RunKind::kDamaged:
+      return PageFate::kDamaged;
+    case RunKind::kLeftOut:
+      return PageFate::kNotCaptured;
+  }
+  return PageFate::kDamaged;
+}
+
+bool IsDuplicate(RunKind kind) { return kind == RunKind::kSame || kind == RunKind::kSequence; }
+
+}  // namespace
+
+ArchiveReader::ArchiveReader(std::unique_ptr<State> state) : state_(std::move(state)) {}
+ArchiveReader::~ArchiveReader() = default;
+
+Result<std::unique_ptr<ArchiveReader>> ArchiveReader::Open(const std::filesystem::path& path) {
+  archive::InputFile file = KTSTR_TRY(archive::InputFile::Open(path));
+  archive::Container container = KTSTR_TRY(archive::ReadContainer(file));
+  auto state = std::make_unique<State>(State{path, std::move(file), std::move(container)});
+  if (Status sections = ReadSections(*state); !sections) {
+    return Fail(InFile(state->file, std::move(sections).error()));
+  }
+  return std::unique_ptr<ArchiveReader>(new ArchiveReader(std::move(state)));
+}
+
+Status ArchiveReader::ReadSections(State& state) {
+  const auto read = [&state](SectionType type, const char* what) {
+    return ReadRequired(state.file, state.container, type, what);
+  };
+  const Bytes metadata = KTSTR_TRY(read(SectionType::kMetadata, "metadata"));
+  state.metadata = KTSTR_TRY(archive::DecodeMetadata(
+      std::string_view(reinterpret_cast<const char*>(metadata.data()), metadata.size())));
+  state.vcpus =
+      KTSTR_TRY(archive::DecodeVcpus(KTSTR_TRY(read(SectionType::kVcpus, "vCPU registers"))));
+  state.regions = RegionMap(
+      KTSTR_TRY(archive::DecodeRegions(KTSTR_TRY(read(SectionType::kRegions, "memory regions")))));
+  state.frames = KTSTR_TRY(archive::DecodeFrameInfo(
+      KTSTR_TRY(read(SectionType::kFrames, "memory frames")), state.container));
+  state.page_table =
+      KTSTR_TRY(archive::PageTable::Decode(KTSTR_TRY(read(SectionType::kPageTable, "page table")),
+                                           state.regions.page_count(), state.frames.stored_pages));
+  for (const DirectoryEntry& section : state.container.sections) {
+    if (!IsDecodedOnOpening(section.type)) KTSTR_TRY(CheckSection(state.file, section));
+  }
+  return {};
+}
+
+const std::filesystem::path& ArchiveReader::path() const { return state_->path; }
+uint64_t ArchiveReader::file_size() const { return state_->file.size(); }
+const std::string& ArchiveReader::digest() const { return state_->container.digest; }
+const ArchiveMetadata& ArchiveReader::metadata() const { return state_->metadata; }
+std::span<const VcpuRegisters> ArchiveReader::vcpus() const { return state_->vcpus; }
+std::span<const MemoryRegion> ArchiveReader::regions() const { return state_->regions.regions(); }
+uint64_t ArchiveReader::frame_count() const { return state_->container.frame_count(); }
+uint64_t ArchiveReader::pages_per_frame() const { return state_->frames.pages_per_frame; }
+
+Result<Bytes> ArchiveReader::ReadDeviceState() const {
+  const DirectoryEntry* section = state_->container.Find(SectionType::kDeviceState);
+  if (section == nullptr) return Bytes();
+  Result<Bytes> device_state = ReadSection(state_->file, *section);
+  if (!device_state) return Fail(InFile(state_->file, std::move(device_state).error()));
+  return device_state;
+}
+
+PageRecord ArchiveReader::Lookup(Pfn pfn) const {
+  const auto index = state_->regions.IndexOf(pfn);
+  if (!index) return PageRecord();
+  const archive::PageRun& run = state_->page_table.Find(*index);
+  PageRecord record = {FateOf(run.kind), run.reason, IsDuplicate(run.kind), run.stored};
+  if (run.kind == RunKind::kStored || run.kind == RunKind::kSequence) {
+    record.stored_page += *index - run.first;
+  }
+  return record;
+}
+
+Pfn ArchiveReader::NextNotZero(Pfn from) const {
+  const auto index = state_->regions.IndexOf(from);
+  if (!index) return from;
+  const uint64_t next = state_->page_table.NextNotZero(*index);
+  return std::min(from + (next - *index), state_->regions.Find(from)->end);
+}
+
+std::vector<PageCount> ArchiveReader::CountPages() const {
+  std::map<std::tuple<PageFate, LeftOutReason, bool>, uint64_t> counts;
+  const auto runs = state_->page_table.runs();
+  for (size_t i = 0; i < runs.size(); ++i) {
+    const auto& run = runs[i];
+    counts[{FateOf(run.kind), run.reason, IsDuplicate(run.kind)}] +=
+        state_->page_table.EndOf(i) - run.first;
+  }
+  std::vector<PageCount> result;
+  for (const auto& [key, pages] : counts) {
+    result.push_back({std::get<0>(key), std::get<1>(key), std::get<2>(key), pages});
+  }
+  return result;
+}
+
+uint64_t ArchiveReader::pages_in_frame(uint64_t frame) const {
+  const auto& container = state_->container;
+  const bool last = frame + 1 == container.frame_count();
+  return (last ? container.last_frame_bytes : container.frame_bytes) / kPageSize;
+}
+
+Status ArchiveReader::ReadFrame(uint64_t frame, std::span<std::byte> out) const {
+  const auto& offsets = state_->container.frame_offsets;
+  thread_local Bytes compressed;
+  compressed.resize(offsets[frame + 1] - offsets[frame]);
+  Status status = state_->file.ReadAt(offsets[frame], compressed);
+  if (status) {
+    if (archive::Checksum(compressed) != state_->frames.checksums[frame]) {
+      status = Fail(ErrorCode::kDamaged, "it does not match its checksum");
+    } else {
+      status = archive::DecompressFrame(compressed, out);
+    }
+  }
+  if (status) return {};
+  return Fail(
+      InFile(state_->file, std::move(status).error().Wrap(fmt::format("memory frame {}", frame))));
+}
+
+Result<std::vector<uint64_t>> ArchiveReader::FindDamagedFrames(int threads) const {
+  Result<std::vector<uint64_t>> damaged = archive::CheckFrames(
+      state_->file, state_->container.frame_offsets, state_->frames.checksums, threads);
+  if (!damaged) return Fail(InFile(state_->file, std::move(damaged).error()));
+  return damaged;
+}
+
+}  // namespace ktstr

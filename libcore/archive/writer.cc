@@ -1,0 +1,204 @@
+#include "ktstr/archive/writer.h"
+
+#include <fmt/format.h>
+
+#include <bit>
+#include <deque>
+#include <future>
+#include <optional>
+#include <utility>
+#include <vector>
+
+#include "ktstr/archive/block_cursor.h"
+#include "ktstr/archive/duplicate_finder.h"
+#include "ktstr/archive/frame_writer.h"
+#include "ktstr/archive/header.h"
+#include "ktstr/archive/metadata_codec.h"
+#include "ktstr/archive/output_file.h"
+#include "ktstr/archive/page_scan.h"
+#include "ktstr/archive/page_table_builder.h"
+#include "ktstr/archive/section_writer.h"
+#include "ktstr/archive/sections.h"
+#include "ktstr/archive/vcpu_codec.h"
+#include "ktstr/archive/worker_pool.h"
+
+namespace ktstr {
+
+namespace {
+
+using archive::PageBlock;
+using archive::ScannedPage;
+using archive::SectionType;
+
+// The pages of one guest on their way into one file. Blocks are looked at by the pool, classified
+// here in order (which makes the result independent of timing), and compressed by the pool.
+class PageWriter {
+ public:
+  PageWriter(const ArchiveContents& contents, const ArchiveWriteOptions& options,
+             archive::OutputFile& file)
+      : memory_(contents.memory),
+        options_(options),
+        page_count_(contents.memory.page_count()),
+        cursor_(contents.memory, contents.filter),
+        duplicates_(contents.memory),
+        frames_(contents.memory, file, options.pages_per_frame, options.compression_level),
+        pool_(options.threads) {}
+
+  // Errors: kIo, kUnreadable, kInvalidArgument when cancelled.
+  Status WriteAll() {
+    for (StartScans(); !scans_.empty(); StartScans()) {
+      if (options_.cancel != nullptr && options_.cancel->load(std::memory_order_relaxed)) {
+        return Fail(ErrorCode::kInvalidArgument, "writing the archive was cancelled");
+      }
+      const archive::ScannedBlock scanned = KTSTR_TRY(scans_.front().get());
+      scans_.pop_front();
+      KTSTR_TRY(Classify(scanned));
+      pages_done_ += scanned.block.pages;
+      if (options_.progress) options_.progress(pages_done_, page_count_);
+    }
+    return frames_.Finish(pool_);
+  }
+
+  const archive::FrameWriter& frames() const { return frames_; }
+  uint64_t stored_pages() const { return duplicates_.stored().size(); }
+  std::vector<std::byte> TakePageTable() { return std::move(page_table_).Finish(); }
+  void AddCounts(ArchiveWriteSummary& summary) const {
+    summary.present_pages = stored_pages();
+    summary.duplicate_pages = duplicate_pages_;
+    summary.zero_pages = zero_pages_;
+    summary.damaged_pages = damaged_pages_;
+    summary.left_out_pages = left_out_pages_;
+  }
+
+ private:
+  void StartScans() {
+    const size_t most = static_cast<size_t>(pool_.threads()) + 1;
+    while (scans_.size() < most) {
+      std::optional<PageBlock> next = cursor_.Next();
+      if (!next) return;
+      scans_.push_back(pool_.Run([this, block = std::move(*next)]() mutable {
+        return archive::ScanPages(memory_, std::move(block));
+      }));
+    }
+  }
+
+  Status Classify(const archive::ScannedBlock& scanned) {
+    if (scanned.pages.empty()) AddZero(scanned.block.pages);
+    for (size_t i = 0; i < scanned.pages.size(); ++i) {
+      KTSTR_TRY(ClassifyPage(scanned.block.first + i, scanned.pages[i]));
+    }
+    return {};
+  }
+
+  Status ClassifyPage(Pfn pfn, const ScannedPage& page) {
+    switch (page.fate) {
+      case PageFate::kPresent:
+        return AddPresent(pfn, page.hash);
+      case PageFate::kZero:
+        AddZero(1);
+        return {};
+      case PageFate::kNotCaptured:
+        page_table_.AddLeftOut(page.reason);
+        ++left_out_pages_[page.reason];
+        return {};
+      case PageFate::kDamaged:
+      case PageFate::kOutside:
+        page_table_.AddDamaged();
+        ++damaged_pages_;
+        return {};
+    }
+    return {};
+  }
+
+  Status AddPresent(Pfn pfn, uint64_t hash) {
+    const std::optional<uint64_t> stored = KTSTR_TRY(duplicates_.FindOrStore(pfn, hash));
+    if (stored) {
+      page_table_.AddDuplicate(*stored);
+      ++duplicate_pages_;
+      return {};
+    }
+    page_table_.AddStored();
+    return frames_.Add(pfn, pool_);
+  }
+
+  void AddZero(uint64_t pages) {
+    page_table_.AddZero(pages);
+    zero_pages_ += pages;
+  }
+
+  const GuestMemory& memory_;
+  const ArchiveWriteOptions& options_;
+  const uint64_t page_count_;
+  archive::BlockCursor cursor_;
+  archive::DuplicateFinder duplicates_;
+  archive::PageTableBuilder page_table_;
+  archive::FrameWriter frames_;
+  std::deque<std::future<Result<archive::ScannedBlock>>> scans_;
+  uint64_t pages_done_ = 0;
+  uint64_t duplicate_pages_ = 0, zero_pages_ = 0, damaged_pages_ = 0;
+  std::map<LeftOutReason, uint64_t> left_out_pages_;
+  // Last: its threads end before anything that they use is gone.
+  archive::WorkerPool pool_;
+};
+
+std::span<const std::byte> TextBytes(const std::string& text) {
+  return std::as_bytes(std::span(text));
+}
+
+// Writes what follows the memory frames; returns the digest.
+Result<std::string> WriteSections(const ArchiveContents& contents,
+                                  const ArchiveWriteOptions& options, const std::string& metadata,
+                                  PageWriter& pages, archive::OutputFile& file) {
+  std::vector<archive::SeekEntry> entries = {{archive::kHeaderSize, 0}};
+  const auto& frames = pages.frames().entries();
+  entries.insert(entries.end(), frames.begin(), frames.end());
+  archive::SectionWriter sections(file, std::move(entries));
+  KTSTR_TRY(sections.Add(SectionType::kMetadata, TextBytes(metadata)));
+  KTSTR_TRY(sections.Add(SectionType::kVcpus, archive::EncodeVcpus(contents.vcpus)));
+  KTSTR_TRY(sections.Add(SectionType::kRegions, archive::EncodeRegions(contents.memory.regions())));
+  KTSTR_TRY(sections.Add(SectionType::kPageTable, pages.TakePageTable()));
+  KTSTR_TRY(sections.Add(SectionType::kFrames,
+                         archive::EncodeFrameInfo({options.pages_per_frame, pages.stored_pages(),
+                                                   pages.frames().checksums()})));
+  if (!contents.device_state.empty()) {
+    KTSTR_TRY(sections.AddCompressed(SectionType::kDeviceState, contents.device_state,
+                                     options.compression_level));
+  }
+  return sections.Finish();
+}
+
+Status CheckOptions(const ArchiveWriteOptions& options) {
+  if (!std::has_single_bit(options.pages_per_frame) ||
+      options.pages_per_frame > archive::kMaxPagesPerFrame) {
+    return Fail(
+        ErrorCode::kInvalidArgument,
+        fmt::format("{} is no number of pages for a memory frame: it must be a power of two, "
+                    "at most {}",
+                    options.pages_per_frame, archive::kMaxPagesPerFrame));
+  }
+  return {};
+}
+
+}  // namespace
+
+Result<ArchiveWriteSummary> WriteArchive(const std::filesystem::path& path,
+                                         const ArchiveContents& contents,
+                                         const ArchiveWriteOptions& options) {
+  KTSTR_TRY(CheckOptions(options));
+  KTSTR_TRY(archive::CheckRegions(contents.memory.regions()));
+  const std::string metadata = KTSTR_TRY(archive::EncodeMetadata(contents.metadata));
+  const auto existing = options.overwrite ? archive::OutputFile::Existing::kReplace
+                                          : archive::OutputFile::Existing::kKeep;
+  archive::OutputFile file = KTSTR_TRY(archive::OutputFile::Create(path, existing));
+  KTSTR_TRY(file.Append(archive::EncodeHeader(archive::kMajorVersion, archive::kMinorVersion)));
+  PageWriter pages(contents, options, file);
+  KTSTR_TRY(pages.WriteAll());
+  ArchiveWriteSummary summary;
+  summary.digest = KTSTR_TRY(WriteSections(contents, options, metadata, pages, file));
+  summary.file_size = file.size();
+  pages.AddCounts(summary);
+  KTSTR_TRY(file.Publish());
+  return summary;
+}
+
+}  // namespace ktstr

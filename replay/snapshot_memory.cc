@@ -1,0 +1,81 @@
+#include "ktstr/replay/snapshot_memory.h"
+
+#include <algorithm>
+#include <bit>
+
+namespace ktstr {
+
+namespace {
+
+RegionMap MapOf(const ArchiveReader& archive) {
+  const auto regions = archive.regions();
+  return RegionMap({regions.begin(), regions.end()});
+}
+
+}  // namespace
+
+SnapshotMemory::SnapshotMemory(std::shared_ptr<const ArchiveReader> archive,
+                               SnapshotMemoryOptions options)
+    : archive_(std::move(archive)),
+      region_map_(MapOf(*archive_)),
+      frame_shift_(std::countr_zero(archive_->pages_per_frame())),
+      cache_(*archive_, options.cache_bytes),
+      overlay_(region_map_.page_count()) {}
+
+PageView SnapshotMemory::View(Pfn pfn) const {
+  if (overlay_.size() > 0) {
+    const auto index = region_map_.IndexOf(pfn);
+    const std::byte* written = index ? overlay_.Find(*index) : nullptr;
+    if (written != nullptr) return PageView::Present(written);
+  }
+  const PageRecord record = archive_->Lookup(pfn);
+  switch (record.fate) {
+    case PageFate::kPresent:
+      return ViewStored(record.stored_page);
+    case PageFate::kZero:
+      return PageView::Zero();
+    case PageFate::kNotCaptured:
+      return PageView::NotCaptured(record.reason);
+    case PageFate::kOutside:
+      return PageView::Outside();
+    case PageFate::kDamaged:
+      return PageView::Damaged();
+  }
+  return PageView::Damaged();
+}
+
+PageView SnapshotMemory::ViewStored(uint64_t stored_page) const {
+  FrameCache::Frame frame = cache_.Get(stored_page >> frame_shift_);
+  if (frame == nullptr) return PageView::Damaged();
+  const uint64_t in_frame = stored_page & ((uint64_t{1} << frame_shift_) - 1);
+  const std::byte* data = frame.get() + in_frame * kPageSize;
+  return PageView::Present(data, std::move(frame));
+}
+
+Result<std::byte*> SnapshotMemory::Writable(Pfn pfn) {
+  const auto index = region_map_.IndexOf(pfn);
+  if (index) {
+    if (std::byte* written = overlay_.Find(*index)) return written;
+  }
+  const PageView view = View(pfn);
+  if (!view.readable()) return Fail(UnreadableError(pfn.pa(), view));
+  return overlay_.Add(*index, view.bytes());
+}
+
+Pfn SnapshotMemory::NextTouched(Pfn from) const {
+  const Pfn next = archive_->NextNotZero(from);
+  const auto index = region_map_.IndexOf(from);
+  if (!index || overlay_.size() == 0) return next;
+  return std::min(next, from + (overlay_.FindFrom(*index) - *index));
+}
+
+std::vector<Pfn> SnapshotMemory::WrittenPages() const {
+  std::vector<Pfn> pages;
+  const uint64_t end = region_map_.page_count();
+  for (uint64_t i = overlay_.FindFrom(0); i < end; i = overlay_.FindFrom(i + 1)) {
+    pages.push_back(region_map_.PfnAt(i));
+  }
+  return pages;
+}
+
+}  // namespace ktstr

@@ -1,0 +1,55 @@
+// The memory of a frozen guest, out of its archive: pages are decompressed when they are looked at,
+// and writes go to private copies.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "ktstr/archive/reader.h"
+#include "ktstr/archive/region_map.h"
+#include "ktstr/memory/guest_memory.h"
+#include "ktstr/replay/frame_cache.h"
+#include "ktstr/replay/overlay.h"
+
+namespace ktstr {
+
+struct SnapshotMemoryOptions {
+  // Decompressed pages that are kept, in bytes. Pages that a view holds on to, and those that were
+  // written to, come on top.
+  uint64_t cache_bytes = uint64_t{256} << 20;
+};
+
+class SnapshotMemory : public GuestMemory {
+ public:
+  explicit SnapshotMemory(std::shared_ptr<const ArchiveReader> archive,
+                          SnapshotMemoryOptions options = {});
+
+  const ArchiveReader& archive() const { return *archive_; }
+
+  std::span<const MemoryRegion> regions() const override { return archive_->regions(); }
+  // A page whose memory frame fails its checksum, or can't be read from the file, is kDamaged.
+  PageView View(Pfn pfn) const override;
+  // Gives the page a copy of its own. Errors: kOutOfRange where there is no RAM, kUnreadable for
+  // pages that were left out or are damaged.
+  Result<std::byte*> Writable(Pfn pfn) override;
+  Pfn NextTouched(Pfn from) const override;
+
+  // The pages that were made writable, ascending.
+  std::vector<Pfn> WrittenPages() const;
+
+  FrameCache::Statistics cache_statistics() const { return cache_.statistics(); }
+
+ private:
+  PageView ViewStored(uint64_t stored_page) const;
+
+  std::shared_ptr<const ArchiveReader> archive_;
+  RegionMap region_map_;
+  int frame_shift_;  // pages per frame is 2^frame_shift_
+  mutable FrameCache cache_;
+  Overlay overlay_;
+};
+
+}  // namespace ktstr
