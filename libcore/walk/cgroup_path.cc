@@ -1,0 +1,63 @@
+#include "ktstr/walk/cgroup_path.h"
+
+#include <fmt/format.h>
+
+namespace ktstr {
+
+namespace {
+// CGROUP_NAME is limited to NAME_MAX; the depth by nothing, but nobody nests deeper.
+constexpr size_t kMaxName = 255;
+constexpr int kMaxDepth = 256;
+}  // namespace
+
+CgroupPaths::CgroupPaths(const GuestKernel& kernel, const TypeInfo& types, Anomalies& anomalies)
+    : kernel_(kernel), anomalies_(anomalies) {
+  // A kernel without cgroups has none of these.
+  Fields cgroup(types, "cgroup", anomalies);
+  kn_ = cgroup.Maybe("kn");
+  Fields node(types, "kernfs_node", anomalies);
+  parent_ = node.Maybe({"__parent", "parent"});  // renamed in 6.15 (633488947ef6)
+  name_ = node.Maybe("name");
+  Fields set(types, "css_set", anomalies);
+  dfl_cgrp_ = set.Maybe("dfl_cgrp");
+}
+
+std::optional<std::string> CgroupPaths::PathOfCssSet(Kva css_set) {
+  if (css_set.is_null()) return std::nullopt;
+  CellReader set(kernel_, css_set, "a css_set", anomalies_);
+  const auto cgroup = set.Pointer(dfl_cgrp_);
+  return cgroup && !cgroup->is_null() ? PathOf(*cgroup) : std::nullopt;
+}
+
+std::optional<std::string> CgroupPaths::PathOf(Kva cgroup) {
+  const auto found = known_.find(cgroup.value());
+  if (found != known_.end()) return found->second;
+  CellReader object(kernel_, cgroup, "a cgroup", anomalies_);
+  const auto node = object.Pointer(kn_);
+  auto path = node && !node->is_null() ? PathOfNode(*node) : std::nullopt;
+  known_.emplace(cgroup.value(), path);
+  return path;
+}
+
+std::optional<std::string> CgroupPaths::PathOfNode(Kva node) {
+  std::string path;
+  for (int depth = 0; depth < kMaxDepth; ++depth) {
+    CellReader object(kernel_, node, "a kernfs_node", anomalies_);
+    const auto parent = object.Pointer(parent_);
+    if (!parent) return std::nullopt;
+    if (parent->is_null()) return path.empty() ? "/" : path;
+    const auto name_at = object.Pointer(name_);
+    if (!name_at) return std::nullopt;
+    const auto name = kernel_.ReadString(*name_at, kMaxName);
+    if (!name) {
+      object.Report(name.error());
+      return std::nullopt;
+    }
+    path = "/" + *name + path;
+    node = *parent;
+  }
+  anomalies_.Add("cap", node, fmt::format("a cgroup's path is deeper than {}", kMaxDepth));
+  return std::nullopt;
+}
+
+}  // namespace ktstr

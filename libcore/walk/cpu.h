@@ -1,0 +1,30 @@
+// CPUs: one row per run queue (struct rq, kernel/sched/sched.h).
+#pragma once
+
+#include <cstdint>
+#include <optional>
+
+#include "ktstr/kernel/guest_kernel.h"
+#include "ktstr/walk/anomaly.h"
+#include "ktstr/walk/row.h"
+
+namespace ktstr {
+
+struct CpuRow {
+  int64_t cpu = 0;
+  std::optional<int64_t> online;
+  std::optional<int64_t> curr_pid;
+  std::optional<std::string> curr_comm;
+  std::optional<int64_t> nr_running, nr_switches, clock_ns;
+  std::optional<int64_t> cfs_nr_running, rt_nr_running, dl_nr_running, scx_nr_running;
+  std::optional<Hex> scx_flags;
+  std::optional<Hex> curr_kva, rq_kva;
+
+  static const RowTable<CpuRow>& Table();
+  friend bool operator==(const CpuRow&, const CpuRow&) = default;
+};
+
+// All possible CPUs. Errors: kNotFound and others of the kernel's types; the rest is an anomaly.
+Result<Walked<CpuRow>> WalkCpus(const GuestKernel& kernel);
+
+}  // namespace ktstr

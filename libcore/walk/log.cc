@@ -1,0 +1,209 @@
+#include "ktstr/walk/log.h"
+
+#include <fmt/format.h>
+
+#include <vector>
+
+#include "ktstr/walk/fields.h"
+
+namespace ktstr {
+
+namespace {
+
+// kernel/printk/printk_ringbuffer.h. The two top bits of a descriptor's state variable are its
+// state, the others its id.
+constexpr int kStateShift = 62;
+constexpr uint64_t kIdMask = (uint64_t{1} << kStateShift) - 1;
+enum DescriptorState { kReserved = 0, kCommitted = 1, kFinalized = 2, kReusable = 3 };
+// LPOS_DATALESS: a logical position with this bit has no data block.
+constexpr uint64_t kDataless = 1;
+constexpr uint64_t kEmptyLine = 3;
+// Each data block begins with the id of its descriptor.
+constexpr uint64_t kBlockHeader = sizeof(uint64_t);
+// CONFIG_LOG_BUF_SHIFT ends at 25; log_buf_len= at 31.
+constexpr uint64_t kMaxSizeBits = 31;
+// caller_id: the top bit marks a CPU, otherwise it is a thread id (kernel/printk/printk.c).
+constexpr uint64_t kCallerIsCpu = 0x80000000;
+
+struct RingMembers {
+  Member count_bits, descs, infos, head_id, tail_id, size_bits, data;
+  uint64_t desc_size, info_size;
+  Member state_var, begin, next;
+  Member seq, ts_nsec, text_len, facility, level, caller_id;
+
+  static Result<RingMembers> Resolve(const TypeInfo& types) {
+    RingMembers m;
+    const auto ring = [&](std::string_view path) {
+      return types.FindMember("printk_ringbuffer", path);
+    };
+    m.count_bits = KTSTR_TRY(ring("desc_ring.count_bits"));
+    m.descs = KTSTR_TRY(ring("desc_ring.descs"));
+    m.infos = KTSTR_TRY(ring("desc_ring.infos"));
+    m.head_id = KTSTR_TRY(ring("desc_ring.head_id.counter"));
+    m.tail_id = KTSTR_TRY(ring("desc_ring.tail_id.counter"));
+    m.size_bits = KTSTR_TRY(ring("text_data_ring.size_bits"));
+    m.data = KTSTR_TRY(ring("text_data_ring.data"));
+    m.desc_size = KTSTR_TRY(types.SizeOf("prb_desc"));
+    m.info_size = KTSTR_TRY(types.SizeOf("printk_info"));
+    m.state_var = KTSTR_TRY(types.FindMember("prb_desc", "state_var.counter"));
+    m.begin = KTSTR_TRY(types.FindMember("prb_desc", "text_blk_lpos.begin"));
+    m.next = KTSTR_TRY(types.FindMember("prb_desc", "text_blk_lpos.next"));
+    const auto info = [&](std::string_view path) { return types.FindMember("printk_info", path); };
+    m.seq = KTSTR_TRY(info("seq"));
+    m.ts_nsec = KTSTR_TRY(info("ts_nsec"));
+    m.text_len = KTSTR_TRY(info("text_len"));
+    m.facility = KTSTR_TRY(info("facility"));
+    m.level = KTSTR_TRY(info("level"));
+    m.caller_id = KTSTR_TRY(info("caller_id"));
+    return m;
+  }
+};
+
+// The ring's own numbers.
+struct Ring {
+  uint64_t count_mask, head_id, tail_id, data_size;
+  Kva descs, infos, data;
+
+  static Result<Ring> Read(const GuestKernel& kernel, const RingMembers& m) {
+    // `prb` points to the ring in use: the static one, or the one that log_buf_len= allocated.
+    ObjectReader object(kernel, KTSTR_TRY(kernel.ReadSymbol<Kva>("prb")));
+    const uint64_t count_bits = KTSTR_TRY(object.Unsigned(m.count_bits));
+    const uint64_t size_bits = KTSTR_TRY(object.Unsigned(m.size_bits));
+    if (count_bits > kMaxSizeBits || size_bits > kMaxSizeBits) {
+      return Fail(
+          ErrorCode::kDamaged,
+          fmt::format("the log ring has 2^{} descriptors and 2^{} bytes", count_bits, size_bits));
+    }
+    Ring ring;
+    ring.count_mask = (uint64_t{1} << count_bits) - 1;
+    ring.data_size = uint64_t{1} << size_bits;
+    ring.head_id = KTSTR_TRY(object.Unsigned(m.head_id)) & kIdMask;
+    ring.tail_id = KTSTR_TRY(object.Unsigned(m.tail_id)) & kIdMask;
+    ring.descs = KTSTR_TRY(object.Pointer(m.descs));
+    ring.infos = KTSTR_TRY(object.Pointer(m.infos));
+    ring.data = KTSTR_TRY(object.Pointer(m.data));
+    return ring;
+  }
+};
+
+class LogWalker {
+ public:
+  LogWalker(const GuestKernel& kernel, const RingMembers& members, const Ring& ring,
+            Anomalies& anomalies)
+      : kernel_(kernel), m_(members), ring_(ring), anomalies_(anomalies) {}
+
+  std::vector<LogRow> Walk() {
+    std::vector<LogRow> rows;
+    // Ids wrap at 2^62; at most as many records as there are descriptors.
+    for (uint64_t n = 0; n <= ring_.count_mask; ++n) {
+      const uint64_t id = (ring_.tail_id + n) & kIdMask;
+      if (auto row = Read(id)) rows.push_back(*std::move(row));
+      if (id == ring_.head_id) return rows;
+    }
+    anomalies_.Add(
+        "damage", ring_.descs,
+        fmt::format("the log ring's head ({:#x}) is not within a round of its tail ({:#x})",
+                    ring_.head_id, ring_.tail_id));
+    return rows;
+  }
+
+ private:
+  std::optional<LogRow> Read(uint64_t id) {
+    const uint64_t index = id & ring_.count_mask;
+    const Kva at = ring_.descs + index * m_.desc_size;
+    CellReader desc(kernel_, at, "a log descriptor", anomalies_);
+    const auto state_var = desc.Unsigned(m_.state_var);
+    const auto begin = desc.Unsigned(m_.begin);
+    const auto next = desc.Unsigned(m_.next);
+    if (!state_var || !begin || !next) return std::nullopt;
+    const auto state = static_cast<DescriptorState>(*state_var >> kStateShift);
+    if ((*state_var & kIdMask) != id || state == kReserved) {
+      anomalies_.Add("being written", at,
+                     fmt::format("the log record of descriptor {:#x} is being written", id));
+      return std::nullopt;
+    }
+    // Never used, or its text was taken back already: nothing is missing.
+    if (state == kReusable) return std::nullopt;
+
+    CellReader info(kernel_, ring_.infos + index * m_.info_size, "a log record", anomalies_);
+    LogRow row;
+    row.seq = info.Integer(m_.seq);
+    row.time_ns = info.Integer(m_.ts_nsec);
+    row.level = info.Integer(m_.level);
+    row.facility = info.Integer(m_.facility);
+    if (const auto caller = info.Unsigned(m_.caller_id)) {
+      row.caller =
+          fmt::format("{}{}", (*caller & kCallerIsCpu) != 0 ? 'C' : 'T', *caller & ~kCallerIsCpu);
+    }
+    const auto length = info.Unsigned(m_.text_len);
+    if (length) row.text = Text(id, *begin, *next, *length);
+    return row;
+  }
+
+  // The text of the data block [begin, next), logical positions that only ever grow.
+  std::optional<std::string> Text(uint64_t id, uint64_t begin, uint64_t next, uint64_t length) {
+    if ((begin & kDataless) != 0 || (next & kDataless) != 0) {
+      if (begin == kEmptyLine && next == kEmptyLine) return "";
+      anomalies_.Add("damage", std::nullopt, fmt::format("log record {:#x} has lost its text", id));
+      return std::nullopt;
+    }
+    const uint64_t mask = ring_.data_size - 1;
+    // A block that would run over the ring's end stands at its begin instead.
+    const bool wraps = (begin & ~mask) != (next & ~mask) && (next & mask) != 0;
+    const uint64_t at = wraps ? 0 : begin & mask;
+    const uint64_t size = wraps ? next & mask : next - begin;
+    if (size < kBlockHeader || size > ring_.data_size || at + size > ring_.data_size) {
+      anomalies_.Add(
+          "damage", ring_.data + at,
+          fmt::format("log record {:#x} has a text block from {:#x} to {:#x}", id, begin, next));
+      return std::nullopt;
+    }
+    const auto owner = kernel_.Read<uint64_t>(ring_.data + at);
+    if (owner && *owner != id) {
+      anomalies_.Add("overwritten", ring_.data + at,
+                     fmt::format("the text of log record {:#x} was overwritten", id));
+      return std::nullopt;
+    }
+    std::string text(std::min(length, size - kBlockHeader), '\0');
+    const auto read =
+        kernel_.Read(ring_.data + at + kBlockHeader, std::as_writable_bytes(std::span(text)));
+    if (read) return text;
+    anomalies_.Add(read.error(), ring_.data + at, "reading a log record's text");
+    return std::nullopt;
+  }
+
+  const GuestKernel& kernel_;
+  const RingMembers& m_;
+  const Ring& ring_;
+  Anomalies& anomalies_;
+};
+
+}  // namespace
+
+const RowTable<LogRow>& LogRow::Table() {
+  using R = LogRow;
+  static const RowTable<R> table(
+      "log", "The kernel log: what is still in the printk ring buffer, oldest first.",
+      {
+          Col<&R::seq>("seq", "", "Sequence number; a gap means lost records."),
+          Col<&R::time_ns>("time_ns", "ns", "When, by the local clock, since boot."),
+          Col<&R::level>("level", "", "0 emergency to 7 debug."),
+          Col<&R::facility>("facility", "", "syslog facility; 0 is the kernel."),
+          Col<&R::caller>("caller", "", "Who printed it: T and a thread id, or C and a CPU."),
+          Col<&R::text>("text", "", "The message; may have several lines."),
+      });
+  return table;
+}
+
+Result<Walked<LogRow>> WalkLog(const GuestKernel& kernel) {
+  Anomalies anomalies("log");
+  const TypeInfo& types = *KTSTR_TRY(kernel.types());
+  const RingMembers members = KTSTR_TRY(RingMembers::Resolve(types));
+  const Ring ring = KTSTR_TRY(Ring::Read(kernel, members));
+  Walked<LogRow> walked;
+  walked.rows = LogWalker(kernel, members, ring, anomalies).Walk();
+  walked.anomalies = std::move(anomalies).Take();
+  return walked;
+}
+
+}  // namespace ktstr

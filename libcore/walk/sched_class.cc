@@ -1,0 +1,18 @@
+#include "ktstr/walk/sched_class.h"
+
+namespace ktstr {
+
+SchedClasses::SchedClasses(const GuestKernel& kernel) {
+  for (const char* name : {"fair", "rt", "dl", "ext", "idle", "stop"}) {
+    const auto symbol = kernel.symbol_kva(std::string(name) + "_sched_class");
+    if (symbol) names_.emplace(symbol->value(), name);
+  }
+}
+
+std::optional<std::string> SchedClasses::NameOf(Kva sched_class) const {
+  const auto found = names_.find(sched_class.value());
+  if (found == names_.end()) return std::nullopt;
+  return found->second;
+}
+
+}  // namespace ktstr

@@ -1,0 +1,199 @@
+#include "ktstr/walk/task.h"
+
+#include <bit>
+
+#include "ktstr/walk/cgroup_path.h"
+#include "ktstr/walk/clock.h"
+#include "ktstr/walk/cpu_mask.h"
+#include "ktstr/walk/fields.h"
+#include "ktstr/walk/sched_class.h"
+#include "ktstr/walk/task_list.h"
+
+namespace ktstr {
+
+namespace {
+
+// include/linux/sched.h.
+constexpr uint32_t kTaskUninterruptible = 0x2;
+constexpr uint32_t kTaskReport = 0x7f;
+constexpr uint32_t kTaskReportIdle = kTaskReport + 1;
+constexpr uint32_t kTaskIdle = 0x402;  // TASK_UNINTERRUPTIBLE | TASK_NOLOAD
+constexpr uint32_t kTaskRtlockWait = 0x1000;
+constexpr uint32_t kTaskFrozen = 0x8000;
+constexpr uint64_t kPfKthread = 0x00200000;
+// include/linux/sched/ext.h.
+constexpr uint64_t kScxTaskQueued = 1;
+
+struct TaskMembers {
+  MaybeMember pid, tgid, real_parent, comm, state, exit_state, cpu, on_cpu, on_rq, sched_class,
+      policy, prio, static_prio, normal_prio, rt_priority, start_time, start_boottime, utime, stime,
+      nvcsw, nivcsw, sum_exec_runtime, vruntime, deadline, slice, flags, cpus_mask, cgroups;
+  MaybeMember scx_dsq, scx_dsq_vtime, scx_slice, scx_weight, scx_flags, scx_runnable_at, dsq_id;
+
+  TaskMembers(const TypeInfo& types, Anomalies& anomalies) {
+    Fields f(types, "task_struct", anomalies);
+    pid = f.Need("pid");
+    tgid = f.Need("tgid");
+    real_parent = f.Need("real_parent");
+    comm = f.Need("comm");
+    state = f.Need({"__state", "state"});  // renamed in 5.14 (2f064a59a11f)
+    exit_state = f.Need("exit_state");
+    cpu = f.Maybe({"thread_info.cpu", "cpu"});
+    on_cpu = f.Maybe("on_cpu");
+    on_rq = f.Need("on_rq");
+    sched_class = f.Need("sched_class");
+    policy = f.Need("policy");
+    prio = f.Need("prio");
+    static_prio = f.Need("static_prio");
+    normal_prio = f.Need("normal_prio");
+    rt_priority = f.Need("rt_priority");
+    start_time = f.Need("start_time");
+    start_boottime = f.Need({"start_boottime", "real_start_time"});
+    utime = f.Need("utime");
+    stime = f.Need("stime");
+    nvcsw = f.Need("nvcsw");
+    nivcsw = f.Need("nivcsw");
+    sum_exec_runtime = f.Need("se.sum_exec_runtime");
+    vruntime = f.Need("se.vruntime");
+    deadline = f.Maybe("se.deadline");
+    slice = f.Maybe("se.slice");
+    flags = f.Need("flags");
+    cpus_mask = f.Need({"cpus_mask", "cpus_allowed"});
+    cgroups = f.Maybe("cgroups");
+    scx_dsq = f.Maybe("scx.dsq");
+    scx_dsq_vtime = f.Maybe("scx.dsq_vtime");
+    scx_slice = f.Maybe("scx.slice");
+    scx_weight = f.Maybe("scx.weight");
+    scx_flags = f.Maybe("scx.flags");
+    scx_runnable_at = f.Maybe("scx.runnable_at");
+    if (scx_dsq) dsq_id = Fields(types, "scx_dispatch_q", anomalies).Need("id");
+  }
+};
+
+class TaskWalker {
+ public:
+  TaskWalker(const GuestKernel& kernel, const TypeInfo& types, Anomalies& anomalies)
+      : kernel_(kernel),
+        members_(types, anomalies),
+        classes_(kernel),
+        cgroups_(kernel, types, anomalies),
+        clock_(ReadKernelClock(kernel, anomalies)),
+        cpu_count_(kernel.CpuCount().value_or(0)),
+        anomalies_(anomalies) {}
+
+  TaskRow Read(const TaskRef& ref) {
+    CellReader object(kernel_, ref.task, "a task", anomalies_);
+    const TaskMembers& m = members_;
+    TaskRow row;
+    row.task_kva = Hex(ref.task);
+    row.pid = object.Integer(m.pid);
+    row.tgid = object.Integer(m.tgid);
+    row.ppid = ParentOf(object);
+    row.comm = object.Text(m.comm);
+    ReadState(object, row);
+    // An idle task's thread_info.cpu is set when its CPU comes up; its run queue knows it before.
+    row.cpu = ref.idle_cpu ? std::optional<int64_t>(*ref.idle_cpu) : object.Integer(m.cpu);
+    row.on_cpu = object.Integer(m.on_cpu);
+    row.on_rq = object.Integer(m.on_rq);
+    if (const auto sched_class = object.Pointer(m.sched_class)) {
+      row.sched_class = classes_.NameOf(*sched_class);
+    }
+    row.policy = object.Integer(m.policy);
+    row.prio = object.Integer(m.prio);
+    row.static_prio = object.Integer(m.static_prio);
+    row.normal_prio = object.Integer(m.normal_prio);
+    row.rt_priority = object.Integer(m.rt_priority);
+    row.start_time_ns = object.Integer(m.start_time);
+    row.start_boottime_ns = object.Integer(m.start_boottime);
+    row.utime_ns = object.Integer(m.utime);
+    row.stime_ns = object.Integer(m.stime);
+    row.nvcsw = object.Integer(m.nvcsw);
+    row.nivcsw = object.Integer(m.nivcsw);
+    row.sum_exec_runtime_ns = object.Integer(m.sum_exec_runtime);
+    row.vruntime = object.Integer(m.vruntime);
+    row.deadline = object.Integer(m.deadline);
+    row.slice_ns = object.Integer(m.slice);
+    row.flags = object.HexOf(m.flags);
+    if (row.flags) row.is_kthread = (row.flags->value & kPfKthread) != 0;
+    if (m.cpus_mask && cpu_count_ != 0) ReadAffinity(object, row);
+    if (const auto css_set = object.Pointer(m.cgroups))
+      row.cgroup = cgroups_.PathOfCssSet(*css_set);
+    ReadScx(object, row);
+    return row;
+  }
+
+ private:
+  std::optional<int64_t> ParentOf(CellReader& object) {
+    const auto parent = object.Pointer(members_.real_parent);
+    if (!parent || parent->is_null()) return std::nullopt;
+    CellReader parent_object(kernel_, *parent, "a task's parent", anomalies_);
+    return parent_object.Integer(members_.tgid);
+  }
+
+  void ReadState(CellReader& object, TaskRow& row) {
+    const auto state = object.Unsigned(members_.state);
+    const auto exit_state = object.Unsigned(members_.exit_state);
+    if (!state || !exit_state) return;
+    row.state_raw = Hex(*state);
+    row.state = std::string(
+        1, TaskStateLetter(static_cast<uint32_t>(*state), static_cast<uint32_t>(*exit_state)));
+  }
+
+  void ReadAffinity(CellReader& object, TaskRow& row) {
+    CpuMask mask((cpu_count_ + 63) / 64);
+    const auto read =
+        object.object().Read(members_.cpus_mask->offset, std::as_writable_bytes(std::span(mask)));
+    if (!read) return object.Report(read.error());
+    if (cpu_count_ % 64 != 0) mask.back() &= (uint64_t{1} << (cpu_count_ % 64)) - 1;
+    row.affinity = ToList(mask);
+  }
+
+  void ReadScx(CellReader& object, TaskRow& row) {
+    if (!members_.scx_flags) return;
+    if (const auto dsq = object.Pointer(members_.scx_dsq); dsq && !dsq->is_null()) {
+      CellReader queue(kernel_, *dsq, "a task's dispatch queue", anomalies_);
+      row.scx_dsq_id = queue.HexOf(members_.dsq_id);
+    }
+    row.scx_dsq_vtime = object.HexOf(members_.scx_dsq_vtime);
+    row.scx_slice_ns = object.Integer(members_.scx_slice);
+    row.scx_weight = object.Integer(members_.scx_weight);
+    row.scx_flags = object.HexOf(members_.scx_flags);
+    row.scx_runnable_at = object.Integer(members_.scx_runnable_at);
+    const bool queued = row.scx_flags && (row.scx_flags->value & kScxTaskQueued) != 0;
+    if (queued && row.on_cpu == 0 && row.scx_runnable_at && clock_.jiffies && clock_.hz) {
+      row.scx_waiting_ms = (*clock_.jiffies - *row.scx_runnable_at) * 1000 / *clock_.hz;
+    }
+  }
+
+  const GuestKernel& kernel_;
+  TaskMembers members_;
+  SchedClasses classes_;
+  CgroupPaths cgroups_;
+  KernelClock clock_;
+  uint32_t cpu_count_;
+  Anomalies& anomalies_;
+};
+
+}  // namespace
+
+// __task_state_index() and task_index_to_char() in include/linux/sched.h.
+char TaskStateLetter(uint32_t state, uint32_t exit_state) {
+  uint32_t reported = (state | exit_state) & kTaskReport;
+  if ((state & kTaskIdle) == kTaskIdle) reported = kTaskReportIdle;
+  if ((state & (kTaskRtlockWait | kTaskFrozen)) != 0) reported = kTaskUninterruptible;
+  return "RSDTtXZPI"[std::bit_width(reported)];
+}
+
+Result<Walked<TaskRow>> WalkTasks(const GuestKernel& kernel, const WalkLimits& limits) {
+  Anomalies anomalies("task");
+  const TypeInfo& types = *KTSTR_TRY(kernel.types());
+  const std::vector<TaskRef> tasks = KTSTR_TRY(ListTasks(kernel, limits, anomalies));
+  TaskWalker walker(kernel, types, anomalies);
+  Walked<TaskRow> walked;
+  walked.rows.reserve(tasks.size());
+  for (const TaskRef& task : tasks) walked.rows.push_back(walker.Read(task));
+  walked.anomalies = std::move(anomalies).Take();
+  return walked;
+}
+
+}  // namespace ktstr

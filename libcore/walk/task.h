@@ -1,0 +1,46 @@
+// Tasks: one row per thread, and one per CPU's idle task.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "ktstr/kernel/guest_kernel.h"
+#include "ktstr/walk/anomaly.h"
+#include "ktstr/walk/row.h"
+
+namespace ktstr {
+
+struct TaskRow {
+  std::optional<int64_t> pid, tgid, ppid;
+  std::optional<std::string> comm;
+  std::optional<std::string> state;
+  std::optional<int64_t> cpu, on_cpu, on_rq;
+  std::optional<std::string> sched_class;
+  std::optional<int64_t> policy, prio, static_prio, normal_prio, rt_priority;
+  std::optional<int64_t> start_time_ns, start_boottime_ns, utime_ns, stime_ns;
+  std::optional<int64_t> nvcsw, nivcsw, sum_exec_runtime_ns;
+  std::optional<int64_t> vruntime, deadline, slice_ns;
+  std::optional<Hex> flags, state_raw;
+  std::optional<int64_t> is_kthread;
+  std::optional<std::string> affinity;
+  std::optional<std::string> cgroup;
+  std::optional<Hex> task_kva;
+  std::optional<Hex> scx_dsq_id;
+  std::optional<Hex> scx_dsq_vtime;
+  std::optional<int64_t> scx_slice_ns, scx_weight;
+  std::optional<Hex> scx_flags;
+  std::optional<int64_t> scx_runnable_at, scx_waiting_ms;
+
+  static const RowTable<TaskRow>& Table();
+  friend bool operator==(const TaskRow&, const TaskRow&) = default;
+};
+
+// All tasks, in the order of ListTasks. Errors: those of ListTasks; what cannot be read of one task
+// is NULL in its row and an anomaly.
+Result<Walked<TaskRow>> WalkTasks(const GuestKernel& kernel, const WalkLimits& limits = {});
+
+// The state letter that ps shows, from __state and exit_state.
+char TaskStateLetter(uint32_t state, uint32_t exit_state);
+
+}  // namespace ktstr
