@@ -1,0 +1,62 @@
+// Stops a running guest, and lets it go on: the token that everything which touches a live guest
+// asks for.
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "ktstr/base/result.h"
+#include "ktstr/capture/qmp_client.h"
+
+namespace ktstr {
+
+// While one of these lives, every vCPU of the guest is parked and its block I/O is quiet. When it
+// goes, the guest goes on if it ran before; one that was stopped before (paused, at a breakpoint,
+// panicked, …) stays stopped.
+class Frozen {
+ public:
+  // Stops the guest. `qmp` must outlive the token. Errors: as QmpClient::Execute; kPeer when the
+  // guest is in a state that cannot be frozen (waiting for an incoming migration, for example).
+  static Result<Frozen> Freeze(QmpClient& qmp);
+
+  Frozen(Frozen&& other) noexcept = default;
+  Frozen& operator=(Frozen&& other) noexcept;
+  // Resumes as Resume() does; an error is lost, so a caller who cares calls Resume() himself.
+  ~Frozen();
+
+  // Ends the freeze. Errors: as QmpClient::Execute.
+  Status Resume();
+  // Ends the token without letting the guest go on: for a machine that is ended next.
+  void Abandon() { state_.reset(); }
+
+  QmpClient& qmp() const { return *state_->qmp; }
+  // QEMU's run state before, such as "running", "paused", "debug", "postmigrate".
+  const std::string& state_before() const { return state_->before; }
+  bool was_running() const { return state_->was_running; }
+  // Wall-clock time at which the guest stood still.
+  std::chrono::system_clock::time_point since() const { return state_->since; }
+  // How long it has been standing still.
+  std::chrono::microseconds Age() const;
+
+  // The device state of this freeze, once SaveDeviceState (device_state.h) has saved it: QEMU gives
+  // it only once.
+  std::shared_ptr<const std::vector<std::byte>>& saved_device_state() { return state_->saved; }
+
+ private:
+  struct State {
+    QmpClient* qmp;
+    std::string before;
+    bool was_running;
+    std::chrono::system_clock::time_point since;
+    std::chrono::steady_clock::time_point since_steady;
+    std::shared_ptr<const std::vector<std::byte>> saved;
+  };
+  explicit Frozen(State state) : state_(std::make_unique<State>(std::move(state))) {}
+
+  std::unique_ptr<State> state_;  // null once resumed, abandoned or moved from
+};
+
+}  // namespace ktstr

@@ -1,0 +1,38 @@
+// The host's end of the port to our init (guest/protocol.h): requests, answers, events.
+#pragma once
+
+#include <chrono>
+#include <deque>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <string_view>
+
+#include "ktstr/base/result.h"
+#include "ktstr/capture/json_socket.h"
+
+namespace ktstr {
+
+// Not for use by several threads at once.
+class GuestChannel {
+ public:
+  explicit GuestChannel(UniqueFd port) : socket_(std::move(port), "the guest") {}
+
+  // Waits for init's first words: its "hello". Errors: kTimeout, kPeer.
+  Result<nlohmann::json> WaitForHello(Deadline deadline);
+
+  // Sends a request and waits for its answer. `arguments` is an object. Errors: kPeer when the
+  // guest refuses (with its reason) or is gone, kTimeout.
+  Result<nlohmann::json> Ask(std::string_view verb, nlohmann::json arguments, Deadline deadline);
+
+  // The oldest event that nobody took: worker-exit and the like. Errors: kTimeout, kPeer.
+  Result<nlohmann::json> NextEvent(Deadline deadline);
+
+  int fd() const { return socket_.fd(); }
+
+ private:
+  JsonSocket socket_;
+  std::deque<nlohmann::json> events_;
+  int64_t next_id_ = 1;
+};
+
+}  // namespace ktstr

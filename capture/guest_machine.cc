@@ -1,0 +1,131 @@
+#include "ktstr/capture/guest_machine.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <charconv>
+
+#include "ktstr/capture/accelerator.h"
+#include "ktstr/capture/cpio_writer.h"
+#include "ktstr/capture/initramfs.h"
+#include "ktstr/capture/json_access.h"
+#include "ktstr/capture/kernel_image.h"
+#include "ktstr/capture/memory_file.h"
+
+namespace ktstr {
+
+namespace {
+
+using nlohmann::json;
+
+Result<UniqueFd> BuildInitramfs(const KernelImage& kernel) {
+  CpioWriter cpio;
+  KTSTR_TRY(AddGuestBase(kernel, &cpio));
+  return MakeMemoryFile("initramfs", std::move(cpio).Finish());
+}
+
+Result<WorkerSpec> ParseWorkerSpec(std::string_view text) {
+  WorkerSpec spec;
+  const size_t colon = std::min(text.find(':'), text.size());
+  spec.kind = text.substr(0, colon);
+  if (colon < text.size()) {
+    const std::string_view count = text.substr(colon + 1);
+    const auto [end, error] =
+        std::from_chars(count.data(), count.data() + count.size(), spec.count);
+    if (error != std::errc() || end != count.data() + count.size() || spec.count < 1) {
+      return Fail(ErrorCode::kInvalidArgument,
+                  fmt::format("'{}' is no worker: write KIND or KIND:COUNT, such as spin:2", text));
+    }
+  }
+  if (spec.kind.empty()) {
+    return Fail(ErrorCode::kInvalidArgument,
+                "a worker without a kind: write KIND or KIND:COUNT, such as spin:2");
+  }
+  return spec;
+}
+
+// The last lines, on one line.
+std::string OnOneLine(std::string text, size_t limit) {
+  while (!text.empty() && std::isspace(static_cast<unsigned char>(text.back()))) text.pop_back();
+  if (text.size() > limit) text = "…" + text.substr(text.size() - limit);
+  std::erase(text, '\r');
+  std::ranges::replace(text, '\n', '|');
+  return text;
+}
+
+}  // namespace
+
+Result<std::vector<WorkerSpec>> ParseWorkerSpecs(std::string_view text) {
+  std::vector<WorkerSpec> specs;
+  for (;;) {
+    const size_t comma = std::min(text.find(','), text.size());
+    specs.push_back(KTSTR_TRY(ParseWorkerSpec(text.substr(0, comma))));
+    if (comma == text.size()) return specs;
+    text.remove_prefix(comma + 1);
+  }
+}
+
+Result<std::unique_ptr<GuestMachine>> GuestMachine::Boot(MachineOptions options,
+                                                         const Timeouts& timeouts,
+                                                         const Progress& progress) {
+  const auto tell = [&](const std::string& step) {
+    if (progress) progress(step);
+  };
+  const KernelImage kernel = KTSTR_TRY(OpenKernelImage(options.kernel));
+  const UniqueFd initramfs = KTSTR_TRY(BuildInitramfs(kernel));
+  const AcceleratorChoice choice = KTSTR_TRY(ChooseAccelerator(options));
+  options.accelerator = choice.accelerator;
+  tell(fmt::format("booting kernel {} with {} CPUs and {} MiB on {}{}", kernel.release,
+                   options.cpus, options.memory_bytes >> 20,
+                   choice.accelerator == Accelerator::kKvm ? "KVM" : "TCG",
+                   choice.reason.empty() ? "" : " (" + choice.reason + ")"));
+
+  std::unique_ptr<GuestMachine> machine(new GuestMachine);
+  machine->timeouts_ = timeouts;
+  machine->qemu_ = KTSTR_TRY(QemuProcess::Start(options, initramfs.get()));
+  machine->channel_ = std::make_unique<GuestChannel>(machine->qemu_->TakePort());
+  auto hello = machine->channel_->WaitForHello(After(timeouts.boot));
+  if (!hello) {
+    return Fail(machine->Explain(std::move(hello).error())
+                    .Wrap(fmt::format("the guest did not come up ({})", kernel.release)));
+  }
+  machine->release_ = StringMember(*hello, "release");
+  return machine;
+}
+
+Error GuestMachine::Explain(Error error) {
+  const std::string console = OnOneLine(qemu_->ConsoleTail(), 300);
+  Error explained = qemu_->Explain(std::move(error));
+  if (console.empty()) return explained;
+  return std::move(explained).Wrap(fmt::format("the guest's console ends with '{}'", console));
+}
+
+Result<json> GuestMachine::Ask(std::string_view verb, json arguments) {
+  auto answer = channel_->Ask(verb, std::move(arguments), After(timeouts_.answer));
+  if (!answer && answer.error().code() != ErrorCode::kPeer) {
+    return Fail(Explain(std::move(answer).error()));
+  }
+  return answer;
+}
+
+Status GuestMachine::StartWorkers(const std::vector<WorkerSpec>& workers) {
+  json list = json::array();
+  for (const WorkerSpec& worker : workers) {
+    json spec = worker.parameters;
+    spec["kind"] = worker.kind;
+    spec["count"] = worker.count;
+    if (!worker.name.empty()) spec["name"] = worker.name;
+    list.push_back(std::move(spec));
+  }
+  KTSTR_TRY(Ask("start", {{"workers", list}}));
+  return {};
+}
+
+Result<json> GuestMachine::Report() { return Ask("report", json::object()); }
+
+Result<int> GuestMachine::PowerOff() {
+  KTSTR_TRY(Ask("bye", json::object()));
+  return qemu_->WaitForExit(After(timeouts_.answer));
+}
+
+}  // namespace ktstr

@@ -1,0 +1,77 @@
+// A guest of ours: a kernel with our init in a QEMU of ours, told what to run.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "ktstr/base/result.h"
+#include "ktstr/capture/guest_channel.h"
+#include "ktstr/capture/qemu_process.h"
+
+namespace ktstr {
+
+// Workers of one kind (capture/guest/workers).
+struct WorkerSpec {
+  std::string kind;
+  int count = 1;
+  std::string name = "";                                 // the kind's name when empty
+  nlohmann::json parameters = nlohmann::json::object();  // the kind's own, such as {"us": 500}
+
+  friend bool operator==(const WorkerSpec&, const WorkerSpec&) = default;
+};
+
+// "spin:2,sleep:3,yield" as two spinners, three sleepers and one that yields. Errors:
+// kInvalidArgument; which kinds there are only the guest knows.
+Result<std::vector<WorkerSpec>> ParseWorkerSpecs(std::string_view text);
+
+class GuestMachine {
+ public:
+  struct Timeouts {
+    std::chrono::milliseconds boot = std::chrono::seconds(120);
+    std::chrono::milliseconds answer = std::chrono::seconds(60);
+  };
+  // Told of each step as it begins, such as "booting kernel 6.12…".
+  using Progress = std::function<void(const std::string&)>;
+
+  // Boots options.kernel with our init and waits until it answers. kAuto is decided here. Errors:
+  // kNotFound and kUnsupported for the kernel, kIo, kPeer with what QEMU or the guest's console
+  // said last, kTimeout.
+  static Result<std::unique_ptr<GuestMachine>> Boot(MachineOptions options,
+                                                    const Timeouts& timeouts,
+                                                    const Progress& progress = nullptr);
+  static Result<std::unique_ptr<GuestMachine>> Boot(MachineOptions options) {
+    return Boot(std::move(options), Timeouts());
+  }
+
+  // Starts workers; returns when every one of them runs. Errors: kPeer, kTimeout.
+  Status StartWorkers(const std::vector<WorkerSpec>& workers);
+  // The guest's own account of itself: {"account": {"tasks": […], …}, "workers": […]}
+  // (guest/proc_account.h). Errors: kPeer, kTimeout.
+  Result<nlohmann::json> Report();
+  // Lets init switch the machine off, and waits until QEMU has ended: its wait status. Errors:
+  // kPeer, kTimeout.
+  Result<int> PowerOff();
+
+  QemuProcess& qemu() { return *qemu_; }
+  QmpClient& qmp() { return qemu_->qmp(); }
+  GuestChannel& channel() { return *channel_; }
+  // As the guest's uname says.
+  const std::string& release() const { return release_; }
+
+ private:
+  GuestMachine() = default;
+  // The error, with what QEMU or the console said last.
+  Error Explain(Error error);
+  Result<nlohmann::json> Ask(std::string_view verb, nlohmann::json arguments);
+
+  std::unique_ptr<QemuProcess> qemu_;
+  std::unique_ptr<GuestChannel> channel_;
+  std::string release_;
+  Timeouts timeouts_;
+};
+
+}  // namespace ktstr

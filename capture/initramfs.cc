@@ -1,0 +1,52 @@
+#include "ktstr/capture/initramfs.h"
+
+#include <fmt/format.h>
+
+#include <fstream>
+#include <iterator>
+#include <string>
+
+#include "ktstr/capture/guest/protocol.h"
+#include "ktstr/capture/system_error.h"
+
+// The program's bytes, put between two symbols by the assembler.
+asm(".pushsection .rodata\n"
+    ".balign 16\n"
+    "ktstr_guest_init_begin:\n"
+    ".incbin \"" KTSTR_GUEST_INIT
+    "\"\n"
+    "ktstr_guest_init_end:\n"
+    ".popsection\n");
+extern "C" const std::byte ktstr_guest_init_begin[], ktstr_guest_init_end[];
+
+namespace ktstr {
+
+namespace {
+
+Result<std::string> ReadWholeFile(const std::filesystem::path& path) {
+  std::ifstream file(path, std::ios::binary);
+  std::string bytes{std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
+  if (!file.is_open() || file.bad()) return FailErrno(fmt::format("reading '{}'", path.string()));
+  return bytes;
+}
+
+}  // namespace
+
+std::span<const std::byte> GuestInitProgram() {
+  return {ktstr_guest_init_begin, ktstr_guest_init_end};
+}
+
+Status AddGuestBase(const KernelImage& kernel, CpioWriter* cpio) {
+  for (const char* mount_point : {"dev", "proc", "sys", "tmp"}) cpio->AddDirectory(mount_point);
+  cpio->AddFile("init", GuestInitProgram(), 0755);
+  std::string list;
+  for (const auto& module : KTSTR_TRY(ResolveModules(kernel, {"virtio_pci", "virtio_console"}))) {
+    const std::string path = "ktstr/" + module.filename().string();
+    cpio->AddFile(path, std::string_view(KTSTR_TRY(ReadWholeFile(module))));
+    list += "/" + path + "\n";
+  }
+  cpio->AddFile(guest::kModuleListPath + 1, std::string_view(list));
+  return {};
+}
+
+}  // namespace ktstr

@@ -1,0 +1,21 @@
+// The initramfs of our guests: our init and the modules it needs.
+#pragma once
+
+#include <cstddef>
+#include <span>
+#include <vector>
+
+#include "ktstr/base/result.h"
+#include "ktstr/capture/cpio_writer.h"
+#include "ktstr/capture/kernel_image.h"
+
+namespace ktstr {
+
+// The guest's init program (capture/guest), built with this library.
+std::span<const std::byte> GuestInitProgram();
+
+// Adds init and what it needs to talk to the host on that kernel. A caller may add files of his
+// own. Errors: as ResolveModules; kIo.
+Status AddGuestBase(const KernelImage& kernel, CpioWriter* cpio);
+
+}  // namespace ktstr

@@ -1,0 +1,43 @@
+// GuestMemory of a machine that a VMM of this host runs: its RAM files, mapped. What the guest
+// writes shows at once, and what is written here is the guest's at once: freeze it first.
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include "ktstr/capture/ram_map.h"
+#include "ktstr/memory/guest_memory.h"
+
+namespace ktstr {
+
+class LiveMemory : public GuestMemory {
+ public:
+  // Maps the files. Errors: kIo, kInvalidArgument when a piece is outside its file.
+  static Result<std::unique_ptr<LiveMemory>> Map(RamMap map);
+  ~LiveMemory() override;
+
+  std::span<const MemoryRegion> regions() const override { return regions_; }
+  // A page that the guest never touched reads as zeros, and takes up host memory from then on.
+  PageView View(Pfn pfn) const override;
+  // Errors: kOutOfRange, kReadOnly when the RAM file may not be written.
+  Result<std::byte*> Writable(Pfn pfn) override;
+  // By the holes in the RAM file.
+  Pfn NextTouched(Pfn from) const override;
+
+ private:
+  struct Mapped {
+    RamPiece piece;
+    std::byte* bytes;
+    bool writable;
+  };
+
+  LiveMemory() = default;
+  Status MapPiece(const RamPiece& piece);
+  const Mapped* Find(Pfn pfn) const;
+
+  std::vector<UniqueFd> files_;
+  std::vector<Mapped> mapped_;
+  std::vector<MemoryRegion> regions_;
+};
+
+}  // namespace ktstr
