@@ -1,0 +1,197 @@
+#include "ktstr/analyze/database.h"
+
+#include <fmt/format.h>
+#include <sqlite3.h>
+
+#include <chrono>
+
+namespace ktstr {
+
+namespace {
+
+using Statement = std::unique_ptr<sqlite3_stmt, int (*)(sqlite3_stmt*)>;
+
+// SQLite asks before every action of a statement that is being prepared: a query of the user's may
+// look at everything and change nothing.
+int AllowReadingOnly(void*, int action, const char* argument, const char*, const char*,
+                     const char*) {
+  switch (action) {
+    case SQLITE_SELECT:
+    case SQLITE_READ:
+    case SQLITE_FUNCTION:
+    case SQLITE_RECURSIVE:
+      return SQLITE_OK;
+    case SQLITE_PRAGMA:
+      return argument != nullptr && std::string_view(argument).starts_with("table_") ? SQLITE_OK
+                                                                                     : SQLITE_DENY;
+    default:
+      return SQLITE_DENY;
+  }
+}
+
+class Deadline {
+ public:
+  Deadline(sqlite3* db, double seconds) : db_(db) {
+    if (seconds <= 0) return;
+    end_ = Clock::now() +
+           std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double>(seconds));
+    constexpr int kInstructionsBetweenChecks = 10000;
+    sqlite3_progress_handler(
+        db_, kInstructionsBetweenChecks,
+        [](void* self) { return Clock::now() > static_cast<Deadline*>(self)->end_ ? 1 : 0; }, this);
+  }
+  ~Deadline() { sqlite3_progress_handler(db_, 0, nullptr, nullptr); }
+
+ private:
+  using Clock = std::chrono::steady_clock;
+  sqlite3* db_;
+  Clock::time_point end_;
+};
+
+Value CellOf(sqlite3_stmt* statement, int column) {
+  switch (sqlite3_column_type(statement, column)) {
+    case SQLITE_INTEGER:
+      return static_cast<int64_t>(sqlite3_column_int64(statement, column));
+    case SQLITE_FLOAT:
+      return sqlite3_column_double(statement, column);
+    case SQLITE_NULL:
+      return {};
+    default: {
+      const auto* text = static_cast<const char*>(sqlite3_column_blob(statement, column));
+      return std::string(text == nullptr ? "" : text,
+                         static_cast<size_t>(sqlite3_column_bytes(statement, column)));
+    }
+  }
+}
+
+int Bind(sqlite3_stmt* statement, int index, const Value& value) {
+  if (const auto* integer = std::get_if<int64_t>(&value)) {
+    return sqlite3_bind_int64(statement, index, *integer);
+  }
+  if (const auto* real = std::get_if<double>(&value))
+    return sqlite3_bind_double(statement, index, *real);
+  if (const auto* text = std::get_if<std::string>(&value)) {
+    return sqlite3_bind_text(statement, index, text->data(), static_cast<int>(text->size()),
+                             SQLITE_TRANSIENT);
+  }
+  return sqlite3_bind_null(statement, index);
+}
+
+std::string_view SqlType(ColumnType type) {
+  switch (type) {
+    case ColumnType::kInteger:
+      return "INTEGER";
+    case ColumnType::kReal:
+      return "REAL";
+    case ColumnType::kText:
+      return "TEXT";
+  }
+  return "";
+}
+
+// Where in the query SQLite stumbled, for its message.
+std::string PlaceIn(const std::string& sql, int offset) {
+  constexpr size_t kShown = 40;
+  if (offset < 0 || static_cast<size_t>(offset) >= sql.size()) return "";
+  const std::string_view rest = std::string_view(sql).substr(static_cast<size_t>(offset), kShown);
+  return fmt::format(" (character {}: {})", offset + 1, rest.substr(0, rest.find('\n')));
+}
+
+}  // namespace
+
+void Database::Closer::operator()(sqlite3* db) const { sqlite3_close_v2(db); }
+
+Error Database::LastError(std::string_view doing) const {
+  return Error(ErrorCode::kIo, fmt::format("{}: {}", doing, sqlite3_errmsg(db_.get())));
+}
+
+Result<Database> Database::Open(const std::filesystem::path& path, Mode mode) {
+  sqlite3* raw = nullptr;
+  const int flags =
+      mode == Mode::kReadOnly ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE;
+  const int code = sqlite3_open_v2(path.c_str(), &raw, flags, nullptr);
+  Database database(raw);
+  if (code != SQLITE_OK) return Fail(database.LastError(fmt::format("opening {}", path.string())));
+  return database;
+}
+
+Result<Database> Database::InMemory() { return Open(":memory:", Mode::kCreate); }
+
+Status Database::Execute(const std::string& sql) {
+  if (sqlite3_exec(db_.get(), sql.c_str(), nullptr, nullptr, nullptr) != SQLITE_OK) {
+    return Fail(LastError("running SQL of ours"));
+  }
+  return {};
+}
+
+Result<QueryResult> Database::Query(const std::string& sql, const QueryLimits& limits) const {
+  sqlite3* db = db_.get();
+  sqlite3_set_authorizer(db, AllowReadingOnly, nullptr);
+  sqlite3_stmt* raw = nullptr;
+  const char* tail = nullptr;
+  const int prepared =
+      sqlite3_prepare_v2(db, sql.c_str(), static_cast<int>(sql.size()), &raw, &tail);
+  sqlite3_set_authorizer(db, nullptr, nullptr);
+  const Statement statement(raw, sqlite3_finalize);
+  if (prepared == SQLITE_AUTH) {
+    return Fail(ErrorCode::kInvalidArgument,
+                "the query would change something; only reading is allowed");
+  }
+  if (prepared != SQLITE_OK) {
+    return Fail(ErrorCode::kInvalidArgument,
+                fmt::format("{}{}", sqlite3_errmsg(db), PlaceIn(sql, sqlite3_error_offset(db))));
+  }
+  if (raw == nullptr) return Fail(ErrorCode::kInvalidArgument, "the query is empty");
+  if (std::string_view(tail).find_first_not_of(" \t\r\n;") != std::string_view::npos) {
+    return Fail(ErrorCode::kInvalidArgument,
+                fmt::format("only one statement at a time; a second one begins with: {}",
+                            std::string_view(tail).substr(0, 40)));
+  }
+  const Deadline deadline(db, limits.timeout_s);
+  QueryResult result;
+  const int columns = sqlite3_column_count(raw);
+  for (int c = 0; c < columns; ++c) result.columns.emplace_back(sqlite3_column_name(raw, c));
+  int step;
+  while ((step = sqlite3_step(raw)) == SQLITE_ROW) {
+    auto& row = result.rows.emplace_back();
+    row.reserve(static_cast<size_t>(columns));
+    for (int c = 0; c < columns; ++c) row.push_back(CellOf(raw, c));
+  }
+  if (step == SQLITE_INTERRUPT) {
+    return Fail(ErrorCode::kTimeout,
+                fmt::format("the query took longer than {} s", limits.timeout_s));
+  }
+  if (step != SQLITE_DONE) {
+    return Fail(ErrorCode::kInvalidArgument, fmt::format("{}", sqlite3_errmsg(db)));
+  }
+  return result;
+}
+
+Status Database::AddTable(const TableData& table) {
+  const TableInfo& info = table.info();
+  std::string columns, marks;
+  for (const ColumnInfo& column : info.columns) {
+    columns +=
+        fmt::format("{}\"{}\" {}", columns.empty() ? "" : ", ", column.name, SqlType(column.type));
+    marks += marks.empty() ? "?" : ",?";
+  }
+  KTSTR_TRY(Execute(fmt::format("CREATE TABLE \"{}\" ({})", info.name, columns)));
+  sqlite3_stmt* raw = nullptr;
+  const std::string insert = fmt::format("INSERT INTO \"{}\" VALUES ({})", info.name, marks);
+  if (sqlite3_prepare_v2(db_.get(), insert.c_str(), -1, &raw, nullptr) != SQLITE_OK) {
+    return Fail(LastError(insert));
+  }
+  const Statement statement(raw, sqlite3_finalize);
+  for (size_t row = 0; row < table.row_count(); ++row) {
+    for (size_t c = 0; c < info.columns.size(); ++c) {
+      if (Bind(raw, static_cast<int>(c) + 1, table.Cell(row, c)) != SQLITE_OK) {
+        return Fail(LastError(insert));
+      }
+    }
+    if (sqlite3_step(raw) != SQLITE_DONE) return Fail(LastError(insert));
+    sqlite3_reset(raw);
+  }
+  return {};
+}
+
+}  // namespace ktstr

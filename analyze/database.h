@@ -1,0 +1,55 @@
+// Database: SQLite behind Result. Knows nothing of archives.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "ktstr/base/result.h"
+#include "ktstr/walk/row.h"
+
+struct sqlite3;
+struct sqlite3_stmt;
+
+namespace ktstr {
+
+// What a query gave.
+struct QueryResult {
+  std::vector<std::string> columns;
+  std::vector<std::vector<Value>> rows;
+};
+
+struct QueryLimits {
+  double timeout_s = 0;  // 0: none
+};
+
+class Database {
+ public:
+  enum class Mode { kReadOnly, kCreate };
+
+  static Result<Database> Open(const std::filesystem::path& path, Mode mode);
+  static Result<Database> InMemory();
+
+  // Runs one or more statements that give no rows. Errors: kIo, with SQLite's message.
+  Status Execute(const std::string& sql);
+  // Runs one statement that may only read. Errors: kInvalidArgument (wrong SQL, with the place; a
+  // statement that would write; more than one statement), kTimeout, kIo.
+  Result<QueryResult> Query(const std::string& sql, const QueryLimits& limits = {}) const;
+  // Makes the table and fills it. Errors: kIo.
+  Status AddTable(const TableData& table);
+
+ private:
+  struct Closer {
+    void operator()(sqlite3* db) const;
+  };
+  explicit Database(sqlite3* db) : db_(db) {}
+  Error LastError(std::string_view doing) const;
+
+  std::unique_ptr<sqlite3, Closer> db_;
+};
+
+}  // namespace ktstr

@@ -1,0 +1,131 @@
+#include "ktstr/analyze/index.h"
+
+#include <fmt/format.h>
+#include <unistd.h>
+#define XXH_INLINE_ALL
+#include <xxhash.h>
+
+#include <cstdlib>
+#include <random>
+#include <system_error>
+
+#include "ktstr/analyze/tables.h"
+
+namespace ktstr {
+
+namespace {
+
+namespace fs = std::filesystem;
+
+// To be raised when the same archive gives other rows than before.
+constexpr int kRowsVersion = 1;
+
+fs::path CacheDirectory() {
+  if (const char* cache = std::getenv("XDG_CACHE_HOME"); cache != nullptr && *cache != '\0') {
+    return fs::path(cache) / "ktstr" / "index";
+  }
+  if (const char* home = std::getenv("HOME"); home != nullptr && *home != '\0') {
+    return fs::path(home) / ".cache" / "ktstr" / "index";
+  }
+  return {};
+}
+
+std::optional<Database> OpenIfItFits(const fs::path& path, const std::string& digest) {
+  std::error_code ignored;
+  if (!fs::is_regular_file(path, ignored)) return std::nullopt;
+  auto database = Database::Open(path, Database::Mode::kReadOnly);
+  if (!database) return std::nullopt;
+  const auto key = database->Query("SELECT digest, schema FROM index_key");
+  if (!key || key->rows.size() != 1) return std::nullopt;
+  if (key->rows[0][0] != Value(digest) || key->rows[0][1] != Value(SchemaKey()))
+    return std::nullopt;
+  return *std::move(database);
+}
+
+Status Fill(Database& database, const Tables& tables, const std::string& digest) {
+  KTSTR_TRY(database.Execute("BEGIN"));
+  for (const auto& table : tables) KTSTR_TRY(database.AddTable(*table));
+  KTSTR_TRY(
+      database.Execute(fmt::format("CREATE TABLE index_key (digest TEXT, schema TEXT);"
+                                   "INSERT INTO index_key VALUES ('{}', '{}');"
+                                   "CREATE INDEX task_by_pid ON task (pid); COMMIT",
+                                   digest, SchemaKey())));
+  return {};
+}
+
+// Builds beside the final name and renames: another process never sees half an index.
+Status BuildAt(const fs::path& path, const Tables& tables, const std::string& digest) {
+  const fs::path temporary =
+      fmt::format("{}.{}-{:08x}", path.string(), getpid(), std::random_device()());
+  std::error_code ignored;
+  auto database = Database::Open(temporary, Database::Mode::kCreate);
+  Status filled = database ? database->Execute("PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF")
+                           : tl::unexpected<Error>(database.error());
+  if (filled) filled = Fill(*database, tables, digest);
+  if (!filled) {
+    fs::remove(temporary, ignored);
+    return filled;
+  }
+  std::error_code error;
+  fs::rename(temporary, path, error);
+  if (!error) return {};
+  fs::remove(temporary, ignored);
+  return Fail(ErrorCode::kIo,
+              fmt::format("cannot rename to {}: {}", path.string(), error.message()));
+}
+
+Status CheckFrames(const ArchiveReader& archive) {
+  const std::vector<uint64_t> damaged = KTSTR_TRY(archive.FindDamagedFrames());
+  if (damaged.empty()) return {};
+  return Fail(
+      ErrorCode::kDamaged,
+      fmt::format("{} is damaged: {} of its {} memory frames, the first is frame {}; "
+                  "--accept-damage shows what can still be read",
+                  archive.path().string(), damaged.size(), archive.frame_count(), damaged.front()));
+}
+
+}  // namespace
+
+std::string SchemaKey() {
+  std::string declarations = fmt::format("{};", kRowsVersion);
+  for (const TableInfo* table : AllTableInfos()) {
+    declarations += fmt::format("{}(", table->name);
+    for (const ColumnInfo& column : table->columns) {
+      declarations += fmt::format("{}:{},", column.name, static_cast<int>(column.type));
+    }
+  }
+  return fmt::format("{:016x}", XXH3_64bits(declarations.data(), declarations.size()));
+}
+
+std::vector<fs::path> IndexPaths(const fs::path& archive, const std::string& digest) {
+  std::vector<fs::path> paths = {fs::path(archive.string() + ".index")};
+  if (const fs::path cache = CacheDirectory(); !cache.empty()) paths.push_back(cache / digest);
+  return paths;
+}
+
+Result<Database> OpenIndex(const fs::path& path, const IndexOptions& options) {
+  const auto machine = KTSTR_TRY(FrozenMachine::Open(path));
+  const std::string& digest = machine->archive().digest();
+  const bool use_file = options.use_file && !options.accept_damage && options.vmlinux.empty();
+  if (use_file) {
+    for (const fs::path& candidate : IndexPaths(path, digest)) {
+      if (auto database = OpenIfItFits(candidate, digest)) return *std::move(database);
+    }
+  }
+  if (!options.accept_damage) KTSTR_TRY(CheckFrames(machine->archive()));
+  const Tables tables = BuildTables(*machine, options.vmlinux);
+  if (use_file) {
+    for (const fs::path& candidate : IndexPaths(path, digest)) {
+      std::error_code ignored;
+      if (candidate.parent_path() == CacheDirectory())
+        fs::create_directories(CacheDirectory(), ignored);
+      if (!BuildAt(candidate, tables, digest)) continue;
+      if (auto database = OpenIfItFits(candidate, digest)) return *std::move(database);
+    }
+  }
+  Database database = KTSTR_TRY(Database::InMemory());
+  KTSTR_TRY(Fill(database, tables, digest));
+  return database;
+}
+
+}  // namespace ktstr

@@ -1,0 +1,27 @@
+// Query results as people and programs read them.
+#pragma once
+
+#include <string>
+
+#include "ktstr/analyze/database.h"
+
+namespace ktstr {
+
+struct TextTableOptions {
+  size_t max_width = 0;  // in columns; 0: as wide as it gets
+};
+
+// Aligned columns with a header; numbers to the right, NULL as "-". What does not fit into
+// max_width is cut from the widest text columns first and marked with "…".
+std::string ToTextTable(const QueryResult& result, const TextTableOptions& options = {});
+
+// An array of objects keyed by column; NULL as null. Ends with a newline.
+std::string ToJson(const QueryResult& result);
+
+// A cell as text for people.
+std::string ToDisplay(const Value& value);
+
+// The width of the terminal at standard output in columns; 0 when it is none.
+size_t TerminalWidth();
+
+}  // namespace ktstr

@@ -1,0 +1,91 @@
+#include "ktstr/analyze/tables.h"
+
+#include <iterator>
+
+#include "ktstr/analyze/capture_rows.h"
+#include "ktstr/walk/anomaly.h"
+#include "ktstr/walk/cpu.h"
+#include "ktstr/walk/log.h"
+#include "ktstr/walk/machine.h"
+#include "ktstr/walk/task.h"
+
+namespace ktstr {
+
+namespace {
+
+class Collector {
+ public:
+  template <typename Row>
+  void Add(std::vector<Row> rows) {
+    tables_.push_back(std::make_unique<RowSet<Row>>(std::move(rows)));
+  }
+  template <typename Row>
+  void Add(Walked<Row> walked) {
+    Note(std::move(walked.anomalies));
+    Add(std::move(walked.rows));
+  }
+  // A walker that could not even begin leaves an empty table and says why.
+  template <typename Row>
+  void Add(Result<Walked<Row>> walked) {
+    if (walked) return Add(*std::move(walked));
+    Fail(std::string(Row::Table().info.name), walked.error());
+    Add(std::vector<Row>());
+  }
+  void Fail(const std::string& walker, const Error& error) {
+    Anomalies anomalies(walker);
+    anomalies.Add(error, std::nullopt, "walking");
+    Note(std::move(anomalies).Take());
+  }
+  void Note(std::vector<AnomalyRow> anomalies) {
+    std::move(anomalies.begin(), anomalies.end(), std::back_inserter(anomalies_));
+  }
+  Tables Take() && {
+    Add(std::move(anomalies_));
+    return std::move(tables_);
+  }
+
+ private:
+  Tables tables_;
+  std::vector<AnomalyRow> anomalies_;
+};
+
+}  // namespace
+
+std::vector<const TableInfo*> AllTableInfos() {
+  return {&MachineRow::Table().info, &DerivationRow::Table().info, &TagRow::Table().info,
+          &MemoryRow::Table().info,  &VcpuRow::Table().info,       &CpuRow::Table().info,
+          &TaskRow::Table().info,    &LogRow::Table().info,        &AnomalyRow::Table().info};
+}
+
+Tables BuildTables(FrozenMachine& machine, const std::filesystem::path& vmlinux) {
+  Collector tables;
+  const ArchiveReader& archive = machine.archive();
+  const auto found = machine.Kernel(vmlinux);
+  if (!found) tables.Fail("machine", found.error());
+  const GuestKernel* kernel = found ? *found : nullptr;
+
+  std::vector<MachineRow> machine_rows = CaptureRows(archive);
+  if (kernel != nullptr) {
+    Walked<MachineRow> walked = WalkMachine(*kernel);
+    std::move(walked.rows.begin(), walked.rows.end(), std::back_inserter(machine_rows));
+    tables.Note(std::move(walked.anomalies));
+  }
+  tables.Add(std::move(machine_rows));
+  tables.Add(
+      DerivationRows(kernel != nullptr ? kernel->derivations() : archive.metadata().derivations));
+  tables.Add(TagRows(archive));
+  tables.Add(MemoryRows(archive));
+  tables.Add(VcpuRows(archive.vcpus(), kernel));
+  if (kernel != nullptr) {
+    tables.Add(WalkCpus(*kernel));
+    tables.Add(WalkTasks(*kernel));
+    tables.Add(WalkLog(*kernel));
+  } else {
+    tables.Add(std::vector<CpuRow>());
+    tables.Add(std::vector<TaskRow>());
+    tables.Add(std::vector<LogRow>());
+  }
+  return std::move(tables).Take();
+}
+
+}  // namespace ktstr

@@ -1,0 +1,23 @@
+// All tables of one frozen machine: what the walkers yield and what the archive says.
+#pragma once
+
+#include <filesystem>
+#include <memory>
+#include <vector>
+
+#include "ktstr/base/result.h"
+#include "ktstr/replay/frozen_machine.h"
+#include "ktstr/walk/row.h"
+
+namespace ktstr {
+
+using Tables = std::vector<std::unique_ptr<TableData>>;
+
+// The declarations of all tables, in the order in which documentation lists them.
+std::vector<const TableInfo*> AllTableInfos();
+
+// Runs every walker. What cannot be read is rows of the table "anomaly"; a machine whose kernel
+// cannot be found still has its registers and memory. `vmlinux` may be empty.
+Tables BuildTables(FrozenMachine& machine, const std::filesystem::path& vmlinux);
+
+}  // namespace ktstr

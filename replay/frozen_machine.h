@@ -1,0 +1,37 @@
+// FrozenMachine: an archive opened whole: its pages as guest memory, its kernel as GuestKernel.
+#pragma once
+
+#include <filesystem>
+#include <memory>
+#include <span>
+
+#include "ktstr/archive/reader.h"
+#include "ktstr/base/result.h"
+#include "ktstr/kernel/guest_kernel.h"
+#include "ktstr/replay/snapshot_memory.h"
+
+namespace ktstr {
+
+class FrozenMachine {
+ public:
+  // Errors: those of ArchiveReader::Open.
+  static Result<std::unique_ptr<FrozenMachine>> Open(const std::filesystem::path& path,
+                                                     SnapshotMemoryOptions options = {});
+
+  const ArchiveReader& archive() const { return *archive_; }
+  SnapshotMemory& memory() { return memory_; }
+
+  // The kernel in the archive, found once; what the capture recorded saves the search. `vmlinux` is
+  // an optional source of symbols and types and counts at the first call. Errors: those of
+  // GuestKernel::Open.
+  Result<GuestKernel*> Kernel(const std::filesystem::path& vmlinux = {});
+
+ private:
+  FrozenMachine(std::shared_ptr<const ArchiveReader> archive, SnapshotMemoryOptions options);
+
+  std::shared_ptr<const ArchiveReader> archive_;
+  SnapshotMemory memory_;
+  std::unique_ptr<GuestKernel> kernel_;
+};
+
+}  // namespace ktstr
