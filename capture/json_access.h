@@ -9,7 +9,7 @@
 namespace ktstr {
 
 // nullptr when `object` is no object or has no such member.
-inline const nlohmann::json* Member(const nlohmann::json& object, const char* name) {
+inline const nlohmann::json* JsonMember(const nlohmann::json& object, const char* name) {
   const auto found = object.is_object() ? object.find(name) : object.end();
   return found == object.end() ? nullptr : &*found;
 }
@@ -17,20 +17,20 @@ inline const nlohmann::json* Member(const nlohmann::json& object, const char* na
 // `otherwise` when there is no such string.
 inline std::string StringMember(const nlohmann::json& object, const char* name,
                                 std::string otherwise = "") {
-  const nlohmann::json* member = Member(object, name);
+  const nlohmann::json* member = JsonMember(object, name);
   return member != nullptr && member->is_string() ? member->get<std::string>()
                                                   : std::move(otherwise);
 }
 
 inline std::optional<int64_t> IntegerMember(const nlohmann::json& object, const char* name) {
-  const nlohmann::json* member = Member(object, name);
+  const nlohmann::json* member = JsonMember(object, name);
   if (member == nullptr || !member->is_number_integer()) return std::nullopt;
   return member->get<int64_t>();
 }
 
 // False when there is no such member or it is no boolean.
 inline bool BoolMember(const nlohmann::json& object, const char* name) {
-  const nlohmann::json* member = Member(object, name);
+  const nlohmann::json* member = JsonMember(object, name);
   return member != nullptr && member->is_boolean() && member->get<bool>();
 }
 

@@ -37,8 +37,8 @@ Result<UniqueFd> ConnectTo(const std::filesystem::path& path) {
 }
 
 std::string VersionIn(const json& greeting) {
-  const json* version = Member(greeting, "version");
-  const json* numbers = version == nullptr ? nullptr : Member(*version, "qemu");
+  const json* version = JsonMember(greeting, "version");
+  const json* numbers = version == nullptr ? nullptr : JsonMember(*version, "qemu");
   if (numbers == nullptr) return "";
   return fmt::format("{}.{}.{}", IntegerMember(*numbers, "major").value_or(0),
                      IntegerMember(*numbers, "minor").value_or(0),
@@ -68,7 +68,7 @@ Status QmpClient::Negotiate(Deadline deadline) {
         "no QMP greeting from {}{}", name(),
         silent ? " (QEMU serves one client per socket: is another one connected?)" : "")));
   }
-  const json* greeting = Member(*first, "QMP");
+  const json* greeting = JsonMember(*first, "QMP");
   if (greeting == nullptr) {
     return Fail(ErrorCode::kPeer,
                 fmt::format("{} is no QMP server: it greets with {}", name(), Brief(*first, 60)));
@@ -106,12 +106,13 @@ Result<json> QmpClient::AwaitReply(uint64_t id, std::string_view command, Deadli
     // A reply without an id is QEMU's to a command that it could not even parse.
     const auto answered = IntegerMember(message, "id");
     if (answered && static_cast<uint64_t>(*answered) != id) continue;
-    if (const json* error = Member(message, "error")) {
+    if (const json* error = JsonMember(message, "error")) {
       return Fail(ErrorCode::kPeer, fmt::format("{} refuses '{}': {} ({})", name(), command,
                                                 StringMember(*error, "desc", "no description"),
                                                 StringMember(*error, "class", "no class")));
     }
-    if (const json* value = Member(message, "return"); value != nullptr && answered) return *value;
+    if (const json* value = JsonMember(message, "return"); value != nullptr && answered)
+      return *value;
     return Fail(ErrorCode::kPeer,
                 fmt::format("{} answers '{}' with {}", name(), command, Brief(message)));
   }
@@ -128,7 +129,7 @@ Result<std::string> QmpClient::HumanCommand(std::string_view line, const QmpCall
 }
 
 void QmpClient::QueueEvent(const json& message) {
-  const json* data = Member(message, "data");
+  const json* data = JsonMember(message, "data");
   events_.push_back({StringMember(message, "event"), data == nullptr ? json() : *data});
   if (events_.size() > kMaxEvents) events_.pop_front();
 }

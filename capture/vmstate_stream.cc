@@ -74,10 +74,10 @@ class FieldWalk {
   // Errors: kDamaged when the description makes no sense or needs more than the limit.
   Status Walk(const json& description, const std::string& prefix, int depth) {
     if (depth > kMaxDepth) return Fail(Damaged("its description is nested too deep"));
-    if (const json* fields = Member(description, "fields"); fields && fields->is_array()) {
+    if (const json* fields = JsonMember(description, "fields"); fields && fields->is_array()) {
       for (const json& field : *fields) KTSTR_TRY(WalkField(field, prefix, depth));
     }
-    if (const json* more = Member(description, "subsections"); more && more->is_array()) {
+    if (const json* more = JsonMember(description, "subsections"); more && more->is_array()) {
       for (const json& subsection : *more) {
         // Marker, length of the name, name, 32-bit version.
         KTSTR_TRY(Advance(2 + StringMember(subsection, "vmsd_name").size() + 4));
@@ -104,7 +104,7 @@ class FieldWalk {
     for (int64_t i = 0; i < length.value_or(1); ++i) {
       if ((*budget_)-- == 0) return Fail(Damaged("its description has too many fields"));
       const std::string element = length && fields_ ? fmt::format("{}[{}]", name, i) : name;
-      if (const json* nested = Member(field, "struct")) {
+      if (const json* nested = JsonMember(field, "struct")) {
         KTSTR_TRY(Walk(*nested, element + ".", depth + 1));
       } else {
         KTSTR_TRY(TakeInteger(element, IntegerMember(field, "size").value_or(-1)));
@@ -184,7 +184,7 @@ class SectionWalk {
 Result<std::vector<DeviceSection>> ParseDeviceSections(std::span<const std::byte> stream,
                                                        std::span<const std::string_view> wanted) {
   const Description description = KTSTR_TRY(FindDescription(stream));
-  const json* devices = Member(description.value, "devices");
+  const json* devices = JsonMember(description.value, "devices");
   if (devices == nullptr || !devices->is_array()) {
     return Fail(Damaged("its description names no devices"));
   }

@@ -1,0 +1,58 @@
+// ktstr-capture --qmp SOCKET -o FILE: captures a machine that runs already.
+
+#include "ktstr/capture/capture_command.h"
+
+namespace ktstr {
+
+namespace {
+
+struct AttachArguments {
+  ArchiveArguments archive;
+  std::string qmp;
+  std::string then = "resume";
+  std::string reason = "manual";
+  pid_t pid = 0;
+};
+
+Status Attach(const AttachArguments& arguments) {
+  for (const auto& [value, option] :
+       {std::pair(&arguments.qmp, "--qmp"), std::pair(&arguments.archive.output, "-o")}) {
+    if (value->empty()) {
+      return Fail(ErrorCode::kInvalidArgument,
+                  std::string(option) + " is missing (see ktstr-capture --help)");
+    }
+  }
+  const auto qmp = KTSTR_TRY(QmpClient::Connect(arguments.qmp));
+  CaptureOptions options;
+  options.then = arguments.then == "quit" ? AfterCapture::kQuit : AfterCapture::kResume;
+  options.trigger = arguments.reason;
+  options.pid = arguments.pid;
+  return RunCapture(*qmp, arguments.archive, std::move(options));
+}
+
+}  // namespace
+
+void AddAttachCommand(CLI::App* app, Status* status) {
+  auto arguments = std::make_shared<AttachArguments>();
+  app->add_option("--qmp", arguments->qmp,
+                  "QEMU's QMP socket (-qmp unix:SOCKET,server=on,wait=off)")
+      ->type_name("SOCKET");
+  AddArchiveOptions(app, &arguments->archive);
+  app->add_option("--then", arguments->then,
+                  "What becomes of the machine: it goes on (one that was paused stays paused), or "
+                  "QEMU ends")
+      ->type_name("resume|quit")
+      ->check(CLI::IsMember({"resume", "quit"}).description(""))
+      ->capture_default_str();
+  app->add_option("--trigger", arguments->reason, "Why it is captured, kept in the archive")
+      ->type_name("TEXT")
+      ->capture_default_str();
+  app->add_option("--pid", arguments->pid,
+                  "QEMU's process, where it is not the one that owns the socket")
+      ->type_name("PID");
+  app->final_callback([app, arguments, status] {
+    if (app->get_subcommands().empty()) *status = Attach(*arguments);
+  });
+}
+
+}  // namespace ktstr

@@ -1,0 +1,59 @@
+// The whole of a capture: freeze a machine, read everything, write the archive, let it go on.
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "ktstr/archive/writer.h"
+#include "ktstr/base/result.h"
+#include "ktstr/capture/freeze.h"
+#include "ktstr/capture/qmp_client.h"
+
+namespace ktstr {
+
+enum class AfterCapture : uint8_t {
+  kResume,  // the guest goes on, if it ran before
+  kQuit,    // QEMU is asked to end
+};
+
+struct CaptureOptions {
+  std::filesystem::path output;
+  bool overwrite = false;
+  AfterCapture then = AfterCapture::kResume;
+  std::string captured_by = "ktstr-capture";  // the program; its version is added
+  std::string trigger = "manual";
+  std::string trigger_detail;
+  std::map<std::string, std::string> tags;
+  // QEMU's process; 0: the one that owns the other end of the QMP socket.
+  pid_t pid = 0;
+  // Called now and then while the guest's memory is written: pages done, pages in all.
+  std::function<void(uint64_t, uint64_t)> progress = nullptr;
+  const std::atomic<bool>* cancel = nullptr;  // set to true to stop: the guest goes on, an error
+};
+
+struct CaptureSummary {
+  ArchiveWriteSummary archive;
+  std::string kernel_release;              // empty when the kernel could not be found
+  std::chrono::microseconds frozen_for{};  // how long the guest stood still for it
+  std::vector<std::string> warnings;       // what the archive lacks, and why
+};
+
+// Whether the archive could be written under its name as things stand: kExists when not. For asking
+// before anything costly is done.
+Status CheckOutput(const std::filesystem::path& output, bool overwrite);
+
+// Errors: kExists (and no overwrite), kPeer (QEMU refuses or dies), kTimeout, kIo (disk full,
+// cancelled, …). On any error nothing new stands under options.output, and the guest goes on if it
+// ran before.
+Result<CaptureSummary> Capture(QmpClient& qmp, const CaptureOptions& options);
+
+// The same for a machine that is frozen already, and stays so: `options.then` does not matter.
+Result<CaptureSummary> CaptureFrozen(Frozen& frozen, const CaptureOptions& options);
+
+}  // namespace ktstr
