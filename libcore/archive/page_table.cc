@@ -88,7 +88,10 @@ Result<PageTable> PageTable::Decode(std::span<const std::byte> bytes, uint64_t p
       return Fail(ErrorCode::kDamaged, fmt::format("run {} of the page table {}", i, wrong));
     }
   }
-  if (source.left() != 0 || decoder.pages() != page_count || decoder.stored() != stored_pages) {
+  if (source.left() != 0) {
+    return Fail(ErrorCode::kDamaged, "the page table goes on after its last run");
+  }
+  if (decoder.pages() != page_count || decoder.stored() != stored_pages) {
     return Fail(
         ErrorCode::kDamaged,
         fmt::format("the page table covers {} pages and {} stored pages, where there are {} and {}",
