@@ -60,7 +60,8 @@ FrameCache::Frame FrameCache::Read(Shard& shard, Slot& slot, uint64_t frame,
   if (status) {
     slot.frame = bytes;
     slot.state = SlotState::kReady;
-    slot.used = true;
+    // Not yet used again: what a scan looks at once makes way before what is in constant use.
+    slot.used = false;
     evicted = Keep(shard, slot);
   } else {
     // Damage stays; what the system refused now it may grant later.

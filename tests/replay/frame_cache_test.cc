@@ -1,0 +1,58 @@
+#include "ktstr/replay/frame_cache.h"
+
+#include "snapshots.h"
+
+namespace ktstr {
+namespace {
+
+constexpr uint64_t kFrameBytes = 8 * kPageSize;
+
+class FrameCacheTest : public ArchivedGuestTest {};
+
+TEST_F(FrameCacheTest, AFrameThatIsKeptIsReadOnce) {
+  const auto archive = Archive(DistinctPages(80));
+  FrameCache cache(*archive, 10 * kFrameBytes);
+  for (int round = 0; round < 3; ++round) {
+    for (uint64_t frame = 0; frame < 10; ++frame) EXPECT_NE(cache.Get(frame), nullptr);
+  }
+  EXPECT_EQ(cache.statistics().reads, 10u);
+}
+
+TEST_F(FrameCacheTest, ItNeverKeepsMoreThanItsCapacity) {
+  const auto archive = Archive(DistinctPages(1600));
+  for (const uint64_t frames : {0, 1, 2, 7, 8, 9, 31, 100}) {
+    FrameCache cache(*archive, frames * kFrameBytes);
+    std::vector<std::weak_ptr<const std::byte[]>> seen;
+    for (uint64_t i = 0; i < 400; ++i) seen.push_back(cache.Get(i * 7 % 200));
+    const auto statistics = cache.statistics();
+    EXPECT_LE(statistics.capacity_frames, std::max<uint64_t>(1, frames));
+    EXPECT_LE(statistics.resident_frames, statistics.capacity_frames);
+    // What is not kept is freed.
+    uint64_t alive = 0;
+    for (const auto& frame : seen) alive += frame.expired() ? 0 : 1;
+    EXPECT_LE(alive, 2 * statistics.capacity_frames);
+  }
+}
+
+TEST_F(FrameCacheTest, AFrameInConstantUseStays) {
+  const auto archive = Archive(DistinctPages(800));
+  FrameCache cache(*archive, 4 * kFrameBytes);
+  const std::byte* const first = cache.Get(0).get();
+  for (uint64_t frame = 1; frame < 100; ++frame) {
+    cache.Get(frame);
+    EXPECT_EQ(cache.Get(0).get(), first);
+  }
+  EXPECT_EQ(cache.statistics().reads, 100u);
+}
+
+TEST_F(FrameCacheTest, ADamagedFrameIsTriedOnce) {
+  const auto archive = Archive(DistinctPages(16));
+  Damage(32 + 20);
+  FrameCache cache(*archive, 4 * kFrameBytes);
+  for (int i = 0; i < 3; ++i) EXPECT_EQ(cache.Get(0), nullptr);
+  EXPECT_NE(cache.Get(1), nullptr);
+  EXPECT_EQ(cache.statistics().reads, 2u);
+}
+
+}  // namespace
+}  // namespace ktstr
