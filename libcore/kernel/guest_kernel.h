@@ -99,7 +99,7 @@ class GuestKernel {
     return value;
   }
   template <typename T>
-  Status Write(Kva kva, T value) {
+  requires(!std::is_convertible_v<T, std::span<const std::byte>>) Status Write(Kva kva, T value) {
     static_assert(std::is_trivially_copyable_v<T>);
     return Write(kva, std::as_bytes(std::span<const T, 1>(&value, 1)));
   }

@@ -14,11 +14,14 @@ struct ListHead {
   uint64_t prev;
 };
 
-// One direction of a walk, as far as it goes.
-struct Reach {
-  std::vector<Kva> nodes;
-  bool complete = false;
+// The two pointers of a node, by the direction of the walk.
+struct Direction {
+  uint64_t ListHead::*ahead;
+  uint64_t ListHead::*behind;
+  const char* name;
 };
+constexpr Direction kForward = {&ListHead::next, &ListHead::prev, "next"};
+constexpr Direction kBackward = {&ListHead::prev, &ListHead::next, "prev"};
 
 class ListWalker {
  public:
@@ -27,61 +30,98 @@ class ListWalker {
       : kernel_(kernel), head_(head), limits_(limits), name_(name), anomalies_(anomalies) {}
 
   std::vector<Kva> Walk() {
-    Reach forward = Follow(&ListHead::next, &ListHead::prev, "next");
-    if (forward.complete || capped_) return std::move(forward.nodes);
-    // Visited nodes stay visited: the way back ends where the way forward did.
-    Reach backward = Follow(&ListHead::prev, &ListHead::next, "prev");
-    forward.nodes.insert(forward.nodes.end(), backward.nodes.rbegin(), backward.nodes.rend());
-    return std::move(forward.nodes);
+    std::vector<Kva> nodes;
+    if (Follow(kForward, nodes) || capped_) return nodes;
+    // What is visited stays visited: the way back ends where the way forward did.
+    std::vector<Kva> from_the_end;
+    Follow(kBackward, from_the_end);
+    nodes.insert(nodes.end(), from_the_end.rbegin(), from_the_end.rend());
+    return nodes;
   }
 
  private:
-  Reach Follow(uint64_t ListHead::*ahead, uint64_t ListHead::*behind, const char* direction) {
-    Reach reach;
+  // Walks from the head until it comes round (true) or cannot go on (false).
+  bool Follow(const Direction& way, std::vector<Kva>& nodes) {
     const auto first = kernel_.Read<ListHead>(head_);
     if (!first) {
       anomalies_.Add(first.error(), head_, fmt::format("{}: the list's head", name_));
-      return reach;
+      return false;
     }
-    for (Kva at = head_, next((*first).*ahead);;) {
-      if (next == head_) {
-        reach.complete = true;
-        return reach;
-      }
-      // Reached from the other end before: that walk has said why it stopped here.
-      if (!visited_.insert(next.value()).second) {
-        if (ahead == &ListHead::next) {
+    for (Kva at = head_, next((*first).*way.ahead); next != head_;) {
+      if (visited_.contains(next.value())) {
+        // On the way back this is where the way forward stopped, and said why.
+        if (way.ahead == kForward.ahead) {
           anomalies_.Add("cycle", next,
                          fmt::format("{}: {} of {:#x} leads back to a node seen before", name_,
-                                     direction, at.value()));
+                                     way.name, at.value()));
         }
-        return reach;
-      }
-      if (visited_.size() > limits_.max_nodes) {
-        anomalies_.Add("cap", next,
-                       fmt::format("{}: stopped after {} nodes", name_, limits_.max_nodes));
-        capped_ = true;
-        return reach;
+        return false;
       }
       const auto links = kernel_.Read<ListHead>(next);
       if (!links) {
         anomalies_.Add(links.error(), next,
-                       fmt::format("{}: {} of {:#x}", name_, direction, at.value()));
-        return reach;
+                       fmt::format("{}: {} of {:#x}", name_, way.name, at.value()));
+        return false;
       }
-      // A node that does not lead back is none: a wild pointer, or an insertion that the freeze cut
-      // in two, whose other half the walk from the other end sees.
-      if (Kva((*links).*behind) != at) {
+      if (Kva((*links).*way.behind) != at) {
         anomalies_.Add("damage", next,
                        fmt::format("{}: {} of {:#x} leads here, but from here back is {:#x}", name_,
-                                   direction, at.value(), (*links).*behind));
-        visited_.erase(next.value());
-        return reach;
+                                   way.name, at.value(), (*links).*way.behind));
+        if (!BelongsToList(next, *links)) return false;
+        if (!Append(NodesBetween(way, at, next, *links), nodes)) return false;
       }
-      reach.nodes.push_back(next);
+      if (!Append({next}, nodes)) return false;
       at = next;
-      next = Kva((*links).*ahead);
+      next = Kva((*links).*way.ahead);
     }
+    return true;
+  }
+
+  // Whether a neighbour confirms that `node` stands beside it; a wild pointer's target has none.
+  bool BelongsToList(Kva node, const ListHead& links) const {
+    const auto next = kernel_.Read<ListHead>(Kva(links.next));
+    if (next && Kva(next->prev) == node) return true;
+    const auto prev = kernel_.Read<ListHead>(Kva(links.prev));
+    return prev && Kva(prev->next) == node;
+  }
+
+  // Nodes that only the way back from `node` knows: a freeze in the middle of an insertion leaves
+  // one pointer of its two neighbours not yet changed.
+  std::vector<Kva> NodesBetween(const Direction& way, Kva at, Kva node,
+                                const ListHead& links) const {
+    std::vector<Kva> between;
+    std::unordered_set<uint64_t> seen;
+    Kva later = node;
+    for (Kva earlier(links.*way.behind); earlier != at;) {
+      const auto earlier_links = kernel_.Read<ListHead>(earlier);
+      const bool confirmed = earlier_links && Kva((*earlier_links).*way.ahead) == later;
+      if (!confirmed || earlier == head_ || visited_.contains(earlier.value())) break;
+      // The gap is no gap but a ring that `node` is part of: it will be walked the other way round.
+      if (earlier == node || !seen.insert(earlier.value()).second ||
+          seen.size() > limits_.max_nodes) {
+        return {};
+      }
+      between.push_back(earlier);
+      later = earlier;
+      earlier = Kva((*earlier_links).*way.behind);
+    }
+    std::reverse(between.begin(), between.end());
+    return between;
+  }
+
+  // False at the cap.
+  bool Append(const std::vector<Kva>& more, std::vector<Kva>& nodes) {
+    for (const Kva node : more) {
+      if (visited_.size() >= limits_.max_nodes) {
+        anomalies_.Add("cap", node,
+                       fmt::format("{}: stopped after {} nodes", name_, limits_.max_nodes));
+        capped_ = true;
+        return false;
+      }
+      visited_.insert(node.value());
+      nodes.push_back(node);
+    }
+    return true;
   }
 
   const GuestKernel& kernel_;

@@ -9,10 +9,11 @@
 
 namespace ktstr {
 
-// The nodes (struct list_head) of the list at `head`, without the head, in list order. A node that
-// cannot be read, one that does not lead back to its predecessor, or a cycle that misses the head
-// is an anomaly and ends that direction; the rest is then reached from the other end. Ends with an
-// anomaly "cap" after limits.max_nodes.
+// The nodes (struct list_head) of the list at `head`, without the head, in list order. What is
+// wrong with the list is an anomaly each: a node that cannot be read, one whose way back does not
+// lead to its predecessor, a cycle that misses the head. A node whose neighbours do not confirm it
+// is none. Where the way forward ends, the rest is reached from the other end. Ends with an anomaly
+// "cap" after limits.max_nodes.
 std::vector<Kva> WalkList(const GuestKernel& kernel, Kva head, const WalkLimits& limits,
                           std::string_view name, Anomalies& anomalies);
 

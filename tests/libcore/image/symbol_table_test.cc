@@ -1,0 +1,59 @@
+#include "ktstr/image/symbol_table.h"
+
+#include <gtest/gtest.h>
+
+namespace ktstr {
+namespace {
+
+SymbolTable Make(std::initializer_list<std::pair<const char*, uint64_t>> symbols) {
+  SymbolTable::Builder builder;
+  for (const auto& [name, address] : symbols) builder.Add(name, address, 'T');
+  return std::move(builder).Build();
+}
+
+TEST(SymbolTableTest, FindsByNameWhateverTheOrderTheyWereAddedIn) {
+  const SymbolTable table = Make({{"c", 0x30}, {"a", 0x10}, {"b", 0x20}});
+  EXPECT_EQ(table.Find("a")->address, 0x10u);
+  EXPECT_EQ(table.Find("c")->address, 0x30u);
+  EXPECT_EQ(table.at(0).name, "a");
+  EXPECT_EQ(table.Find("d").error().code(), ErrorCode::kNotFound);
+}
+
+TEST(SymbolTableTest, ANameWithSeveralAddressesIsAmbiguousNotTheFirstOfThem) {
+  const SymbolTable table = Make({{"state", 0x30}, {"x", 0x20}, {"state", 0x10}});
+  EXPECT_EQ(table.Find("state").error().code(), ErrorCode::kAmbiguous);
+  const auto all = table.FindAll("state");
+  ASSERT_EQ(all.size(), 2u);
+  EXPECT_EQ(all[0].address, 0x10u);
+  EXPECT_EQ(all[1].address, 0x30u);
+}
+
+TEST(SymbolTableTest, ANameTwiceAtOneAddressIsNotAmbiguous) {
+  EXPECT_EQ(Make({{"alias", 0x10}, {"alias", 0x10}}).Find("alias")->address, 0x10u);
+}
+
+TEST(SymbolTableTest, FindAtGivesTheLastSymbolAtOrBelow) {
+  const SymbolTable table = Make({{"a", 0x10}, {"b", 0x20}, {"b_alias", 0x20}});
+  EXPECT_FALSE(table.FindAt(0xf).has_value());
+  EXPECT_EQ(table.FindAt(0x10)->name, "a");
+  EXPECT_EQ(table.FindAt(0x1f)->name, "a");
+  EXPECT_EQ(table.FindAt(0x25)->name, "b");
+}
+
+TEST(SymbolTableTest, ManySymbolsOfOneNameAreFoundAndStayOutOfTheOthersWay) {
+  SymbolTable::Builder builder;
+  for (uint64_t i = 0; i < 5000; ++i) builder.Add("__func__.0", i * 8, 'r');
+  builder.Add("needle", 1, 'T');
+  const SymbolTable table = std::move(builder).Build();
+  EXPECT_EQ(table.FindAll("__func__.0").size(), 5000u);
+  EXPECT_EQ(table.Find("needle")->address, 1u);
+}
+
+TEST(SymbolTableTest, AnEmptyTableFindsNothing) {
+  const SymbolTable table;
+  EXPECT_EQ(table.Find("a").error().code(), ErrorCode::kNotFound);
+  EXPECT_FALSE(table.FindAt(1).has_value());
+}
+
+}  // namespace
+}  // namespace ktstr

@@ -1,0 +1,157 @@
+#include "ktstr/image/type_info.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "ktstr/synthetic/btf_builder.h"
+
+namespace ktstr {
+namespace {
+
+using ::testing::HasSubstr;
+
+TypeInfo MakeTypes() {
+  synthetic::BtfBuilder b;
+  b.Struct("list_head", {{"list_head *", "next"}, {"list_head *", "prev"}});
+  b.Struct("load_weight", {{"u64", "weight"}, {"u32", "inv_weight"}});
+  b.Struct("entity", {{"load_weight", "load"}, {"u64", "vruntime"}});
+  b.Struct("cpumask", {{"u64[4]", "bits"}});
+  b.Typedef("cpumask_t", "cpumask");
+  b.Struct("inner", {{"u16", "deep"}, {"s64", "deeper"}});
+  b.Union("either", {{"u32", "number"}, {"inner", ""}});
+  b.Enum("state", {{"STATE_A", 0}, {"STATE_B", 7}});
+  b.Struct("node", {{"list_head", "node"}, {"u32", "flags"}});
+  b.Struct("task", {{"u32", "__state"},
+                    {"u32:1", "first"},
+                    {"u32:3", "second"},
+                    {"int:5", "third"},
+                    {"entity", "se"},
+                    {"cpumask_t", "mask"},
+                    {"either", ""},
+                    {"node[3]", "nodes"},
+                    {"entity *", "pointer"},
+                    {"char[16]", "comm"},
+                    {"state", "state"}});
+  return TypeInfo::Parse(b.Build()).value();
+}
+
+uint64_t OffsetOf(const TypeInfo& types, std::string_view path) {
+  const auto member = types.FindMember("task", path);
+  return member ? member->offset : UINT64_MAX;
+}
+
+// As the C compiler has it.
+struct Task {
+  uint32_t state_word;
+  uint32_t bits;
+  struct {
+    struct {
+      uint64_t weight;
+      uint32_t inv_weight;
+    } load;
+    uint64_t vruntime;
+  } se;
+  struct {
+    uint64_t bits[4];
+  } mask;
+  union {
+    uint32_t number;
+    struct {
+      uint16_t deep;
+      int64_t deeper;
+    } inner;
+  } either;
+  struct {
+    void* next;
+    void* prev;
+    uint32_t flags;
+  } nodes[3];
+  void* pointer;
+  char comm[16];
+  uint32_t state;
+};
+
+TEST(TypeInfoTest, MembersAreWhereACompilerPutsThem) {
+  const TypeInfo types = MakeTypes();
+  EXPECT_EQ(OffsetOf(types, "__state"), offsetof(Task, state_word));
+  EXPECT_EQ(OffsetOf(types, "se.vruntime"), offsetof(Task, se.vruntime));
+  EXPECT_EQ(OffsetOf(types, "se.load.weight"), offsetof(Task, se.load.weight));
+  EXPECT_EQ(OffsetOf(types, "comm"), offsetof(Task, comm));
+  EXPECT_EQ(types.SizeOf("task"), sizeof(Task));
+}
+
+TEST(TypeInfoTest, APathGoesThroughTypedefsAndArrayElements) {
+  const TypeInfo types = MakeTypes();
+  EXPECT_EQ(OffsetOf(types, "mask.bits[0]"), offsetof(Task, mask));
+  EXPECT_EQ(OffsetOf(types, "mask.bits[3]"), offsetof(Task, mask) + 24);
+  EXPECT_EQ(OffsetOf(types, "nodes[2].node.prev"), offsetof(Task, nodes) + 2 * 24 + 8);
+}
+
+TEST(TypeInfoTest, MembersOfAnonymousUnionsAndStructsAreReachedByTheirOwnNames) {
+  const TypeInfo types = MakeTypes();
+  EXPECT_EQ(OffsetOf(types, "number"), offsetof(Task, either));
+  EXPECT_EQ(OffsetOf(types, "deep"), offsetof(Task, either));
+  EXPECT_EQ(OffsetOf(types, "deeper"), offsetof(Task, either) + 8);
+}
+
+TEST(TypeInfoTest, ABitFieldHasItsStorageAndItsBits) {
+  const TypeInfo types = MakeTypes();
+  const Member second = types.FindMember("task", "second").value();
+  EXPECT_TRUE(second.is_bit_field());
+  EXPECT_EQ(second.offset, 4u);
+  EXPECT_EQ(second.size, 4u);
+  EXPECT_EQ(second.bit_offset, 1u);
+  EXPECT_EQ(second.bit_size, 3u);
+  EXPECT_FALSE(second.is_signed);
+  const Member third = types.FindMember("task", "third").value();
+  EXPECT_EQ(third.bit_offset, 4u);
+  EXPECT_TRUE(third.is_signed);
+}
+
+TEST(TypeInfoTest, ANameThatIsNotThereIsNamed) {
+  const TypeInfo types = MakeTypes();
+  const auto absent = types.FindMember("task", "se.absent");
+  EXPECT_EQ(absent.error().code(), ErrorCode::kNotFound);
+  EXPECT_THAT(absent.error().message(), HasSubstr("'entity' has no member 'absent'"));
+  EXPECT_EQ(types.FindMember("no_struct", "x").error().code(), ErrorCode::kNotFound);
+}
+
+TEST(TypeInfoTest, AWrongPathIsTheCallersMistake) {
+  const TypeInfo types = MakeTypes();
+  for (const char* path : {"", ".", "se.", "mask.bits[", "mask.bits[x]", "mask.bits[4]", "se[0]",
+                           "pointer.load", "mask.bits[0]x", "__state.x"}) {
+    const auto member = types.FindMember("task", path);
+    ASSERT_FALSE(member) << path;
+    EXPECT_EQ(member.error().code(), ErrorCode::kInvalidArgument) << path;
+  }
+}
+
+TEST(TypeInfoTest, EnumeratorsHaveTheirValues) {
+  const TypeInfo types = MakeTypes();
+  EXPECT_EQ(types.FindEnumerator("STATE_B"), 7);
+  EXPECT_EQ(types.FindEnumerator("STATE_C").error().code(), ErrorCode::kNotFound);
+}
+
+TEST(TypeInfoTest, DamagedBtfIsDamageOrAnswersWithoutCrashing) {
+  synthetic::BtfBuilder b;
+  b.Struct("inner", {{"u64", "a"}, {"u32:7", "b"}});
+  b.Typedef("inner_t", "inner");
+  b.Struct("outer", {{"inner_t[4]", "array"}, {"inner", ""}, {"inner *", "pointer"}});
+  const std::vector<std::byte> good = b.Build();
+  ASSERT_TRUE(TypeInfo::Parse(good));
+  EXPECT_EQ(TypeInfo::Parse(std::span(good).first(10)).error().code(), ErrorCode::kDamaged);
+  for (size_t at = 0; at < good.size(); ++at) {
+    for (const int flip : {0x01, 0x80, 0xff}) {
+      std::vector<std::byte> bad = good;
+      bad[at] ^= static_cast<std::byte>(flip);
+      const auto types = TypeInfo::Parse(bad);
+      if (!types) continue;
+      for (const char* path : {"a", "b", "array[1].b", "pointer", "array"}) {
+        (void)types->FindMember("outer", path);
+      }
+    }
+  }
+}
+
+}  // namespace
+}  // namespace ktstr

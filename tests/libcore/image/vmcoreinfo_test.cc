@@ -1,0 +1,69 @@
+#include "ktstr/image/vmcoreinfo.h"
+
+#include <gtest/gtest.h>
+
+#include "ktstr/synthetic/buffer_memory.h"
+
+namespace ktstr {
+namespace {
+
+using synthetic::BufferMemory;
+
+constexpr std::string_view kNote =
+    "OSRELEASE=6.12.1\nBUILD-ID=aabb\nSYMBOL(swapper_pg_dir)=ffffffff82a10000\n"
+    "NUMBER(phys_base)=-33554432\nKERNELOFFSET=1e200000\n";
+
+void PutText(BufferMemory& memory, Pa pa, std::string_view text) {
+  memory.PutBytes(pa, std::as_bytes(std::span(text)));
+}
+
+TEST(VmcoreinfoTest, ReadsNumbersAsTheKernelPrintsThem) {
+  const auto note = Vmcoreinfo::Parse(kNote, Pa(0x1000));
+  ASSERT_TRUE(note);
+  EXPECT_EQ(note->release(), "6.12.1");
+  EXPECT_EQ(note->build_id(), "aabb");
+  EXPECT_EQ(note->Symbol("swapper_pg_dir"), Kva(0xffffffff82a10000));
+  EXPECT_EQ(note->Number("phys_base"), -33554432);
+  EXPECT_EQ(note->kernel_offset(), 0x1e200000u);
+  EXPECT_EQ(note->Number("absent"), std::nullopt);
+}
+
+TEST(VmcoreinfoTest, AnUnknownOffsetIsNotAnOffsetOfZero) {
+  const auto note = Vmcoreinfo::Parse(
+      "OSRELEASE=6\nSYMBOL(swapper_pg_dir)=ffffffff82a10000\nNUMBER(phys_base)=0\n", Pa(0));
+  ASSERT_TRUE(note);
+  EXPECT_EQ(note->kernel_offset(), std::nullopt);
+}
+
+TEST(VmcoreinfoTest, FindsTheTextAtAPagesBeginAndBehindItsNoteHeader) {
+  BufferMemory memory(16 * kPageSize);
+  PutText(memory, Pa(3 * kPageSize), kNote);
+  PutText(memory, Pa(7 * kPageSize + 0x18), std::string(kNote) + "EXTRA=1\n");
+  const auto notes = Vmcoreinfo::FindAll(memory);
+  ASSERT_EQ(notes.size(), 2u);
+  EXPECT_EQ(notes[0].pa(), Pa(3 * kPageSize));
+  EXPECT_EQ(notes[1].pa(), Pa(7 * kPageSize + 0x18));
+}
+
+TEST(VmcoreinfoTest, CopiesOfOneNoteCountOnce) {
+  BufferMemory memory(16 * kPageSize);
+  PutText(memory, Pa(3 * kPageSize), kNote);
+  PutText(memory, Pa(9 * kPageSize), kNote);
+  EXPECT_EQ(Vmcoreinfo::FindAll(memory).size(), 1u);
+}
+
+TEST(VmcoreinfoTest, TextThatOnlyBeginsLikeANoteIsNone) {
+  BufferMemory memory(4 * kPageSize);
+  PutText(memory, Pa(kPageSize), "OSRELEASE=6.12.1 is what uname says");
+  EXPECT_TRUE(Vmcoreinfo::FindAll(memory).empty());
+}
+
+TEST(VmcoreinfoTest, ANoteThatEndsBeforeThePageDoesNotNeedTheNextPage) {
+  BufferMemory memory(4 * kPageSize);
+  PutText(memory, Pa(kPageSize + 0x18), kNote);
+  memory.LeaveOut(Pfn(2), LeftOutReason::kFree);
+  EXPECT_TRUE(Vmcoreinfo::ReadAt(memory, Pa(kPageSize + 0x18)));
+}
+
+}  // namespace
+}  // namespace ktstr
