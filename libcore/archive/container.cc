@@ -8,6 +8,7 @@
 #include <span>
 
 #include "ktstr/archive/bytes.h"
+#include "ktstr/archive/frame_codec.h"
 #include "ktstr/archive/header.h"
 #include "ktstr/archive/seek_table.h"
 
@@ -166,26 +167,25 @@ Result<Bytes> ReadSectionFrame(const InputFile& file, const DirectoryEntry& sect
   return frame;
 }
 
-Result<Bytes> DecodePayload(const DirectoryEntry& section, std::span<const std::byte> payload) {
-  const std::string name = SectionName(section.type);
+Result<SectionPayload> DecodePayload(const DirectoryEntry& section, Bytes frame) {
+  const auto payload = std::span<const std::byte>(frame).subspan(kSectionHeaderSize);
   switch (section.encoding) {
     case SectionEncoding::kRaw:
       if (payload.size() != section.payload_size) break;
-      return Bytes(payload.begin(), payload.end());
+      return SectionPayload(std::move(frame), kSectionHeaderSize);
     case SectionEncoding::kZstd: {
       if (section.payload_size / kMaxSectionRatio > payload.size()) break;
       Bytes decoded(section.payload_size);
-      const size_t size =
-          ZSTD_decompress(decoded.data(), decoded.size(), payload.data(), payload.size());
-      if (ZSTD_isError(size) || size != decoded.size()) break;
-      return decoded;
+      if (!DecompressFrame(payload, decoded)) break;
+      return SectionPayload(std::move(decoded), 0);
     }
     default:
       return Fail(ErrorCode::kUnsupported,
-                  fmt::format("section {} is encoded in an unknown way ({})", name,
-                              static_cast<uint32_t>(section.encoding)));
+                  fmt::format("section {} is encoded in an unknown way ({})",
+                              SectionName(section.type), static_cast<uint32_t>(section.encoding)));
   }
-  return Damaged(fmt::format("section {} does not decode to {} bytes", name, section.payload_size));
+  return Damaged(fmt::format("section {} does not decode to {} bytes", SectionName(section.type),
+                             section.payload_size));
 }
 
 Result<Container> ReadParts(const InputFile& file, const Part& seek_table) {
@@ -194,7 +194,7 @@ Result<Container> ReadParts(const InputFile& file, const Part& seek_table) {
   if (Checksum(seek_table.bytes) != directory.seek_table_checksum) {
     return Damaged("the seek table does not match its checksum");
   }
-  const std::vector<SeekEntry> entries = KTSTR_TRY(DecodeSeekTable(seek_table.bytes));
+  const std::span<const SeekEntry> entries = KTSTR_TRY(DecodeSeekTable(seek_table.bytes));
   Container container;
   KTSTR_TRY(CheckParts(directory, directory_part.offset, directory_part.bytes.size(), entries,
                        container));
@@ -218,9 +218,8 @@ Result<Container> ReadContainer(const InputFile& file) {
   return container;
 }
 
-Result<Bytes> ReadSection(const InputFile& file, const DirectoryEntry& section) {
-  const Bytes frame = KTSTR_TRY(ReadSectionFrame(file, section));
-  return DecodePayload(section, std::span(frame).subspan(kSectionHeaderSize));
+Result<SectionPayload> ReadSection(const InputFile& file, const DirectoryEntry& section) {
+  return DecodePayload(section, KTSTR_TRY(ReadSectionFrame(file, section)));
 }
 
 Status CheckSection(const InputFile& file, const DirectoryEntry& section) {

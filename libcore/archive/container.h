@@ -4,7 +4,9 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "ktstr/archive/directory.h"
@@ -31,8 +33,23 @@ struct Container {
 // that names the file.
 Result<Container> ReadContainer(const InputFile& file);
 
+// A section's decoded payload.
+class SectionPayload {
+ public:
+  // The payload is what `bytes` holds from `begin` on: large sections are not copied out of their
+  // frames.
+  SectionPayload(std::vector<std::byte> bytes, size_t begin)
+      : bytes_(std::move(bytes)), begin_(begin) {}
+
+  std::span<const std::byte> bytes() const { return std::span(bytes_).subspan(begin_); }
+
+ private:
+  std::vector<std::byte> bytes_;
+  size_t begin_;
+};
+
 // Reads a section, checks it against its checksum, and decodes its payload. Errors: kDamaged, kIo.
-Result<std::vector<std::byte>> ReadSection(const InputFile& file, const DirectoryEntry& section);
+Result<SectionPayload> ReadSection(const InputFile& file, const DirectoryEntry& section);
 // Only checks it.
 Status CheckSection(const InputFile& file, const DirectoryEntry& section);
 

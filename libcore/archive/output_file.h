@@ -1,6 +1,7 @@
 // A file that appears under its name only when it is whole and on the disk. Until then it has no
 // name at all where the file system can do that (O_TMPFILE), so that even a killed process leaves
-// nothing; else a temporary one in the same directory.
+// nothing; else a temporary one in the same directory. (To replace a file takes a temporary name in
+// any case, but only for the instant at the end, when the new file is whole.)
 #pragma once
 
 #include <cstddef>

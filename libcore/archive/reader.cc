@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <map>
+#include <string_view>
 #include <tuple>
 
 #include "ktstr/archive/checksum.h"
@@ -38,13 +39,18 @@ namespace {
 
 using Bytes = std::vector<std::byte>;
 
-Result<Bytes> ReadRequired(const archive::InputFile& file, const archive::Container& container,
-                           SectionType type, const char* what) {
+Result<archive::SectionPayload> ReadRequired(const archive::InputFile& file,
+                                             const archive::Container& container, SectionType type,
+                                             const char* what) {
   const DirectoryEntry* section = container.Find(type);
   if (section == nullptr) {
     return Fail(ErrorCode::kDamaged, fmt::format("it has no section for the {}", what));
   }
   return ReadSection(file, *section);
+}
+
+std::string_view AsText(std::span<const std::byte> bytes) {
+  return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
 }
 
 bool IsDecodedOnOpening(SectionType type) {
@@ -97,18 +103,17 @@ Status ArchiveReader::ReadSections(State& state) {
   const auto read = [&state](SectionType type, const char* what) {
     return ReadRequired(state.file, state.container, type, what);
   };
-  const Bytes metadata = KTSTR_TRY(read(SectionType::kMetadata, "metadata"));
-  state.metadata = KTSTR_TRY(archive::DecodeMetadata(
-      std::string_view(reinterpret_cast<const char*>(metadata.data()), metadata.size())));
-  state.vcpus =
-      KTSTR_TRY(archive::DecodeVcpus(KTSTR_TRY(read(SectionType::kVcpus, "vCPU registers"))));
-  state.regions = RegionMap(
-      KTSTR_TRY(archive::DecodeRegions(KTSTR_TRY(read(SectionType::kRegions, "memory regions")))));
-  state.frames = KTSTR_TRY(archive::DecodeFrameInfo(
-      KTSTR_TRY(read(SectionType::kFrames, "memory frames")), state.container));
-  state.page_table =
-      KTSTR_TRY(archive::PageTable::Decode(KTSTR_TRY(read(SectionType::kPageTable, "page table")),
-                                           state.regions.page_count(), state.frames.stored_pages));
+  const auto metadata = KTSTR_TRY(read(SectionType::kMetadata, "metadata"));
+  state.metadata = KTSTR_TRY(archive::DecodeMetadata(AsText(metadata.bytes())));
+  const auto vcpus = KTSTR_TRY(read(SectionType::kVcpus, "vCPU registers"));
+  state.vcpus = KTSTR_TRY(archive::DecodeVcpus(vcpus.bytes()));
+  const auto regions = KTSTR_TRY(read(SectionType::kRegions, "memory regions"));
+  state.regions = RegionMap(KTSTR_TRY(archive::DecodeRegions(regions.bytes())));
+  const auto frames = KTSTR_TRY(read(SectionType::kFrames, "memory frames"));
+  state.frames = KTSTR_TRY(archive::DecodeFrameInfo(frames.bytes(), state.container));
+  const auto page_table = KTSTR_TRY(read(SectionType::kPageTable, "page table"));
+  state.page_table = KTSTR_TRY(archive::PageTable::Decode(
+      page_table.bytes(), state.regions.page_count(), state.frames.stored_pages));
   for (const DirectoryEntry& section : state.container.sections) {
     if (!IsDecodedOnOpening(section.type)) KTSTR_TRY(CheckSection(state.file, section));
   }
@@ -127,9 +132,9 @@ uint64_t ArchiveReader::pages_per_frame() const { return state_->frames.pages_pe
 Result<Bytes> ArchiveReader::ReadDeviceState() const {
   const DirectoryEntry* section = state_->container.Find(SectionType::kDeviceState);
   if (section == nullptr) return Bytes();
-  Result<Bytes> device_state = ReadSection(state_->file, *section);
-  if (!device_state) return Fail(InFile(state_->file, std::move(device_state).error()));
-  return device_state;
+  const Result<archive::SectionPayload> payload = ReadSection(state_->file, *section);
+  if (!payload) return Fail(InFile(state_->file, payload.error()));
+  return Bytes(payload->bytes().begin(), payload->bytes().end());
 }
 
 PageRecord ArchiveReader::Lookup(Pfn pfn) const {
@@ -172,6 +177,10 @@ uint64_t ArchiveReader::pages_in_frame(uint64_t frame) const {
 }
 
 Status ArchiveReader::ReadFrame(uint64_t frame, std::span<std::byte> out) const {
+  if (frame >= frame_count()) {
+    return Fail(ErrorCode::kOutOfRange, fmt::format("{} has {} memory frames, no frame {}",
+                                                    state_->file.name(), frame_count(), frame));
+  }
   const auto& offsets = state_->container.frame_offsets;
   thread_local Bytes compressed;
   compressed.resize(offsets[frame + 1] - offsets[frame]);

@@ -62,7 +62,7 @@ class ArchiveReader {
   uint64_t frame_count() const;
   uint64_t pages_in_frame(uint64_t frame) const;
   // Decompresses one frame into `out` (pages_in_frame * kPageSize bytes), checksum verified. May be
-  // called from several threads at once. Errors: kDamaged, kIo.
+  // called from several threads at once. Errors: kDamaged, kIo, kOutOfRange (no such frame).
   Status ReadFrame(uint64_t frame, std::span<std::byte> out) const;
   // Checks the checksums of all frames without decompressing them; `threads` 0 is one per CPU.
   // Returns the damaged frames' indices. Errors: kIo.

@@ -1,7 +1,5 @@
 #include "ktstr/archive/seek_table.h"
 
-#include <cstring>
-
 #include "ktstr/archive/bytes.h"
 #include "ktstr/archive/format.h"
 
@@ -45,7 +43,7 @@ Result<uint64_t> SeekTableSize(std::span<const std::byte> footer) {
   return FrameSize(entries);
 }
 
-Result<std::vector<SeekEntry>> DecodeSeekTable(std::span<const std::byte> frame) {
+Result<std::span<const SeekEntry>> DecodeSeekTable(std::span<const std::byte> frame) {
   ByteSource source(frame);
   const uint32_t magic = source.Get<uint32_t>();
   const uint32_t size = source.Get<uint32_t>();
@@ -53,14 +51,14 @@ Result<std::vector<SeekEntry>> DecodeSeekTable(std::span<const std::byte> frame)
       frame.size() < FrameSize(0)) {
     return Fail(ErrorCode::kDamaged, "the seek table is malformed");
   }
-  std::vector<SeekEntry> entries((frame.size() - FrameSize(0)) / kEntrySize);
   if (KTSTR_TRY(SeekTableSize(frame.last(kSeekTableFooterSize))) != frame.size()) {
     return Fail(ErrorCode::kDamaged, "the seek table is malformed");
   }
-  static_assert(sizeof(SeekEntry) == kEntrySize, "an entry is stored as it is");
-  const auto bytes = source.GetBytes(entries.size() * kEntrySize);
-  if (!entries.empty()) std::memcpy(entries.data(), bytes.data(), bytes.size());
-  return entries;
+  static_assert(sizeof(SeekEntry) == kEntrySize && alignof(SeekEntry) == 4,
+                "an entry is used as it is stored");
+  const auto* const entries =
+      reinterpret_cast<const SeekEntry*>(frame.data() + kSkippableHeaderSize);
+  return std::span(entries, (frame.size() - FrameSize(0)) / kEntrySize);
 }
 
 }  // namespace ktstr::archive

@@ -24,7 +24,8 @@ std::vector<std::byte> EncodeSeekTable(std::span<const SeekEntry> entries);
 // kDamaged when these are no footer.
 Result<uint64_t> SeekTableSize(std::span<const std::byte> footer);
 
-// Decodes a whole frame. Errors: kDamaged.
-Result<std::vector<SeekEntry>> DecodeSeekTable(std::span<const std::byte> frame);
+// The entries of a whole frame, where they stand in it: `frame` must be aligned to 4 bytes, and
+// outlive them. Errors: kDamaged.
+Result<std::span<const SeekEntry>> DecodeSeekTable(std::span<const std::byte> frame);
 
 }  // namespace ktstr::archive

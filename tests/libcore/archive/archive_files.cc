@@ -92,7 +92,8 @@ void Reseal(const std::filesystem::path& from, const std::filesystem::path& to,
   }
   SectionWriter sections(output, std::move(entries));
   for (const DirectoryEntry& section : container.sections) {
-    Bytes payload = ReadSection(input, section).value();
+    const SectionPayload old = ReadSection(input, section).value();
+    Bytes payload(old.bytes().begin(), old.bytes().end());
     change(section.type, payload);
     ASSERT_TRUE(sections.Add(section.type, payload));
   }

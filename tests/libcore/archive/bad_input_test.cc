@@ -156,7 +156,7 @@ TEST_F(BadInputTest, ASectionOfAnUnknownTypeIsSkipped) {
   };
   ASSERT_TRUE(add_unknown(FourCharacters("NEWS")));
   for (const DirectoryEntry& section : container.sections) {
-    ASSERT_TRUE(sections.Add(section.type, ReadSection(input, section).value()));
+    ASSERT_TRUE(sections.Add(section.type, ReadSection(input, section)->bytes()));
   }
   ASSERT_TRUE(add_unknown(FourCharacters("MORE")));
   ASSERT_TRUE(sections.Finish());

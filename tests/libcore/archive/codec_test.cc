@@ -39,6 +39,14 @@ TEST(MetadataCodecTest, WhatIsOfTheWrongTypeIsRefusedAndNamed) {
             "the metadata's \"captured_at_ns\" is malformed");
 }
 
+TEST(MetadataCodecTest, DeepNestingDoesNotExhaustTheStack) {
+  constexpr size_t kDepth = 1'000'000;
+  const std::string nested = std::string(kDepth, '[') + std::string(kDepth, ']');
+  EXPECT_TRUE(DecodeMetadata("{\"later\": " + nested + "}"));
+  EXPECT_FALSE(DecodeMetadata("{\"later\": " + nested));
+  EXPECT_FALSE(DecodeMetadata(std::string(kDepth, '[')));
+}
+
 TEST(MetadataCodecTest, ATagWhoseNameIsNotTextIsRefused) {
   ArchiveMetadata metadata;
   metadata.tags["\xff"] = "x";
