@@ -1,0 +1,44 @@
+#!/bin/bash
+# Installs what is missing, builds, and runs every test.
+#
+#   bash tests/run.sh [--no-guest] [--sanitize LIST] [CTEST_OPTION...]
+#
+#   --no-guest       leave out the tests that boot a guest in QEMU
+#   --sanitize LIST  build with these sanitizers, such as address,undefined, in a directory of its own
+#
+# Exit code 1 when a test failed, 4 when the machine cannot run them.
+set -euo pipefail
+# shellcheck source=fixtures/setup/common.sh
+source "$(dirname "$0")/../fixtures/setup/common.sh"
+
+guest=yes
+sanitize=
+while [ $# -gt 0 ]; do
+  case "$1" in
+    --no-guest) guest=no ;;
+    --sanitize)
+      sanitize=${2:?--sanitize needs a list}
+      build="$build-${sanitize//,/-}"
+      shift
+      ;;
+    -h | --help)
+      sed -n '2,/^set /{/^#/s/^# \{0,1\}//p}' "$0"
+      exit 0
+      ;;
+    *) break ;;
+  esac
+  shift
+done
+
+packages=("${build_packages[@]}" "${test_packages[@]}")
+[ "$guest" = no ] || packages+=("${guest_packages[@]}")
+ensure_packages "${packages[@]}"
+if [ "$guest" = yes ]; then
+  step "getting Debian's kernels 6.12 and 6.1"
+  for version in 6.12 6.1; do bash "$root/fixtures/guest/kernel.sh" "$version" >/dev/null || exit 4; done
+fi
+step "building"
+configure_and_build -- -DKTSTR_TESTS=ON -DKTSTR_WERROR=ON -DKTSTR_SANITIZE="$sanitize" \
+  -DKTSTR_GUEST_TESTS="$([ "$guest" = yes ] && echo ON || echo OFF)"
+step "testing"
+ctest --test-dir "$build" --output-on-failure -j "$(nproc)" "$@" || exit 1
