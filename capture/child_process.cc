@@ -27,7 +27,11 @@ namespace {
 class ForkThread {
  public:
   static ForkThread& Get() {
-    static ForkThread* const thread = new ForkThread;  // never destroyed: its thread never ends
+    static std::mutex mutex;
+    static ForkThread* thread = nullptr;  // never destroyed: its thread never ends
+    const std::lock_guard lock(mutex);
+    // A process that was forked from one of ours has no such thread yet.
+    if (thread == nullptr || thread->owner_ != getpid()) thread = new ForkThread;
     return *thread;
   }
 
@@ -61,6 +65,7 @@ class ForkThread {
     }
   }
 
+  const pid_t owner_ = getpid();
   std::mutex mutex_;
   std::condition_variable wake_;
   std::queue<std::packaged_task<pid_t()>> tasks_;

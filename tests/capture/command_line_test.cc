@@ -1,0 +1,41 @@
+#include "ktstr/capture/command_line.h"
+
+#include <gtest/gtest.h>
+
+#include "ktstr/capture/guest_machine.h"
+
+namespace ktstr {
+namespace {
+
+TEST(CommandLineTest, SizesHaveSuffixesOfPowersOf1024) {
+  EXPECT_EQ(ParseSize("4096"), 4096u);
+  EXPECT_EQ(ParseSize("512M"), uint64_t{512} << 20);
+  EXPECT_EQ(ParseSize("4g"), uint64_t{4} << 30);
+  for (const char* wrong : {"", "M", "12Q", "5MB", "-1", "1.5G", "99999999999T"}) {
+    EXPECT_EQ(ParseSize(wrong).error().code(), ErrorCode::kInvalidArgument) << wrong;
+  }
+  EXPECT_EQ(FormatSize(512), "512 bytes");
+  EXPECT_EQ(FormatSize(uint64_t{512} << 20), "512.0 MiB");
+}
+
+TEST(CommandLineTest, ATagIsSplitAtItsFirstEqualsSign) {
+  const auto tags = ParseTags({"a=1", "b=x=y", "c="});
+  ASSERT_TRUE(tags);
+  EXPECT_EQ(tags->at("a"), "1");
+  EXPECT_EQ(tags->at("b"), "x=y");
+  EXPECT_EQ(tags->at("c"), "");
+  EXPECT_FALSE(ParseTags({"novalue"}));
+  EXPECT_FALSE(ParseTags({"=x"}));
+}
+
+TEST(CommandLineTest, WorkIsAListOfKindsAndCounts) {
+  const auto work = ParseWorkerSpecs("spin:2,sleep,pipe:10");
+  ASSERT_TRUE(work);
+  EXPECT_EQ(*work, (std::vector<WorkerSpec>{{"spin", 2}, {"sleep", 1}, {"pipe", 10}}));
+  for (const char* wrong : {"", "spin:", "spin:0", "spin:x", "spin:2,", ":3", "spin:2x"}) {
+    EXPECT_EQ(ParseWorkerSpecs(wrong).error().code(), ErrorCode::kInvalidArgument) << wrong;
+  }
+}
+
+}  // namespace
+}  // namespace ktstr

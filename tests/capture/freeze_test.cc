@@ -1,0 +1,111 @@
+#include "ktstr/capture/freeze.h"
+
+#include <gtest/gtest.h>
+
+#include <mutex>
+#include <vector>
+
+#include "ktstr/capture/device_state.h"
+#include "scripted_peer.h"
+
+namespace ktstr {
+namespace {
+
+using std::chrono::seconds;
+
+// A QMP server that knows query-status, stop and cont, and writes down what it was asked.
+class FakeVm {
+ public:
+  FakeVm(std::string status, bool running)
+      : peer_([this, status, running](ScriptedPeer& p) {
+          p.Greet();
+          for (nlohmann::json request; !(request = p.Hear()).is_null();) {
+            const std::string command = request["execute"];
+            {
+              const std::lock_guard lock(mutex_);
+              commands_.push_back(command);
+            }
+            p.Return(request, command == "query-status"
+                                  ? nlohmann::json{{"status", status}, {"running", running}}
+                                  : nlohmann::json::object());
+          }
+        }),
+        qmp_(std::move(*QmpClient::Open(peer_.TakeClientEnd(), "the VM", seconds(10)))) {}
+
+  QmpClient& qmp() { return *qmp_; }
+  std::vector<std::string> commands() {
+    const std::lock_guard lock(mutex_);
+    return commands_;
+  }
+
+ private:
+  std::mutex mutex_;
+  std::vector<std::string> commands_;
+  ScriptedPeer peer_;
+  std::unique_ptr<QmpClient> qmp_;
+};
+
+using Commands = std::vector<std::string>;
+
+TEST(FreezeTest, ARunningGuestGoesOnWhenTheTokenGoes) {
+  FakeVm vm("running", true);
+  {
+    const auto frozen = Frozen::Freeze(vm.qmp());
+    ASSERT_TRUE(frozen) << frozen.error().ToString();
+    EXPECT_TRUE(frozen->was_running());
+    EXPECT_EQ(vm.commands(), (Commands{"query-status", "stop"}));
+  }
+  EXPECT_EQ(vm.commands(), (Commands{"query-status", "stop", "cont"}));
+}
+
+TEST(FreezeTest, AGuestThatStoodStillBeforeStaysSo) {
+  for (const char* state : {"paused", "debug", "postmigrate", "prelaunch", "guest-panicked"}) {
+    FakeVm vm(state, false);
+    {
+      const auto frozen = Frozen::Freeze(vm.qmp());
+      ASSERT_TRUE(frozen) << frozen.error().ToString();
+      EXPECT_EQ(frozen->state_before(), state);
+    }
+    EXPECT_EQ(vm.commands(), (Commands{"query-status", "stop"})) << state;
+  }
+}
+
+TEST(FreezeTest, AMovedTokenResumesOnce) {
+  FakeVm vm("running", true);
+  {
+    Frozen first = *Frozen::Freeze(vm.qmp());
+    Frozen second = std::move(first);
+    EXPECT_TRUE(second.Resume());
+    EXPECT_TRUE(second.Resume());
+  }
+  EXPECT_EQ(vm.commands(), (Commands{"query-status", "stop", "cont"}));
+}
+
+TEST(FreezeTest, AnAbandonedTokenLeavesTheGuestFrozen) {
+  FakeVm vm("running", true);
+  {
+    Frozen frozen = *Frozen::Freeze(vm.qmp());
+    frozen.Abandon();
+  }
+  EXPECT_EQ(vm.commands(), (Commands{"query-status", "stop"}));
+}
+
+TEST(FreezeTest, AMachineThatIsBeingLoadedCannotBeFrozen) {
+  FakeVm vm("inmigrate", false);
+  const auto frozen = Frozen::Freeze(vm.qmp());
+  ASSERT_FALSE(frozen);
+  EXPECT_EQ(frozen.error().code(), ErrorCode::kPeer);
+  EXPECT_EQ(vm.commands(), Commands{"query-status"});
+}
+
+TEST(FreezeTest, TheStateOfAGuestLeftInPostmigrateIsRefusedWithAdvice) {
+  FakeVm vm("postmigrate", false);
+  Frozen frozen = *Frozen::Freeze(vm.qmp());
+  const auto state = SaveDeviceState(frozen);
+  ASSERT_FALSE(state);
+  EXPECT_EQ(state.error().code(), ErrorCode::kPeer);
+  EXPECT_NE(state.error().ToString().find("cont"), std::string::npos);
+}
+
+}  // namespace
+}  // namespace ktstr
