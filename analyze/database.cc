@@ -29,6 +29,17 @@ int AllowReadingOnly(void*, int action, const char* argument, const char*, const
   }
 }
 
+class ReadingOnly {
+ public:
+  explicit ReadingOnly(sqlite3* db) : db_(db) {
+    sqlite3_set_authorizer(db_, AllowReadingOnly, nullptr);
+  }
+  ~ReadingOnly() { sqlite3_set_authorizer(db_, nullptr, nullptr); }
+
+ private:
+  sqlite3* db_;
+};
+
 class Deadline {
  public:
   Deadline(sqlite3* db, double seconds) : db_(db) {
@@ -126,14 +137,14 @@ Status Database::Execute(const std::string& sql) {
 
 Result<QueryResult> Database::Query(const std::string& sql, const QueryLimits& limits) const {
   sqlite3* db = db_.get();
-  sqlite3_set_authorizer(db, AllowReadingOnly, nullptr);
+  // Until the end, not only while preparing: VACUUM asks for its ATTACH when it runs.
+  const ReadingOnly reading_only(db);
   sqlite3_stmt* raw = nullptr;
   const char* tail = nullptr;
   const int prepared =
       sqlite3_prepare_v2(db, sql.c_str(), static_cast<int>(sql.size()), &raw, &tail);
-  sqlite3_set_authorizer(db, nullptr, nullptr);
   const Statement statement(raw, sqlite3_finalize);
-  if (prepared == SQLITE_AUTH) {
+  if (prepared == SQLITE_AUTH || (raw != nullptr && sqlite3_stmt_readonly(raw) == 0)) {
     return Fail(ErrorCode::kInvalidArgument,
                 "the query would change something; only reading is allowed");
   }

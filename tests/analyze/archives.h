@@ -1,0 +1,73 @@
+// Archives of synthetic kernels, in a directory that goes away with the test.
+#pragma once
+
+#include <gtest/gtest.h>
+#include <stdlib.h>
+
+#include <filesystem>
+#include <string>
+
+#include "ktstr/archive/writer.h"
+#include "ktstr/synthetic/log_builder.h"
+#include "ktstr/synthetic/sched_builder.h"
+
+namespace ktstr {
+
+class TemporaryDirectory {
+ public:
+  TemporaryDirectory() {
+    std::string pattern = (std::filesystem::temp_directory_path() / "ktstr-test-XXXXXX").string();
+    path_ = mkdtemp(pattern.data());
+  }
+  ~TemporaryDirectory() {
+    std::error_code ignored;
+    std::filesystem::permissions(path_, std::filesystem::perms::owner_all, ignored);
+    std::filesystem::remove_all(path_, ignored);
+  }
+  std::filesystem::path operator/(const std::string& name) const { return path_ / name; }
+  const std::filesystem::path& path() const { return path_; }
+
+ private:
+  std::filesystem::path path_;
+};
+
+// A kernel with `threads` sleeping threads of process 100 beside init, and two log lines.
+inline synthetic::SyntheticGuest MakeGuest(uint32_t threads = 3,
+                                           const std::string& comm = "worker") {
+  synthetic::KernelBuilder kernel;
+  synthetic::SchedBuilder sched(kernel);
+  synthetic::LogBuilder log(kernel);
+  sched.AddProcess({.pid = 1, .comm = "init"});
+  const Kva leader = sched.AddProcess({.pid = 100, .comm = comm, .state = 1});
+  for (uint32_t i = 1; i < threads; ++i)
+    sched.AddThread(leader, {.pid = 100 + i, .comm = comm, .state = 1});
+  sched.Finish();
+  log.Add({.text = "Linux version synthetic", .time_ns = 0});
+  log.Add({.text = "a line with \x1b[31mcolour", .time_ns = 1'500'000'000});
+  log.Finish();
+  return kernel.Finish();
+}
+
+inline void WriteGuest(const synthetic::SyntheticGuest& guest, const std::filesystem::path& path) {
+  ArchiveMetadata metadata;
+  metadata.captured_at_ns = 1'700'000'000'123'456'789;
+  metadata.captured_by = "a test";
+  metadata.trigger = "manual";
+  metadata.tags = {{"suite", "analyze"}};
+  metadata.derivations = {
+      {.name = "vmcoreinfo_pa",
+       .method = "scan",
+       .value = "0x" +
+                [&] {
+                  char text[17];
+                  std::snprintf(text, sizeof text, "%llx",
+                                static_cast<unsigned long long>(guest.vmcoreinfo.value()));
+                  return std::string(text);
+                }(),
+       .chosen = true}};
+  const auto written =
+      WriteArchive(path, {*guest.memory, guest.vcpus, {}, metadata}, {.overwrite = true});
+  ASSERT_TRUE(written) << written.error().ToString();
+}
+
+}  // namespace ktstr

@@ -1,0 +1,144 @@
+#include "ktstr/analyze/index.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <fstream>
+
+#include "archives.h"
+
+namespace ktstr {
+namespace {
+
+namespace fs = std::filesystem;
+using ::testing::HasSubstr;
+
+class IndexTest : public ::testing::Test {
+ protected:
+  IndexTest() {
+    setenv("XDG_CACHE_HOME", (directory_ / "cache").c_str(), 1);
+    archive_ = directory_ / "a.kts";
+    WriteGuest(MakeGuest(), archive_);
+  }
+
+  int64_t Count(const Database& index, const std::string& table) {
+    return std::get<int64_t>(index.Query("SELECT count(*) FROM " + table)->rows[0][0]);
+  }
+
+  TemporaryDirectory directory_;
+  fs::path archive_;
+};
+
+TEST_F(IndexTest, HoldsEveryTableAndStandsBesideTheArchive) {
+  const auto index = OpenIndex(archive_, {});
+  ASSERT_TRUE(index) << index.error().ToString();
+  EXPECT_EQ(Count(*index, "task"), 2 + 1 + 3);
+  EXPECT_EQ(Count(*index, "cpu"), 2);
+  EXPECT_EQ(Count(*index, "log"), 2);
+  EXPECT_EQ(Count(*index, "vcpu"), 2);
+  EXPECT_EQ(Count(*index, "tag"), 1);
+  EXPECT_EQ(Count(*index, "anomaly"), 0);
+  EXPECT_EQ(index->Query("SELECT sum(pages) FROM memory")->rows[0][0],
+            Value(int64_t{64 << 20 >> 12}));
+  EXPECT_TRUE(fs::exists(archive_.string() + ".index"));
+}
+
+TEST_F(IndexTest, IsReadTheSecondTimeNotBuilt) {
+  ASSERT_TRUE(OpenIndex(archive_, {}));
+  // What only a rebuilt index would not have.
+  {
+    Database writable =
+        Database::Open(archive_.string() + ".index", Database::Mode::kCreate).value();
+    ASSERT_TRUE(writable.Execute("CREATE TABLE mark (x)"));
+  }
+  const auto again = OpenIndex(archive_, {});
+  ASSERT_TRUE(again);
+  EXPECT_EQ(Count(*again, "mark"), 0);
+}
+
+TEST_F(IndexTest, OfAnotherArchiveIsNeverRead) {
+  ASSERT_TRUE(OpenIndex(archive_, {}));
+  WriteGuest(MakeGuest(7), archive_);
+  const auto index = OpenIndex(archive_, {});
+  ASSERT_TRUE(index);
+  EXPECT_EQ(Count(*index, "task"), 2 + 1 + 7);
+}
+
+TEST_F(IndexTest, OfAnotherSchemaIsRebuilt) {
+  ASSERT_TRUE(OpenIndex(archive_, {}));
+  {
+    Database writable =
+        Database::Open(archive_.string() + ".index", Database::Mode::kCreate).value();
+    ASSERT_TRUE(writable.Execute("UPDATE index_key SET schema = 'older'; DELETE FROM task"));
+  }
+  const auto index = OpenIndex(archive_, {});
+  ASSERT_TRUE(index);
+  EXPECT_EQ(Count(*index, "task"), 2 + 1 + 3);
+}
+
+TEST_F(IndexTest, AFileThatIsNoIndexIsReplaced) {
+  std::ofstream(archive_.string() + ".index") << "something else";
+  const auto index = OpenIndex(archive_, {});
+  ASSERT_TRUE(index);
+  EXPECT_EQ(Count(*index, "task"), 2 + 1 + 3);
+}
+
+TEST_F(IndexTest, GoesToTheCacheWhenItCannotStandBesideTheArchive) {
+  // A directory in the index's place refuses it even to root.
+  fs::create_directory(archive_.string() + ".index");
+  std::ofstream(archive_.string() + ".index/occupied");
+  const auto index = OpenIndex(archive_, {});
+  ASSERT_TRUE(index) << index.error().ToString();
+  EXPECT_EQ(Count(*index, "task"), 2 + 1 + 3);
+  EXPECT_FALSE(fs::is_empty(directory_ / "cache/ktstr/index"));
+}
+
+TEST_F(IndexTest, WithoutAFileWritesNothing) {
+  const auto index = OpenIndex(archive_, {.use_file = false});
+  ASSERT_TRUE(index);
+  EXPECT_EQ(Count(*index, "task"), 2 + 1 + 3);
+  EXPECT_FALSE(fs::exists(archive_.string() + ".index"));
+  EXPECT_FALSE(fs::exists(directory_ / "cache"));
+}
+
+TEST_F(IndexTest, LeavesNoTemporaryFilesBehind) {
+  ASSERT_TRUE(OpenIndex(archive_, {}));
+  size_t files = 0;
+  for (const auto& entry : fs::directory_iterator(directory_.path()))
+    files += entry.is_regular_file();
+  EXPECT_EQ(files, 2u);
+}
+
+TEST_F(IndexTest, ADamagedPageIsRefusedAndOnRequestReadAround) {
+  // The middle of the file is memory; half a kilobyte of it is overwritten.
+  const auto size = fs::file_size(archive_);
+  std::fstream file(archive_, std::ios::in | std::ios::out | std::ios::binary);
+  file.seekp(static_cast<std::streamoff>(size / 4));
+  file << std::string(512, '\xa5');
+  file.close();
+  const auto refused = OpenIndex(archive_, {});
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code(), ErrorCode::kDamaged);
+  EXPECT_THAT(refused.error().message(), HasSubstr("--accept-damage"));
+  const auto accepted = OpenIndex(archive_, {.accept_damage = true});
+  ASSERT_TRUE(accepted) << accepted.error().ToString();
+  EXPECT_EQ(Count(*accepted, "vcpu"), 2);
+  EXPECT_FALSE(fs::exists(archive_.string() + ".index"));
+}
+
+TEST_F(IndexTest, AMachineWithoutAKernelStillHasItsRegistersAndMemory) {
+  synthetic::SyntheticGuest guest;
+  guest.memory = std::make_unique<synthetic::BufferMemory>(1 << 20);
+  guest.vcpus.resize(1);
+  WriteGuest(guest, archive_);
+  const auto index = OpenIndex(archive_, {});
+  ASSERT_TRUE(index) << index.error().ToString();
+  EXPECT_EQ(Count(*index, "vcpu"), 1);
+  EXPECT_EQ(Count(*index, "task"), 0);
+  EXPECT_THAT(std::get<std::string>(index->Query("SELECT detail FROM anomaly")->rows[0][0]),
+              HasSubstr("found no Linux kernel"));
+}
+
+}  // namespace
+}  // namespace ktstr
