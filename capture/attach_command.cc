@@ -22,6 +22,7 @@ Status Attach(const AttachArguments& arguments) {
                   std::string(option) + " is missing (see ktstr-capture --help)");
     }
   }
+  KTSTR_TRY(CheckOutput(arguments.archive.output, arguments.archive.force));
   const auto qmp = KTSTR_TRY(QmpClient::Connect(arguments.qmp));
   CaptureOptions options;
   options.then = arguments.then == "quit" ? AfterCapture::kQuit : AfterCapture::kResume;

@@ -5,6 +5,7 @@
 
 #include <map>
 #include <string>
+#include <thread>
 
 #include "ktstr/capture/json_access.h"
 #include "ktstr/capture/memory_file.h"
@@ -104,6 +105,18 @@ Status AwaitMigration(QmpClient& qmp) {
   }
 }
 
+// QEMU announces the end of the migration a moment before its run state says so, and refuses to let
+// the guest go on in between. No event tells of that second moment.
+Status AwaitRunState(QmpClient& qmp) {
+  const Deadline deadline = After(kMigrationTimeout);
+  while (PollTimeout(deadline) > 0) {
+    const json status = KTSTR_TRY(qmp.Execute("query-status"));
+    if (StringMember(status, "status") != "finish-migrate") return {};
+    std::this_thread::sleep_for(std::chrono::microseconds(200));
+  }
+  return Fail(ErrorCode::kTimeout, qmp.name() + " did not finish saving its device state");
+}
+
 Status Migrate(QmpClient& qmp, int fd) {
   qmp.DropEvents("MIGRATION");
   KTSTR_TRY(qmp.Execute("getfd", {{"fdname", kFdName}}, {.fds = {fd}}));
@@ -116,7 +129,8 @@ Status Migrate(QmpClient& qmp, int fd) {
   if (!done && done.error().code() == ErrorCode::kTimeout) {
     std::ignore = qmp.Execute("migrate_cancel");
   }
-  return done;
+  if (!done) return done;
+  return AwaitRunState(qmp);
 }
 
 }  // namespace

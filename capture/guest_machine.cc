@@ -7,6 +7,7 @@
 
 #include "ktstr/capture/accelerator.h"
 #include "ktstr/capture/cpio_writer.h"
+#include "ktstr/capture/guest/protocol.h"
 #include "ktstr/capture/initramfs.h"
 #include "ktstr/capture/json_access.h"
 #include "ktstr/capture/kernel_image.h"
@@ -44,13 +45,20 @@ Result<WorkerSpec> ParseWorkerSpec(std::string_view text) {
   return spec;
 }
 
-// The last lines, on one line.
-std::string OnOneLine(std::string text, size_t limit) {
-  while (!text.empty() && std::isspace(static_cast<unsigned char>(text.back()))) text.pop_back();
-  if (text.size() > limit) text = "…" + text.substr(text.size() - limit);
-  std::erase(text, '\r');
-  std::ranges::replace(text, '\n', '|');
-  return text;
+// The line of a console that best tells what went wrong: the kernel's panic or our init's farewell,
+// else the last one.
+std::string TellingLine(std::string_view console) {
+  std::string_view telling;
+  while (!console.empty()) {
+    const size_t end = std::min(console.find_first_of("\r\n"), console.size());
+    const std::string_view line = console.substr(0, end);
+    console.remove_prefix(std::min(end + 1, console.size()));
+    if (line.find("Kernel panic") != line.npos || line.starts_with(guest::kFarewell)) {
+      return std::string(line);
+    }
+    if (!line.empty()) telling = line;
+  }
+  return std::string(telling);
 }
 
 }  // namespace
@@ -94,10 +102,10 @@ Result<std::unique_ptr<GuestMachine>> GuestMachine::Boot(MachineOptions options,
 }
 
 Error GuestMachine::Explain(Error error) {
-  const std::string console = OnOneLine(qemu_->ConsoleTail(), 300);
+  const std::string line = TellingLine(qemu_->ConsoleTail());
   Error explained = qemu_->Explain(std::move(error));
-  if (console.empty()) return explained;
-  return std::move(explained).Wrap(fmt::format("the guest's console ends with '{}'", console));
+  if (line.empty()) return explained;
+  return std::move(explained).Wrap(fmt::format("the guest's console says '{}'", line));
 }
 
 Result<json> GuestMachine::Ask(std::string_view verb, json arguments) {

@@ -37,7 +37,7 @@ class QemuProcess {
   // The error, with what QEMU said last when it has ended.
   Error Explain(Error error);
   // The end of what the guest wrote to its serial console.
-  std::string ConsoleTail(size_t limit = 4096) const;
+  std::string ConsoleTail(size_t limit = 65536) const;
 
  private:
   QemuProcess(ChildProcess process, UniqueFd stderr_file, UniqueFd console)

@@ -32,7 +32,7 @@ using nlohmann::json;
 }
 
 [[noreturn]] void GiveUp(const std::string& why) {
-  fprintf(stderr, "ktstr: %s\n", why.c_str());
+  fprintf(stderr, "%s%s\n", kFarewell, why.c_str());
   PowerOff();
 }
 

@@ -17,7 +17,8 @@ inline constexpr int kProtocolVersion = 1;
 inline constexpr char kPortName[] = "ktstr";
 // In the initramfs: the paths of the modules to load, one a line, in this order.
 inline constexpr char kModuleListPath[] = "/ktstr/modules";
-// The first line that init writes to the console.
+// The first line that init writes to the console, and how the line begins that says why it gives up.
 inline constexpr char kConsoleMark[] = "ktstr: init";
+inline constexpr char kFarewell[] = "ktstr: giving up: ";
 
 }  // namespace ktstr::guest
