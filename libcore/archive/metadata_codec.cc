@@ -6,7 +6,7 @@
 #include <nlohmann/json.hpp>
 #include <utility>
 
-#include "ktstr/archive/utf8.h"
+#include "ktstr/base/utf8.h"
 
 namespace ktstr::archive {
 

@@ -75,21 +75,23 @@ enum class ExitCode : int {
 ExitCode ExitCodeFor(ErrorCode code);
 
 namespace internal {
-template <typename T>
-T Unwrap(Result<T>&& result) {
+template <typename T, typename E>
+T Unwrap(tl::expected<T, E>&& result) {
   return *std::move(result);
 }
-inline void Unwrap(Status&&) {}
+template <typename E>
+void Unwrap(tl::expected<void, E>&&) {}
 }  // namespace internal
 
-// Evaluates a Result; yields its value, or returns its error from the enclosing function.
-#define KTSTR_TRY(expression)                                                       \
-  ({                                                                                \
-    auto ktstr_try_result = (expression);                                           \
-    if (!ktstr_try_result) {                                                        \
-      return ::tl::unexpected<::ktstr::Error>(std::move(ktstr_try_result).error()); \
-    }                                                                               \
-    ::ktstr::internal::Unwrap(std::move(ktstr_try_result));                         \
+// Evaluates a Result (or an expected value with another error); yields its value, or returns its
+// error from the enclosing function.
+#define KTSTR_TRY(expression)                                            \
+  ({                                                                     \
+    auto ktstr_try_result = (expression);                                \
+    if (!ktstr_try_result) {                                             \
+      return ::tl::make_unexpected(std::move(ktstr_try_result).error()); \
+    }                                                                    \
+    ::ktstr::internal::Unwrap(std::move(ktstr_try_result));              \
   })
 
 }  // namespace ktstr

@@ -70,16 +70,19 @@ std::vector<Symbol> SymbolTable::FindAll(std::string_view name) const {
 }
 
 Result<Symbol> SymbolTable::Find(std::string_view name) const {
-  const std::vector<Symbol> all = FindAll(name);
-  if (all.empty()) {
+  const uint32_t first = slots_.empty() ? kEmpty : slots_[SlotOf(name)];
+  if (first == kEmpty) {
     return Fail(ErrorCode::kNotFound, fmt::format("the kernel has no symbol '{}'", name));
   }
-  if (all.front().address != all.back().address) {
+  size_t count = 1;
+  uint32_t last = first;
+  for (; next_[last] != kEmpty; last = next_[last]) ++count;
+  if (entries_[first].address != entries_[last].address) {
     return Fail(ErrorCode::kAmbiguous,
-                fmt::format("the kernel has {} symbols named '{}', from {:#x} to {:#x}", all.size(),
-                            name, all.front().address, all.back().address));
+                fmt::format("the kernel has {} symbols named '{}', from {:#x} to {:#x}", count,
+                            name, entries_[first].address, entries_[last].address));
   }
-  return all.front();
+  return at(first);
 }
 
 std::optional<Symbol> SymbolTable::FindAt(uint64_t address) const {

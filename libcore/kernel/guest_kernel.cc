@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cstring>
 #include <mutex>
 
 namespace ktstr {
@@ -16,6 +17,18 @@ constexpr Kva kPageOffset5Level{0xff11000000000000};
 constexpr uint32_t kMaxCpus = 8192;
 constexpr uint64_t kMaxBtf = uint64_t{256} << 20;
 constexpr size_t kMaxCommandLine = 4096;
+
+// Calls `visit(kva, size)` for the part of [kva, kva + size) in each page, up to the first error.
+template <typename Visit>
+Status ForEachPage(Kva kva, uint64_t size, const Visit& visit) {
+  while (size > 0) {
+    const uint64_t chunk = std::min(size, kPageSize - kva.page_offset());
+    KTSTR_TRY(visit(kva, chunk));
+    kva += chunk;
+    size -= chunk;
+  }
+  return {};
+}
 
 }  // namespace
 
@@ -163,23 +176,27 @@ Result<Pa> GuestKernel::direct_kva_to_pa(Kva kva) const {
 }
 
 Status GuestKernel::Read(Kva kva, std::span<std::byte> out) const {
-  while (!out.empty()) {
-    const size_t chunk = std::min<uint64_t>(out.size(), kPageSize - kva.page_offset());
-    KTSTR_TRY(memory_->Read(KTSTR_TRY(Translate(kva)), out.first(chunk)));
-    out = out.subspan(chunk);
-    kva += chunk;
-  }
-  return {};
+  return ForEachPage(kva, out.size(), [&](Kva at, uint64_t size) {
+    const auto pa = Translate(at);
+    return pa ? memory_->Read(*pa, out.subspan(at - kva, size)) : Status(Fail(pa.error()));
+  });
 }
 
-Status GuestKernel::Write(Kva kva, std::span<const std::byte> bytes) {
-  while (!bytes.empty()) {
-    const size_t chunk = std::min<uint64_t>(bytes.size(), kPageSize - kva.page_offset());
-    KTSTR_TRY(memory_->Write(KTSTR_TRY(Translate(kva)), bytes.first(chunk)));
-    bytes = bytes.subspan(chunk);
-    kva += chunk;
-  }
-  return {};
+Status GuestKernel::Write(const Exclusive&, Kva kva, std::span<const std::byte> bytes) {
+  const auto place = [this](Kva at) -> Result<std::byte*> {
+    const Pa pa = KTSTR_TRY(Translate(at));
+    return KTSTR_TRY(memory_->Writable(Pfn::Of(pa))) + pa.page_offset();
+  };
+  // Every page is asked for before the first is changed.
+  const auto ask = [&](Kva at, uint64_t) -> Status {
+    KTSTR_TRY(place(at));
+    return {};
+  };
+  KTSTR_TRY(ForEachPage(kva, bytes.size(), ask));
+  return ForEachPage(kva, bytes.size(), [&](Kva at, uint64_t size) -> Status {
+    std::memcpy(KTSTR_TRY(place(at)), bytes.data() + (at - kva), size);
+    return {};
+  });
 }
 
 Result<std::string> GuestKernel::ReadString(Kva kva, size_t max) const {

@@ -18,6 +18,7 @@
 #include "ktstr/image/symbol_table.h"
 #include "ktstr/image/type_info.h"
 #include "ktstr/kernel/bootstrap.h"
+#include "ktstr/kernel/exclusive.h"
 #include "ktstr/memory/guest_memory.h"
 #include "ktstr/memory/vcpu.h"
 #include "ktstr/paging/address_space.h"
@@ -88,7 +89,14 @@ class GuestKernel {
   // Any kernel address; bytes are translated page by page. Errors: those of Translate and of
   // GuestMemory::Read or Write.
   Status Read(Kva kva, std::span<std::byte> out) const;
-  Status Write(Kva kva, std::span<const std::byte> bytes);
+  // All of the bytes or none are written.
+  Status Write(const Exclusive& exclusive, Kva kva, std::span<const std::byte> bytes);
+  template <typename T>
+  requires(!std::is_convertible_v<T, std::span<const std::byte>>) Status
+      Write(const Exclusive& exclusive, Kva kva, T value) {
+    static_assert(std::is_trivially_copyable_v<T>);
+    return Write(exclusive, kva, std::as_bytes(std::span<const T, 1>(&value, 1)));
+  }
   template <typename T>
   Result<T> Read(Kva kva) const {
     if (kva.page_offset() + sizeof(T) <= kPageSize) {
@@ -97,11 +105,6 @@ class GuestKernel {
     T value;
     KTSTR_TRY(Read(kva, std::as_writable_bytes(std::span<T, 1>(&value, 1))));
     return value;
-  }
-  template <typename T>
-  requires(!std::is_convertible_v<T, std::span<const std::byte>>) Status Write(Kva kva, T value) {
-    static_assert(std::is_trivially_copyable_v<T>);
-    return Write(kva, std::as_bytes(std::span<const T, 1>(&value, 1)));
   }
   template <typename T>
   Result<T> ReadSymbol(std::string_view name) const {

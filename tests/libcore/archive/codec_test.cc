@@ -3,7 +3,6 @@
 #include "ktstr/archive/bytes.h"
 #include "ktstr/archive/metadata_codec.h"
 #include "ktstr/archive/sections.h"
-#include "ktstr/archive/utf8.h"
 #include "ktstr/archive/vcpu_codec.h"
 #include "ktstr/sample/sample_guest.h"
 
@@ -51,14 +50,6 @@ TEST(MetadataCodecTest, ATagWhoseNameIsNotTextIsRefused) {
   ArchiveMetadata metadata;
   metadata.tags["\xff"] = "x";
   EXPECT_EQ(EncodeMetadata(metadata).error().code(), ErrorCode::kInvalidArgument);
-}
-
-TEST(Utf8Test, TellsTextFromBytes) {
-  for (const char* text : {"", "plain", "größe", "\u20ac", "\U0010ffff"}) EXPECT_TRUE(IsUtf8(text));
-  for (const char* bytes : {"\xff", "\x80", "\xc3", "\xc0\xaf", "\xe0\x80\xaf", "\xed\xa0\x80",
-                            "\xf4\x90\x80\x80", "\xf8\x88\x80\x80\x80"}) {
-    EXPECT_FALSE(IsUtf8(bytes));
-  }
 }
 
 TEST(VcpuCodecTest, EveryRegisterComesBack) {

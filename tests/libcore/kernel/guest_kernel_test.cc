@@ -4,12 +4,14 @@
 #include <gtest/gtest.h>
 
 #include "ktstr/synthetic/kernel_builder.h"
+#include "ktstr/synthetic/still_guest.h"
 
 namespace ktstr {
 namespace {
 
 using synthetic::KernelBuilder;
 using synthetic::KernelOptions;
+using synthetic::StillGuest;
 using synthetic::SyntheticGuest;
 using ::testing::HasSubstr;
 
@@ -130,7 +132,9 @@ TEST(GuestKernelTest, ReadsAndWritesEveryKindOfAddress) {
   ASSERT_NE(kernel, nullptr);
   // The last one crosses into a page that lies elsewhere in physical memory.
   for (const Kva kva : {data, direct, mapped, mapped + kPageSize - 3}) {
-    ASSERT_TRUE(kernel->Write<uint64_t>(kva, 0x1122334455667788));
+    ASSERT_TRUE(StillGuest::Exclusively([&](const Exclusive& exclusive) {
+      return kernel->Write<uint64_t>(exclusive, kva, 0x1122334455667788);
+    }));
     EXPECT_EQ(kernel->Read<uint64_t>(kva), 0x1122334455667788u);
     EXPECT_EQ(kernel->Read<uint32_t>(kva), 0x55667788u);
     EXPECT_EQ(kernel->Read<uint16_t>(kva), 0x7788u);

@@ -1,9 +1,8 @@
-#include "ktstr/archive/utf8.h"
+#include "ktstr/base/utf8.h"
 
-#include <cstddef>
 #include <cstdint>
 
-namespace ktstr::archive {
+namespace ktstr {
 
 namespace {
 
@@ -42,4 +41,12 @@ bool IsUtf8(std::string_view text) {
   return true;
 }
 
-}  // namespace ktstr::archive
+std::string_view CutAtCharacter(std::string_view text, size_t max) {
+  if (text.size() <= max) return text;
+  // A sequence has at most three bytes after its first: further back no lead can be cut off.
+  size_t end = max;
+  while (end > 0 && max - end < 3 && (static_cast<uint8_t>(text[end]) & 0xc0) == 0x80) --end;
+  return text.substr(0, end);
+}
+
+}  // namespace ktstr

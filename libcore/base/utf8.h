@@ -1,0 +1,16 @@
+// Bytes as text: whether they are, and where text may be cut.
+#pragma once
+
+#include <cstddef>
+#include <string_view>
+
+namespace ktstr {
+
+// Valid UTF-8 as RFC 3629 has it: shortest forms only, no surrogates, nothing above U+10FFFF.
+bool IsUtf8(std::string_view text);
+
+// The longest begin of `text` of at most `max` bytes that ends between two characters. Of bytes
+// that are no UTF-8 it may be shorter than it could be, by at most three bytes.
+std::string_view CutAtCharacter(std::string_view text, size_t max);
+
+}  // namespace ktstr
