@@ -1,7 +1,6 @@
 #include "ktstr/capture/capture.h"
 
 #include <fmt/format.h>
-#include <poll.h>
 
 #include <system_error>
 
@@ -16,11 +15,6 @@
 namespace ktstr {
 
 namespace {
-
-bool HasHungUp(const QmpClient& qmp) {
-  pollfd peer = {qmp.fd(), POLLRDHUP, 0};
-  return poll(&peer, 1, 0) > 0 && (peer.revents & (POLLRDHUP | POLLHUP | POLLERR)) != 0;
-}
 
 Result<ArchiveMetadata> DescribeMachine(Frozen& frozen, pid_t pid, const CaptureOptions& options) {
   QmpClient& qmp = frozen.qmp();
@@ -63,7 +57,7 @@ class Watch {
   Watch(const QmpClient& qmp, const CaptureOptions& options) : qmp_(qmp), options_(options) {}
 
   void Progress(uint64_t done, uint64_t all) {
-    died_ = died_ || HasHungUp(qmp_);
+    died_ = died_ || HasHungUp(qmp_.fd());
     cancelled_ = cancelled_ || (options_.cancel != nullptr && options_.cancel->load());
     if (died_ || cancelled_) stop_ = true;
     if (options_.progress) options_.progress(done, all);

@@ -64,6 +64,8 @@ class GuestMachine {
 
  private:
   GuestMachine() = default;
+  Status Start(const MachineOptions& options, int initramfs, const Timeouts& timeouts);
+  static bool TrippedOverTcg(const GuestMachine& machine);
   // The error, with what QEMU or the console said last.
   Error Explain(Error error);
   Result<nlohmann::json> Ask(std::string_view verb, nlohmann::json arguments);

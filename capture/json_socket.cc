@@ -106,6 +106,11 @@ Result<nlohmann::json> JsonSocket::Receive(Deadline deadline) {
   }
 }
 
+bool HasHungUp(int socket) {
+  pollfd peer = {socket, POLLRDHUP, 0};
+  return poll(&peer, 1, 0) > 0 && (peer.revents & (POLLRDHUP | POLLHUP | POLLERR)) != 0;
+}
+
 Result<SocketPair> MakeSocketPair() {
   int fds[2];
   if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds) != 0) {

@@ -39,6 +39,9 @@ class JsonSocket {
   size_t searched_ = 0;  // received_ has no newline before this
 };
 
+// Whether the other end of a connected socket is gone.
+bool HasHungUp(int socket);
+
 // A connected pair of Unix stream sockets, closed on exec.
 struct SocketPair {
   UniqueFd ours, theirs;

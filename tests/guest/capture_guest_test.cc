@@ -130,6 +130,16 @@ TEST(GuestMachineTest, AGuestThatPanicsOnBootSaysSo) {
   EXPECT_EQ(ExitCodeFor(machine.error().code()), ExitCode::kEnvironment);
 }
 
+TEST(GuestMachineTest, AQemuThatIsKilledIsNamedInTheNextAnswer) {
+  const auto machine = GuestMachine::Boot(Machine());
+  ASSERT_OK(machine);
+  kill((*machine)->qemu().pid(), SIGKILL);
+  const auto report = (*machine)->Report();
+  ASSERT_FALSE(report);
+  EXPECT_EQ(report.error().code(), ErrorCode::kPeer);
+  EXPECT_THAT(report.error().ToString(), HasSubstr("killed by signal 9"));
+}
+
 TEST(GuestMachineTest, WhatQemuSaysOfItsCommandLineIsInTheError) {
   MachineOptions options = Machine();
   options.accelerator = Accelerator::kTcg;
