@@ -6,6 +6,7 @@
 #include <xxhash.h>
 
 #include <cstdlib>
+#include <future>
 #include <random>
 #include <system_error>
 
@@ -75,7 +76,7 @@ Status BuildAt(const fs::path& path, const Tables& tables, const std::string& di
 }
 
 Status CheckFrames(const ArchiveReader& archive) {
-  const std::vector<uint64_t> damaged = KTSTR_TRY(archive.FindDamagedFrames());
+  const std::vector<uint64_t> damaged = KTSTR_TRY(archive.FindDamagedFrames(/*threads=*/1));
   if (damaged.empty()) return {};
   return Fail(
       ErrorCode::kDamaged,
@@ -112,8 +113,12 @@ Result<Database> OpenIndex(const fs::path& path, const IndexOptions& options) {
       if (auto database = OpenIfItFits(candidate, digest)) return *std::move(database);
     }
   }
-  if (!options.accept_damage) KTSTR_TRY(CheckFrames(machine->archive()));
+  // Beside the walkers: they read few of the frames, the check reads all.
+  std::future<Status> check =
+      std::async(std::launch::async, [&] { return CheckFrames(machine->archive()); });
   const Tables tables = BuildTables(*machine, options.vmlinux);
+  const Status intact = check.get();
+  if (!intact && !options.accept_damage) return Fail(intact.error());
   if (use_file) {
     for (const fs::path& candidate : IndexPaths(path, digest)) {
       std::error_code ignored;

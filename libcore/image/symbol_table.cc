@@ -10,7 +10,7 @@
 namespace ktstr {
 
 namespace {
-size_t HashOf(std::string_view name) { return XXH3_64bits(name.data(), name.size()); }
+uint64_t HashOf(std::string_view name) { return XXH3_64bits(name.data(), name.size()); }
 }  // namespace
 
 void SymbolTable::Builder::Reserve(size_t symbols, size_t name_bytes) {
@@ -40,21 +40,29 @@ SymbolTable SymbolTable::Builder::Build() && {
 // name, which chains to the others. From the last entry to the first, so that chains ascend by
 // address.
 void SymbolTable::IndexNames() {
-  slots_.assign(std::bit_ceil(entries_.size() * 2 + 1), kEmpty);
+  slots_.assign(std::bit_ceil(entries_.size() * 2 + 1), Slot());
   next_.assign(entries_.size(), kEmpty);
   for (uint32_t i = static_cast<uint32_t>(entries_.size()); i-- > 0;) {
-    uint32_t& slot = slots_[SlotOf(NameOf(entries_[i]))];
-    next_[i] = slot;
-    slot = i;
+    const std::string_view name = NameOf(entries_[i]);
+    const uint64_t hash = HashOf(name);
+    Slot& slot = slots_[SlotOf(name, hash)];
+    next_[i] = slot.entry;
+    slot = {i, static_cast<uint32_t>(hash >> 32)};
   }
 }
 
 // The slot that holds the name, or the empty one where it would stand.
-size_t SymbolTable::SlotOf(std::string_view name) const {
+size_t SymbolTable::SlotOf(std::string_view name, uint64_t hash) const {
   const size_t mask = slots_.size() - 1;
-  size_t slot = HashOf(name) & mask;
-  while (slots_[slot] != kEmpty && NameOf(entries_[slots_[slot]]) != name) slot = (slot + 1) & mask;
-  return slot;
+  for (size_t slot = hash & mask;; slot = (slot + 1) & mask) {
+    const Slot& here = slots_[slot];
+    if (here.entry == kEmpty) return slot;
+    if (here.hash == hash >> 32 && NameOf(entries_[here.entry]) == name) return slot;
+  }
+}
+
+uint32_t SymbolTable::FirstOf(std::string_view name) const {
+  return slots_.empty() ? kEmpty : slots_[SlotOf(name, HashOf(name))].entry;
 }
 
 Symbol SymbolTable::at(size_t index) const {
@@ -64,13 +72,12 @@ Symbol SymbolTable::at(size_t index) const {
 
 std::vector<Symbol> SymbolTable::FindAll(std::string_view name) const {
   std::vector<Symbol> found;
-  if (slots_.empty()) return found;
-  for (uint32_t i = slots_[SlotOf(name)]; i != kEmpty; i = next_[i]) found.push_back(at(i));
+  for (uint32_t i = FirstOf(name); i != kEmpty; i = next_[i]) found.push_back(at(i));
   return found;
 }
 
 Result<Symbol> SymbolTable::Find(std::string_view name) const {
-  const uint32_t first = slots_.empty() ? kEmpty : slots_[SlotOf(name)];
+  const uint32_t first = FirstOf(name);
   if (first == kEmpty) {
     return Fail(ErrorCode::kNotFound, fmt::format("the kernel has no symbol '{}'", name));
   }

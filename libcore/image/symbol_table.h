@@ -61,13 +61,21 @@ class SymbolTable {
   std::string_view NameOf(const Entry& entry) const {
     return std::string_view(names_).substr(entry.name_offset, entry.name_size);
   }
+  // The first entry of a name, and the upper half of the name's hash: most of the names that share
+  // a probe sequence are told apart without a look at them.
+  struct Slot {
+    uint32_t entry = kEmpty;
+    uint32_t hash = 0;
+  };
   void IndexNames();
-  size_t SlotOf(std::string_view name) const;
+  size_t SlotOf(std::string_view name, uint64_t hash) const;
+  // Index of the first entry of that name, or kEmpty.
+  uint32_t FirstOf(std::string_view name) const;
 
   std::string names_;
-  std::vector<Entry> entries_;   // by address
-  std::vector<uint32_t> slots_;  // open addressing: index of the first entry of a name, or kEmpty
-  std::vector<uint32_t> next_;   // by entry: the next one of the same name, or kEmpty
+  std::vector<Entry> entries_;  // by address
+  std::vector<Slot> slots_;     // open addressing
+  std::vector<uint32_t> next_;  // by entry: the next one of the same name, or kEmpty
 };
 
 }  // namespace ktstr
