@@ -53,10 +53,9 @@ TEST(DatabaseTest, AddressesSortAsNumbersDo) {
 
 TEST(DatabaseTest, AQueryCannotChangeAnything) {
   Database database = MakeDatabase();
-  for (const char* sql :
-       {"DELETE FROM thing", "DROP TABLE thing", "INSERT INTO thing VALUES (1,2,3,4)",
-        "UPDATE thing SET number = 0", "CREATE TABLE x (a)",
-        "PRAGMA writable_schema = 1", "VACUUM", "BEGIN"}) {
+  for (const char* sql : {"DELETE FROM thing", "DROP TABLE thing",
+                          "INSERT INTO thing VALUES (1,2,3,4)", "UPDATE thing SET number = 0",
+                          "CREATE TABLE x (a)", "PRAGMA writable_schema = 1", "VACUUM", "BEGIN"}) {
     const auto result = database.Query(sql);
     ASSERT_FALSE(result) << sql;
     EXPECT_EQ(result.error().code(), ErrorCode::kInvalidArgument) << sql;
