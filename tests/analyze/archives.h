@@ -1,35 +1,20 @@
-// Archives of synthetic kernels, in a directory that goes away with the test.
+// Archives of synthetic kernels.
 #pragma once
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
-#include <stdlib.h>
 
 #include <filesystem>
 #include <string>
 
 #include "ktstr/archive/writer.h"
+#include "ktstr/sample/temporary_directory.h"
 #include "ktstr/synthetic/log_builder.h"
 #include "ktstr/synthetic/sched_builder.h"
 
 namespace ktstr {
 
-class TemporaryDirectory {
- public:
-  TemporaryDirectory() {
-    std::string pattern = (std::filesystem::temp_directory_path() / "ktstr-test-XXXXXX").string();
-    path_ = mkdtemp(pattern.data());
-  }
-  ~TemporaryDirectory() {
-    std::error_code ignored;
-    std::filesystem::permissions(path_, std::filesystem::perms::owner_all, ignored);
-    std::filesystem::remove_all(path_, ignored);
-  }
-  std::filesystem::path operator/(const std::string& name) const { return path_ / name; }
-  const std::filesystem::path& path() const { return path_; }
-
- private:
-  std::filesystem::path path_;
-};
+using synthetic::TemporaryDirectory;
 
 // A kernel with `threads` sleeping threads of process 100 beside init, and two log lines.
 inline synthetic::SyntheticGuest MakeGuest(uint32_t threads = 3,
@@ -54,17 +39,10 @@ inline void WriteGuest(const synthetic::SyntheticGuest& guest, const std::filesy
   metadata.captured_by = "a test";
   metadata.trigger = "manual";
   metadata.tags = {{"suite", "analyze"}};
-  metadata.derivations = {
-      {.name = "vmcoreinfo_pa",
-       .method = "scan",
-       .value = "0x" +
-                [&] {
-                  char text[17];
-                  std::snprintf(text, sizeof text, "%llx",
-                                static_cast<unsigned long long>(guest.vmcoreinfo.value()));
-                  return std::string(text);
-                }(),
-       .chosen = true}};
+  metadata.derivations = {{.name = "vmcoreinfo_pa",
+                           .method = "scan",
+                           .value = fmt::format("{:#x}", guest.vmcoreinfo.value()),
+                           .chosen = true}};
   const auto written =
       WriteArchive(path, {*guest.memory, guest.vcpus, {}, metadata}, {.overwrite = true});
   ASSERT_TRUE(written) << written.error().ToString();
