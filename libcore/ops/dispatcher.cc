@@ -1,0 +1,146 @@
+#include "ktstr/ops/dispatcher.h"
+
+#include <fmt/format.h>
+
+#include "ktstr/base/utf8.h"
+#include "ktstr/ops/address_check.h"
+#include "ktstr/ops/value_check.h"
+#include "ktstr/ops/wire.h"
+
+namespace ktstr {
+
+namespace {
+
+template <typename T>
+OpResult<T> ReadScalar(const GuestKernel& kernel, Kva kva) {
+  auto value = kernel.Read<T>(kva);
+  if (!value) return tl::make_unexpected(MemoryError(value.error()));
+  return *value;
+}
+
+OpStatus AsOpStatus(const Status& status) {
+  if (!status) return tl::make_unexpected(MemoryError(status.error()));
+  return {};
+}
+
+// A symbol's or field's name may be any bytes when the request did not come over the wire.
+void MakeText(std::string* reason) {
+  if (IsUtf8(*reason)) return;
+  for (char& c : *reason) {
+    if (static_cast<unsigned char>(c) >= 0x80) c = '?';
+  }
+}
+
+}  // namespace
+
+OpReply ErrorReply(uint32_t request_id, std::string reason) {
+  MakeText(&reason);
+  reason.resize(CutAtCharacter(reason, kOpReasonMax).size());
+  return {.request_id = request_id, .success = false, .reason = std::move(reason)};
+}
+
+OpReply Dispatcher::Dispatch(const Exclusive& exclusive, const OpRequest& request) {
+  auto outcome = Run(exclusive, request);
+  if (outcome) {
+    return {.request_id = request.request_id, .success = true, .read_values = *std::move(outcome)};
+  }
+  const auto& [index, error] = outcome.error();
+  const std::string target =
+      index < request.entries.size() ? Describe(request.entries[index].target) + ": " : "";
+  return ErrorReply(request.request_id, fmt::format("entry[{}]: {}{}", index, target, error.text));
+}
+
+OpOutcome Dispatcher::Run(const Exclusive& exclusive, const OpRequest& request) {
+  std::vector<OpValue> values;
+  size_t room = kOpReplyMax - kReplyOverhead;
+  for (size_t i = 0; i < request.entries.size(); ++i) {
+    const OpEntry& entry = request.entries[i];
+    const auto fail = [i](OpError error) {
+      return tl::make_unexpected(OpFailure{i, std::move(error)});
+    };
+    if (auto valid = CheckValue(request.direction, entry); !valid) return fail(valid.error());
+    if (request.direction == OpDirection::kWrite) {
+      if (auto written = Write(exclusive, entry); !written) return fail(written.error());
+      continue;
+    }
+    const size_t needed = EncodedValueSize(WidthOf(entry.value));
+    if (needed > room) {
+      return fail({OpErrorCode::kReplyTooLarge, OpLayer::kRequest,
+                   fmt::format("the reply has room for {} bytes more of its {}, and {} are asked "
+                               "for",
+                               room, kOpReplyMax, WidthOf(entry.value))});
+    }
+    room -= needed;
+    auto value = Read(entry);
+    if (!value) return fail(std::move(value).error());
+    values.push_back(*std::move(value));
+  }
+  return values;
+}
+
+OpResult<Kva> Dispatcher::LocateSymbol(const SymbolTarget& target) const {
+  const auto kva = kernel_.symbol_kva(target.name);
+  if (!kva) return Refuse(OpErrorCode::kSymbolUnknown, OpLayer::kName, kva.error().ToString());
+  if (*kva < kKernelHalf) {
+    return Refuse(OpErrorCode::kSymbolNotAnAddress, OpLayer::kName,
+                  fmt::format("its value {:#x} is no kernel address but a number or a per-CPU "
+                              "offset (see PerCpuField)",
+                              kva->value()));
+  }
+  return *kva;
+}
+
+OpResult<Kva> Dispatcher::Locate(const OpEntry& entry, uint64_t size) {
+  if (const auto* symbol = std::get_if<SymbolTarget>(&entry.target)) return LocateSymbol(*symbol);
+  if (const auto* direct = std::get_if<DirectTarget>(&entry.target)) {
+    KTSTR_TRY(
+        CheckDirect(direct->kva, size, kernel_.page_offset(), kernel_.memory().end().value()));
+    return direct->kva;
+  }
+  if (const auto* any = std::get_if<KvaTarget>(&entry.target)) {
+    KTSTR_TRY(CheckKva(any->kva, size));
+    return any->kva;
+  }
+  if (const auto* field = std::get_if<PerCpuFieldTarget>(&entry.target)) {
+    return per_cpu_fields_.Resolve(*field);
+  }
+  return task_fields_.Resolve(std::get<TaskFieldTarget>(entry.target),
+                              entry.unchecked ? TaskChecks::kIdentity : TaskChecks::kAll);
+}
+
+OpResult<OpValue> Dispatcher::Read(const OpEntry& entry) {
+  const uint64_t size = WidthOf(entry.value);
+  const Kva kva = KTSTR_TRY(Locate(entry, size));
+  if (std::holds_alternative<U32Value>(entry.value)) {
+    return U32Value{KTSTR_TRY(ReadScalar<uint32_t>(kernel_, kva))};
+  }
+  if (std::holds_alternative<U64Value>(entry.value)) {
+    return U64Value{KTSTR_TRY(ReadScalar<uint64_t>(kernel_, kva))};
+  }
+  BytesValue value;
+  value.bytes.resize(size);
+  const auto read = kernel_.Read(kva, value.bytes);
+  if (!read) return tl::make_unexpected(MemoryError(read.error()));
+  return value;
+}
+
+OpStatus Dispatcher::Write(const Exclusive& exclusive, const OpEntry& entry) {
+  const Kva kva = KTSTR_TRY(Locate(entry, WidthOf(entry.value)));
+  Status written;
+  if (const auto* u32 = std::get_if<U32Value>(&entry.value)) {
+    written = kernel_.Write(exclusive, kva, u32->value);
+  } else if (const auto* u64 = std::get_if<U64Value>(&entry.value)) {
+    written = kernel_.Write(exclusive, kva, u64->value);
+  } else if (const auto* bits = std::get_if<OrU32Value>(&entry.value)) {
+    const auto old = KTSTR_TRY(ReadScalar<uint32_t>(kernel_, kva));
+    written = kernel_.Write(exclusive, kva, old | bits->mask);
+  } else {
+    const std::span<const std::byte> bytes = std::get<BytesValue>(entry.value).bytes;
+    written = kernel_.Write(exclusive, kva, bytes);
+  }
+  // What was written may be a page table.
+  kernel_.address_space().Flush();
+  return AsOpStatus(written);
+}
+
+}  // namespace ktstr

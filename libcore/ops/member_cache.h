@@ -1,0 +1,32 @@
+// Offsets of members of one structure, by path, looked up in BTF once each.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+
+#include "ktstr/image/type_info.h"
+#include "ktstr/kernel/guest_kernel.h"
+#include "ktstr/ops/op_error.h"
+
+namespace ktstr {
+
+class MemberCache {
+ public:
+  // Errors: kTypesUnavailable, kTypeUnknown.
+  static OpResult<MemberCache> Open(const GuestKernel& kernel, std::string_view struct_name);
+
+  // In bytes from the structure's begin; of a bit field, of the storage that holds it. Errors:
+  // kFieldUnknown (no such member, or no path).
+  OpResult<uint64_t> OffsetOf(const std::string& path);
+
+ private:
+  MemberCache(const TypeInfo& types, TypeId type) : types_(&types), type_(type) {}
+
+  const TypeInfo* types_;
+  TypeId type_;
+  std::unordered_map<std::string, uint64_t> offsets_;
+};
+
+}  // namespace ktstr

@@ -1,0 +1,25 @@
+#include "ktstr/ops/task_field.h"
+
+namespace ktstr {
+
+// What the kernel's layout says, once. A kernel without sched_ext can still be read unchecked.
+OpStatus TaskFields::Prepare(TaskChecks checks) {
+  if (!members_) members_ = KTSTR_TRY(MemberCache::Open(kernel_, "task_struct"));
+  if (!list_) list_ = KTSTR_TRY(TaskListLayout::Of(kernel_));
+  if (!check_ && checks == TaskChecks::kAll) check_ = KTSTR_TRY(TaskCheckLayout::Of(kernel_));
+  return {};
+}
+
+OpResult<Kva> TaskFields::Resolve(const TaskFieldTarget& target, TaskChecks checks) {
+  KTSTR_TRY(Prepare(checks));
+  const Kva task = KTSTR_TRY(FindTask(kernel_, *list_, target.pid));
+  if (checks == TaskChecks::kAll) {
+    KTSTR_TRY(CheckTask(kernel_, *check_, task, target));
+  } else if (target.expected_start_time_ns != 0) {
+    const uint64_t start_time = KTSTR_TRY(members_->OffsetOf("start_time"));
+    KTSTR_TRY(CheckStartTime(kernel_, start_time, task, target));
+  }
+  return task + KTSTR_TRY(members_->OffsetOf(target.field));
+}
+
+}  // namespace ktstr

@@ -1,0 +1,129 @@
+#include "ktstr/ops/task_validation.h"
+
+#include <fmt/format.h>
+
+#include "ktstr/kernel/object_reader.h"
+#include "ktstr/ops/member_cache.h"
+
+namespace ktstr {
+
+namespace {
+
+template <typename T>
+OpResult<T> ReadAt(ObjectReader& task, uint64_t offset) {
+  auto value = task.ReadAt<T>(offset);
+  if (!value) return tl::make_unexpected(MemoryError(value.error()));
+  return *value;
+}
+
+OpStatus CheckPid(ObjectReader& task, const TaskCheckLayout& layout, uint32_t expected) {
+  const auto pid = KTSTR_TRY(ReadAt<uint32_t>(task, layout.pid));
+  if (pid == expected) return {};
+  return Refuse(OpErrorCode::kTaskPid, OpLayer::kL1,
+                fmt::format("the task_struct at {:#x} has pid {}: its memory was used again",
+                            task.base().value(), pid));
+}
+
+OpStatus CheckStart(ObjectReader& task, uint64_t offset, uint64_t expected) {
+  const auto start = KTSTR_TRY(ReadAt<uint64_t>(task, offset));
+  if (start >= expected && start - expected < kStartTimeTickNs) return {};
+  return Refuse(OpErrorCode::kTaskStartTime, OpLayer::kL2,
+                fmt::format("started at {} ns, not within 10 ms from {} ns on: the PID is that of "
+                            "another task by now",
+                            start, expected));
+}
+
+OpStatus CheckAlive(ObjectReader& task, const TaskCheckLayout& layout) {
+  const auto state = KTSTR_TRY(ReadAt<uint32_t>(task, layout.state));
+  if ((state & kTaskDeadState) == 0) return {};
+  return Refuse(
+      OpErrorCode::kTaskDead, OpLayer::kL3,
+      fmt::format("the task is dead (TASK_DEAD in __state {:#x}) and being taken apart", state));
+}
+
+OpStatus CheckAsleep(ObjectReader& task, const TaskCheckLayout& layout) {
+  const auto on_rq = KTSTR_TRY(ReadAt<uint32_t>(task, layout.on_rq));
+  if (on_rq == 0) return {};
+  return Refuse(OpErrorCode::kTaskOnRq, OpLayer::kL4,
+                fmt::format("the task is on a run queue (on_rq {}), whose order a change could "
+                            "break; ask while it sleeps",
+                            on_rq));
+}
+
+OpStatus CheckUnqueued(ObjectReader& task, const TaskCheckLayout& layout) {
+  const auto dsq = KTSTR_TRY(ReadAt<uint64_t>(task, layout.scx_dsq));
+  if (dsq != 0) {
+    return Refuse(OpErrorCode::kTaskOnDsq, OpLayer::kL5,
+                  fmt::format("the task is in a DSQ (scx.dsq {:#x}), whose order a change could "
+                              "break; ask while it sleeps",
+                              dsq));
+  }
+  // A list node that points to itself is on no list; one of zeros never was on one.
+  const Kva self = task.base() + layout.scx_runnable_node;
+  const auto next = KTSTR_TRY(ReadAt<Kva>(task, layout.scx_runnable_node));
+  if (next.is_null() || next == self) return {};
+  return Refuse(OpErrorCode::kTaskRunnable, OpLayer::kL5,
+                fmt::format("the task is on a runnable list (scx.runnable_node.next {:#x}, itself "
+                            "{:#x}); ask while it sleeps",
+                            next.value(), self.value()));
+}
+
+OpStatus CheckClass(ObjectReader& task, const TaskCheckLayout& layout) {
+  const auto sched_class = KTSTR_TRY(ReadAt<Kva>(task, layout.sched_class));
+  if (sched_class == layout.ext_sched_class) return {};
+  return Refuse(
+      OpErrorCode::kTaskClass, OpLayer::kL6,
+      fmt::format("sched_class {:#x} is not ext_sched_class {:#x}: only tasks of sched_ext "
+                  "keep what is written to them",
+                  sched_class.value(), layout.ext_sched_class.value()));
+}
+
+OpStatus CheckBootTime(ObjectReader& task, const TaskCheckLayout& layout) {
+  const auto boot_time = KTSTR_TRY(ReadAt<uint64_t>(task, layout.start_boottime));
+  if (boot_time != 0) return {};
+  return Refuse(OpErrorCode::kTaskRecycled, OpLayer::kL8,
+                "start_boottime is 0: the memory was freed and cleared");
+}
+
+}  // namespace
+
+OpResult<TaskCheckLayout> TaskCheckLayout::Of(const GuestKernel& kernel) {
+  TaskCheckLayout layout;
+  const auto ext_sched_class = kernel.symbol_kva("ext_sched_class");
+  if (!ext_sched_class) {
+    return Refuse(OpErrorCode::kNoSchedExt, OpLayer::kName,
+                  "the kernel has no sched_ext (no symbol 'ext_sched_class'), and only tasks of "
+                  "sched_ext can be asked for; reads can be 'unchecked'");
+  }
+  layout.ext_sched_class = *ext_sched_class;
+  MemberCache task = KTSTR_TRY(MemberCache::Open(kernel, "task_struct"));
+  layout.pid = KTSTR_TRY(task.OffsetOf("pid"));
+  layout.start_time = KTSTR_TRY(task.OffsetOf("start_time"));
+  layout.state = KTSTR_TRY(task.OffsetOf("__state"));
+  layout.on_rq = KTSTR_TRY(task.OffsetOf("on_rq"));
+  layout.scx_dsq = KTSTR_TRY(task.OffsetOf("scx.dsq"));
+  layout.scx_runnable_node = KTSTR_TRY(task.OffsetOf("scx.runnable_node"));
+  layout.sched_class = KTSTR_TRY(task.OffsetOf("sched_class"));
+  layout.start_boottime = KTSTR_TRY(task.OffsetOf("start_boottime"));
+  return layout;
+}
+
+OpStatus CheckTask(const GuestKernel& kernel, const TaskCheckLayout& layout, Kva kva,
+                   const TaskFieldTarget& target) {
+  ObjectReader task(kernel, kva);
+  KTSTR_TRY(CheckPid(task, layout, target.pid));
+  KTSTR_TRY(CheckStart(task, layout.start_time, target.expected_start_time_ns));
+  KTSTR_TRY(CheckAlive(task, layout));
+  KTSTR_TRY(CheckAsleep(task, layout));
+  KTSTR_TRY(CheckUnqueued(task, layout));
+  KTSTR_TRY(CheckClass(task, layout));
+  return CheckBootTime(task, layout);
+}
+
+OpStatus CheckStartTime(const GuestKernel& kernel, uint64_t start_time_offset, Kva kva,
+                        const TaskFieldTarget& target) {
+  ObjectReader task(kernel, kva);
+  return CheckStart(task, start_time_offset, target.expected_start_time_ns);
+}
+
+}  // namespace ktstr

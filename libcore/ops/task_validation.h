@@ -1,0 +1,48 @@
+// Whether a task may be touched: the layers of checks between finding a task and using a field of
+// it. Each guards against one way in which a change could hit the wrong task or break the
+// scheduler's own structures.
+#pragma once
+
+#include <cstdint>
+
+#include "ktstr/kernel/guest_kernel.h"
+#include "ktstr/ops/op_error.h"
+#include "ktstr/ops/request.h"
+
+namespace ktstr {
+
+// /proc/PID/stat tells a start time in ticks, rounded down; of 10 ms with CLK_TCK 100.
+inline constexpr uint64_t kStartTimeTickNs = 10'000'000;
+// TASK_DEAD of task_struct.__state (include/linux/sched.h).
+inline constexpr uint32_t kTaskDeadState = 0x80;
+
+// What the checks need to know of the kernel.
+struct TaskCheckLayout {
+  // Offsets in struct task_struct.
+  uint64_t pid = 0, start_time = 0, state = 0, on_rq = 0, scx_dsq = 0, scx_runnable_node = 0,
+           sched_class = 0, start_boottime = 0;
+  // Run-time address, as tasks point to it: KASLR is in both or in neither.
+  Kva ext_sched_class;
+
+  // Errors: kNoSchedExt, kTypesUnavailable, kTypeUnknown, kFieldUnknown.
+  static OpResult<TaskCheckLayout> Of(const GuestKernel& kernel);
+};
+
+// All layers, in order; the first that objects is the error.
+//   L1  its pid is the one asked for                        kTaskPid
+//   L2  it started in [expected, expected + 10 ms)          kTaskStartTime
+//   L3  __state lacks TASK_DEAD                             kTaskDead
+//   L4  on_rq is 0: it sleeps                               kTaskOnRq
+//   L5  scx.dsq is null and scx.runnable_node is unlinked   kTaskOnDsq, kTaskRunnable
+//   L6  sched_class is ext_sched_class                      kTaskClass
+//   L8  start_boottime is not 0                             kTaskRecycled
+// There is no L7: a task of sched_ext's keeps the policy that it was started with. Errors besides:
+// those of reading the task.
+OpStatus CheckTask(const GuestKernel& kernel, const TaskCheckLayout& layout, Kva task,
+                   const TaskFieldTarget& target);
+
+// L2 alone, with the offset of start_time.
+OpStatus CheckStartTime(const GuestKernel& kernel, uint64_t start_time_offset, Kva task,
+                        const TaskFieldTarget& target);
+
+}  // namespace ktstr
