@@ -1,20 +1,20 @@
 #include "ktstr/replay/frozen_machine.h"
 
 #include <charconv>
-#include <optional>
+#include <vector>
 
 namespace ktstr {
 
 namespace {
 
-std::optional<Pa> VmcoreinfoHint(const ArchiveMetadata& metadata) {
+std::vector<Pa> VmcoreinfoHints(const ArchiveMetadata& metadata) {
   for (const Derivation& d : metadata.derivations) {
     if (d.name != "vmcoreinfo_pa" || !d.value.starts_with("0x")) continue;
     uint64_t pa = 0;
     const char* end = d.value.data() + d.value.size();
-    if (std::from_chars(d.value.data() + 2, end, pa, 16).ptr == end) return Pa(pa);
+    if (std::from_chars(d.value.data() + 2, end, pa, 16).ptr == end) return {Pa(pa)};
   }
-  return std::nullopt;
+  return {};
 }
 
 }  // namespace
@@ -32,7 +32,7 @@ Result<std::unique_ptr<FrozenMachine>> FrozenMachine::Open(const std::filesystem
 Result<GuestKernel*> FrozenMachine::Kernel(const std::filesystem::path& vmlinux) {
   if (kernel_ == nullptr) {
     kernel_ = KTSTR_TRY(GuestKernel::Open(memory_, archive_->vcpus(),
-                                          {VmcoreinfoHint(archive_->metadata()), vmlinux}));
+                                          {VmcoreinfoHints(archive_->metadata()), vmlinux}));
   }
   return kernel_.get();
 }

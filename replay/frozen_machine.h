@@ -4,9 +4,11 @@
 #include <filesystem>
 #include <memory>
 #include <span>
+#include <utility>
 
 #include "ktstr/archive/reader.h"
 #include "ktstr/base/result.h"
+#include "ktstr/kernel/exclusive.h"
 #include "ktstr/kernel/guest_kernel.h"
 #include "ktstr/replay/snapshot_memory.h"
 
@@ -20,11 +22,19 @@ class FrozenMachine {
 
   const ArchiveReader& archive() const { return *archive_; }
   SnapshotMemory& memory() { return memory_; }
+  const SnapshotMemory& memory() const { return memory_; }
 
   // The kernel in the archive, found once; what the capture recorded saves the search. `vmlinux` is
   // an optional source of symbols and types and counts at the first call. Errors: those of
   // GuestKernel::Open.
   Result<GuestKernel*> Kernel(const std::filesystem::path& vmlinux = {});
+
+  // What `work(const Exclusive&)` gives: a frozen machine stands still for ever. As with every
+  // write, no other thread may read this machine meanwhile.
+  template <typename Work>
+  auto Exclusively(Work&& work) {
+    return Exclusive::Lend(std::forward<Work>(work));
+  }
 
  private:
   FrozenMachine(std::shared_ptr<const ArchiveReader> archive, SnapshotMemoryOptions options);
