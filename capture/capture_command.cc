@@ -3,6 +3,9 @@
 #include <fmt/format.h>
 #include <signal.h>
 
+#include <cstdio>
+#include <functional>
+
 #include "ktstr/capture/command_line.h"
 #include "ktstr/capture/progress_bar.h"
 
@@ -12,38 +15,48 @@ namespace {
 
 std::atomic<bool> interrupted = false;
 
-// While one lives, SIGINT and SIGTERM only ask for the end.
-class InterruptGuard {
- public:
-  InterruptGuard() {
-    struct sigaction action = {};
-    action.sa_handler = [](int) { interrupted.store(true); };
-    sigaction(SIGINT, &action, &old_int_);
-    sigaction(SIGTERM, &action, &old_term_);
-  }
-  ~InterruptGuard() {
-    sigaction(SIGINT, &old_int_, nullptr);
-    sigaction(SIGTERM, &old_term_, nullptr);
-  }
-
- private:
-  struct sigaction old_int_, old_term_;
-};
-
-void PrintSummary(const std::string& output, const CaptureSummary& summary) {
+void PrintSummary(std::FILE* to, const std::string& output, const CaptureSummary& summary) {
   const ArchiveWriteSummary& archive = summary.archive;
   const uint64_t pages = archive.present_pages + archive.duplicate_pages + archive.zero_pages;
   for (const std::string& warning : summary.warnings) fmt::print(stderr, "warning: {}\n", warning);
-  fmt::print(
-      "{}: {}, {} pages of which {} are stored, {} are repeated and {} are zero; guest{} "
-      "frozen for {} ms\n",
-      output, FormatSize(archive.file_size), pages, archive.present_pages, archive.duplicate_pages,
-      archive.zero_pages,
-      summary.kernel_release.empty() ? "" : " with kernel " + summary.kernel_release,
-      summary.frozen_for.count() / 1000);
+  fmt::print(to,
+             "{}: {}, {} pages of which {} are stored, {} are repeated and {} are zero; guest{} "
+             "frozen for {} ms\n",
+             output, FormatSize(archive.file_size), pages, archive.present_pages,
+             archive.duplicate_pages, archive.zero_pages,
+             summary.kernel_release.empty() ? "" : " with kernel " + summary.kernel_release,
+             summary.frozen_for.count() / 1000);
+}
+
+// Fills the options in, and captures with a progress bar and by `capture`.
+Result<CaptureSummary> CaptureWithProgress(
+    const ArchiveArguments& arguments, CaptureOptions options,
+    const std::function<Result<CaptureSummary>(const CaptureOptions&)>& capture) {
+  options.output = arguments.output;
+  options.overwrite = arguments.force;
+  options.tags = KTSTR_TRY(ParseTags(arguments.tags));
+  options.cancel = &interrupted;
+  ProgressBar bar("writing " + arguments.output);
+  options.progress = [&bar](uint64_t done, uint64_t all) { bar.Show(done, all); };
+  const InterruptGuard guard;
+  auto summary = capture(options);
+  bar.Clear();
+  return summary;
 }
 
 }  // namespace
+
+InterruptGuard::InterruptGuard() {
+  struct sigaction action = {};
+  action.sa_handler = [](int) { interrupted.store(true); };
+  sigaction(SIGINT, &action, &old_int_);
+  sigaction(SIGTERM, &action, &old_term_);
+}
+
+InterruptGuard::~InterruptGuard() {
+  sigaction(SIGINT, &old_int_, nullptr);
+  sigaction(SIGTERM, &old_term_, nullptr);
+}
 
 std::string PlainFormatter::make_option_opts(const CLI::Option* option) const {
   std::string text;
@@ -65,17 +78,18 @@ void AddArchiveOptions(CLI::App* app, ArchiveArguments* arguments) {
 }
 
 Status RunCapture(QmpClient& qmp, const ArchiveArguments& arguments, CaptureOptions options) {
-  options.output = arguments.output;
-  options.overwrite = arguments.force;
-  options.tags = KTSTR_TRY(ParseTags(arguments.tags));
-  options.cancel = &interrupted;
-  ProgressBar bar("writing " + arguments.output);
-  options.progress = [&bar](uint64_t done, uint64_t all) { bar.Show(done, all); };
-  const InterruptGuard guard;
-  auto summary = Capture(qmp, options);
-  bar.Clear();
-  if (!summary) return Fail(std::move(summary).error());
-  PrintSummary(arguments.output, *summary);
+  const auto summary = KTSTR_TRY(
+      CaptureWithProgress(arguments, std::move(options),
+                          [&](const CaptureOptions& filled) { return Capture(qmp, filled); }));
+  PrintSummary(stdout, arguments.output, summary);
+  return {};
+}
+
+Status RunCaptureFrozen(Frozen& frozen, const ArchiveArguments& arguments, CaptureOptions options) {
+  const auto summary = KTSTR_TRY(CaptureWithProgress(
+      arguments, std::move(options),
+      [&](const CaptureOptions& filled) { return CaptureFrozen(frozen, filled); }));
+  PrintSummary(stderr, arguments.output, summary);
   return {};
 }
 

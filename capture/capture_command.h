@@ -1,6 +1,8 @@
 // What the subcommands of ktstr-capture share: the options of an archive, and writing one.
 #pragma once
 
+#include <signal.h>
+
 #include <CLI/CLI.hpp>
 #include <string>
 #include <vector>
@@ -30,8 +32,26 @@ void AddArchiveOptions(CLI::App* app, ArchiveArguments* arguments);
 // summary line and the warnings. Errors: as Capture; kInvalidArgument for a malformed tag.
 Status RunCapture(QmpClient& qmp, const ArchiveArguments& arguments, CaptureOptions options);
 
+// The same for a guest that stands still, and goes on standing still. The summary goes to standard
+// error: the caller has another answer.
+Status RunCaptureFrozen(Frozen& frozen, const ArchiveArguments& arguments, CaptureOptions options);
+
+// While one lives, SIGINT and SIGTERM only ask for the end: nobody dies and leaves a guest frozen.
+class InterruptGuard {
+ public:
+  InterruptGuard();
+  ~InterruptGuard();
+  InterruptGuard(const InterruptGuard&) = delete;
+  InterruptGuard& operator=(const InterruptGuard&) = delete;
+
+ private:
+  struct sigaction old_int_, old_term_;
+};
+
 // The subcommands. Each adds itself to `app`; its result is in `status` when CLI11 has run it.
 void AddAttachCommand(CLI::App* app, Status* status);  // the program's own options: --qmp
 void AddBootCommand(CLI::App* app, Status* status);    // "boot"
+// "ops"; `exit_code` is kAnswerIsNo when the batch failed.
+void AddOpsCommand(CLI::App* app, Status* status, ExitCode* exit_code);
 
 }  // namespace ktstr

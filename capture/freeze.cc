@@ -36,6 +36,10 @@ Frozen& Frozen::operator=(Frozen&& other) noexcept {
 Frozen::~Frozen() { std::ignore = Resume(); }
 
 Status Frozen::Resume() {
+  if (state_ != nullptr && state_->lent) {
+    return Fail(ErrorCode::kInvalidArgument,
+                "the guest cannot go on while its memory is being changed");
+  }
   const std::unique_ptr<State> state = std::move(state_);
   if (state == nullptr || !state->was_running) return {};
   KTSTR_TRY(state->qmp->Execute("cont"));

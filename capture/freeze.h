@@ -6,10 +6,13 @@
 #include <cstddef>
 #include <memory>
 #include <string>
+#include <type_traits>
+#include <utility>
 #include <vector>
 
 #include "ktstr/base/result.h"
 #include "ktstr/capture/qmp_client.h"
+#include "ktstr/kernel/exclusive.h"
 
 namespace ktstr {
 
@@ -27,9 +30,16 @@ class Frozen {
   // Resumes as Resume() does; an error is lost, so a caller who cares calls Resume() himself.
   ~Frozen();
 
-  // Ends the freeze. Errors: as QmpClient::Execute.
+  // Result of what `work(const Exclusive&)` gives, which runs within this freeze: until it returns
+  // the guest cannot be let go, so what it reads, changes and writes back is one step to the guest.
+  // Errors: kInvalidArgument when the freeze has ended already.
+  template <typename Work>
+  auto Exclusively(Work&& work) -> Result<std::invoke_result_t<Work, const Exclusive&>>;
+
+  // Ends the freeze. Errors: as QmpClient::Execute; kInvalidArgument within Exclusively.
   Status Resume();
-  // Ends the token without letting the guest go on: for a machine that is ended next.
+  // Ends the token without letting the guest go on: for a machine that is ended next. Not to be
+  // called within Exclusively.
   void Abandon() { state_.reset(); }
 
   QmpClient& qmp() const { return *state_->qmp; }
@@ -53,10 +63,25 @@ class Frozen {
     std::chrono::system_clock::time_point since;
     std::chrono::steady_clock::time_point since_steady;
     std::shared_ptr<const std::vector<std::byte>> saved;
+    bool lent = false;  // Exclusively is at work
   };
   explicit Frozen(State state) : state_(std::make_unique<State>(std::move(state))) {}
 
   std::unique_ptr<State> state_;  // null once resumed, abandoned or moved from
 };
+
+template <typename Work>
+auto Frozen::Exclusively(Work&& work) -> Result<std::invoke_result_t<Work, const Exclusive&>> {
+  if (state_ == nullptr || state_->lent) {
+    return Fail(ErrorCode::kInvalidArgument,
+                "the guest's memory cannot be changed: this freeze has ended, or is used already");
+  }
+  struct Loan {
+    explicit Loan(State* of) : state(of) { state->lent = true; }
+    ~Loan() { state->lent = false; }
+    State* state;
+  } loan(state_.get());
+  return Exclusive::Lend(std::forward<Work>(work));
+}
 
 }  // namespace ktstr

@@ -24,17 +24,19 @@ int Main(int argc, char** argv) {
   app.require_subcommand(0, 1);
   app.failure_message(CLI::FailureMessage::simple);
   app.footer(
-      "Exit codes: 0 done, 2 wrong usage, 3 the input can't be used, 4 the machine or its\n"
-      "environment failed.");
+      "Exit codes: 0 done, 1 a batch of operations failed, 2 wrong usage, 3 the input can't be\n"
+      "used, 4 the machine or its environment failed.");
   Status status;
   AddAttachCommand(&app, &status);
   AddBootCommand(&app, &status);
+  ExitCode exit_code = ExitCode::kDone;
+  AddOpsCommand(&app, &status, &exit_code);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& wrong) {
     return app.exit(wrong) == 0 ? 0 : static_cast<int>(ExitCode::kUsage);
   }
-  if (status) return static_cast<int>(ExitCode::kDone);
+  if (status) return static_cast<int>(exit_code);
   fmt::print(stderr, "ktstr-capture: {}\n", status.error().ToString());
   return static_cast<int>(ExitCodeFor(status.error().code()));
 }

@@ -1,0 +1,27 @@
+#include "ktstr/capture/live_ops.h"
+
+#include "ktstr/capture/device_state.h"
+#include "ktstr/capture/ram_map.h"
+#include "ktstr/capture/vcpu_state.h"
+
+namespace ktstr {
+
+Result<std::unique_ptr<LiveOps>> LiveOps::Open(Frozen& frozen, pid_t pid) {
+  QmpClient& qmp = frozen.qmp();
+  if (pid == 0) pid = KTSTR_TRY(qmp.PeerPid());
+  const auto device_state = KTSTR_TRY(SaveDeviceState(frozen));
+  const auto vcpus = KTSTR_TRY(ParseVcpus(*device_state));
+  auto memory = KTSTR_TRY(LiveMemory::Map(KTSTR_TRY(FindRam(qmp, pid))));
+  auto kernel = KTSTR_TRY(GuestKernel::Open(*memory, vcpus));
+  return std::unique_ptr<LiveOps>(new LiveOps(std::move(memory), std::move(kernel)));
+}
+
+Result<OpReply> LiveOps::Dispatch(Frozen& frozen, const OpRequest& request) {
+  return frozen.Exclusively([&](const Exclusive& exclusive) {
+    // The guest has run since the last freeze, and may have changed its page tables.
+    kernel_->address_space().Flush();
+    return dispatcher_.Dispatch(exclusive, request);
+  });
+}
+
+}  // namespace ktstr

@@ -1,0 +1,40 @@
+// Operations (libcore/ops) on a live guest, within a freeze.
+#pragma once
+
+#include <sys/types.h>
+
+#include <memory>
+
+#include "ktstr/base/result.h"
+#include "ktstr/capture/freeze.h"
+#include "ktstr/capture/live_memory.h"
+#include "ktstr/kernel/guest_kernel.h"
+#include "ktstr/ops/dispatcher.h"
+
+namespace ktstr {
+
+// A guest's kernel, found once and asked in as many freezes as one likes: what its symbols and
+// types say does not change while it runs.
+class LiveOps {
+ public:
+  // Finds the kernel of a guest that stands still. `pid` is QEMU's process; 0: the one that owns
+  // the other end of the QMP socket. Errors: as SaveDeviceState, FindRam, LiveMemory::Map and
+  // GuestKernel::Open.
+  static Result<std::unique_ptr<LiveOps>> Open(Frozen& frozen, pid_t pid = 0);
+
+  // Does the batch within that freeze, of the same guest. Errors: as Frozen::Exclusively; a batch
+  // that fails is a reply.
+  Result<OpReply> Dispatch(Frozen& frozen, const OpRequest& request);
+
+  GuestKernel& kernel() { return *kernel_; }
+
+ private:
+  LiveOps(std::unique_ptr<LiveMemory> memory, std::unique_ptr<GuestKernel> kernel)
+      : memory_(std::move(memory)), kernel_(std::move(kernel)), dispatcher_(*kernel_) {}
+
+  std::unique_ptr<LiveMemory> memory_;
+  std::unique_ptr<GuestKernel> kernel_;
+  Dispatcher dispatcher_;
+};
+
+}  // namespace ktstr
