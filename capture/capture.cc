@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <functional>
 #include <system_error>
 
 #include "ktstr/capture/device_state.h"
@@ -15,6 +16,23 @@
 namespace ktstr {
 
 namespace {
+
+// What can be found out while the guest still runs, so that it stands still for less long.
+struct Prepared {
+  pid_t pid = 0;
+  std::unique_ptr<LiveMemory> memory;
+  std::vector<Pa> notes;  // where VMCOREINFO notes lie: a kernel does not move its own
+};
+
+Result<Prepared> Prepare(QmpClient& qmp, const CaptureOptions& options) {
+  Prepared prepared;
+  prepared.pid = options.pid != 0 ? options.pid : KTSTR_TRY(qmp.PeerPid());
+  prepared.memory = KTSTR_TRY(LiveMemory::Map(KTSTR_TRY(FindRam(qmp, prepared.pid))));
+  for (const Vmcoreinfo& note : Vmcoreinfo::FindAll(*prepared.memory)) {
+    prepared.notes.push_back(note.pa());
+  }
+  return prepared;
+}
 
 Result<ArchiveMetadata> DescribeMachine(Frozen& frozen, pid_t pid, const CaptureOptions& options) {
   QmpClient& qmp = frozen.qmp();
@@ -33,9 +51,9 @@ Result<ArchiveMetadata> DescribeMachine(Frozen& frozen, pid_t pid, const Capture
 }
 
 // A guest without a kernel that can be found (firmware, another system) is captured all the same.
-void DescribeKernel(GuestMemory& memory, std::span<const VcpuRegisters> vcpus,
+void DescribeKernel(const Prepared& prepared, std::span<const VcpuRegisters> vcpus,
                     ArchiveMetadata* metadata, std::vector<std::string>* warnings) {
-  auto kernel = GuestKernel::Open(memory, vcpus);
+  auto kernel = GuestKernel::Open(*prepared.memory, vcpus, {.vmcoreinfo_hints = prepared.notes});
   if (!kernel) {
     warnings->push_back("no kernel found in the guest's memory: " + kernel.error().ToString());
     return;
@@ -85,12 +103,31 @@ Error GoneAfterWriting(const CaptureOptions& options, Error error) {
   return std::move(error).Wrap("QEMU ended during the capture; its archive was removed");
 }
 
-Status EndFreeze(Frozen frozen, const CaptureOptions& options) {
-  if (options.then == AfterCapture::kResume) return frozen.Resume();
-  QmpClient& qmp = frozen.qmp();
-  frozen.Abandon();
-  KTSTR_TRY(qmp.Execute("quit"));
-  return {};
+// Writes the archive of a machine that stands still. `memory_done` is called when its memory is not
+// needed any more.
+Result<CaptureSummary> Write(Frozen& frozen, const Prepared& prepared,
+                             const CaptureOptions& options, std::function<Status()> memory_done) {
+  const auto device_state = KTSTR_TRY(SaveDeviceState(frozen));
+  const auto vcpus = KTSTR_TRY(ParseVcpus(*device_state));
+  CaptureSummary summary;
+  ArchiveContents contents = {
+      .memory = *prepared.memory,
+      .vcpus = vcpus,
+      .device_state = *device_state,
+      .metadata = KTSTR_TRY(DescribeMachine(frozen, prepared.pid, options))};
+  DescribeKernel(prepared, vcpus, &contents.metadata, &summary.warnings);
+  summary.kernel_release = contents.metadata.kernel_release;
+
+  Watch watch(frozen.qmp(), options);
+  const ArchiveWriteOptions write = {
+      .overwrite = options.overwrite,
+      .progress = [&](uint64_t done, uint64_t all) { watch.Progress(done, all); },
+      .memory_done = std::move(memory_done),
+      .cancel = watch.stop()};
+  auto written = WriteArchive(options.output, contents, write);
+  if (!written) return Fail(watch.Explain(std::move(written).error()));
+  summary.archive = *std::move(written);
+  return summary;
 }
 
 }  // namespace
@@ -104,43 +141,34 @@ Status CheckOutput(const std::filesystem::path& output, bool overwrite) {
 }
 
 Result<CaptureSummary> CaptureFrozen(Frozen& frozen, const CaptureOptions& options) {
-  QmpClient& qmp = frozen.qmp();
   KTSTR_TRY(CheckOutput(options.output, options.overwrite));
-  const pid_t pid = options.pid != 0 ? options.pid : KTSTR_TRY(qmp.PeerPid());
-  const auto device_state = KTSTR_TRY(SaveDeviceState(frozen));
-  const auto vcpus = KTSTR_TRY(ParseVcpus(*device_state));
-  const auto memory = KTSTR_TRY(LiveMemory::Map(KTSTR_TRY(FindRam(qmp, pid))));
-
-  CaptureSummary summary;
-  ArchiveContents contents = {.memory = *memory,
-                              .vcpus = vcpus,
-                              .device_state = *device_state,
-                              .metadata = KTSTR_TRY(DescribeMachine(frozen, pid, options))};
-  DescribeKernel(*memory, vcpus, &contents.metadata, &summary.warnings);
-  summary.kernel_release = contents.metadata.kernel_release;
-
-  Watch watch(qmp, options);
-  const ArchiveWriteOptions write = {
-      .overwrite = options.overwrite,
-      .progress = [&](uint64_t done, uint64_t all) { watch.Progress(done, all); },
-      .cancel = watch.stop()};
-  auto written = WriteArchive(options.output, contents, write);
-  if (!written) return Fail(watch.Explain(std::move(written).error()));
-  summary.archive = *std::move(written);
+  const Prepared prepared = KTSTR_TRY(Prepare(frozen.qmp(), options));
+  CaptureSummary summary = KTSTR_TRY(Write(frozen, prepared, options, nullptr));
   summary.frozen_for = frozen.Age();
   return summary;
 }
 
 Result<CaptureSummary> Capture(QmpClient& qmp, const CaptureOptions& options) {
-  KTSTR_TRY(
-      CheckOutput(options.output, options.overwrite));  // before the guest is stopped for nothing
+  // Before the guest is stopped for nothing.
+  KTSTR_TRY(CheckOutput(options.output, options.overwrite));
+  const Prepared prepared = KTSTR_TRY(Prepare(qmp, options));
   Frozen frozen = KTSTR_TRY(Frozen::Freeze(qmp));
-  CaptureSummary summary = KTSTR_TRY(CaptureFrozen(frozen, options));
   const auto since = std::chrono::steady_clock::now() - frozen.Age();
-  auto ended = EndFreeze(std::move(frozen), options);
-  if (!ended) return Fail(GoneAfterWriting(options, std::move(ended).error()));
-  summary.frozen_for = std::chrono::duration_cast<std::chrono::microseconds>(
-      std::chrono::steady_clock::now() - since);
+  std::chrono::microseconds frozen_for{};
+  // The guest goes on as soon as its memory is read; the disk may take its time.
+  const auto memory_done = [&]() -> Status {
+    if (options.then == AfterCapture::kResume) KTSTR_TRY(frozen.Resume());
+    frozen_for = std::chrono::duration_cast<std::chrono::microseconds>(
+        std::chrono::steady_clock::now() - since);
+    return {};
+  };
+  CaptureSummary summary = KTSTR_TRY(Write(frozen, prepared, options, memory_done));
+  summary.frozen_for = frozen_for;
+  if (options.then == AfterCapture::kQuit) {
+    frozen.Abandon();
+    const auto ended = qmp.Execute("quit");
+    if (!ended) return Fail(GoneAfterWriting(options, ended.error()));
+  }
   return summary;
 }
 

@@ -193,6 +193,7 @@ Result<ArchiveWriteSummary> WriteArchive(const std::filesystem::path& path,
   KTSTR_TRY(file.Append(archive::EncodeHeader(archive::kMajorVersion, archive::kMinorVersion)));
   PageWriter pages(contents, options, file);
   KTSTR_TRY(pages.WriteAll());
+  if (options.memory_done) KTSTR_TRY(options.memory_done());
   ArchiveWriteSummary summary;
   summary.digest = KTSTR_TRY(WriteSections(contents, options, metadata, pages, file));
   summary.file_size = file.size();

@@ -38,6 +38,9 @@ struct ArchiveWriteOptions {
   uint32_t pages_per_frame = 8;
   // Called from the writing thread now and then: pages done, pages in all.
   std::function<void(uint64_t, uint64_t)> progress = nullptr;
+  // Called once, when all pages have been read: the guest's memory may change from then on. Its
+  // error ends the writing.
+  std::function<Status()> memory_done = nullptr;
   const std::atomic<bool>* cancel = nullptr;  // set to true to stop: the result is then an error
 };
 

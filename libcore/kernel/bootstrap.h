@@ -57,11 +57,11 @@ struct KernelPlace {
   Pa TextToPa(Kva kva) const { return Pa(kva - kStartKernelMap + phys_base); }
 };
 
-// Finds the kernel. `vmcoreinfo_hint` is where a capture found the note (checked before it is
-// believed); without it memory is scanned.
-// Errors: kNotFound when neither a VMCOREINFO nor a vCPU with page tables leads to a kernel.
+// Finds the kernel. `vmcoreinfo_hints` are where the note may be (what a capture found): when one
+// of them is that of the running kernel, memory is not scanned. Errors: kNotFound when neither a
+// VMCOREINFO nor a vCPU with page tables leads to a kernel.
 Result<KernelPlace> FindKernel(GuestMemory& memory, std::span<const VcpuRegisters> vcpus,
-                               std::optional<Pa> vmcoreinfo_hint, DerivationLog& log);
+                               std::span<const Pa> vmcoreinfo_hints, DerivationLog& log);
 
 // The KASLR offset of the text by every method that applies: VMCOREINFO, LSTAR, the IDT, the first
 // mapped text. `run_time` are run-time symbols (kallsyms) and may be null, `link_time` those of a

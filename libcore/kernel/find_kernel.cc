@@ -64,18 +64,36 @@ std::optional<CpuView> ViewFrom(GuestMemory& memory, const VcpuRegisters& vcpu) 
   return best;
 }
 
-std::vector<Vmcoreinfo> FindNotes(const GuestMemory& memory, std::optional<Pa> hint) {
-  if (hint) {
-    auto note = Vmcoreinfo::ReadAt(memory, *hint);
-    if (note) return {*std::move(note)};
+// Of several notes the one that the vCPUs run: memory can hold that of an earlier kernel too
+// (kexec, a RAM file used twice). Without a vCPU to ask, the first whose numbers hold.
+struct Candidates {
+  std::optional<KernelPlace> place;
+  bool runs = false;
+
+  void Try(GuestMemory& memory, const std::optional<CpuView>& view,
+           const std::vector<Vmcoreinfo>& notes) {
+    for (const Vmcoreinfo& note : notes) {
+      if (runs) return;
+      auto candidate = PlaceFromNote(memory, note);
+      if (!candidate) continue;
+      runs = view && candidate->TextToPa(view->first_text) == view->first_text_pa;
+      if (!place || runs) place = std::move(candidate);
+    }
   }
-  return Vmcoreinfo::FindAll(memory);
+};
+
+std::vector<Vmcoreinfo> ReadNotes(const GuestMemory& memory, std::span<const Pa> at) {
+  std::vector<Vmcoreinfo> notes;
+  for (const Pa pa : at) {
+    if (auto note = Vmcoreinfo::ReadAt(memory, pa)) notes.push_back(*std::move(note));
+  }
+  return notes;
 }
 
 }  // namespace
 
 Result<KernelPlace> FindKernel(GuestMemory& memory, std::span<const VcpuRegisters> vcpus,
-                               std::optional<Pa> vmcoreinfo_hint, DerivationLog& log) {
+                               std::span<const Pa> vmcoreinfo_hints, DerivationLog& log) {
   std::optional<CpuView> view;
   const VcpuRegisters* seen_by = nullptr;
   for (const VcpuRegisters& vcpu : vcpus) {
@@ -86,23 +104,21 @@ Result<KernelPlace> FindKernel(GuestMemory& memory, std::span<const VcpuRegister
     }
   }
 
-  // Memory can hold the note of an earlier kernel too (kexec, a RAM file used twice): the one that
-  // the vCPUs run comes first.
-  std::optional<KernelPlace> place;
-  const std::vector<Vmcoreinfo> notes = FindNotes(memory, vmcoreinfo_hint);
-  for (const Vmcoreinfo& note : notes) {
-    auto candidate = PlaceFromNote(memory, note);
-    if (!candidate) continue;
-    const bool runs = view && candidate->TextToPa(view->first_text) == view->first_text_pa;
-    if (!place || runs) place = std::move(candidate);
-    if (runs) break;
+  Candidates candidates;
+  candidates.Try(memory, view, ReadNotes(memory, vmcoreinfo_hints));
+  size_t notes = 0;
+  if (!candidates.runs && (view || !candidates.place)) {
+    const std::vector<Vmcoreinfo> found = Vmcoreinfo::FindAll(memory);
+    notes = found.size();
+    candidates.Try(memory, view, found);
   }
+  std::optional<KernelPlace> place = std::move(candidates.place);
   if (!place && !view) {
     return Fail(
         ErrorCode::kNotFound,
         fmt::format("found no Linux kernel: {} VMCOREINFO notes in memory, {} vCPUs, none of "
                     "whose page tables map kernel text",
-                    notes.size(), vcpus.size()));
+                    notes, vcpus.size()));
   }
   if (!place) {
     place = KernelPlace{};

@@ -58,7 +58,7 @@ Result<std::unique_ptr<GuestKernel>> GuestKernel::Open(GuestMemory& memory,
                                                        std::span<const VcpuRegisters> vcpus,
                                                        const GuestKernelOptions& options) {
   DerivationLog log;
-  KernelPlace place = KTSTR_TRY(FindKernel(memory, vcpus, options.vmcoreinfo_hint, log));
+  KernelPlace place = KTSTR_TRY(FindKernel(memory, vcpus, options.vmcoreinfo_hints, log));
   std::unique_ptr<GuestKernel> kernel(
       new GuestKernel(memory, vcpus, std::move(place), std::move(log)));
   KTSTR_TRY(kernel->LoadSymbols(options));

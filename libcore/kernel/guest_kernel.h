@@ -26,8 +26,8 @@
 namespace ktstr {
 
 struct GuestKernelOptions {
-  std::optional<Pa> vmcoreinfo_hint;  // where a capture found the note; saves scanning memory
-  std::filesystem::path vmlinux;      // a source of symbols and types beside memory; may be empty
+  std::vector<Pa> vmcoreinfo_hints;  // where a capture found the note; saves scanning memory
+  std::filesystem::path vmlinux;     // a source of symbols and types beside memory; may be empty
 };
 
 // What a translation of kernel addresses depends on.

@@ -68,7 +68,7 @@ TEST(GuestKernelTest, ANoteOfAnEarlierKernelIsNotTakenForTheRunningOne) {
 TEST(GuestKernelTest, AHintThatIsWrongIsNotBelieved) {
   SyntheticGuest guest = KernelBuilder().Finish();
   const auto kernel =
-      GuestKernel::Open(*guest.memory, guest.vcpus, {.vmcoreinfo_hint = Pa(0x5000)});
+      GuestKernel::Open(*guest.memory, guest.vcpus, {.vmcoreinfo_hints = {Pa(0x5000)}});
   ASSERT_TRUE(kernel) << kernel.error().ToString();
   EXPECT_EQ((*kernel)->release(), "6.12.0-synthetic");
 }
