@@ -2,7 +2,9 @@
 
 #include <fmt/format.h>
 
-#include "ktstr/kernel/object_reader.h"
+#include <array>
+#include <cstring>
+
 #include "ktstr/ops/member_cache.h"
 
 namespace ktstr {
@@ -11,22 +13,57 @@ namespace {
 
 constexpr OpLayer kLayer = OpLayer::kTaskLookup;
 
+// Scalars of kernel memory, out of the pages that were looked at last: neighbours on the lists
+// often share them, and the members of one task do.
+class ScalarReader {
+ public:
+  explicit ScalarReader(const GuestKernel& kernel) : kernel_(kernel) {}
+
+  // Errors: those of GuestKernel::Read.
+  template <typename T>
+  Result<T> Read(Kva kva) {
+    if (kva.page_offset() + sizeof(T) > kPageSize) return kernel_.Read<T>(kva);
+    const uint64_t number = kva.value() >> kPageShift;
+    CachedPage& page = pages_[number % pages_.size()];
+    if (page.number != number) KTSTR_TRY(Load(kva, page));
+    T value;
+    std::memcpy(&value, page.view.data() + kva.page_offset(), sizeof(T));
+    return value;
+  }
+
+ private:
+  struct CachedPage {
+    uint64_t number = UINT64_MAX;  // Kva / 4096
+    PageView view = PageView::Outside();
+  };
+
+  Status Load(Kva kva, CachedPage& page) const {
+    const Pa pa = KTSTR_TRY(kernel_.Translate(kva));
+    PageView view = kernel_.memory().View(Pfn::Of(pa));
+    if (!view.readable()) return Fail(GuestMemory::UnreadableError(pa, view));
+    page = {kva.value() >> kPageShift, std::move(view)};
+    return {};
+  }
+
+  const GuestKernel& kernel_;
+  std::array<CachedPage, 16> pages_;
+};
+
 class TaskSearch {
  public:
   TaskSearch(const GuestKernel& kernel, const TaskListLayout& layout, uint32_t pid)
-      : kernel_(kernel), layout_(layout), pid_(pid), head_(layout.init_task + layout.tasks) {}
+      : memory_(kernel), layout_(layout), pid_(pid), head_(layout.init_task + layout.tasks) {}
 
   OpResult<Kva> Run() {
     Kva node = KTSTR_TRY(FirstLeader());
     while (node != head_) {
       KTSTR_TRY(Visit());
       const Kva leader = node - layout_.tasks;
-      ObjectReader task(kernel_, leader);
-      const auto pid = task.ReadAt<uint32_t>(layout_.pid);
+      const auto pid = memory_.Read<uint32_t>(leader + layout_.pid);
       if (!pid) return LeaderUnreadable(leader, pid.error());
       if (*pid == pid_) return leader;
-      const auto next = task.ReadAt<Kva>(layout_.tasks);
-      const Kva thread = KTSTR_TRY(SearchThreads(task));
+      const auto next = memory_.Read<Kva>(leader + layout_.tasks);
+      const Kva thread = KTSTR_TRY(SearchThreads(leader));
       if (!thread.is_null()) return thread;
       if (!next) return LeaderUnreadable(leader, next.error());
       if (next->is_null()) {
@@ -41,8 +78,8 @@ class TaskSearch {
   }
 
  private:
-  OpResult<Kva> FirstLeader() const {
-    const auto first = kernel_.Read<Kva>(head_);
+  OpResult<Kva> FirstLeader() {
+    const auto first = memory_.Read<Kva>(head_);
     if (!first) {
       return Refuse(
           OpErrorCode::kTaskUnmapped, kLayer,
@@ -74,17 +111,17 @@ class TaskSearch {
 
   // The other threads of a leader: the one looked for, or null. What cannot be read hides the rest
   // of this group only.
-  OpResult<Kva> SearchThreads(ObjectReader& leader) {
-    const auto signal = leader.ReadAt<Kva>(layout_.signal);
+  OpResult<Kva> SearchThreads(Kva leader) {
+    const auto signal = memory_.Read<Kva>(leader + layout_.signal);
     if (!signal || signal->is_null()) return Hidden(!signal);
     const Kva head = *signal + layout_.thread_head;
-    auto next = kernel_.Read<Kva>(head);
+    auto next = memory_.Read<Kva>(head);
     for (bool leader_seen = false; next && !next->is_null() && *next != head;) {
       const Kva thread = *next - layout_.thread_node;
-      if (thread == leader.base() && !leader_seen) {
+      if (thread == leader && !leader_seen) {
         // The leader stands on this list too; it has been counted.
         leader_seen = true;
-        next = leader.ReadAt<Kva>(layout_.thread_node);
+        next = memory_.Read<Kva>(*next);
         continue;
       }
       KTSTR_TRY(Visit());
@@ -92,13 +129,12 @@ class TaskSearch {
         return Refuse(OpErrorCode::kTaskIsInit, kLayer,
                       fmt::format("the threads of the leader at {:#x} lead to init_task, which "
                                   "cannot be asked for",
-                                  leader.base().value()));
+                                  leader.value()));
       }
-      ObjectReader task(kernel_, thread);
-      const auto pid = task.ReadAt<uint32_t>(layout_.pid);
+      const auto pid = memory_.Read<uint32_t>(thread + layout_.pid);
       if (pid && *pid == pid_) return thread;
       if (!pid) ++hidden_;
-      next = task.ReadAt<Kva>(layout_.thread_node);
+      next = memory_.Read<Kva>(*next);
     }
     return Hidden(!next);
   }
@@ -120,7 +156,7 @@ class TaskSearch {
     return Refuse(OpErrorCode::kTaskNotFound, kLayer, std::move(text));
   }
 
-  const GuestKernel& kernel_;
+  ScalarReader memory_;
   const TaskListLayout& layout_;
   const uint32_t pid_;
   const Kva head_;
