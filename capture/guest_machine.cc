@@ -153,6 +153,11 @@ Status GuestMachine::StartWorkers(const std::vector<WorkerSpec>& workers) {
 
 Result<json> GuestMachine::Report() { return Ask("report", json::object()); }
 
+Result<json> GuestMachine::RunProgram(const std::vector<std::string>& argv,
+                                      const std::string& input) {
+  return Ask("run", {{"argv", argv}, {"stdin", input}});
+}
+
 Result<int> GuestMachine::PowerOff() {
   KTSTR_TRY(Ask("bye", json::object()));
   return qemu_->WaitForExit(After(timeouts_.answer));

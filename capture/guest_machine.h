@@ -52,6 +52,9 @@ class GuestMachine {
   // The guest's own account of itself: {"account": {"tasks": […], …}, "workers": […]}
   // (guest/proc_account.h). Errors: kPeer, kTimeout.
   Result<nlohmann::json> Report();
+  // Runs a program of the initramfs to its end: {"status": as waitpid tells it, "stdout": text}.
+  // Errors: kPeer, kTimeout.
+  Result<nlohmann::json> RunProgram(const std::vector<std::string>& argv, const std::string& input);
   // Lets init switch the machine off, and waits until QEMU has ended: its wait status. Errors:
   // kPeer, kTimeout.
   Result<int> PowerOff();

@@ -9,15 +9,18 @@
 #include "ktstr/capture/guest/protocol.h"
 #include "ktstr/capture/system_error.h"
 
-// The program's bytes, put between two symbols by the assembler.
-asm(".pushsection .rodata\n"
-    ".balign 16\n"
-    "ktstr_guest_init_begin:\n"
-    ".incbin \"" KTSTR_GUEST_INIT
-    "\"\n"
-    "ktstr_guest_init_end:\n"
-    ".popsection\n");
-extern "C" const std::byte ktstr_guest_init_begin[], ktstr_guest_init_end[];
+// A program's bytes, put between two symbols by the assembler.
+#define KTSTR_INCLUDE_PROGRAM(name, file) \
+  asm(".pushsection .rodata\n"            \
+      ".balign 16\n" #name                \
+      "_begin:\n"                         \
+      ".incbin \"" file "\"\n" #name      \
+      "_end:\n"                           \
+      ".popsection\n");                   \
+  extern "C" const std::byte name##_begin[], name##_end[]
+
+KTSTR_INCLUDE_PROGRAM(ktstr_guest_init, KTSTR_GUEST_INIT);
+KTSTR_INCLUDE_PROGRAM(ktstr_guest_ops, KTSTR_GUEST_OPS);
 
 namespace ktstr {
 
@@ -36,9 +39,14 @@ std::span<const std::byte> GuestInitProgram() {
   return {ktstr_guest_init_begin, ktstr_guest_init_end};
 }
 
+std::span<const std::byte> GuestOpsProgram() {
+  return {ktstr_guest_ops_begin, ktstr_guest_ops_end};
+}
+
 Status AddGuestBase(const KernelImage& kernel, CpioWriter* cpio) {
   for (const char* mount_point : {"dev", "proc", "sys", "tmp"}) cpio->AddDirectory(mount_point);
   cpio->AddFile("init", GuestInitProgram(), 0755);
+  cpio->AddFile(guest::kOpsProgramPath + 1, GuestOpsProgram(), 0755);
   std::string list;
   for (const auto& module : KTSTR_TRY(ResolveModules(kernel, {"virtio_pci", "virtio_console"}))) {
     const std::string path = "ktstr/" + module.filename().string();

@@ -13,8 +13,10 @@ namespace ktstr {
 
 // The guest's init program (capture/guest), built with this library.
 std::span<const std::byte> GuestInitProgram();
+// The guest's program that sends operations to the host.
+std::span<const std::byte> GuestOpsProgram();
 
-// Adds init and what it needs to talk to the host on that kernel. A caller may add files of his
+// Adds both, and what they need to talk to the host on that kernel. A caller may add files of his
 // own. Errors: as ResolveModules; kIo.
 Status AddGuestBase(const KernelImage& kernel, CpioWriter* cpio);
 

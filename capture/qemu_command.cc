@@ -56,6 +56,10 @@ std::vector<std::string> QemuCommand(const MachineOptions& options, const QemuFi
          fmt::format("socket,id=port,fd={}", files.port), "-device",
          fmt::format("virtserialport,chardev=port,name={}", guest::kPortName)});
   }
+  if (files.ops >= 0) {
+    add({"-chardev", fmt::format("socket,id=ops,fd={}", files.ops), "-device",
+         fmt::format("virtserialport,chardev=ops,name={}", guest::kOpsPortName)});
+  }
   if (!options.qmp_socket.empty()) {
     add({"-qmp", fmt::format("unix:{},server=on,wait=off", Escaped(options.qmp_socket.string()))});
   }

@@ -12,6 +12,7 @@ namespace ktstr {
 struct QemuFiles {
   int qmp = -1;      // a connected stream socket
   int port = -1;     // a connected stream socket
+  int ops = -1;      // a connected stream socket; only with port
   int initrd = -1;   // a file
   int console = -1;  // a file
 };

@@ -44,12 +44,14 @@ Result<std::unique_ptr<QemuProcess>> QemuProcess::Start(const MachineOptions& op
   UniqueFd console = KTSTR_TRY(OpenConsole(options.console));
   SocketPair qmp = KTSTR_TRY(MakeSocketPair());
   SocketPair port = KTSTR_TRY(MakeSocketPair());
+  SocketPair ops_port = KTSTR_TRY(MakeSocketPair());
   const QemuFiles files = {.qmp = qmp.theirs.get(),
                            .port = port.theirs.get(),
+                           .ops = ops_port.theirs.get(),
                            .initrd = initrd,
                            .console = console.get()};
   ChildOptions child = {.argv = QemuCommand(options, files),
-                        .kept_fds = {files.qmp, files.port, files.console},
+                        .kept_fds = {files.qmp, files.port, files.ops, files.console},
                         .stdout_fd = stderr_file.get(),
                         .stderr_fd = stderr_file.get()};
   if (initrd >= 0) child.kept_fds.push_back(initrd);
@@ -60,6 +62,7 @@ Result<std::unique_ptr<QemuProcess>> QemuProcess::Start(const MachineOptions& op
   }
   qmp.theirs.Close();
   port.theirs.Close();
+  ops_port.theirs.Close();
   std::unique_ptr<QemuProcess> qemu(
       new QemuProcess(*std::move(process), std::move(stderr_file), std::move(console)));
   auto client = QmpClient::Open(std::move(qmp.ours), fmt::format("QEMU (process {})", qemu->pid()),
@@ -67,6 +70,7 @@ Result<std::unique_ptr<QemuProcess>> QemuProcess::Start(const MachineOptions& op
   if (!client) return Fail(qemu->Explain(std::move(client).error()));
   qemu->qmp_ = *std::move(client);
   qemu->port_ = std::move(port.ours);
+  qemu->ops_port_ = std::move(ops_port.ours);
   return qemu;
 }
 

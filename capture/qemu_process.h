@@ -27,6 +27,8 @@ class QemuProcess {
   QmpClient& qmp() { return *qmp_; }
   // Our end of the virtio-serial port named guest::kPortName; to be taken once.
   UniqueFd TakePort() { return std::move(port_); }
+  // The same of guest::kOpsPortName.
+  UniqueFd TakeOpsPort() { return std::move(ops_port_); }
 
   // Asks QEMU to end, and kills it when it does not. Its wait status. Errors: kIo.
   Result<int> Quit();
@@ -46,7 +48,7 @@ class QemuProcess {
         console_(std::move(console)) {}
 
   ChildProcess process_;
-  UniqueFd stderr_, console_, port_;
+  UniqueFd stderr_, console_, port_, ops_port_;
   std::unique_ptr<QmpClient> qmp_;
 };
 

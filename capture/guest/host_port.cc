@@ -1,58 +1,18 @@
 #include "host_port.h"
 
-#include <dirent.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <poll.h>
-#include <string.h>
-#include <time.h>
 #include <unistd.h>
 
-#include "proc_account.h"
+#include "port_device.h"
 #include "protocol.h"
-#include "worker.h"
 
 namespace ktstr::guest {
 
-namespace {
-
-constexpr uint64_t kPortTimeoutNs = 30'000'000'000;
-
-void Pause(int milliseconds) {
-  const timespec pause = {0, milliseconds * 1'000'000L};
-  nanosleep(&pause, nullptr);
-}
-
-// The device of the port with our name, such as "/dev/vport0p1"; "" while there is none.
-std::string FindPort() {
-  std::string path;
-  DIR* dir = opendir("/sys/class/virtio-ports");
-  if (dir == nullptr) return path;
-  while (const dirent* entry = readdir(dir)) {
-    const std::string name = entry->d_name;
-    if (ReadFile("/sys/class/virtio-ports/" + name + "/name") == std::string(kPortName) + "\n") {
-      path = "/dev/" + name;
-    }
-  }
-  closedir(dir);
-  return path;
-}
-
-}  // namespace
-
 std::string HostPort::Open() {
-  const uint64_t deadline = NowNs() + kPortTimeoutNs;
-  // Ports are announced by the device some time after its driver is there.
-  while (NowNs() < deadline) {
-    const std::string path = FindPort();
-    if (!path.empty()) {
-      fd_ = open(path.c_str(), O_RDWR | O_CLOEXEC);
-      if (fd_ >= 0) return "";
-      if (errno != ENOENT) return "opening " + path + ": " + strerror(errno);
-    }
-    Pause(1);
-  }
-  return std::string("no virtio-serial port named '") + kPortName + "'";
+  std::string error;
+  fd_ = OpenPort(kPortName, &error);
+  return error;
 }
 
 void HostPort::Send(const nlohmann::json& message) {

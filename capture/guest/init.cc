@@ -17,6 +17,7 @@
 #include "host_port.h"
 #include "proc_account.h"
 #include "protocol.h"
+#include "run_program.h"
 #include "setup.h"
 #include "worker_pool.h"
 
@@ -91,6 +92,8 @@ class Init {
     } else if (verb == "report") {
       reply["workers"] = pool_.Accounts();
       reply["account"] = ReadProcAccount();
+    } else if (verb == "run") {
+      error = RunProgram(request, &reply);
     } else if (verb != "bye") {
       error = "there is no verb '" + verb + "'";
     }

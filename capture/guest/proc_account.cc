@@ -125,6 +125,7 @@ json ReadProcAccount() {
   for (const char* name : {"uptime", "version", "cmdline", "schedstat", "loadavg", "stat"}) {
     account[name] = ReadFile(std::string("/proc/") + name);
   }
+  account["hostname"] = ReadFile("/proc/sys/kernel/hostname");
   account["log"] = KernelLogTail();
   account["ticks_per_second"] = sysconf(_SC_CLK_TCK);
   account["after"] = Clocks();

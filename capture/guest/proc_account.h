@@ -16,9 +16,9 @@ std::string ReadFile(const std::string& path);
 // are left out.
 nlohmann::json ReadTasks();
 
-// Everything: tasks, and the text of uptime, version, cmdline, schedstat, loadavg, stat, the end of
-// the kernel log, and ticks_per_second. The times before and after (monotonic_ns, boottime_ns)
-// bound the moment.
+// Everything: tasks, and the text of uptime, version, cmdline, schedstat, loadavg, stat, hostname,
+// the end of the kernel log, and ticks_per_second. The times before and after (monotonic_ns,
+// boottime_ns) bound the moment.
 nlohmann::json ReadProcAccount();
 
 }  // namespace ktstr::guest

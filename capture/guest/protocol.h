@@ -6,8 +6,9 @@
 //   guest → host, any time: {"event": "worker-exit", "pid": P, "status": S}
 //
 // Verbs: "start" with "workers": [{"kind", "count", "name", "tasks", …}], answered when all of them
-// run; "report", answered with "account" (/proc) and "workers"; "bye", answered, then the machine
-// is switched off.
+// run; "report", answered with "account" (/proc) and "workers"; "run" with "argv" and "stdin",
+// answered with "status" (as waitpid tells it) and "stdout" when that program has ended; "bye",
+// answered, then the machine is switched off.
 #pragma once
 
 namespace ktstr::guest {
@@ -15,9 +16,14 @@ namespace ktstr::guest {
 inline constexpr int kProtocolVersion = 1;
 // The port's name, as the virtserialport device gives it.
 inline constexpr char kPortName[] = "ktstr";
+// The port over which the guest sends operations (libcore/ops/WIRE.md) to the host, and the program
+// in the initramfs that does it: a request as JSON on its standard input, the reply on its output.
+inline constexpr char kOpsPortName[] = "ktstr.ops";
+inline constexpr char kOpsProgramPath[] = "/ktstr/ops";
 // In the initramfs: the paths of the modules to load, one a line, in this order.
 inline constexpr char kModuleListPath[] = "/ktstr/modules";
-// The first line that init writes to the console, and how the line begins that says why it gives up.
+// The first line that init writes to the console, and how the line begins that says why it gives
+// up.
 inline constexpr char kConsoleMark[] = "ktstr: init";
 inline constexpr char kFarewell[] = "ktstr: giving up: ";
 

@@ -1,0 +1,79 @@
+#include "ktstr/capture/ops_server.h"
+
+#include <poll.h>
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <array>
+
+#include "ktstr/capture/system_error.h"
+#include "ktstr/ops/wire.h"
+
+namespace ktstr {
+
+namespace {
+
+// How long a guest may take to receive a reply of at most 1 MiB.
+constexpr std::chrono::seconds kSendTimeout(60);
+
+Status Await(int fd, short events, Deadline deadline) {
+  pollfd peer = {fd, events, 0};
+  for (;;) {
+    const int ready = poll(&peer, 1, PollTimeout(deadline));
+    if (ready > 0) return {};
+    if (ready == 0) return Fail(ErrorCode::kTimeout, "the guest sent no request in time");
+    if (errno != EINTR) return FailErrno("waiting for the guest");
+  }
+}
+
+}  // namespace
+
+Result<std::vector<std::byte>> OpsServer::ReceiveFrame(Deadline deadline) {
+  std::vector<std::byte> frame;
+  std::array<std::byte, 4096> buffer;
+  for (;;) {
+    const auto size = KTSTR_TRY(FrameSize(frame));
+    if (size && frame.size() >= *size) return frame;
+    // Never more than this message: another may follow.
+    const size_t left = (size ? *size : kFrameHeaderSize) - frame.size();
+    KTSTR_TRY(Await(fd(), POLLIN, deadline));
+    const ssize_t n = recv(fd(), buffer.data(), std::min(buffer.size(), left), MSG_DONTWAIT);
+    if (n == 0) return Fail(ErrorCode::kPeer, "the guest is gone");
+    if (n < 0 && errno != EAGAIN && errno != EINTR) return FailErrno("reading the guest's request");
+    if (n > 0) frame.insert(frame.end(), buffer.begin(), buffer.begin() + n);
+  }
+}
+
+Status OpsServer::Send(const OpReply& reply) {
+  const std::vector<std::byte> frame = KTSTR_TRY(EncodeReply(reply));
+  const Deadline deadline = After(kSendTimeout);
+  for (std::span<const std::byte> rest = frame; !rest.empty();) {
+    KTSTR_TRY(Await(fd(), POLLOUT, deadline));
+    const ssize_t n = send(fd(), rest.data(), rest.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
+    if (n < 0 && errno != EAGAIN && errno != EINTR) return FailErrno("sending the reply");
+    if (n > 0) rest = rest.subspan(n);
+  }
+  return {};
+}
+
+Result<OpReply> OpsServer::Serve(const OpRequest& request) {
+  Frozen frozen = KTSTR_TRY(Frozen::Freeze(qmp_));
+  if (!ops_) ops_ = KTSTR_TRY(LiveOps::Open(frozen, pid_));
+  OpReply reply = KTSTR_TRY(ops_->Dispatch(frozen, request));
+  // The guest goes on before it is answered, or it could not take the answer.
+  KTSTR_TRY(frozen.Resume());
+  return reply;
+}
+
+Status OpsServer::ServeOne(Deadline deadline) {
+  const auto frame = KTSTR_TRY(ReceiveFrame(deadline));
+  const auto request = DecodeRequest(frame);
+  if (!request) return Send(ErrorReply(0, request.error().ToString()));
+  auto reply = Serve(*request);
+  if (reply) return Send(*reply);
+  // Whoever asked must not wait for ever.
+  std::ignore = Send(ErrorReply(request->request_id, reply.error().ToString()));
+  return Fail(std::move(reply).error());
+}
+
+}  // namespace ktstr
