@@ -9,6 +9,7 @@
 #include "ktstr/analyze/index.h"
 #include "ktstr/analyze/output.h"
 #include "ktstr/analyze/summary.h"
+#include "ktstr/base/process.h"
 
 namespace {
 
@@ -75,6 +76,7 @@ int Run(const Arguments& arguments, const std::string& command) {
 }  // namespace
 
 int main(int argc, char** argv) {
+  ktstr::ReportRefusedWrites();
   CLI::App app{
       "Asks a frozen machine (.kts) what was going on.\n"
       "The first question about an archive builds its index (FILE.index beside it, or in the "

@@ -4,6 +4,7 @@
 
 #include <CLI/CLI.hpp>
 
+#include "ktstr/base/process.h"
 #include "ktstr/capture/capture_command.h"
 
 namespace ktstr {
@@ -44,4 +45,7 @@ int Main(int argc, char** argv) {
 }  // namespace
 }  // namespace ktstr
 
-int main(int argc, char** argv) { return ktstr::Main(argc, argv); }
+int main(int argc, char** argv) {
+  ktstr::ReportRefusedWrites();
+  return ktstr::Main(argc, argv);
+}

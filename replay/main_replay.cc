@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "ktstr/base/process.h"
 #include "ktstr/replay/replay_command.h"
 
 namespace ktstr {
@@ -32,4 +33,7 @@ int Main(int argc, char** argv) {
 }  // namespace
 }  // namespace ktstr
 
-int main(int argc, char** argv) { return ktstr::Main(argc, argv); }
+int main(int argc, char** argv) {
+  ktstr::ReportRefusedWrites();
+  return ktstr::Main(argc, argv);
+}

@@ -1,0 +1,110 @@
+// Guests of ours in a QEMU of ours: they boot, work, report, end, and outlive nobody.
+#include <fcntl.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+
+#include "guest_tests.h"
+
+namespace ktstr {
+namespace {
+
+using nlohmann::json;
+using testing::HasSubstr;
+
+TEST(GuestMachineTest, A612GuestBootsWorksReportsAndEnds) {
+  const auto machine = BootWithWork(Machine(), "spin,yield,sleep:2,pipe,futex-wait,threads");
+  ASSERT_OK(machine);
+  EXPECT_THAT((*machine)->release(), testing::StartsWith("6.12."));
+  const auto report = (*machine)->Report();
+  ASSERT_OK(report);
+  std::map<std::string, json> tasks;
+  for (const json& task : (*report)["account"]["tasks"]) tasks[task["comm"]] = task;
+  for (const char* name : {"ktstr-init", "spin-0", "yield-0", "sleep-0", "sleep-1", "pipe-0a",
+                           "pipe-0b", "futex-wait-0", "threads-0a", "threads-0d"}) {
+    EXPECT_TRUE(tasks.contains(name)) << name;
+  }
+  EXPECT_EQ(tasks["ktstr-init"]["pid"], 1);
+  EXPECT_EQ(tasks["spin-0"]["state"], "R");
+  EXPECT_EQ(tasks["futex-wait-0"]["state"], "S");
+  EXPECT_EQ(tasks["threads-0d"]["tgid"], tasks["threads-0a"]["pid"]);
+  EXPECT_GT(Rounds(*report), 0u);
+  const auto status = (*machine)->PowerOff();
+  ASSERT_OK(status);
+  EXPECT_EQ(*status, 0);
+}
+
+TEST(GuestMachineTest, A61GuestBootsWithModulesFromItsPackage) {
+  const auto machine = BootWithWork(Machine("6.1"));
+  ASSERT_OK(machine);
+  EXPECT_THAT((*machine)->release(), testing::StartsWith("6.1."));
+  EXPECT_OK((*machine)->Report());
+}
+
+TEST(GuestMachineTest, AnUnknownKindOfWorkerIsRefusedWithTheKindsThereAre) {
+  const auto machine = GuestMachine::Boot(Machine());
+  ASSERT_OK(machine);
+  const auto started = (*machine)->StartWorkers({{.kind = "spinn"}});
+  ASSERT_FALSE(started);
+  EXPECT_EQ(started.error().code(), ErrorCode::kPeer);
+  EXPECT_THAT(started.error().ToString(),
+              testing::AllOf(HasSubstr("'spinn'"), HasSubstr("spin, ")));
+}
+
+TEST(GuestMachineTest, AGuestThatPanicsOnBootSaysSo) {
+  MachineOptions options = Machine();
+  options.kernel_cmdline = "rdinit=/nonexistent init=/nonexistent";
+  const auto machine = GuestMachine::Boot(options);
+  ASSERT_FALSE(machine);
+  EXPECT_THAT(machine.error().ToString(), HasSubstr("panic"));
+  EXPECT_EQ(ExitCodeFor(machine.error().code()), ExitCode::kEnvironment);
+}
+
+TEST(GuestMachineTest, AQemuThatIsKilledIsNamedInTheNextAnswer) {
+  const auto machine = GuestMachine::Boot(Machine());
+  ASSERT_OK(machine);
+  kill((*machine)->qemu().pid(), SIGKILL);
+  const auto report = (*machine)->Report();
+  ASSERT_FALSE(report);
+  EXPECT_EQ(report.error().code(), ErrorCode::kPeer);
+  EXPECT_THAT(report.error().ToString(), HasSubstr("killed by signal 9"));
+}
+
+TEST(GuestMachineTest, WhatQemuSaysOfItsCommandLineIsInTheError) {
+  MachineOptions options = Machine();
+  options.accelerator = Accelerator::kTcg;
+  options.extra_arguments = {"-device", "no-such-device"};
+  const auto machine = GuestMachine::Boot(options);
+  ASSERT_FALSE(machine);
+  EXPECT_THAT(machine.error().ToString(), HasSubstr("no-such-device"));
+  EXPECT_EQ(ExitCodeFor(machine.error().code()), ExitCode::kEnvironment);
+}
+
+TEST(GuestMachineTest, NothingOutlivesAKilledParent) {
+  const MachineOptions options = Machine();
+  int pipe_fds[2];
+  ASSERT_EQ(pipe(pipe_fds), 0);
+  const pid_t helper = fork();
+  if (helper == 0) {
+    const auto machine = GuestMachine::Boot(options);
+    const pid_t pid = machine ? (*machine)->qemu().pid() : -1;
+    std::ignore = write(pipe_fds[1], &pid, sizeof pid);
+    for (;;) pause();
+  }
+  pid_t qemu = -1;
+  ASSERT_EQ(read(pipe_fds[0], &qemu, sizeof qemu), ssize_t(sizeof qemu));
+  ASSERT_GT(qemu, 0);
+  const UniqueFd watched(static_cast<int>(syscall(SYS_pidfd_open, qemu, 0)));
+  kill(helper, SIGKILL);
+  waitpid(helper, nullptr, 0);
+  pollfd waiting = {watched.get(), POLLIN, 0};
+  EXPECT_EQ(poll(&waiting, 1, 30'000), 1) << "QEMU still runs";
+  close(pipe_fds[0]);
+  close(pipe_fds[1]);
+}
+
+}  // namespace
+}  // namespace ktstr

@@ -1,0 +1,53 @@
+// What tests on real guests share: booting one, and results that explain themselves.
+#pragma once
+
+#include <gtest/gtest.h>
+
+#include <memory>
+#include <string>
+
+#include "guest_kernels.h"
+#include "ktstr/capture/guest_machine.h"
+
+namespace ktstr {
+
+inline constexpr uint64_t kMiB = uint64_t{1} << 20;
+
+inline testing::AssertionResult IsOk(const Status& status) {
+  if (status) return testing::AssertionSuccess();
+  return testing::AssertionFailure() << status.error().ToString();
+}
+template <typename T>
+testing::AssertionResult IsOk(const Result<T>& result) {
+  if (result) return testing::AssertionSuccess();
+  return testing::AssertionFailure() << result.error().ToString();
+}
+#define ASSERT_OK(result) ASSERT_TRUE(IsOk(result))
+#define EXPECT_OK(result) EXPECT_TRUE(IsOk(result))
+
+inline MachineOptions Machine(const std::string& kernel = "6.12") {
+  MachineOptions options;
+  options.kernel = StockKernel(kernel);
+  return options;
+}
+
+inline Result<std::unique_ptr<GuestMachine>> BootWithWork(const MachineOptions& options,
+                                                          const char* work = "spin:2,sleep:2") {
+  auto machine = KTSTR_TRY(GuestMachine::Boot(options));
+  KTSTR_TRY(machine->StartWorkers(KTSTR_TRY(ParseWorkerSpecs(work))));
+  return machine;
+}
+
+// The sum of all workers' rounds.
+inline uint64_t Rounds(const nlohmann::json& report) {
+  uint64_t rounds = 0;
+  for (const nlohmann::json& worker : report["workers"]) rounds += worker["rounds"].get<uint64_t>();
+  return rounds;
+}
+
+inline std::string RunState(QmpClient& qmp) {
+  const auto status = qmp.Execute("query-status");
+  return status ? (*status)["status"].get<std::string>() : status.error().ToString();
+}
+
+}  // namespace ktstr
