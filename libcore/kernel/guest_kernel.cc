@@ -6,6 +6,8 @@
 #include <cstring>
 #include <mutex>
 
+#include "ktstr/base/by_page.h"
+
 namespace ktstr {
 
 namespace {
@@ -17,18 +19,6 @@ constexpr Kva kPageOffset5Level{0xff11000000000000};
 constexpr uint32_t kMaxCpus = 8192;
 constexpr uint64_t kMaxBtf = uint64_t{256} << 20;
 constexpr size_t kMaxCommandLine = 4096;
-
-// Calls `visit(kva, size)` for the part of [kva, kva + size) in each page, up to the first error.
-template <typename Visit>
-Status ForEachPage(Kva kva, uint64_t size, const Visit& visit) {
-  while (size > 0) {
-    const uint64_t chunk = std::min(size, kPageSize - kva.page_offset());
-    KTSTR_TRY(visit(kva, chunk));
-    kva += chunk;
-    size -= chunk;
-  }
-  return {};
-}
 
 }  // namespace
 

@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <cstring>
 
+#include "ktstr/base/by_page.h"
+
 namespace ktstr {
 
 // The page that holds `kva`, as a pointer to its first byte.
@@ -21,14 +23,12 @@ Result<const std::byte*> ObjectReader::PageAt(Kva kva) {
 }
 
 Status ObjectReader::Read(uint64_t offset, std::span<std::byte> out) {
-  for (Kva kva = base_ + offset; !out.empty();) {
-    const size_t chunk = std::min<uint64_t>(out.size(), kPageSize - kva.page_offset());
-    const std::byte* page = KTSTR_TRY(PageAt(kva));
-    std::memcpy(out.data(), page + kva.page_offset(), chunk);
-    out = out.subspan(chunk);
-    kva += chunk;
-  }
-  return {};
+  const Kva begin = base_ + offset;
+  return ForEachPage(begin, out.size(), [&](Kva at, uint64_t size) -> Status {
+    const std::byte* page = KTSTR_TRY(PageAt(at));
+    std::memcpy(out.data() + (at - begin), page + at.page_offset(), size);
+    return {};
+  });
 }
 
 Result<int64_t> ObjectReader::Integer(const Member& member) {

@@ -4,29 +4,25 @@
 
 #include <algorithm>
 
+#include "ktstr/base/by_page.h"
+
 namespace ktstr {
 
 Status GuestMemory::Read(Pa pa, std::span<std::byte> out) const {
-  while (!out.empty()) {
-    const size_t chunk = std::min<uint64_t>(out.size(), kPageSize - pa.page_offset());
-    const PageView page = View(Pfn::Of(pa));
-    if (!page.readable()) return Fail(UnreadableError(pa, page));
-    std::memcpy(out.data(), page.data() + pa.page_offset(), chunk);
-    out = out.subspan(chunk);
-    pa += chunk;
-  }
-  return {};
+  return ForEachPage(pa, out.size(), [&](Pa at, uint64_t size) -> Status {
+    const PageView page = View(Pfn::Of(at));
+    if (!page.readable()) return Fail(UnreadableError(at, page));
+    std::memcpy(out.data() + (at - pa), page.data() + at.page_offset(), size);
+    return {};
+  });
 }
 
 Status GuestMemory::Write(Pa pa, std::span<const std::byte> bytes) {
-  while (!bytes.empty()) {
-    const size_t chunk = std::min<uint64_t>(bytes.size(), kPageSize - pa.page_offset());
-    std::byte* page = KTSTR_TRY(Writable(Pfn::Of(pa)));
-    std::memcpy(page + pa.page_offset(), bytes.data(), chunk);
-    bytes = bytes.subspan(chunk);
-    pa += chunk;
-  }
-  return {};
+  return ForEachPage(pa, bytes.size(), [&](Pa at, uint64_t size) -> Status {
+    std::byte* page = KTSTR_TRY(Writable(Pfn::Of(at)));
+    std::memcpy(page + at.page_offset(), bytes.data() + (at - pa), size);
+    return {};
+  });
 }
 
 uint64_t GuestMemory::page_count() const {

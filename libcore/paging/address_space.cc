@@ -7,6 +7,8 @@
 #include <array>
 #include <string_view>
 
+#include "ktstr/base/by_page.h"
+
 namespace ktstr {
 
 namespace {
@@ -143,23 +145,15 @@ Result<std::optional<Kva>> AddressSpace::FirstMapped(Kva from, Kva to) const {
 }
 
 Status AddressSpace::Read(Kva va, std::span<std::byte> out) const {
-  while (!out.empty()) {
-    const size_t chunk = std::min<uint64_t>(out.size(), kPageSize - va.page_offset());
-    KTSTR_TRY(memory_->Read(KTSTR_TRY(Translate(va)), out.first(chunk)));
-    out = out.subspan(chunk);
-    va += chunk;
-  }
-  return {};
+  return ForEachPage(va, out.size(), [&](Kva at, uint64_t size) -> Status {
+    return memory_->Read(KTSTR_TRY(Translate(at)), out.subspan(at - va, size));
+  });
 }
 
 Status AddressSpace::Write(Kva va, std::span<const std::byte> bytes) {
-  while (!bytes.empty()) {
-    const size_t chunk = std::min<uint64_t>(bytes.size(), kPageSize - va.page_offset());
-    KTSTR_TRY(memory_->Write(KTSTR_TRY(Translate(va)), bytes.first(chunk)));
-    bytes = bytes.subspan(chunk);
-    va += chunk;
-  }
-  return {};
+  return ForEachPage(va, bytes.size(), [&](Kva at, uint64_t size) -> Status {
+    return memory_->Write(KTSTR_TRY(Translate(at)), bytes.subspan(at - va, size));
+  });
 }
 
 void AddressSpace::Flush() const {

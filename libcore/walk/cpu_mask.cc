@@ -22,10 +22,14 @@ std::string ToList(const CpuMask& mask) {
   return list;
 }
 
+void KeepBits(CpuMask& mask, uint32_t bits) {
+  if (bits % 64 != 0) mask.back() &= (uint64_t{1} << (bits % 64)) - 1;
+}
+
 Result<CpuMask> ReadCpuMask(const GuestKernel& kernel, Kva kva, uint32_t bits) {
   CpuMask mask((bits + 63) / 64);
   KTSTR_TRY(kernel.Read(kva, std::as_writable_bytes(std::span(mask))));
-  if (bits % 64 != 0) mask.back() &= (uint64_t{1} << (bits % 64)) - 1;
+  KeepBits(mask, bits);
   return mask;
 }
 

@@ -144,7 +144,7 @@ class TaskWalker {
     const auto read =
         object.object().Read(members_.cpus_mask->offset, std::as_writable_bytes(std::span(mask)));
     if (!read) return object.Report(read.error());
-    if (cpu_count_ % 64 != 0) mask.back() &= (uint64_t{1} << (cpu_count_ % 64)) - 1;
+    KeepBits(mask, cpu_count_);
     row.affinity = ToList(mask);
   }
 
