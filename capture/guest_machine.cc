@@ -24,9 +24,10 @@ using nlohmann::json;
 // dies before anything of ours has run: such a boot is tried again.
 constexpr int kBootAttempts = 3;
 
-Result<UniqueFd> BuildInitramfs(const KernelImage& kernel) {
+Result<UniqueFd> BuildInitramfs(const KernelImage& kernel, const std::vector<GuestFile>& files) {
   CpioWriter cpio;
   KTSTR_TRY(AddGuestBase(kernel, &cpio));
+  KTSTR_TRY(AddGuestFiles(files, &cpio));
   return MakeMemoryFile("initramfs", std::move(cpio).Finish());
 }
 
@@ -85,7 +86,7 @@ Result<std::unique_ptr<GuestMachine>> GuestMachine::Boot(MachineOptions options,
     if (progress) progress(step);
   };
   const KernelImage kernel = KTSTR_TRY(OpenKernelImage(options.kernel));
-  const UniqueFd initramfs = KTSTR_TRY(BuildInitramfs(kernel));
+  const UniqueFd initramfs = KTSTR_TRY(BuildInitramfs(kernel, options.files));
   const AcceleratorChoice choice = KTSTR_TRY(ChooseAccelerator(options));
   options.accelerator = choice.accelerator;
   tell(fmt::format("booting kernel {} with {} CPUs and {} MiB on {}{}", kernel.release,
@@ -156,6 +157,27 @@ Result<json> GuestMachine::Report() { return Ask("report", json::object()); }
 Result<json> GuestMachine::RunProgram(const std::vector<std::string>& argv,
                                       const std::string& input) {
   return Ask("run", {{"argv", argv}, {"stdin", input}});
+}
+
+Status GuestMachine::LoadScheduler(const std::string& object, const json& variables) {
+  KTSTR_TRY(Ask("scheduler-load", {{"object", object}, {"variables", variables}}));
+  return {};
+}
+
+Status GuestMachine::SetSchedulerVariable(const std::string& name, const json& value) {
+  KTSTR_TRY(Ask("scheduler-set", {{"variables", {{name, value}}}}));
+  return {};
+}
+
+Result<json> GuestMachine::SchedulerState() { return Ask("scheduler-state", json::object()); }
+
+Result<json> GuestMachine::UnloadScheduler() { return Ask("scheduler-unload", json::object()); }
+
+Result<json> GuestMachine::WaitForSchedulerExit(Deadline deadline) {
+  for (;;) {
+    json event = KTSTR_TRY(channel_->NextEvent(deadline));
+    if (StringMember(event, "event") == "scheduler-exit") return event;
+  }
 }
 
 Result<int> GuestMachine::PowerOff() {

@@ -55,6 +55,25 @@ class GuestMachine {
   // Runs a program of the initramfs to its end: {"status": as waitpid tells it, "stdout": text}.
   // Errors: kPeer, kTimeout.
   Result<nlohmann::json> RunProgram(const std::vector<std::string>& argv, const std::string& input);
+  // Loads a sched_ext scheduler: a BPF object in the guest (MachineOptions::files) whose global
+  // variables get the values of `variables`, an object by name; a member of its struct_ops is
+  // "vtime_ops.timeout_ms". Returns when it is enabled; init then runs above it, in the class rt.
+  // Errors: kPeer with the verifier's words, the exit's, or the names nearest to an unknown one;
+  // kTimeout.
+  Status LoadScheduler(const std::string& object,
+                       const nlohmann::json& variables = nlohmann::json::object());
+  // Sets a variable of the loaded scheduler while it runs. Errors: kPeer, kTimeout.
+  Status SetSchedulerVariable(const std::string& name, const nlohmann::json& value);
+  // {"sched_ext": the text of each file below /sys/kernel/sched_ext, "object": path or null,
+  // "variables": {name: value}, "exit": null or {"kind", "code", "reason", "message", "dump"}, as
+  // the scheduler's own exit callback kept them in variables exited, exit_kind, …}. Errors: kPeer,
+  // kTimeout.
+  Result<nlohmann::json> SchedulerState();
+  // Disables and unloads it; returns its last state. Errors: kPeer, kTimeout.
+  Result<nlohmann::json> UnloadScheduler();
+  // Waits until a loaded scheduler has ended by itself, and returns its state then. Other events
+  // that arrive before are dropped. Errors: kPeer, kTimeout.
+  Result<nlohmann::json> WaitForSchedulerExit(Deadline deadline);
   // Lets init switch the machine off, and waits until QEMU has ended: its wait status. Errors:
   // kPeer, kTimeout.
   Result<int> PowerOff();

@@ -57,4 +57,16 @@ Status AddGuestBase(const KernelImage& kernel, CpioWriter* cpio) {
   return {};
 }
 
+Status AddGuestFiles(const std::vector<GuestFile>& files, CpioWriter* cpio) {
+  for (const GuestFile& file : files) {
+    if (!file.guest.starts_with('/') || file.guest.ends_with('/')) {
+      return Fail(ErrorCode::kInvalidArgument,
+                  fmt::format("'{}' is no absolute path of a file in the guest", file.guest));
+    }
+    cpio->AddFile(file.guest.substr(1), std::string_view(KTSTR_TRY(ReadWholeFile(file.host))),
+                  file.permissions);
+  }
+  return {};
+}
+
 }  // namespace ktstr

@@ -8,6 +8,7 @@
 #include "ktstr/base/result.h"
 #include "ktstr/capture/cpio_writer.h"
 #include "ktstr/capture/kernel_image.h"
+#include "ktstr/capture/machine_options.h"
 
 namespace ktstr {
 
@@ -16,8 +17,10 @@ std::span<const std::byte> GuestInitProgram();
 // The guest's program that sends operations to the host.
 std::span<const std::byte> GuestOpsProgram();
 
-// Adds both, and what they need to talk to the host on that kernel. A caller may add files of his
-// own. Errors: as ResolveModules; kIo.
+// Adds both, and what they need to talk to the host on that kernel. Errors: as ResolveModules; kIo.
 Status AddGuestBase(const KernelImage& kernel, CpioWriter* cpio);
+
+// Adds files of the caller's. Errors: kInvalidArgument when a guest path is not absolute, kIo.
+Status AddGuestFiles(const std::vector<GuestFile>& files, CpioWriter* cpio);
 
 }  // namespace ktstr

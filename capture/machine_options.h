@@ -14,6 +14,13 @@ enum class Accelerator : uint8_t {
   kTcg,
 };
 
+// A file for the guest's initramfs.
+struct GuestFile {
+  std::filesystem::path host;
+  std::string guest;            // where it will be: an absolute path
+  uint32_t permissions = 0644;  // as in chmod(2)
+};
+
 struct MachineOptions {
   std::string qemu = "qemu-system-x86_64";
   Accelerator accelerator = Accelerator::kAuto;
@@ -24,6 +31,7 @@ struct MachineOptions {
   std::filesystem::path kernel;
   std::string kernel_cmdline;  // added to what is needed for the console
   bool kaslr = true;
+  std::vector<GuestFile> files;
   // Where the serial console is written; empty keeps it in memory.
   std::filesystem::path console;
   // One more QMP socket, for others to attach to; empty for none.

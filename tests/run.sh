@@ -36,6 +36,8 @@ ensure_packages "${packages[@]}"
 if [ "$guest" = yes ]; then
   step "getting Debian's kernels 6.12 and 6.1"
   for version in 6.12 6.1; do bash "$root/fixtures/guest/kernel.sh" "$version" >/dev/null || exit 4; done
+  step "getting our sched_ext kernels (minutes where they are not built yet)"
+  for variant in small distribution; do bash "$root/fixtures/kernel/build.sh" "$variant" >/dev/null || exit 4; done
 fi
 step "building"
 configure_and_build -- -DKTSTR_TESTS=ON -DKTSTR_WERROR=ON -DKTSTR_SANITIZE="$sanitize" \

@@ -18,6 +18,7 @@
 #include "proc_account.h"
 #include "protocol.h"
 #include "run_program.h"
+#include "scheduler.h"
 #include "setup.h"
 #include "worker_pool.h"
 
@@ -25,6 +26,9 @@ namespace ktstr::guest {
 namespace {
 
 using nlohmann::json;
+
+// A scheduler's end has no descriptor to wait for; how often it is looked for.
+constexpr int kSchedulerPollMs = 50;
 
 [[noreturn]] void PowerOff() {
   sync();
@@ -66,7 +70,9 @@ class Init {
     const int children = WatchChildren();
     for (;;) {
       pollfd waiting[2] = {{port_.fd(), POLLIN, 0}, {children, POLLIN, 0}};
-      if (poll(waiting, 2, -1) < 0) continue;
+      const bool ready = poll(waiting, 2, scheduler_.loaded() ? kSchedulerPollMs : -1) >= 0;
+      if (scheduler_.JustEnded()) TellOfEnd();
+      if (!ready) continue;
       if (waiting[1].revents != 0) ReapChildren(children);
       if (waiting[0].revents != 0) port_.Receive();
       for (json message; port_.Next(&message);) Answer(message);
@@ -74,6 +80,12 @@ class Init {
   }
 
  private:
+  void TellOfEnd() {
+    json event = {{"event", "scheduler-exit"}};
+    scheduler_.Describe(&event);
+    port_.Send(event);
+  }
+
   void ReapChildren(int children) {
     signalfd_siginfo info;
     while (read(children, &info, sizeof info) > 0) continue;
@@ -87,19 +99,35 @@ class Init {
     const std::string verb = request.value("do", "");
     json reply = {{"id", request.value("id", json())}, {"ok", true}};
     std::string error;
-    if (verb == "start") {
-      error = Start(request.value("workers", json::array()));
-    } else if (verb == "report") {
-      reply["workers"] = pool_.Accounts();
-      reply["account"] = ReadProcAccount();
-    } else if (verb == "run") {
-      error = RunProgram(request, &reply);
-    } else if (verb != "bye") {
-      error = "there is no verb '" + verb + "'";
+    try {
+      error = Do(verb, request, &reply);
+    } catch (const json::exception& broken) {
+      error = broken.what();
     }
     if (!error.empty()) reply.update({{"ok", false}, {"error", error}});
     port_.Send(reply);
     if (verb == "bye") PowerOff();
+  }
+
+  // "" or what went wrong.
+  std::string Do(const std::string& verb, const json& request, json* reply) {
+    if (verb == "start") {
+      return Start(request.value("workers", json::array()));
+    }
+    if (verb == "report") {
+      (*reply)["workers"] = pool_.Accounts();
+      (*reply)["account"] = ReadProcAccount();
+      return "";
+    }
+    if (verb == "run") return RunProgram(request, reply);
+    if (verb == "scheduler-load") return scheduler_.Load(request);
+    if (verb == "scheduler-set") return scheduler_.Set(request);
+    if (verb == "scheduler-unload") return scheduler_.Unload(reply);
+    if (verb == "scheduler-state") {
+      scheduler_.Describe(reply);
+      return "";
+    }
+    return verb == "bye" ? "" : "there is no verb '" + verb + "'";
   }
 
   std::string Start(const json& workers) {
@@ -112,6 +140,7 @@ class Init {
 
   HostPort& port_;
   WorkerPool pool_;
+  Scheduler scheduler_;
 };
 
 [[noreturn]] void Main() {

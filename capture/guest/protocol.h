@@ -4,11 +4,17 @@
 //   host → guest:           {"id": N, "do": VERB, …}
 //   guest → host, each:     {"id": N, "ok": true, …} or {"id": N, "ok": false, "error": TEXT}
 //   guest → host, any time: {"event": "worker-exit", "pid": P, "status": S}
+//                           {"event": "scheduler-exit", …as "scheduler-state" answers} when a
+//                           loaded scheduler ended by itself
 //
 // Verbs: "start" with "workers": [{"kind", "count", "name", "tasks", …}], answered when all of them
 // run; "report", answered with "account" (/proc) and "workers"; "run" with "argv" and "stdin",
 // answered with "status" (as waitpid tells it) and "stdout" when that program has ended; "bye",
-// answered, then the machine is switched off.
+// answered, then the machine is switched off. Of sched_ext schedulers (scheduler.h):
+// "scheduler-load" with "object" (a path in the guest) and "variables" (name → value), answered
+// when it is enabled; "scheduler-set" with "variables"; "scheduler-state", answered with
+// "sched_ext", "object", "variables" and "exit"; "scheduler-unload", answered with the same, after
+// the end.
 #pragma once
 
 namespace ktstr::guest {

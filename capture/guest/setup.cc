@@ -22,7 +22,10 @@ void MountFileSystems() {
                  {"sysfs", "/sys"},
                  {"devtmpfs", "/dev"},
                  {"tmpfs", "/tmp"},
-                 {"cgroup2", "/sys/fs/cgroup"}};
+                 {"cgroup2", "/sys/fs/cgroup"},
+                 {"bpf", "/sys/fs/bpf"},
+                 {"debugfs", "/sys/kernel/debug"},
+                 {"tracefs", "/sys/kernel/tracing"}};
   for (const auto& [type, where] : kMounts) {
     mkdir(where, 0755);
     mount(type, where, type, 0, nullptr);

@@ -5,8 +5,8 @@
 
 namespace ktstr::guest {
 
-// Mounts proc, sysfs, devtmpfs, tmpfs and cgroup2 at their usual places. A file system that this
-// kernel does not have is left out.
+// Mounts proc, sysfs, devtmpfs, tmpfs, cgroup2, bpf, debugfs and tracefs at their usual places. A
+// file system that this kernel does not have is left out.
 void MountFileSystems();
 
 // Loads the modules that the initramfs lists. "" or what went wrong.

@@ -4,12 +4,25 @@
 
 namespace ktstr {
 
-std::filesystem::path StockKernel(const std::string& version) {
-  FILE* script = popen(("bash " KTSTR_KERNEL_SCRIPT " " + version).c_str(), "r");
+namespace {
+
+// The path that a script prints, empty when it fails.
+std::filesystem::path PathFrom(const std::string& command) {
+  FILE* script = popen(command.c_str(), "r");
   if (script == nullptr) return {};
   std::string path;
   for (int c; (c = std::fgetc(script)) != EOF && c != '\n';) path += static_cast<char>(c);
   return pclose(script) == 0 ? std::filesystem::path(path) : std::filesystem::path();
+}
+
+}  // namespace
+
+std::filesystem::path StockKernel(const std::string& version) {
+  return PathFrom("bash " KTSTR_KERNEL_SCRIPT " " + version);
+}
+
+std::filesystem::path SchedExtKernel(const std::string& variant) {
+  return PathFrom("bash " KTSTR_KERNEL_BUILD_SCRIPT " " + variant);
 }
 
 }  // namespace ktstr

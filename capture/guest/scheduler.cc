@@ -1,0 +1,297 @@
+#include "scheduler.h"
+
+#include <dirent.h>
+#include <elf.h>
+#include <errno.h>
+#include <sched.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include <algorithm>
+
+#include "proc_account.h"
+
+namespace ktstr::guest {
+
+namespace {
+
+using nlohmann::json;
+
+constexpr char kSchedExt[] = "/sys/kernel/sched_ext";
+// Of libbpf's words; the last ones tell most.
+constexpr size_t kMaxWords = 16'384;
+
+std::string* Words() {
+  static std::string words;
+  return &words;
+}
+
+int Listen(libbpf_print_level level, const char* format, va_list arguments) {
+  if (level != LIBBPF_WARN) return 0;
+  char* text = nullptr;
+  if (vasprintf(&text, format, arguments) < 0) return 0;
+  Words()->append(text);
+  free(text);
+  if (Words()->size() > kMaxWords) Words()->erase(0, Words()->size() - kMaxWords);
+  return 0;
+}
+
+std::string Failure(const std::string& what, int error) {
+  std::string text = what + ": " + strerror(error < 0 ? -error : error);
+  if (!Words()->empty()) text += "\n" + *Words();
+  return text;
+}
+
+// libbpf 1.1 knows only callbacks that do not sleep.
+int MaySleep(bpf_program* program, long) {
+  bpf_program__set_flags(program, bpf_program__flags(program) | BPF_F_SLEEPABLE);
+  return 0;
+}
+
+std::string Trimmed(std::string text) {
+  while (!text.empty() && text.back() == '\n') text.pop_back();
+  return text;
+}
+
+void ReadBelow(const std::string& directory, const std::string& prefix, json* files) {
+  DIR* dir = opendir(directory.c_str());
+  if (dir == nullptr) return;
+  while (const dirent* entry = readdir(dir)) {
+    const std::string name = entry->d_name;
+    if (name == "." || name == "..") continue;
+    if (entry->d_type == DT_DIR) {
+      ReadBelow(directory + "/" + name, prefix + name + "/", files);
+    } else {
+      (*files)[prefix + name] = Trimmed(ReadFile(directory + "/" + name));
+    }
+  }
+  closedir(dir);
+}
+
+std::string SchedExtState() { return Trimmed(ReadFile(std::string(kSchedExt) + "/state")); }
+
+// Where a section's bytes begin in an ELF file, nullptr when there is none.
+std::byte* SectionBytes(std::string* image, const std::string& name) {
+  const auto* header = reinterpret_cast<const Elf64_Ehdr*>(image->data());
+  const auto* sections = reinterpret_cast<const Elf64_Shdr*>(image->data() + header->e_shoff);
+  const char* names = image->data() + sections[header->e_shstrndx].sh_offset;
+  for (int i = 0; i < header->e_shnum; ++i) {
+    if (name != names + sections[i].sh_name || sections[i].sh_type == SHT_NOBITS) continue;
+    return reinterpret_cast<std::byte*>(image->data() + sections[i].sh_offset);
+  }
+  return nullptr;
+}
+
+bpf_object* OpenImage(const std::string& image, const std::string& path) {
+  std::string name = path.substr(path.rfind('/') + 1);
+  name = name.substr(0, name.find('.'));
+  bpf_object_open_opts options = {};
+  options.sz = sizeof options;
+  options.object_name = name.c_str();
+  return bpf_object__open_mem(image.data(), image.size(), &options);
+}
+
+// libbpf 1.1 has no way to change a struct_ops before it is loaded: those values are written into
+// the file's image, which is then opened anew.
+std::string PresetStructOps(const btf* types, const json& variables, std::string* image) {
+  for (const auto& [path, value] : variables.items()) {
+    Variable variable;
+    std::string error = FindVariable(types, path, &variable);
+    if (!error.empty()) return error;
+    if (variable.section != ".struct_ops") continue;
+    std::byte* section = SectionBytes(image, variable.section);
+    if (section == nullptr) return "the object has no section .struct_ops";
+    error = StoreValue(types, variable, value, section + variable.offset);
+    if (!error.empty()) return error;
+  }
+  return "";
+}
+
+// Lets the bytes that libbpf has of the global variables be those that the programs use, as it does
+// itself for skeletons.
+std::string ShareVariables(bpf_object* object) {
+  for (const char* section : {".data", ".bss", ".rodata"}) {
+    bpf_map* map = bpf_object__find_map_by_name(object, section);
+    size_t size = 0;
+    void* bytes = map == nullptr ? nullptr : const_cast<void*>(bpf_map__initial_value(map, &size));
+    if (bytes == nullptr) continue;
+    const int fixed = bpf_map__map_flags(map) & BPF_F_RDONLY_PROG;
+    const int protection = fixed ? PROT_READ : PROT_READ | PROT_WRITE;
+    if (mmap(bytes, size, protection, MAP_SHARED | MAP_FIXED, bpf_map__fd(map), 0) == MAP_FAILED) {
+      return std::string("sharing ") + section + ": " + strerror(errno);
+    }
+  }
+  return "";
+}
+
+// While a scheduler is loaded, init runs above it: a scheduler that stalls must not silence who
+// tells of it. Its children do not inherit that.
+void RunAboveSchedulers(bool above) {
+  sched_param parameters = {};
+  parameters.sched_priority = above ? 1 : 0;
+  sched_setscheduler(0, above ? SCHED_FIFO | SCHED_RESET_ON_FORK : SCHED_OTHER, &parameters);
+}
+
+}  // namespace
+
+json ReadSchedExtFiles() {
+  json files = json::object();
+  ReadBelow(kSchedExt, "", &files);
+  return files;
+}
+
+Scheduler::Scheduler() {
+  libbpf_set_print(Listen);
+  libbpf_prog_handler_opts options = {};
+  options.sz = sizeof options;
+  options.prog_setup_fn = MaySleep;
+  libbpf_register_prog_handler("struct_ops.s+", BPF_PROG_TYPE_STRUCT_OPS, bpf_attach_type(0),
+                               &options);
+}
+
+std::string Scheduler::Load(const json& request) {
+  if (loaded() && HasEnded()) Close();
+  if (loaded()) return "the scheduler " + path_ + " is loaded: unload it first";
+  if (SchedExtState().empty()) return "this kernel has no sched_ext";
+  Words()->clear();
+  std::string error = Open(request.value("object", ""), request.value("variables", json::object()));
+  if (error.empty()) error = Enable();
+  if (!error.empty()) Close();
+  return error;
+}
+
+std::string Scheduler::Open(const std::string& path, const json& variables) {
+  std::string image = ReadFile(path);
+  if (image.size() < sizeof(Elf64_Ehdr) || memcmp(image.data(), ELFMAG, SELFMAG) != 0) {
+    return "'" + path + "' is no BPF object in the guest";
+  }
+  path_ = path;
+  object_ = OpenImage(image, path);
+  if (object_ == nullptr) return Failure("opening " + path, errno);
+  if (bpf_object__btf(object_) == nullptr) return path + " has no BTF: compile it with -g";
+  std::string error = PresetStructOps(bpf_object__btf(object_), variables, &image);
+  if (!error.empty()) return error;
+  bpf_object__close(object_);
+  object_ = OpenImage(image, path);
+  if (object_ == nullptr) return Failure("opening " + path, errno);
+  for (const auto& [name, value] : variables.items()) {
+    Variable variable;
+    FindVariable(bpf_object__btf(object_), name, &variable);
+    if (variable.section == ".struct_ops") continue;
+    std::byte* bytes = BytesOf(variable);
+    if (bytes == nullptr) return "variable '" + name + "' has no memory";
+    error = StoreValue(bpf_object__btf(object_), variable, value, bytes);
+    if (!error.empty()) return error;
+  }
+  return "";
+}
+
+std::string Scheduler::Enable() {
+  if (const int failed = bpf_object__load(object_); failed != 0) {
+    return Failure("loading " + path_, failed);
+  }
+  if (std::string error = ShareVariables(object_); !error.empty()) return error;
+  bpf_map* map = nullptr;
+  bpf_object__for_each_map(map, object_) {
+    if (bpf_map__type(map) == BPF_MAP_TYPE_STRUCT_OPS) break;
+  }
+  if (map == nullptr) return path_ + " has no struct_ops";
+  RunAboveSchedulers(true);
+  link_ = bpf_map__attach_struct_ops(map);
+  if (link_ == nullptr) return Failure("enabling " + path_, errno);
+  end_told_ = false;
+  if (SchedExtState() == "enabled") return "";
+  const json exit = Exit();
+  return path_ + " ended at once" +
+         (exit.is_null() ? ""
+                         : ": " + exit["reason"].get<std::string>() + ": " +
+                               exit["message"].get<std::string>());
+}
+
+std::string Scheduler::Set(const json& request) {
+  if (!loaded()) return "no scheduler is loaded";
+  const json variables = request.value("variables", json::object());
+  for (const auto& [name, value] : variables.items()) {
+    Variable variable;
+    std::string error = FindVariable(bpf_object__btf(object_), name, &variable);
+    if (!error.empty()) return error;
+    if (variable.section == ".rodata" || variable.section == ".struct_ops") {
+      return "variable '" + name + "' is in " + variable.section + ", which is fixed once loaded";
+    }
+    std::byte* bytes = BytesOf(variable);
+    if (bytes == nullptr) return "variable '" + name + "' has no memory";
+    error = StoreValue(bpf_object__btf(object_), variable, value, bytes);
+    if (!error.empty()) return error;
+  }
+  return "";
+}
+
+std::string Scheduler::Unload(json* reply) {
+  if (!loaded()) return "no scheduler is loaded";
+  if (link_ != nullptr) bpf_link__destroy(link_);
+  link_ = nullptr;
+  Describe(reply);
+  Close();
+  return "";
+}
+
+void Scheduler::Close() {
+  if (link_ != nullptr) bpf_link__destroy(link_);
+  link_ = nullptr;
+  if (object_ != nullptr) bpf_object__close(object_);
+  object_ = nullptr;
+  RunAboveSchedulers(false);
+}
+
+std::byte* Scheduler::BytesOf(const Variable& variable) const {
+  bpf_map* map = bpf_object__find_map_by_name(object_, variable.section.c_str());
+  if (map == nullptr) return nullptr;
+  size_t size = 0;
+  auto* bytes = static_cast<std::byte*>(const_cast<void*>(bpf_map__initial_value(map, &size)));
+  if (bytes == nullptr || variable.offset + variable.size > size) return nullptr;
+  return bytes + variable.offset;
+}
+
+json Scheduler::Value(const std::string& name) const {
+  Variable variable;
+  const btf* types = bpf_object__btf(object_);
+  if (!FindVariable(types, name, &variable).empty()) return nullptr;
+  const std::byte* bytes = BytesOf(variable);
+  return bytes == nullptr ? json() : LoadValue(types, variable.type, bytes);
+}
+
+json Scheduler::Exit() const {
+  const json exited = Value("exited");
+  if (!exited.is_number() || exited == 0) return nullptr;
+  return {{"kind", Value("exit_kind")},
+          {"code", Value("exit_code")},
+          {"reason", Value("exit_reason")},
+          {"message", Value("exit_message")},
+          {"dump", Value("exit_dump")}};
+}
+
+bool Scheduler::HasEnded() const { return SchedExtState() == "disabled"; }
+
+bool Scheduler::JustEnded() {
+  if (!loaded() || end_told_ || !HasEnded()) return false;
+  end_told_ = true;
+  return true;
+}
+
+void Scheduler::Describe(json* reply) const {
+  (*reply)["sched_ext"] = ReadSchedExtFiles();
+  (*reply)["object"] = nullptr;
+  (*reply)["exit"] = nullptr;
+  if (!loaded()) return;
+  (*reply)["object"] = path_;
+  (*reply)["exit"] = Exit();
+  json& values = (*reply)["variables"] = json::object();
+  const btf* types = bpf_object__btf(object_);
+  for (const Variable& variable : ListVariables(types)) {
+    const std::byte* bytes = BytesOf(variable);
+    if (bytes == nullptr || variable.name.starts_with("exit_")) continue;
+    values[variable.name] = LoadValue(types, variable.type, bytes);
+  }
+}
+
+}  // namespace ktstr::guest
