@@ -120,13 +120,7 @@ Result<int64_t> TypeInfo::FindEnumerator(std::string_view name) const {
     const btf_type* type = btf__type_by_id(btf_.get(), id);
     if (!btf_is_any_enum(type)) continue;
     for (uint32_t i = 0; i < btf_vlen(type); ++i) {
-      const uint32_t offset =
-          btf_is_enum64(type) ? btf_enum64(type)[i].name_off : btf_enum(type)[i].name_off;
-      const char* text = btf__str_by_offset(btf_.get(), offset);
-      if (text == nullptr || name != text) continue;
-      if (btf_is_enum64(type)) return static_cast<int64_t>(btf_enum64_value(&btf_enum64(type)[i]));
-      const int32_t value = btf_enum(type)[i].val;
-      return btf_kflag(type) ? value : static_cast<int64_t>(static_cast<uint32_t>(value));
+      if (const Enumerator found = EnumeratorAt(type, i); found.name == name) return found.value;
     }
   }
   return Fail(ErrorCode::kNotFound, fmt::format("the kernel's BTF has no enumerator '{}'", name));
@@ -165,6 +159,76 @@ TypeId TypeInfo::Target(TypeId type) const {
   return TypeId{0};
 }
 
+bool TypeInfo::IsSigned(TypeId type) const {
+  const btf_type* t = At(Strip(type));
+  if (t == nullptr) return false;
+  if (btf_is_int(t)) return (btf_int_encoding(t) & BTF_INT_SIGNED) != 0;
+  return btf_is_any_enum(t) && btf_kflag(t);
+}
+
+IntegerStyle TypeInfo::StyleOf(TypeId type) const {
+  const TypeId stripped = Strip(type);
+  const btf_type* t = At(stripped);
+  if (t == nullptr || !btf_is_int(t)) return IntegerStyle::kNumber;
+  if ((btf_int_encoding(t) & BTF_INT_BOOL) != 0) return IntegerStyle::kBoolean;
+  // Compilers leave BTF_INT_CHAR out: a "char" is told by its name.
+  const bool is_char =
+      t->size == 1 && (NameOf(stripped) == "char" || (btf_int_encoding(t) & BTF_INT_CHAR) != 0);
+  return is_char ? IntegerStyle::kCharacter : IntegerStyle::kNumber;
+}
+
+std::vector<NamedMember> TypeInfo::MembersOf(TypeId composite) const {
+  std::vector<NamedMember> members;
+  const btf_type* t = At(Strip(composite));
+  if (t == nullptr || !IsComposite(t)) return members;
+  for (uint32_t i = 0; i < btf_vlen(t); ++i) {
+    const char* name = btf__str_by_offset(btf_.get(), btf_members(t)[i].name_off);
+    members.push_back({name == nullptr ? "" : name, MemberAt(t, i, 0)});
+  }
+  return members;
+}
+
+std::vector<Enumerator> TypeInfo::EnumeratorsOf(TypeId enumeration) const {
+  std::vector<Enumerator> values;
+  const btf_type* t = At(Strip(enumeration));
+  if (t == nullptr || !btf_is_any_enum(t)) return values;
+  for (uint32_t i = 0; i < btf_vlen(t); ++i) values.push_back(EnumeratorAt(t, i));
+  return values;
+}
+
+Enumerator TypeInfo::EnumeratorAt(const btf_type* type, uint32_t index) const {
+  const bool wide = btf_is_enum64(type);
+  const char* name = btf__str_by_offset(
+      btf_.get(), wide ? btf_enum64(type)[index].name_off : btf_enum(type)[index].name_off);
+  Enumerator found{name == nullptr ? "" : name, 0};
+  if (wide) {
+    found.value = static_cast<int64_t>(btf_enum64_value(&btf_enum64(type)[index]));
+  } else {
+    const int32_t value = btf_enum(type)[index].val;
+    found.value = btf_kflag(type) ? value : static_cast<int64_t>(static_cast<uint32_t>(value));
+  }
+  return found;
+}
+
+std::vector<SectionVariable> TypeInfo::VariablesOf(TypeId section) const {
+  std::vector<SectionVariable> variables;
+  const btf_type* t = At(section);
+  if (t == nullptr || !btf_is_datasec(t)) return variables;
+  for (uint32_t i = 0; i < btf_vlen(t); ++i) {
+    const btf_var_secinfo& info = btf_var_secinfos(t)[i];
+    const btf_type* variable = At(TypeId{info.type});
+    if (variable == nullptr || !btf_is_var(variable)) continue;
+    variables.push_back(
+        {NameOf(TypeId{info.type}), info.offset, info.size, TypeId{variable->type}});
+  }
+  return variables;
+}
+
+uint64_t TypeInfo::ElementCount(TypeId array) const {
+  const btf_type* t = At(Strip(array));
+  return t != nullptr && btf_is_array(t) ? btf_array(t)->nelems : 0;
+}
+
 Result<uint64_t> TypeInfo::SizeOf(TypeId type) const {
   const int64_t size = btf__resolve_size(btf_.get(), static_cast<uint32_t>(type));
   if (size < 0) {
@@ -176,6 +240,26 @@ Result<uint64_t> TypeInfo::SizeOf(TypeId type) const {
 
 Result<uint64_t> TypeInfo::SizeOf(std::string_view struct_name) const {
   return SizeOf(KTSTR_TRY(FindStruct(struct_name)));
+}
+
+Member TypeInfo::MemberAt(const btf_type* composite, uint32_t index, uint64_t base_bits) const {
+  const uint64_t bits = base_bits + btf_member_bit_offset(composite, index);
+  Member found;
+  found.type = TypeId{btf_members(composite)[index].type};
+  found.kind = KindOf(found.type);
+  found.size = SizeOf(found.type).value_or(0);
+  found.is_signed = IsSigned(found.type);
+  found.bit_size = btf_member_bitfield_size(composite, index);
+  if (found.bit_size == 0 || found.size == 0) {
+    found.bit_size = 0;
+    found.offset = bits / 8;
+  } else {
+    // The storage unit of the declared type that contains the first bit.
+    const uint64_t unit_bits = found.size * 8;
+    found.offset = bits / unit_bits * found.size;
+    found.bit_offset = static_cast<uint32_t>(bits - found.offset * 8);
+  }
+  return found;
 }
 
 // A member of that name in the structure itself or in anonymous members of it, breadth by depth.
@@ -204,26 +288,7 @@ Result<Member> TypeInfo::FindDirect(TypeId composite, std::string_view name) con
       const char* text = btf__str_by_offset(btf_.get(), member.name_off);
       if (text == nullptr || name != text) continue;
 
-      Member found;
-      found.type = member_type;
-      found.kind = KindOf(member_type);
-      found.size = SizeOf(member_type).value_or(0);
-      const btf_type* value_type = At(Strip(member_type));
-      found.is_signed =
-          value_type != nullptr &&
-          (btf_is_int(value_type) ? (btf_int_encoding(value_type) & BTF_INT_SIGNED) != 0
-                                  : btf_is_any_enum(value_type) && btf_kflag(value_type));
-      found.bit_size = btf_member_bitfield_size(type, i);
-      if (found.bit_size == 0 || found.size == 0) {
-        found.bit_size = 0;
-        found.offset = bits / 8;
-      } else {
-        // The storage unit of the declared type that contains the first bit.
-        const uint64_t unit_bits = found.size * 8;
-        found.offset = bits / unit_bits * found.size;
-        found.bit_offset = static_cast<uint32_t>(bits - found.offset * 8);
-      }
-      return found;
+      return MemberAt(type, i, base_bits);
     }
   }
   return Fail(ErrorCode::kNotFound,
@@ -248,9 +313,7 @@ Result<Member> TypeInfo::Element(Member array, uint64_t index, std::string_view 
   element.kind = KindOf(element.type);
   element.size = KTSTR_TRY(SizeOf(element.type));
   element.offset = array.offset + index * element.size;
-  const btf_type* value_type = At(Strip(element.type));
-  element.is_signed = value_type != nullptr && btf_is_int(value_type) &&
-                      (btf_int_encoding(value_type) & BTF_INT_SIGNED) != 0;
+  element.is_signed = IsSigned(element.type);
   return element;
 }
 

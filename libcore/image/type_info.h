@@ -48,6 +48,28 @@ struct Member {
   bool is_bit_field() const { return bit_size != 0; }
 };
 
+// A member as declared; without a name when it is an anonymous struct or union.
+struct NamedMember {
+  std::string_view name;
+  Member member;
+};
+
+struct Enumerator {
+  std::string_view name;
+  int64_t value;
+};
+
+// A variable of a data section (.bss, .data, …) of a BPF object.
+struct SectionVariable {
+  std::string_view name;
+  uint64_t offset;  // from the section's begin, in bytes
+  uint64_t size;    // in bytes
+  TypeId type;
+};
+
+// How an integer is to be shown.
+enum class IntegerStyle { kNumber, kBoolean, kCharacter };
+
 class TypeInfo {
  public:
   // `raw` is a whole BTF blob (Documentation/bpf/btf.rst), copied. Errors: kDamaged.
@@ -72,6 +94,15 @@ class TypeInfo {
   Result<Member> FindMember(TypeId root, std::string_view path) const;
   Result<Member> FindMember(std::string_view struct_name, std::string_view path) const;
 
+  // What a type consists of, in the order of its declaration; nothing for types of another kind.
+  std::vector<NamedMember> MembersOf(TypeId composite) const;
+  std::vector<Enumerator> EnumeratorsOf(TypeId enumeration) const;
+  std::vector<SectionVariable> VariablesOf(TypeId section) const;
+  // Of an array; 0 for a flexible one and for other types.
+  uint64_t ElementCount(TypeId array) const;
+  bool IsSigned(TypeId type) const;
+  IntegerStyle StyleOf(TypeId type) const;
+
   // In bytes. Errors: kNotFound for types without a size (void, functions).
   Result<uint64_t> SizeOf(TypeId type) const;
   Result<uint64_t> SizeOf(std::string_view struct_name) const;
@@ -94,6 +125,8 @@ class TypeInfo {
   const btf_type* At(TypeId id) const;
   void IndexNames();
   Result<Member> FindDirect(TypeId composite, std::string_view name) const;
+  Enumerator EnumeratorAt(const btf_type* enumeration, uint32_t index) const;
+  Member MemberAt(const btf_type* composite, uint32_t index, uint64_t base_bits) const;
   Result<Member> Element(Member array, uint64_t index, std::string_view path) const;
 
   std::unique_ptr<btf, BtfDeleter> btf_;
