@@ -1,0 +1,152 @@
+#include "ktstr/walk/bpf/map.h"
+
+#include "ktstr/walk/bpf/map_memory.h"
+#include "ktstr/walk/bpf/map_values.h"
+#include "ktstr/walk/bpf/object_types.h"
+#include "ktstr/walk/bpf/objects.h"
+#include "ktstr/walk/enum_text.h"
+#include "ktstr/walk/fields.h"
+
+namespace ktstr {
+
+namespace {
+
+struct MapMembers {
+  MaybeMember name, type, key_size, value_size, max_entries, flags, frozen, btf, key_type,
+      value_type, vmlinux_value_type;
+
+  MapMembers(const TypeInfo& types, Anomalies& anomalies) {
+    Fields f(types, "bpf_map", anomalies);
+    name = f.Need("name");
+    type = f.Need("map_type");
+    key_size = f.Need("key_size");
+    value_size = f.Need("value_size");
+    max_entries = f.Need("max_entries");
+    flags = f.Need("map_flags");
+    frozen = f.Maybe("frozen");
+    btf = f.Maybe("btf");
+    key_type = f.Maybe("btf_key_type_id");
+    value_type = f.Maybe("btf_value_type_id");
+    vmlinux_value_type = f.Maybe("btf_vmlinux_value_type_id");
+  }
+};
+
+class MapWalker {
+ public:
+  MapWalker(const GuestKernel& kernel, const TypeInfo& types, const BpfMapLimits& limits,
+            Anomalies& anomalies)
+      : kernel_(kernel),
+        types_(types),
+        anomalies_(anomalies),
+        m_(types, anomalies),
+        type_names_(types, {"bpf_map_type"}, "BPF_MAP_TYPE_"),
+        object_types_(kernel, types, anomalies),
+        values_(kernel, types, limits, anomalies),
+        memory_(kernel, types, anomalies) {}
+
+  void Walk(const BpfObject& object, BpfMaps& maps) {
+    CellReader map(kernel_, object.kva, "a BPF map", anomalies_);
+    BpfMapRow row;
+    row.id = object.id;
+    row.map_kva = Hex(object.kva);
+    row.name = map.Text(m_.name);
+    const auto type = map.Integer(m_.type);
+    if (type) row.type = type_names_.NameOf(*type);
+    row.key_size = map.Integer(m_.key_size);
+    row.value_size = map.Integer(m_.value_size);
+    row.max_entries = map.Integer(m_.max_entries);
+    row.flags = map.HexOf(m_.flags);
+    row.frozen = map.Integer(m_.frozen);
+    if (type && row.key_size && row.value_size && row.max_entries) {
+      const BpfMapShape shape = ShapeOf(object, static_cast<BpfMapType>(*type), row, map);
+      row.entries = values_.Read(shape, maps.values);
+      row.memory_bytes =
+          memory_.BytesOf(shape, row.flags ? row.flags->value : 0, row.entries.value_or(0));
+    }
+    maps.maps.push_back(std::move(row));
+  }
+
+ private:
+  BpfMapShape ShapeOf(const BpfObject& object, BpfMapType type, const BpfMapRow& row,
+                      CellReader& map) {
+    BpfMapShape shape = {.id = object.id, .kva = object.kva, .type = type};
+    shape.key_size = static_cast<uint64_t>(*row.key_size);
+    shape.value_size = static_cast<uint64_t>(*row.value_size);
+    shape.max_entries = static_cast<uint64_t>(*row.max_entries);
+    if (const auto id = map.Unsigned(m_.vmlinux_value_type); id.value_or(0) != 0) {
+      shape.types = &types_;
+      shape.value_type = TypeId{static_cast<uint32_t>(*id)};
+    } else if (const auto btf = map.Pointer(m_.btf)) {
+      shape.types = object_types_.At(*btf);
+      shape.key_type = TypeId{static_cast<uint32_t>(map.Unsigned(m_.key_type).value_or(0))};
+      shape.value_type = TypeId{static_cast<uint32_t>(map.Unsigned(m_.value_type).value_or(0))};
+    }
+    return shape;
+  }
+
+  const GuestKernel& kernel_;
+  const TypeInfo& types_;
+  Anomalies& anomalies_;
+  MapMembers m_;
+  EnumText type_names_;
+  BpfObjectTypes object_types_;
+  BpfMapValues values_;
+  BpfMapMemory memory_;
+};
+
+}  // namespace
+
+const RowTable<BpfMapRow>& BpfMapRow::Table() {
+  using R = BpfMapRow;
+  static const RowTable<R> table(
+      "bpf_map", "The BPF maps of the kernel.",
+      {
+          Col<&R::id>("id", "", "The map's id."),
+          Col<&R::name>("name", "", "Name, at most 15 characters."),
+          Col<&R::type>("type", "", "BPF_MAP_TYPE_*, in lower case."),
+          Col<&R::key_size>("key_size", "bytes", "Size of a key."),
+          Col<&R::value_size>("value_size", "bytes", "Size of a value."),
+          Col<&R::max_entries>("max_entries", "", "Capacity."),
+          Col<&R::flags>("flags", "", "BPF_F_* it was made with."),
+          Col<&R::entries>("entries", "",
+                           "Entries found; NULL for types whose values are not read."),
+          Col<&R::memory_bytes>("memory_bytes", "bytes", "Kernel memory, as the kernel reckons."),
+          Col<&R::frozen>("frozen", "", "1 when programs alone may write it."),
+          Col<&R::map_kva>("map_kva", "", "Address of its struct bpf_map."),
+      });
+  return table;
+}
+
+const RowTable<BpfMapValueRow>& BpfMapValueRow::Table() {
+  using R = BpfMapValueRow;
+  static const RowTable<R> table(
+      "bpf_map_value", "The values of BPF maps, decoded by the maps' own BTF.",
+      {
+          Col<&R::map_id>("map_id", "", "Map in table bpf_map."),
+          Col<&R::cpu>("cpu", "", "CPU of a per-CPU value."),
+          Col<&R::key>("key", "",
+                       "As JSON: the key, an array's index, the name of a global variable, the pid "
+                       "of a task's storage."),
+          Col<&R::value>("value", "",
+                         "As JSON; of a map without BTF its bytes as hexadecimal digits."),
+          Col<&R::pid>("pid", "", "Task storage: thread whose value it is."),
+          Col<&R::task_kva>("task_kva", "", "Task storage: address of its task_struct."),
+          Col<&R::value_kva>("value_kva", "", "Address of the value."),
+      });
+  return table;
+}
+
+Result<BpfMaps> WalkBpfMaps(const GuestKernel& kernel, const BpfMapLimits& limits) {
+  Anomalies anomalies("bpf_map");
+  const TypeInfo& types = *KTSTR_TRY(kernel.types());
+  BpfMaps maps;
+  const auto objects = ListBpfMaps(kernel, limits.walk, anomalies);
+  if (!objects.empty()) {
+    MapWalker walker(kernel, types, limits, anomalies);
+    for (const BpfObject& object : objects) walker.Walk(object, maps);
+  }
+  maps.anomalies = std::move(anomalies).Take();
+  return maps;
+}
+
+}  // namespace ktstr

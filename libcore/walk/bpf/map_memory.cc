@@ -1,0 +1,94 @@
+#include "ktstr/walk/bpf/map_memory.h"
+
+#include "ktstr/walk/cpu_list.h"
+
+namespace ktstr {
+
+namespace {
+
+// include/uapi/linux/bpf.h.
+constexpr uint64_t kNoPrealloc = 1;
+constexpr uint64_t kMmapable = 1 << 10;
+// HASHTAB_MAP_LOCK_COUNT in kernel/bpf/hashtab.c.
+constexpr uint64_t kLocksPerCpu = 8;
+
+uint64_t RoundUp(uint64_t bytes, uint64_t to) { return (bytes + to - 1) / to * to; }
+
+}  // namespace
+
+BpfMapMemory::BpfMapMemory(const GuestKernel& kernel, const TypeInfo& types, Anomalies& anomalies)
+    : kernel_(kernel),
+      anomalies_(anomalies),
+      cpus_(ListCpus(kernel, anomalies).size()),
+      array_size_(types.SizeOf("bpf_array").value_or(0)),
+      hash_size_(types.SizeOf("bpf_htab").value_or(0)),
+      bucket_size_(types.SizeOf("bucket").value_or(0)),
+      storage_size_(types.SizeOf("bpf_local_storage_map").value_or(0)),
+      storage_bucket_size_(types.SizeOf("bpf_local_storage_map_bucket").value_or(0)) {
+  Fields hash(types, "bpf_htab", anomalies);
+  n_buckets_ = hash.Maybe("n_buckets");
+  elem_size_ = hash.Maybe("elem_size");
+  bucket_log_ = Fields(types, "bpf_local_storage_map", anomalies).Maybe("bucket_log");
+}
+
+std::optional<int64_t> BpfMapMemory::BytesOf(const BpfMapShape& map, uint64_t flags,
+                                             int64_t entries) const {
+  switch (map.type) {
+    case BpfMapType::kArray:
+    case BpfMapType::kPercpuArray:
+      return OfArray(map, flags);
+    case BpfMapType::kHash:
+    case BpfMapType::kLruHash:
+    case BpfMapType::kPercpuHash:
+    case BpfMapType::kLruPercpuHash:
+      return OfHash(map, flags, static_cast<uint64_t>(entries));
+    case BpfMapType::kTaskStorage:
+    case BpfMapType::kCgroupStorage:
+      return OfLocalStorage(map);
+    case BpfMapType::kStructOps:
+      break;
+  }
+  return std::nullopt;
+}
+
+// array_map_mem_usage() in kernel/bpf/arraymap.c.
+uint64_t BpfMapMemory::OfArray(const BpfMapShape& map, uint64_t flags) const {
+  const uint64_t elements = map.max_entries * RoundUp(map.value_size, 8);
+  if (map.type == BpfMapType::kPercpuArray) {
+    return array_size_ + map.max_entries * sizeof(uint64_t) + elements * cpus_;
+  }
+  if ((flags & kMmapable) == 0) return array_size_ + elements;
+  return RoundUp(array_size_, kPageSize) + RoundUp(elements, kPageSize);
+}
+
+// htab_map_mem_usage() in kernel/bpf/hashtab.c.
+std::optional<uint64_t> BpfMapMemory::OfHash(const BpfMapShape& map, uint64_t flags,
+                                             uint64_t entries) const {
+  CellReader table(kernel_, map.kva, "a BPF hash", anomalies_);
+  const auto buckets = table.Unsigned(n_buckets_);
+  const auto element = table.Unsigned(elem_size_);
+  if (!buckets || !element) return std::nullopt;
+  const bool per_cpu =
+      map.type == BpfMapType::kPercpuHash || map.type == BpfMapType::kLruPercpuHash;
+  const bool lru = map.type == BpfMapType::kLruHash || map.type == BpfMapType::kLruPercpuHash;
+  const uint64_t values = per_cpu ? RoundUp(map.value_size, 8) * cpus_ : 0;
+  uint64_t bytes = hash_size_ + bucket_size_ * *buckets + sizeof(int32_t) * cpus_ * kLocksPerCpu;
+  if ((flags & kNoPrealloc) != 0) {
+    constexpr uint64_t kListNode = sizeof(uint64_t);
+    return bytes + entries * (*element + kListNode + (per_cpu ? 2 * kListNode + values : 0));
+  }
+  const bool extra_elements = !per_cpu && !lru;
+  const uint64_t count = map.max_entries + (extra_elements ? cpus_ : 0);
+  bytes += count * (*element + values);
+  return extra_elements ? bytes + sizeof(uint64_t) * cpus_ : bytes;
+}
+
+// bpf_local_storage_map_mem_usage() in kernel/bpf/bpf_local_storage.c: elements are not counted.
+std::optional<uint64_t> BpfMapMemory::OfLocalStorage(const BpfMapShape& map) const {
+  CellReader table(kernel_, map.kva, "a BPF local storage map", anomalies_);
+  const auto log = table.Unsigned(bucket_log_);
+  if (!log || *log > 32) return std::nullopt;
+  return storage_size_ + (storage_bucket_size_ << *log);
+}
+
+}  // namespace ktstr

@@ -1,0 +1,33 @@
+// How much kernel memory a BPF map takes, reckoned as the kernel does (map_mem_usage).
+#pragma once
+
+#include <cstdint>
+#include <optional>
+
+#include "ktstr/kernel/guest_kernel.h"
+#include "ktstr/walk/bpf/map_values.h"
+#include "ktstr/walk/fields.h"
+
+namespace ktstr {
+
+class BpfMapMemory {
+ public:
+  BpfMapMemory(const GuestKernel& kernel, const TypeInfo& types, Anomalies& anomalies);
+
+  // In bytes, for a map with BPF_F_* `flags` and `entries` elements in it; nothing for types of map
+  // that are not reckoned.
+  std::optional<int64_t> BytesOf(const BpfMapShape& map, uint64_t flags, int64_t entries) const;
+
+ private:
+  uint64_t OfArray(const BpfMapShape& map, uint64_t flags) const;
+  std::optional<uint64_t> OfHash(const BpfMapShape& map, uint64_t flags, uint64_t entries) const;
+  std::optional<uint64_t> OfLocalStorage(const BpfMapShape& map) const;
+
+  const GuestKernel& kernel_;
+  Anomalies& anomalies_;
+  uint64_t cpus_;
+  uint64_t array_size_, hash_size_, bucket_size_, storage_size_, storage_bucket_size_;
+  MaybeMember n_buckets_, elem_size_, bucket_log_;
+};
+
+}  // namespace ktstr

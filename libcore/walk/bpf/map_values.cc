@@ -1,0 +1,241 @@
+#include "ktstr/walk/bpf/map_values.h"
+
+#include <fmt/format.h>
+
+#include "ktstr/walk/container/chain.h"
+#include "ktstr/walk/value_json.h"
+
+namespace ktstr {
+
+namespace {
+
+constexpr uint64_t kMaxValueBytes = uint64_t{64} << 20;
+
+// Keys and values in hash elements and per-CPU areas begin at multiples of 8.
+uint64_t RoundUp8(uint64_t bytes) { return (bytes + 7) & ~uint64_t{7}; }
+
+}  // namespace
+
+BpfMapValues::BpfMapValues(const GuestKernel& kernel, const TypeInfo& types,
+                           const BpfMapLimits& limits, Anomalies& anomalies)
+    : kernel_(kernel),
+      types_(types),
+      limits_(limits),
+      anomalies_(anomalies),
+      identities_(kernel, types, anomalies),
+      cpus_(ListCpus(kernel, anomalies)) {
+  Fields array(types, "bpf_array", anomalies);
+  array_value_ = array.Maybe("value");
+  array_elem_size_ = array.Maybe("elem_size");
+  Fields hash(types, "bpf_htab", anomalies);
+  buckets_ = hash.Maybe("buckets");
+  n_buckets_ = hash.Maybe("n_buckets");
+  bucket_size_ = types.SizeOf("bucket").value_or(0);
+  elem_key_ = Fields(types, "htab_elem", anomalies).Maybe("key");
+  Fields storage(types, "bpf_local_storage_map", anomalies);
+  storage_buckets_ = storage.Maybe("buckets");
+  storage_bucket_log_ = storage.Maybe("bucket_log");
+  storage_bucket_size_ = types.SizeOf("bpf_local_storage_map_bucket").value_or(0);
+  Fields element(types, "bpf_local_storage_elem", anomalies);
+  map_node_ = element.Maybe("map_node");
+  data_ = element.Maybe("sdata.data");
+  local_storage_ = element.Maybe("local_storage");
+  owner_ = Fields(types, "bpf_local_storage", anomalies).Maybe("owner");
+  kernel_value_ = Fields(types, "bpf_struct_ops_map", anomalies).Maybe("kvalue");
+}
+
+std::optional<int64_t> BpfMapValues::Read(const BpfMapShape& map,
+                                          std::vector<BpfMapValueRow>& values) {
+  values_ = &values;
+  tried_ = 0;
+  capped_ = false;
+  switch (map.type) {
+    case BpfMapType::kArray:
+      return ReadArray(map);
+    case BpfMapType::kPercpuArray:
+      return ReadPercpuArray(map);
+    case BpfMapType::kHash:
+    case BpfMapType::kLruHash:
+      return ReadHash(map, /*per_cpu=*/false);
+    case BpfMapType::kPercpuHash:
+    case BpfMapType::kLruPercpuHash:
+      return ReadHash(map, /*per_cpu=*/true);
+    case BpfMapType::kTaskStorage:
+    case BpfMapType::kCgroupStorage:
+      return ReadLocalStorage(map);
+    case BpfMapType::kStructOps:
+      return ReadStructOps(map);
+  }
+  return std::nullopt;
+}
+
+int64_t BpfMapValues::ReadArray(const BpfMapShape& map) {
+  if (!array_value_ || !array_elem_size_) return 0;
+  CellReader array(kernel_, map.kva, "a BPF array", anomalies_);
+  const uint64_t stride = array.Unsigned(array_elem_size_).value_or(0);
+  const Kva first = map.kva + array_value_->offset;
+  if (map.types != nullptr && !map.types->VariablesOf(map.value_type).empty()) {
+    AddSection(map, first);
+    return 1;
+  }
+  for (uint64_t index = 0; index < map.max_entries && !capped_; ++index) {
+    AddValue(map, std::to_string(index), first + index * stride);
+  }
+  return static_cast<int64_t>(map.max_entries);
+}
+
+int64_t BpfMapValues::ReadPercpuArray(const BpfMapShape& map) {
+  if (!array_value_) return 0;
+  const Kva pointers = map.kva + array_value_->offset;
+  for (uint64_t index = 0; index < map.max_entries && !capped_; ++index) {
+    const auto percpu = kernel_.Read<uint64_t>(pointers + index * sizeof(uint64_t));
+    if (!percpu) {
+      const Kva at = pointers + index * sizeof(uint64_t);
+      anomalies_.Add(percpu.error(), at, fmt::format("BPF map {}: its values", map.id));
+      index += (kPageSize - at.page_offset() - 1) / sizeof(uint64_t);  // to the next page
+      continue;
+    }
+    AddPercpu(map, std::to_string(index), Kva(*percpu));
+  }
+  return static_cast<int64_t>(map.max_entries);
+}
+
+int64_t BpfMapValues::ReadHash(const BpfMapShape& map, bool per_cpu) {
+  if (!buckets_ || !n_buckets_ || !elem_key_ || bucket_size_ == 0) return 0;
+  CellReader table(kernel_, map.kva, "a BPF hash", anomalies_);
+  const auto buckets = table.Pointer(buckets_);
+  const auto count = table.Unsigned(n_buckets_);
+  if (!buckets || !count) return 0;
+  int64_t entries = 0;
+  const std::string name = fmt::format("BPF map {}: a bucket", map.id);
+  for (uint64_t bucket = 0; bucket < *count && !capped_; ++bucket) {
+    const Kva head = *buckets + bucket * bucket_size_;
+    const auto first = kernel_.Read<uint64_t>(head);
+    if (!first) {
+      anomalies_.Add(first.error(), head, name);
+      bucket += (kPageSize - head.page_offset() - 1) / bucket_size_;  // to the next page
+      continue;
+    }
+    for (const Kva element : WalkChain(kernel_, Kva(*first), limits_.walk, name, anomalies_)) {
+      ++entries;
+      const Kva key = element + elem_key_->offset;
+      const Kva value = key + RoundUp8(map.key_size);
+      if (!per_cpu) {
+        AddValue(map, KeyAt(map, key), value);
+      } else if (const auto percpu = kernel_.Read<uint64_t>(value)) {
+        AddPercpu(map, KeyAt(map, key), Kva(*percpu));
+      } else {
+        anomalies_.Add(percpu.error(), value, name);
+      }
+    }
+  }
+  return entries;
+}
+
+int64_t BpfMapValues::ReadLocalStorage(const BpfMapShape& map) {
+  if (!storage_buckets_ || !storage_bucket_log_ || !map_node_ || !data_ || !local_storage_ ||
+      !owner_ || storage_bucket_size_ == 0) {
+    return 0;
+  }
+  CellReader table(kernel_, map.kva, "a BPF local storage map", anomalies_);
+  const auto buckets = table.Pointer(storage_buckets_);
+  const auto log = table.Unsigned(storage_bucket_log_);
+  if (!buckets || !log || *log > 32) return 0;
+  int64_t entries = 0;
+  const std::string name = fmt::format("BPF map {}: a bucket", map.id);
+  for (uint64_t bucket = 0; bucket < (uint64_t{1} << *log) && !capped_; ++bucket) {
+    const Kva head = *buckets + bucket * storage_bucket_size_;
+    const auto first = kernel_.Read<uint64_t>(head);
+    if (!first) {
+      anomalies_.Add(first.error(), head, name);
+      bucket += (kPageSize - head.page_offset() - 1) / storage_bucket_size_;  // to the next page
+      continue;
+    }
+    for (const Kva node : WalkChain(kernel_, Kva(*first), limits_.walk, name, anomalies_)) {
+      ++entries;
+      const Kva element = node - map_node_->offset;
+      CellReader object(kernel_, element, "an element of a BPF storage", anomalies_);
+      const auto storage = object.Pointer(local_storage_);
+      if (!storage || storage->is_null()) continue;  // it is being freed
+      CellReader of_owner(kernel_, *storage, "a BPF storage", anomalies_);
+      const auto owner = of_owner.Pointer(owner_);
+      if (!owner || owner->is_null()) continue;
+      const bool is_task = map.type == BpfMapType::kTaskStorage;
+      const auto pid = is_task ? identities_.Of(*owner).pid : std::nullopt;
+      BpfMapValueRow* row =
+          AddValue(map, pid ? std::to_string(*pid) : ToText(Hex(*owner)), element + data_->offset);
+      if (row == nullptr || !is_task) continue;
+      row->pid = pid;
+      row->task_kva = Hex(*owner);
+    }
+  }
+  return entries;
+}
+
+int64_t BpfMapValues::ReadStructOps(const BpfMapShape& map) {
+  if (!kernel_value_) return 0;
+  AddValue(map, "0", map.kva + kernel_value_->offset);
+  return 1;
+}
+
+void BpfMapValues::AddSection(const BpfMapShape& map, Kva data) {
+  for (const SectionVariable& variable : map.types->VariablesOf(map.value_type)) {
+    if (capped_) return;
+    AddValue(map, TextToJson(variable.name), data + variable.offset, map.types, variable.type,
+             variable.size);
+  }
+}
+
+void BpfMapValues::AddPercpu(const BpfMapShape& map, const std::string& key, Kva percpu) {
+  if (percpu.is_null()) return;
+  for (const CpuRef& cpu : cpus_) {
+    const auto area = kernel_.PerCpu(percpu, cpu.cpu);
+    if (!area) {
+      anomalies_.Add(area.error(), percpu, fmt::format("BPF map {}: a value", map.id));
+      continue;
+    }
+    BpfMapValueRow* row = AddValue(map, key, *area);
+    if (row == nullptr) return;
+    row->cpu = cpu.cpu;
+  }
+}
+
+BpfMapValueRow* BpfMapValues::AddValue(const BpfMapShape& map, std::string key, Kva kva) {
+  return AddValue(map, std::move(key), kva, map.types, map.value_type, map.value_size);
+}
+
+BpfMapValueRow* BpfMapValues::AddValue(const BpfMapShape& map, std::string key, Kva kva,
+                                       const TypeInfo* types, TypeId type, uint64_t size) {
+  if (capped_) return nullptr;
+  if (tried_++ >= limits_.max_values_per_map || size > kMaxValueBytes) {
+    capped_ = true;
+    anomalies_.Add("cap", map.kva,
+                   fmt::format("BPF map {}: stopped after {} values", map.id, tried_ - 1));
+    return nullptr;
+  }
+  buffer_.resize(size);
+  if (const auto read = kernel_.Read(kva, buffer_); !read) {
+    anomalies_.Add(read.error(), kva, fmt::format("BPF map {}: the value of {}", map.id, key));
+    return nullptr;
+  }
+  BpfMapValueRow row;
+  row.map_id = map.id;
+  row.key = std::move(key);
+  row.value =
+      types == nullptr || type == TypeId{0} ? BytesToJson(buffer_) : ToJson(*types, type, buffer_);
+  row.value_kva = Hex(kva);
+  values_->push_back(std::move(row));
+  return &values_->back();
+}
+
+std::string BpfMapValues::KeyAt(const BpfMapShape& map, Kva kva) {
+  buffer_.resize(std::min(map.key_size, kMaxValueBytes));
+  if (const auto read = kernel_.Read(kva, buffer_); !read) {
+    anomalies_.Add(read.error(), kva, fmt::format("BPF map {}: a key", map.id));
+    return "null";
+  }
+  if (map.types == nullptr || map.key_type == TypeId{0}) return BytesToJson(buffer_);
+  return ToJson(*map.types, map.key_type, buffer_);
+}
+
+}  // namespace ktstr

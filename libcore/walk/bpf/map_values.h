@@ -1,0 +1,65 @@
+// The values of one BPF map.
+#pragma once
+
+#include <vector>
+
+#include "ktstr/kernel/guest_kernel.h"
+#include "ktstr/walk/bpf/map.h"
+#include "ktstr/walk/bpf/map_type.h"
+#include "ktstr/walk/cpu_list.h"
+#include "ktstr/walk/fields.h"
+#include "ktstr/walk/task_identity.h"
+
+namespace ktstr {
+
+// What the reading of a map's values depends on: its struct bpf_map, decoded.
+struct BpfMapShape {
+  int64_t id;
+  Kva kva;
+  BpfMapType type;
+  uint64_t key_size, value_size, max_entries;  // in bytes, bytes, count
+  const TypeInfo* types;                       // of the map's BTF; null when it has none
+  TypeId key_type, value_type;                 // void when unknown
+};
+
+class BpfMapValues {
+ public:
+  BpfMapValues(const GuestKernel& kernel, const TypeInfo& types, const BpfMapLimits& limits,
+               Anomalies& anomalies);
+
+  // Appends the map's values to `values`. How many entries it has; nothing for a type of map whose
+  // values are not read.
+  std::optional<int64_t> Read(const BpfMapShape& map, std::vector<BpfMapValueRow>& values);
+
+ private:
+  int64_t ReadArray(const BpfMapShape& map);
+  int64_t ReadPercpuArray(const BpfMapShape& map);
+  int64_t ReadHash(const BpfMapShape& map, bool per_cpu);
+  int64_t ReadLocalStorage(const BpfMapShape& map);
+  int64_t ReadStructOps(const BpfMapShape& map);
+  void AddSection(const BpfMapShape& map, Kva data);
+  void AddPercpu(const BpfMapShape& map, const std::string& key, Kva percpu);
+  BpfMapValueRow* AddValue(const BpfMapShape& map, std::string key, Kva kva);
+  BpfMapValueRow* AddValue(const BpfMapShape& map, std::string key, Kva kva, const TypeInfo* types,
+                           TypeId type, uint64_t size);
+  std::string KeyAt(const BpfMapShape& map, Kva kva);
+
+  const GuestKernel& kernel_;
+  const TypeInfo& types_;
+  const BpfMapLimits& limits_;
+  Anomalies& anomalies_;
+  TaskIdentities identities_;
+  std::vector<CpuRef> cpus_;
+  MaybeMember array_value_, array_elem_size_;
+  MaybeMember buckets_, n_buckets_, elem_key_;
+  uint64_t bucket_size_ = 0;
+  MaybeMember storage_buckets_, storage_bucket_log_, map_node_, data_, local_storage_, owner_;
+  uint64_t storage_bucket_size_ = 0;
+  MaybeMember kernel_value_;
+  std::vector<BpfMapValueRow>* values_ = nullptr;
+  size_t tried_ = 0;  // values of this map
+  bool capped_ = false;
+  std::vector<std::byte> buffer_;
+};
+
+}  // namespace ktstr

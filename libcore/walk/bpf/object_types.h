@@ -1,0 +1,31 @@
+// The BTF that BPF objects bring along: parsed once for each struct btf.
+#pragma once
+
+#include <memory>
+#include <unordered_map>
+
+#include "ktstr/kernel/guest_kernel.h"
+#include "ktstr/walk/anomaly.h"
+#include "ktstr/walk/fields.h"
+
+namespace ktstr {
+
+class BpfObjectTypes {
+ public:
+  BpfObjectTypes(const GuestKernel& kernel, const TypeInfo& types, Anomalies& anomalies);
+
+  // The types of the struct btf at `btf`, the kernel's own for its own. Null for a null pointer,
+  // and with an anomaly for one that cannot be read or parsed.
+  const TypeInfo* At(Kva btf);
+
+ private:
+  std::unique_ptr<TypeInfo> Parse(Kva btf);
+
+  const GuestKernel& kernel_;
+  const TypeInfo& types_;
+  Anomalies& anomalies_;
+  MaybeMember data_, data_size_, base_btf_, kernel_btf_;
+  std::unordered_map<uint64_t, std::unique_ptr<TypeInfo>> known_;
+};
+
+}  // namespace ktstr

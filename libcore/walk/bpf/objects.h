@@ -1,0 +1,40 @@
+// Which BPF objects there are: the kernel's tables of maps, programs and links by id.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "ktstr/kernel/guest_kernel.h"
+#include "ktstr/walk/anomaly.h"
+#include "ktstr/walk/fields.h"
+
+namespace ktstr {
+
+struct BpfObject {
+  int64_t id;
+  Kva kva;  // struct bpf_map, bpf_prog or bpf_link
+};
+
+// In order of their ids; nothing when the kernel has no bpf(2).
+std::vector<BpfObject> ListBpfMaps(const GuestKernel& kernel, const WalkLimits& limits,
+                                   Anomalies& anomalies);
+std::vector<BpfObject> ListBpfProgs(const GuestKernel& kernel, const WalkLimits& limits,
+                                    Anomalies& anomalies);
+std::vector<BpfObject> ListBpfLinks(const GuestKernel& kernel, const WalkLimits& limits,
+                                    Anomalies& anomalies);
+
+// Names of programs, by id.
+class BpfProgNames {
+ public:
+  BpfProgNames(const GuestKernel& kernel, const TypeInfo& types, const WalkLimits& limits,
+               Anomalies& anomalies);
+  std::optional<std::string> NameOf(int64_t id) const;
+
+ private:
+  std::unordered_map<int64_t, std::string> names_;
+};
+
+}  // namespace ktstr

@@ -1,0 +1,21 @@
+// The kernel's red-black trees (include/linux/rbtree.h), walked safely.
+#pragma once
+
+#include <string_view>
+#include <vector>
+
+#include "ktstr/base/address.h"
+#include "ktstr/kernel/guest_kernel.h"
+#include "ktstr/walk/anomaly.h"
+
+namespace ktstr {
+
+// The nodes (struct rb_node) of the tree whose struct rb_root (or rb_root_cached) stands at `root`,
+// in order. What is wrong with the tree is an anomaly each: a node that cannot be read (its subtree
+// is lost, the rest is not), one whose parent is another than the node that leads to it, a node met
+// twice. A node whose parent is no node of the tree is none. Ends with an anomaly "cap" after
+// limits.max_nodes.
+std::vector<Kva> WalkRbTree(const GuestKernel& kernel, Kva root, const WalkLimits& limits,
+                            std::string_view name, Anomalies& anomalies);
+
+}  // namespace ktstr

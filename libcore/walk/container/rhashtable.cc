@@ -1,0 +1,140 @@
+#include "ktstr/walk/container/rhashtable.h"
+
+#include <fmt/format.h>
+
+#include <bit>
+#include <unordered_set>
+
+#include "ktstr/walk/container/chain.h"
+#include "ktstr/walk/fields.h"
+
+namespace ktstr {
+
+namespace {
+
+// A resize chains tables; more than a few at a time are damage.
+constexpr int kMaxTables = 8;
+// lib/rhashtable.c: the tables of a nested bucket array are pages of pointers.
+constexpr uint64_t kPointersPerPage = kPageSize / sizeof(uint64_t);
+
+class RhashtableWalker {
+ public:
+  RhashtableWalker(const GuestKernel& kernel, const TypeInfo& types, const WalkLimits& limits,
+                   std::string_view name, Anomalies& anomalies)
+      : kernel_(kernel), limits_(limits), name_(name), anomalies_(anomalies) {
+    Fields table(types, "rhashtable", anomalies);
+    tbl_ = table.Need("tbl");
+    head_offset_ = table.Need("p.head_offset");
+    Fields buckets(types, "bucket_table", anomalies);
+    size_ = buckets.Need("size");
+    nest_ = buckets.Need("nest");
+    future_tbl_ = buckets.Need("future_tbl");
+    buckets_ = buckets.Need("buckets");
+  }
+
+  std::vector<Kva> Walk(Kva kva) {
+    if (!tbl_ || !head_offset_ || !size_ || !nest_ || !future_tbl_ || !buckets_) return {};
+    CellReader table(kernel_, kva, "an rhashtable", anomalies_);
+    const auto offset = table.Unsigned(head_offset_);
+    auto current = table.Pointer(tbl_);
+    if (!offset) return {};
+    for (int tables = 0; current && !current->is_null(); ++tables) {
+      if (tables == kMaxTables) {
+        anomalies_.Add("cap", *current, fmt::format("{}: a chain of tables", name_));
+        break;
+      }
+      CellReader buckets(kernel_, *current, "a bucket_table", anomalies_);
+      WalkTable(*current, buckets);
+      current = buckets.Pointer(future_tbl_);
+    }
+    for (Kva& object : objects_) object = object - *offset;
+    return std::move(objects_);
+  }
+
+ private:
+  void WalkTable(Kva table, CellReader& buckets) {
+    const auto size = buckets.Unsigned(size_);
+    const auto nest = buckets.Unsigned(nest_);
+    if (!size || !nest) return;
+    if (!std::has_single_bit(*size) || *size > limits_.max_nodes) {
+      anomalies_.Add("damage", table, fmt::format("{}: a table of {} buckets", name_, *size));
+      return;
+    }
+    const Kva array = table + buckets_->offset;
+    if (*nest == 0) return WalkBuckets(array, *size);
+    if (const auto top = kernel_.Read<uint64_t>(array)) {
+      WalkNested(Kva(*top), uint64_t{1} << *nest, *size);
+    } else {
+      anomalies_.Add(top.error(), array, fmt::format("{}: the nested table", name_));
+    }
+  }
+
+  // nested_table_alloc() in lib/rhashtable.c: `first` pointers at the top, pages of pointers below,
+  // buckets in the last ones.
+  void WalkNested(Kva top, uint64_t first, uint64_t size) {
+    const uint64_t leaves = size / first;
+    ForEachPointer(top, std::min(first, kPointersPerPage),
+                   [&](Kva below) { WalkNestedLevel(below, leaves); });
+  }
+  void WalkNestedLevel(Kva level, uint64_t buckets) {
+    if (buckets <= kPointersPerPage) return WalkBuckets(level, buckets);
+    ForEachPointer(level, kPointersPerPage,
+                   [&](Kva below) { WalkNestedLevel(below, buckets / kPointersPerPage); });
+  }
+
+  template <typename Visit>
+  void ForEachPointer(Kva array, uint64_t count, Visit&& visit) {
+    std::vector<uint64_t> pointers(count);
+    const auto read = kernel_.Read(array, std::as_writable_bytes(std::span<uint64_t>(pointers)));
+    if (!read) {
+      anomalies_.Add(read.error(), array, fmt::format("{}: buckets", name_));
+      return;
+    }
+    for (const uint64_t pointer : pointers) {
+      // Bit 0 locks a bucket.
+      if ((pointer & ~uint64_t{1}) != 0 && !capped_) visit(Kva(pointer & ~uint64_t{1}));
+    }
+  }
+
+  void WalkBuckets(Kva array, uint64_t count) {
+    // Page by page: a bucket array in a page that is missing costs only what hangs there.
+    for (uint64_t done = 0; done < count;) {
+      const Kva at = array + done * sizeof(uint64_t);
+      const uint64_t in_page = (kPageSize - at.page_offset()) / sizeof(uint64_t);
+      const uint64_t now = std::min(count - done, std::max<uint64_t>(in_page, 1));
+      ForEachPointer(at, now, [&](Kva first) { WalkBucket(first); });
+      done += now;
+    }
+  }
+
+  void WalkBucket(Kva first) {
+    WalkLimits left{limits_.max_nodes - objects_.size()};
+    for (const Kva node : WalkChain(kernel_, first, left, name_, anomalies_)) {
+      if (seen_.insert(node.value()).second) objects_.push_back(node);
+    }
+    capped_ = objects_.size() >= limits_.max_nodes;
+  }
+
+  const GuestKernel& kernel_;
+  const WalkLimits& limits_;
+  std::string_view name_;
+  Anomalies& anomalies_;
+  MaybeMember tbl_, head_offset_, size_, nest_, future_tbl_, buckets_;
+  std::vector<Kva> objects_;
+  std::unordered_set<uint64_t> seen_;
+  bool capped_ = false;
+};
+
+}  // namespace
+
+std::vector<Kva> WalkRhashtable(const GuestKernel& kernel, Kva table, const WalkLimits& limits,
+                                std::string_view name, Anomalies& anomalies) {
+  const auto types = kernel.types();
+  if (!types) {
+    anomalies.Add(types.error(), table, name);
+    return {};
+  }
+  return RhashtableWalker(kernel, **types, limits, name, anomalies).Walk(table);
+}
+
+}  // namespace ktstr

@@ -1,0 +1,20 @@
+// The kernel's resizable hash tables (include/linux/rhashtable.h), walked safely.
+#pragma once
+
+#include <string_view>
+#include <vector>
+
+#include "ktstr/base/address.h"
+#include "ktstr/kernel/guest_kernel.h"
+#include "ktstr/walk/anomaly.h"
+
+namespace ktstr {
+
+// The objects in the struct rhashtable at `table` (where each begins, not its hash node), by
+// bucket; of a table that is being resized those of both halves, each once. A table that was never
+// set up has none. A bucket or chain that cannot be followed costs the rest of that chain and is an
+// anomaly. Ends with an anomaly "cap" after limits.max_nodes.
+std::vector<Kva> WalkRhashtable(const GuestKernel& kernel, Kva table, const WalkLimits& limits,
+                                std::string_view name, Anomalies& anomalies);
+
+}  // namespace ktstr

@@ -1,0 +1,125 @@
+#include "ktstr/walk/container/xarray.h"
+
+#include <fmt/format.h>
+
+#include "ktstr/walk/fields.h"
+
+namespace ktstr {
+
+namespace {
+
+// include/linux/xarray.h: the two low bits of an entry say what it is; internal entries up to 4096
+// are siblings, retry and zero marks, those above point to nodes.
+constexpr uint64_t kInternalBits = 2;
+constexpr uint64_t kSmallestNode = 4096;
+// 64 bits of index in chunks of at least 4 bits.
+constexpr int kMaxDepth = 16;
+
+bool IsInternal(uint64_t entry) { return (entry & 3) == kInternalBits; }
+bool IsNode(uint64_t entry) { return IsInternal(entry) && entry > kSmallestNode; }
+
+class XarrayWalker {
+ public:
+  XarrayWalker(const GuestKernel& kernel, const TypeInfo& types, const WalkLimits& limits,
+               std::string_view name, Anomalies& anomalies)
+      : kernel_(kernel), limits_(limits), name_(name), anomalies_(anomalies) {
+    Fields array(types, "xarray", anomalies);
+    head_ = array.Need("xa_head");
+    Fields node(types, "xa_node", anomalies);
+    shift_ = node.Need("shift");
+    slots_ = node.Need("slots");
+  }
+
+  std::vector<XarrayEntry> Walk(Kva xarray) {
+    if (!head_ || !shift_ || !slots_) return {};
+    CellReader object(kernel_, xarray, "an xarray", anomalies_);
+    const auto head = object.Unsigned(head_);
+    if (!head) return {};
+    if (IsNode(*head)) {
+      WalkNode(*head, 0, /*parent_shift=*/64, 0);
+    } else {
+      Take(0, *head);
+    }
+    return std::move(entries_);
+  }
+
+ private:
+  void Take(uint64_t index, uint64_t entry) {
+    if (entry == 0 || IsInternal(entry) || capped_) return;
+    if (entries_.size() >= limits_.max_nodes) {
+      capped_ = true;
+      anomalies_.Add("cap", Kva(entry),
+                     fmt::format("{}: stopped after {} entries", name_, limits_.max_nodes));
+      return;
+    }
+    entries_.push_back({index, Kva(entry)});
+  }
+
+  void WalkNode(uint64_t entry, uint64_t base, int parent_shift, int depth) {
+    const Kva kva(entry - kInternalBits);
+    ObjectReader node(kernel_, kva);
+    const auto shift = node.Integer(*shift_);
+    const size_t slot_count = slots_->size / sizeof(uint64_t);
+    std::vector<uint64_t> slots(slot_count);
+    const auto read = node.Read(slots_->offset, std::as_writable_bytes(std::span<uint64_t>(slots)));
+    if (!shift || !read) {
+      anomalies_.Add(shift ? read.error() : shift.error(), kva, fmt::format("{}: a node", name_));
+      return;
+    }
+    // Each level down is nearer to the leaves, which also ends a ring.
+    if (*shift >= parent_shift || *shift < 0 || depth >= kMaxDepth) {
+      anomalies_.Add(
+          "damage", kva,
+          fmt::format("{}: a node of shift {} below one of shift {}", name_, *shift, parent_shift));
+      return;
+    }
+    for (size_t slot = 0; slot < slot_count && !capped_; ++slot) {
+      const uint64_t index = base + (uint64_t{slot} << *shift);
+      if (IsNode(slots[slot]) && *shift > 0) {
+        WalkNode(slots[slot], index, static_cast<int>(*shift), depth + 1);
+      } else {
+        Take(index, slots[slot]);
+      }
+    }
+  }
+
+  const GuestKernel& kernel_;
+  const WalkLimits& limits_;
+  std::string_view name_;
+  Anomalies& anomalies_;
+  MaybeMember head_, shift_, slots_;
+  std::vector<XarrayEntry> entries_;
+  bool capped_ = false;
+};
+
+}  // namespace
+
+std::vector<XarrayEntry> WalkXarray(const GuestKernel& kernel, Kva xarray, const WalkLimits& limits,
+                                    std::string_view name, Anomalies& anomalies) {
+  const auto types = kernel.types();
+  if (!types) {
+    anomalies.Add(types.error(), xarray, name);
+    return {};
+  }
+  return XarrayWalker(kernel, **types, limits, name, anomalies).Walk(xarray);
+}
+
+std::vector<XarrayEntry> WalkIdr(const GuestKernel& kernel, Kva idr, const WalkLimits& limits,
+                                 std::string_view name, Anomalies& anomalies) {
+  const auto types = kernel.types();
+  if (!types) {
+    anomalies.Add(types.error(), idr, name);
+    return {};
+  }
+  Fields fields(**types, "idr", anomalies);
+  const MaybeMember tree = fields.Need("idr_rt");
+  const MaybeMember base = fields.Maybe("idr_base");
+  if (!tree) return {};
+  CellReader object(kernel, idr, "an idr", anomalies);
+  const uint64_t first_id = object.Unsigned(base).value_or(0);
+  auto entries = WalkXarray(kernel, idr + tree->offset, limits, name, anomalies);
+  for (XarrayEntry& entry : entries) entry.index += first_id;
+  return entries;
+}
+
+}  // namespace ktstr

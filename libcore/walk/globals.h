@@ -1,0 +1,44 @@
+// The kernel's global variables, by symbol. BTF knows no types of globals: the reader says what
+// each is.
+#pragma once
+
+#include <cstdint>
+#include <initializer_list>
+#include <optional>
+#include <string_view>
+
+#include "ktstr/kernel/guest_kernel.h"
+#include "ktstr/walk/anomaly.h"
+
+namespace ktstr {
+
+class Globals {
+ public:
+  Globals(const GuestKernel& kernel, Anomalies& anomalies)
+      : kernel_(kernel), anomalies_(anomalies) {}
+
+  // The address of the first of these symbols (they get renamed) that exists.
+  std::optional<Kva> Address(std::initializer_list<std::string_view> names) const;
+  // The value of a variable of type T. Nothing when no such symbol exists; one that cannot be read
+  // is an anomaly, too.
+  template <typename T>
+  std::optional<T> Read(std::initializer_list<std::string_view> names) const {
+    const auto kva = Address(names);
+    return kva ? ReadAt<T>(*kva, *names.begin()) : std::nullopt;
+  }
+  template <typename T>
+  std::optional<T> ReadAt(Kva kva, std::string_view what) const {
+    const auto value = kernel_.Read<T>(kva);
+    if (value) return *value;
+    anomalies_.Add(value.error(), kva, what);
+    return std::nullopt;
+  }
+  // The same for a pointer; nothing for a null one.
+  std::optional<Kva> Pointer(std::initializer_list<std::string_view> names) const;
+
+ private:
+  const GuestKernel& kernel_;
+  Anomalies& anomalies_;
+};
+
+}  // namespace ktstr

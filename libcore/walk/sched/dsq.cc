@@ -1,0 +1,214 @@
+#include "ktstr/walk/sched/dsq.h"
+
+#include <fmt/format.h>
+
+#include <unordered_map>
+
+#include "ktstr/walk/clock.h"
+#include "ktstr/walk/container/rhashtable.h"
+#include "ktstr/walk/cpu_list.h"
+#include "ktstr/walk/fields.h"
+#include "ktstr/walk/sched/dsq_tasks.h"
+#include "ktstr/walk/sched/scx_instance.h"
+#include "ktstr/walk/task_identity.h"
+
+namespace ktstr {
+
+namespace {
+
+class DsqWalker {
+ public:
+  DsqWalker(const GuestKernel& kernel, const TypeInfo& types, const WalkLimits& limits,
+            Anomalies& anomalies)
+      : kernel_(kernel),
+        types_(types),
+        limits_(limits),
+        anomalies_(anomalies),
+        identities_(kernel, types, anomalies),
+        tasks_(kernel, types, anomalies),
+        clock_(ReadKernelClock(kernel, anomalies)) {
+    Fields queue(types, "scx_dispatch_q", anomalies);
+    id_ = queue.Need("id");
+    nr_ = queue.Need("nr");
+    Fields rq(types, "rq", anomalies);
+    local_ = rq.Need("scx.local_dsq");
+    rq_bypass_ = rq.Maybe("scx.bypass_dsq");
+    sched_pcpu_ = Fields(types, "scx_sched", anomalies).Maybe("pcpu");
+    pcpu_bypass_ = Fields(types, "scx_sched_pcpu", anomalies).Maybe("bypass_dsq");
+    Fields task(types, "task_struct", anomalies);
+    vtime_ = task.Need("scx.dsq_vtime");
+    slice_ = task.Need("scx.slice");
+    runnable_at_ = task.Maybe("scx.runnable_at");
+  }
+
+  DsqState Walk() {
+    const std::vector<CpuRef> cpus = ListCpus(kernel_, anomalies_);
+    for (const CpuRef& cpu : cpus) {
+      if (local_) Add(cpu.rq + local_->offset, {.kind = "local", .cpu = cpu.cpu});
+      if (rq_bypass_) Add(cpu.rq + rq_bypass_->offset, {.kind = "bypass", .cpu = cpu.cpu});
+    }
+    int64_t scheduler = 0;
+    for (const ScxInstance& instance : ListScxInstances(kernel_, types_, limits_, anomalies_)) {
+      AddInstance(instance, scheduler++, cpus);
+    }
+    return std::move(state_);
+  }
+
+ private:
+  void AddInstance(const ScxInstance& instance, int64_t scheduler,
+                   const std::vector<CpuRef>& cpus) {
+    for (const NodeDsq& global : instance.global_dsqs) {
+      Add(global.dsq, {.kind = "global", .scheduler = scheduler, .node = global.node});
+    }
+    if (instance.dsq_hash) {
+      for (const Kva dsq :
+           WalkRhashtable(kernel_, *instance.dsq_hash, limits_, "dsq_hash", anomalies_)) {
+        Add(dsq, {.kind = "user", .scheduler = scheduler});
+      }
+    }
+    if (!instance.sched || !sched_pcpu_ || !pcpu_bypass_) return;
+    CellReader sched(kernel_, *instance.sched, "a scheduler", anomalies_);
+    const auto pcpu = sched.Pointer(sched_pcpu_);
+    if (!pcpu || pcpu->is_null()) return;
+    for (const CpuRef& cpu : cpus) {
+      const auto area = kernel_.PerCpu(*pcpu, cpu.cpu);
+      if (!area) continue;
+      Add(*area + pcpu_bypass_->offset, {.kind = "bypass", .scheduler = scheduler, .cpu = cpu.cpu});
+    }
+  }
+
+  void Add(Kva dsq, DsqRow row) {
+    CellReader queue(kernel_, dsq, "a dispatch queue", anomalies_);
+    row.dsq_kva = Hex(dsq);
+    row.dsq_id = queue.HexOf(id_);
+    row.nr = queue.Integer(nr_);
+    if (queue.failed()) {
+      state_.dsqs.push_back(std::move(row));
+      return;
+    }
+    const std::string name = NameOf(row);
+    const std::vector<Kva> listed = tasks_.InListOrder(dsq, limits_, name);
+    const std::vector<Kva> by_vtime = tasks_.InVtimeOrder(dsq, limits_, name);
+    std::unordered_map<uint64_t, size_t> row_of;
+    for (const Kva task : listed) {
+      row_of.emplace(task.value(), state_.tasks.size());
+      DsqTaskRow entry = NewRow(row, task);
+      entry.position = row.listed++;
+      state_.tasks.push_back(std::move(entry));
+    }
+    for (const Kva task : by_vtime) {
+      const auto found = row_of.find(task.value());
+      if (found != row_of.end()) {
+        state_.tasks[found->second].vtime_position = row.by_vtime++;
+        continue;
+      }
+      anomalies_.Add("damage", task,
+                     fmt::format("{}: a task in vtime order that is not on the list", name));
+      DsqTaskRow entry = NewRow(row, task);
+      entry.vtime_position = row.by_vtime++;
+      state_.tasks.push_back(std::move(entry));
+    }
+    if (row.by_vtime != 0 && row.by_vtime != row.listed) {
+      anomalies_.Add("damage", dsq,
+                     fmt::format("{}: {} tasks on the list, {} in vtime order", name, row.listed,
+                                 row.by_vtime));
+    }
+    if (row.nr && *row.nr != row.listed) {
+      anomalies_.Add(
+          "count", dsq,
+          fmt::format("{}: counts {} tasks, its list has {}", name, *row.nr, row.listed));
+    }
+    state_.dsqs.push_back(std::move(row));
+  }
+
+  static std::string NameOf(const DsqRow& row) {
+    if (row.cpu) return fmt::format("{} DSQ of CPU {}", row.kind, *row.cpu);
+    if (row.node) return fmt::format("{} DSQ of node {}", row.kind, *row.node);
+    return fmt::format("DSQ {:#x}", row.dsq_id->value);
+  }
+
+  DsqTaskRow NewRow(const DsqRow& dsq, Kva task) {
+    DsqTaskRow row;
+    row.dsq_id = dsq.dsq_id;
+    row.cpu = dsq.cpu;
+    row.node = dsq.node;
+    row.dsq_kva = dsq.dsq_kva;
+    row.task_kva = Hex(task);
+    TaskIdentity identity = identities_.Of(task);
+    row.pid = identity.pid;
+    row.comm = std::move(identity.comm);
+    CellReader object(kernel_, task, "a task in a dispatch queue", anomalies_);
+    row.vtime = object.HexOf(vtime_);
+    row.slice_ns = object.Integer(slice_);
+    const auto runnable_at = object.Integer(runnable_at_);
+    if (runnable_at && clock_.jiffies && clock_.hz) {
+      row.waiting_ms = (*clock_.jiffies - *runnable_at) * 1000 / *clock_.hz;
+    }
+    return row;
+  }
+
+  const GuestKernel& kernel_;
+  const TypeInfo& types_;
+  const WalkLimits& limits_;
+  Anomalies& anomalies_;
+  TaskIdentities identities_;
+  DsqTasks tasks_;
+  KernelClock clock_;
+  MaybeMember id_, nr_, local_, rq_bypass_, sched_pcpu_, pcpu_bypass_;
+  MaybeMember vtime_, slice_, runnable_at_;
+  DsqState state_;
+};
+
+}  // namespace
+
+const RowTable<DsqRow>& DsqRow::Table() {
+  using R = DsqRow;
+  static const RowTable<R> table(
+      "dsq", "The dispatch queues of sched_ext.",
+      {
+          Col<&R::dsq_id>("dsq_id", "", "Id; built-in queues have bit 63 set."),
+          Col<&R::kind>("kind", "",
+                        "local (of a CPU), global (of a NUMA node), user (made by a scheduler) or "
+                        "bypass (of a CPU)."),
+          Col<&R::scheduler>("scheduler", "", "Number in table scx of the scheduler whose it is."),
+          Col<&R::cpu>("cpu", "", "CPU of a local or bypass queue."),
+          Col<&R::node>("node", "", "NUMA node of a global queue."),
+          Col<&R::nr>("nr", "", "Tasks in it, as the kernel counts."),
+          Col<&R::listed>("listed", "", "Tasks found on its list."),
+          Col<&R::by_vtime>("by_vtime", "", "Tasks found in its tree; 0: a queue in FIFO order."),
+          Col<&R::dsq_kva>("dsq_kva", "", "Address of its struct scx_dispatch_q."),
+      });
+  return table;
+}
+
+const RowTable<DsqTaskRow>& DsqTaskRow::Table() {
+  using R = DsqTaskRow;
+  static const RowTable<R> table(
+      "dsq_task", "The tasks in each dispatch queue.",
+      {
+          Col<&R::dsq_id>("dsq_id", "", "Id of the queue."),
+          Col<&R::cpu>("cpu", "", "CPU of a local or bypass queue."),
+          Col<&R::node>("node", "", "NUMA node of a global queue."),
+          Col<&R::position>("position", "", "Place on the list, from 0."),
+          Col<&R::vtime_position>("vtime_position", "", "Place in vtime order, from 0."),
+          Col<&R::pid>("pid", "", "Thread."),
+          Col<&R::comm>("comm", "", "Its name."),
+          Col<&R::vtime>("vtime", "", "Its dsq_vtime."),
+          Col<&R::slice_ns>("slice_ns", "ns", "What is left of its slice."),
+          Col<&R::waiting_ms>("waiting_ms", "ms", "Since when it has been runnable."),
+          Col<&R::task_kva>("task_kva", "", "Address of its task_struct."),
+          Col<&R::dsq_kva>("dsq_kva", "", "Address of the queue, which tells equal ids apart."),
+      });
+  return table;
+}
+
+Result<DsqState> WalkDsqs(const GuestKernel& kernel, const WalkLimits& limits) {
+  Anomalies anomalies("dsq");
+  const TypeInfo& types = *KTSTR_TRY(kernel.types());
+  if (!types.FindStruct("scx_dispatch_q")) return DsqState{};
+  DsqState state = DsqWalker(kernel, types, limits, anomalies).Walk();
+  state.anomalies = std::move(anomalies).Take();
+  return state;
+}
+
+}  // namespace ktstr

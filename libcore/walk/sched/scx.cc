@@ -1,0 +1,313 @@
+#include "ktstr/walk/sched/scx.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cctype>
+
+#include "ktstr/walk/clock.h"
+#include "ktstr/walk/cpu_list.h"
+#include "ktstr/walk/enum_text.h"
+#include "ktstr/walk/fields.h"
+#include "ktstr/walk/globals.h"
+#include "ktstr/walk/list.h"
+#include "ktstr/walk/sched/scx_instance.h"
+#include "ktstr/walk/sched/scx_programs.h"
+#include "ktstr/walk/symbolize.h"
+
+namespace ktstr {
+
+namespace {
+
+// SCX_EXIT_BT_LEN is 64 and SCX_EXIT_MSG_LEN 1024 in kernel/sched/ext.c; the dump's length is the
+// scheduler's to choose.
+constexpr int64_t kMaxBacktrace = 1024;
+constexpr size_t kMaxText = size_t{4} << 10;
+constexpr size_t kMaxDump = size_t{8} << 20;
+
+struct OpsMembers {
+  MaybeMember name, flags, timeout_ms, dispatch_max_batch;
+  std::vector<NamedMember> callbacks;
+
+  OpsMembers(const TypeInfo& types, Anomalies& anomalies) {
+    Fields f(types, "sched_ext_ops", anomalies);
+    name = f.Need("name");
+    flags = f.Need("flags");
+    timeout_ms = f.Maybe("timeout_ms");
+    dispatch_max_batch = f.Maybe("dispatch_max_batch");
+    const auto ops = types.FindStruct("sched_ext_ops");
+    if (!ops) return;
+    for (const NamedMember& m : types.MembersOf(*ops)) {
+      if (m.member.kind != TypeKind::kPointer) continue;
+      if (types.KindOf(types.Target(m.member.type)) == TypeKind::kFunction) callbacks.push_back(m);
+    }
+  }
+};
+
+struct ExitMembers {
+  MaybeMember kind, exit_code, reason, bt, bt_len, msg, dump;
+
+  ExitMembers(const TypeInfo& types, Anomalies& anomalies) {
+    Fields f(types, "scx_exit_info", anomalies);
+    kind = f.Need("kind");
+    exit_code = f.Maybe("exit_code");
+    reason = f.Need("reason");
+    bt = f.Maybe("bt");
+    bt_len = f.Maybe("bt_len");
+    msg = f.Need("msg");
+    dump = f.Maybe("dump");
+  }
+};
+
+std::string EventName(std::string_view member) {
+  constexpr std::string_view kPrefix = "SCX_EV_";
+  if (member.starts_with(kPrefix)) member.remove_prefix(kPrefix.size());
+  return std::string(member);
+}
+
+class ScxWalker {
+ public:
+  ScxWalker(const GuestKernel& kernel, const TypeInfo& types, const WalkLimits& limits,
+            Anomalies& anomalies)
+      : kernel_(kernel),
+        types_(types),
+        limits_(limits),
+        anomalies_(anomalies),
+        globals_(kernel, anomalies),
+        clock_(ReadKernelClock(kernel, anomalies)),
+        ops_(types, anomalies),
+        exit_(types, anomalies),
+        enable_states_(
+            types, {"scx_enable_state", "scx_ops_enable_state"}, "SCX_",
+            {{"ops_enabling", 0}, {"ops_enabled", 1}, {"ops_disabling", 2}, {"ops_disabled", 3}}),
+        exit_kinds_(types, {"scx_exit_kind"}, "SCX_EXIT_"),
+        ops_flags_(types, {"scx_ops_flags"}, "SCX_OPS_"),
+        programs_(kernel, types, limits, anomalies) {
+    Fields sched(types, "scx_sched", anomalies);
+    sched_bypass_depth_ = sched.Maybe("bypass_depth");
+    sched_watchdog_timeout_ = sched.Maybe("watchdog_timeout");
+    sched_cgrp_path_ = sched.Maybe("cgrp_path");
+    sched_event_stats_cpu_ = sched.Maybe("event_stats_cpu");
+    sched_pcpu_ = sched.Maybe("pcpu");
+    pcpu_event_stats_ = Fields(types, "scx_sched_pcpu", anomalies).Maybe("event_stats");
+  }
+
+  ScxState Walk() {
+    for (const ScxInstance& instance : ListScxInstances(kernel_, types_, limits_, anomalies_)) {
+      Add(instance);
+    }
+    return std::move(state_);
+  }
+
+ private:
+  void Add(const ScxInstance& instance) {
+    ScxRow row;
+    row.scheduler = static_cast<int64_t>(state_.schedulers.size());
+    row.level = instance.level;
+    ReadGlobals(row);
+    ReadSched(instance, row);
+    FindOldest(row);
+    if (instance.ops) ReadOps(*instance.ops, row);
+    ReadExit(instance, row);
+    ReadEvents(instance, row.scheduler);
+    state_.schedulers.push_back(std::move(row));
+  }
+
+  std::optional<int64_t> ToMs(std::optional<int64_t> jiffies) const {
+    if (!jiffies || !clock_.hz) return std::nullopt;
+    return *jiffies * 1000 / *clock_.hz;
+  }
+
+  void ReadGlobals(ScxRow& row) {
+    if (const auto state =
+            globals_.Read<int32_t>({"scx_enable_state_var", "scx_ops_enable_state_var"})) {
+      // SCX_OPS_ENABLED up to 6.14, SCX_ENABLED from 6.15 on.
+      const std::string name = enable_states_.NameOf(*state);
+      row.enable_state = name.starts_with("ops_") ? name.substr(4) : name;
+    }
+    row.switch_all = globals_.Read<uint8_t>({"scx_switching_all"});
+    row.bypass_depth = globals_.Read<int32_t>({"scx_bypass_depth", "scx_ops_bypass_depth"});
+    row.enable_seq = globals_.Read<int64_t>({"scx_enable_seq"});
+    row.nr_rejected = globals_.Read<int64_t>({"scx_nr_rejected"});
+    row.hotplug_seq = globals_.Read<int64_t>({"scx_hotplug_seq"});
+    row.watchdog_timeout_ms = ToMs(globals_.Read<int64_t>({"scx_watchdog_timeout"}));
+    row.watchdog_timestamp = globals_.Read<int64_t>({"scx_watchdog_timestamp"});
+    if (row.watchdog_timestamp && clock_.jiffies) {
+      row.watchdog_age_ms = ToMs(*clock_.jiffies - *row.watchdog_timestamp);
+    }
+  }
+
+  void ReadSched(const ScxInstance& instance, ScxRow& row) {
+    if (!instance.sched) return;
+    row.sched_kva = Hex(*instance.sched);
+    CellReader sched(kernel_, *instance.sched, "a scheduler", anomalies_);
+    if (sched_bypass_depth_) row.bypass_depth = sched.Integer(sched_bypass_depth_);
+    if (sched_watchdog_timeout_) {
+      row.watchdog_timeout_ms = ToMs(sched.Integer(sched_watchdog_timeout_));
+    }
+    if (const auto path = sched.Pointer(sched_cgrp_path_)) row.cgroup = TextAt(*path, kMaxText);
+  }
+
+  // What the watchdog looks at: check_rq_for_timeouts() in kernel/sched/ext.c.
+  void FindOldest(ScxRow& row) {
+    if (!clock_.jiffies) return;
+    Fields rq(types_, "rq", anomalies_);
+    Fields task(types_, "task_struct", anomalies_);
+    const MaybeMember list = rq.Maybe("scx.runnable_list");
+    const MaybeMember node = task.Maybe("scx.runnable_node");
+    const MaybeMember at = task.Maybe("scx.runnable_at");
+    const MaybeMember pid = task.Maybe("pid");
+    if (!list || !node || !at) return;
+    std::optional<int64_t> oldest;
+    for (const CpuRef& cpu : ListCpus(kernel_, anomalies_)) {
+      for (const Kva entry :
+           WalkList(kernel_, cpu.rq + list->offset, limits_, "runnable_list", anomalies_)) {
+        CellReader object(kernel_, entry - node->offset, "a runnable task", anomalies_);
+        const auto runnable_at = object.Integer(at);
+        if (!runnable_at || (oldest && *runnable_at - *oldest >= 0)) continue;
+        oldest = runnable_at;
+        row.oldest_runnable_pid = object.Integer(pid);
+      }
+    }
+    if (!oldest) return;
+    row.oldest_waiting_ms = ToMs(*clock_.jiffies - *oldest);
+    if (row.watchdog_timeout_ms && row.oldest_waiting_ms) {
+      row.watchdog_margin_ms = *row.watchdog_timeout_ms - *row.oldest_waiting_ms;
+    }
+  }
+
+  void ReadOps(Kva kva, ScxRow& row) {
+    row.ops_kva = Hex(kva);
+    CellReader ops(kernel_, kva, "struct sched_ext_ops", anomalies_);
+    const auto name = ops.Text(ops_.name);
+    // Unloading zeroes the whole table.
+    if (!name || name->empty()) return;
+    row.ops_name = *name;
+    if (const auto flags = ops.Unsigned(ops_.flags)) row.ops_flags = ops_flags_.FlagsOf(*flags);
+    row.timeout_ms = ops.Integer(ops_.timeout_ms);
+    row.dispatch_max_batch = ops.Integer(ops_.dispatch_max_batch);
+    const auto programs = programs_.Of(kva);
+    for (const NamedMember& callback : ops_.callbacks) {
+      const auto address = ops.Pointer(callback.member);
+      if (!address) continue;
+      ScxOpRow op;
+      op.scheduler = row.scheduler;
+      op.op = callback.name;
+      op.set = address->is_null() ? 0 : 1;
+      if (op.set != 0) {
+        op.address = Hex(*address);
+        if (const auto found = programs.find(callback.member.offset); found != programs.end()) {
+          op.prog_id = found->second.id;
+          op.prog_name = found->second.name;
+        }
+      }
+      state_.ops.push_back(std::move(op));
+    }
+  }
+
+  void ReadExit(const ScxInstance& instance, ScxRow& row) {
+    std::optional<int64_t> kind;
+    if (instance.exit_kind) {
+      kind = globals_.ReadAt<int32_t>(*instance.exit_kind, "scx_exit_kind");
+    }
+    if (instance.exit_info) {
+      CellReader info(kernel_, *instance.exit_info, "struct scx_exit_info", anomalies_);
+      // Once it is being disabled the kind is "done"; the information still has the real one.
+      const auto known = info.Integer(exit_.kind);
+      if (known && *known != 0) kind = known;
+      if (kind.value_or(0) != 0) ReadExitInfo(info, row);
+    }
+    if (kind) row.exit_kind = exit_kinds_.NameOf(*kind);
+  }
+
+  void ReadExitInfo(CellReader& info, ScxRow& row) {
+    row.exit_code = info.HexOf(exit_.exit_code);
+    row.exit_reason = TextOf(info, exit_.reason, kMaxText);
+    row.exit_message = TextOf(info, exit_.msg, kMaxText);
+    row.exit_dump = TextOf(info, exit_.dump, kMaxDump);
+    const auto count = info.Integer(exit_.bt_len);
+    const auto frames = info.Pointer(exit_.bt);
+    if (!count || !frames || frames->is_null() || *count == 0) return;
+    std::string text;
+    for (int64_t i = 0; i < std::min(*count, kMaxBacktrace); ++i) {
+      const auto ip =
+          globals_.ReadAt<uint64_t>(*frames + static_cast<uint64_t>(i) * 8, "the exit's backtrace");
+      if (!ip) break;
+      const auto symbol = SymbolizeText(kernel_, Kva(*ip));
+      text += (text.empty() ? "" : "\n") + (symbol ? *symbol : fmt::format("{:#018x}", *ip));
+    }
+    row.exit_backtrace = std::move(text);
+  }
+
+  std::optional<std::string> TextOf(CellReader& object, const MaybeMember& pointer, size_t max) {
+    const auto kva = object.Pointer(pointer);
+    return kva ? TextAt(*kva, max) : std::nullopt;
+  }
+  // Nothing for a null pointer and for an empty text.
+  std::optional<std::string> TextAt(Kva kva, size_t max) {
+    if (kva.is_null()) return std::nullopt;
+    auto text = kernel_.ReadString(kva, max);
+    if (!text) {
+      anomalies_.Add(text.error(), kva, "reading a text of sched_ext's");
+      return std::nullopt;
+    }
+    if (text->size() == max)
+      anomalies_.Add("cap", kva, fmt::format("a text of {} bytes or more", max));
+    return text->empty() ? std::nullopt : std::optional(*std::move(text));
+  }
+
+  // Where the counters of each CPU stand, as an address to add the CPU's offset to.
+  std::optional<Kva> EventStats(const ScxInstance& instance) {
+    if (!instance.sched) return globals_.Address({"event_stats_cpu"});
+    CellReader sched(kernel_, *instance.sched, "a scheduler", anomalies_);
+    if (sched_event_stats_cpu_) return sched.Pointer(sched_event_stats_cpu_);
+    const auto pcpu = sched.Pointer(sched_pcpu_);
+    return pcpu && pcpu_event_stats_ ? std::optional(*pcpu + pcpu_event_stats_->offset)
+                                     : std::nullopt;
+  }
+
+  void ReadEvents(const ScxInstance& instance, int64_t scheduler) {
+    const auto type = types_.FindStruct("scx_event_stats");
+    if (!type) return;
+    const auto stats = EventStats(instance);
+    if (!stats || stats->is_null()) return;
+    for (const NamedMember& counter : types_.MembersOf(*type)) {
+      int64_t sum = 0;
+      for (const CpuRef& cpu : ListCpus(kernel_, anomalies_)) {
+        const auto base = kernel_.PerCpu(*stats, cpu.cpu);
+        if (!base) continue;
+        CellReader object(kernel_, *base, "event counters", anomalies_);
+        sum += object.Integer(counter.member).value_or(0);
+      }
+      state_.events.push_back({scheduler, EventName(counter.name), sum});
+    }
+  }
+
+  const GuestKernel& kernel_;
+  const TypeInfo& types_;
+  const WalkLimits& limits_;
+  Anomalies& anomalies_;
+  Globals globals_;
+  KernelClock clock_;
+  OpsMembers ops_;
+  ExitMembers exit_;
+  EnumText enable_states_, exit_kinds_, ops_flags_;
+  ScxPrograms programs_;
+  MaybeMember sched_bypass_depth_, sched_watchdog_timeout_, sched_cgrp_path_,
+      sched_event_stats_cpu_, sched_pcpu_, pcpu_event_stats_;
+  ScxState state_;
+};
+
+}  // namespace
+
+Result<ScxState> WalkScx(const GuestKernel& kernel, const WalkLimits& limits) {
+  Anomalies anomalies("scx");
+  const TypeInfo& types = *KTSTR_TRY(kernel.types());
+  // A kernel without sched_ext lacks nothing.
+  if (!types.FindStruct("sched_ext_ops")) return ScxState{};
+  ScxState state = ScxWalker(kernel, types, limits, anomalies).Walk();
+  state.anomalies = std::move(anomalies).Take();
+  return state;
+}
+
+}  // namespace ktstr

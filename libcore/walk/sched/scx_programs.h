@@ -1,0 +1,41 @@
+// Which BPF programs stand behind a scheduler's callbacks.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <unordered_map>
+
+#include "ktstr/kernel/guest_kernel.h"
+#include "ktstr/walk/anomaly.h"
+#include "ktstr/walk/bpf/objects.h"
+#include "ktstr/walk/fields.h"
+
+namespace ktstr {
+
+struct ScxProgram {
+  int64_t id;
+  std::optional<std::string> name;
+};
+
+// A loaded struct sched_ext_ops is a copy of a BPF map of type struct_ops: that map has the same
+// trampolines at the same offsets, and in its user-visible half the programs' ids in their place
+// (kernel/bpf/bpf_struct_ops.c).
+class ScxPrograms {
+ public:
+  ScxPrograms(const GuestKernel& kernel, const TypeInfo& types, const WalkLimits& limits,
+              Anomalies& anomalies);
+
+  // By the callback's offset in the struct sched_ext_ops at `ops`; empty when no map fits.
+  std::unordered_map<uint64_t, ScxProgram> Of(Kva ops) const;
+
+ private:
+  const GuestKernel& kernel_;
+  const TypeInfo& types_;
+  Anomalies& anomalies_;
+  MaybeMember map_type_, kernel_data_, user_value_, user_data_;
+  std::vector<BpfObject> maps_;  // those of type struct_ops
+  BpfProgNames names_;
+};
+
+}  // namespace ktstr

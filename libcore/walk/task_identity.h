@@ -1,0 +1,32 @@
+// Which task stands behind an address: what other tables show of it beside the address.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "ktstr/kernel/guest_kernel.h"
+#include "ktstr/walk/fields.h"
+#include "ktstr/walk/row.h"
+
+namespace ktstr {
+
+struct TaskIdentity {
+  std::optional<int64_t> pid;
+  std::optional<std::string> comm;
+};
+
+class TaskIdentities {
+ public:
+  TaskIdentities(const GuestKernel& kernel, const TypeInfo& types, Anomalies& anomalies);
+
+  // Of the task_struct at `task`; what cannot be read is an anomaly. Nothing for a null pointer.
+  TaskIdentity Of(Kva task) const;
+
+ private:
+  const GuestKernel& kernel_;
+  Anomalies& anomalies_;
+  MaybeMember pid_, comm_;
+};
+
+}  // namespace ktstr
