@@ -3,7 +3,7 @@
 #include <fmt/format.h>
 
 #include "ktstr/walk/clock.h"
-#include "ktstr/walk/symbolize.h"
+#include "ktstr/walk/text/symbolize.h"
 
 namespace ktstr {
 
@@ -129,6 +129,9 @@ const RowTable<VcpuRow>& VcpuRow::Table() {
 
 std::vector<VcpuRow> VcpuRows(std::span<const VcpuRegisters> vcpus, const GuestKernel* kernel) {
   std::vector<VcpuRow> rows;
+  Anomalies ignored("");
+  std::optional<TextSymbols> text;
+  if (kernel != nullptr) text.emplace(*kernel, WalkLimits(), ignored);
   for (const VcpuRegisters& vcpu : vcpus) {
     VcpuRow row;
     row.cpu = vcpu.cpu;
@@ -144,8 +147,8 @@ std::vector<VcpuRow> VcpuRows(std::span<const VcpuRegisters> vcpus, const GuestK
     row.gs_base = Hex(vcpu.gs.base);
     row.kernel_gs_base = Hex(vcpu.kernel_gs_base);
     row.mode = ModeName(vcpu.mode());
-    if (kernel != nullptr && vcpu.mode() != VcpuMode::kUser) {
-      row.rip_symbol = SymbolizeText(*kernel, Kva(vcpu.rip));
+    if (text && vcpu.mode() != VcpuMode::kUser) {
+      row.rip_symbol = SymbolizeText(*text, Kva(vcpu.rip));
     }
     rows.push_back(std::move(row));
   }

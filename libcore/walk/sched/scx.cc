@@ -13,7 +13,7 @@
 #include "ktstr/walk/list.h"
 #include "ktstr/walk/sched/scx_instance.h"
 #include "ktstr/walk/sched/scx_programs.h"
-#include "ktstr/walk/symbolize.h"
+#include "ktstr/walk/text/symbolize.h"
 
 namespace ktstr {
 

@@ -1,0 +1,116 @@
+#include "ktstr/walk/stack/cpu_context.h"
+
+#include "ktstr/walk/cpu_list.h"
+#include "ktstr/walk/fields.h"
+#include "ktstr/walk/per_cpu.h"
+
+namespace ktstr {
+
+namespace {
+
+constexpr uint64_t kCr0Paging = uint64_t{1} << 31;
+// The processor pushes ip, cs, flags, sp, ss, so that ss is the topmost word.
+constexpr uint64_t kCsFromTop = 4 * 8, kSpFromTop = 2 * 8;
+
+// The vCPU that has the CPU's per-CPU area: one of the two GS bases is its offset, whether before
+// or after swapgs. Where none is, the VMM's number is taken for the kernel's.
+const VcpuRegisters* VcpuOf(const GuestKernel& kernel, uint32_t cpu) {
+  const auto base = kernel.PerCpu(Kva(0), cpu);
+  for (const VcpuRegisters& vcpu : kernel.vcpus()) {
+    if (base && (vcpu.gs.base == base->value() || vcpu.kernel_gs_base == base->value())) {
+      return &vcpu;
+    }
+  }
+  for (const VcpuRegisters& vcpu : kernel.vcpus()) {
+    if (vcpu.cpu == cpu) return &vcpu;
+  }
+  return nullptr;
+}
+
+// Follows the stack pointer from the CPU's own stacks back to the stack that was left for them.
+// Nothing when that was in user mode, or is not known.
+std::optional<Kva> BackToTaskStack(const GuestKernel& kernel, const CpuContext& cpu, Kva sp) {
+  for (size_t step = 0; step <= cpu.stacks.size(); ++step) {
+    const StackArea* on = nullptr;
+    for (const StackArea& stack : cpu.stacks) {
+      if (stack.Contains(sp, 8)) on = &stack;
+    }
+    if (on == nullptr) return sp;
+    if (on->kind == StackKind::kEntry) return std::nullopt;
+    if (on->kind != StackKind::kIrq) {
+      const auto cs = kernel.Read<uint64_t>(on->end - kCsFromTop);
+      if (!cs || (*cs & 3) != 0) return std::nullopt;
+    }
+    const auto next =
+        kernel.Read<Kva>(on->kind == StackKind::kIrq ? on->end - 8 : on->end - kSpFromTop);
+    if (!next) return std::nullopt;
+    sp = *next;
+  }
+  return std::nullopt;
+}
+
+class OwnerFinder {
+ public:
+  OwnerFinder(const GuestKernel& kernel, uint64_t stack_size, Anomalies& anomalies)
+      : kernel_(kernel), stack_size_(stack_size), anomalies_(anomalies) {
+    if (const auto types = kernel.types()) {
+      stack_ = Fields(**types, "task_struct", anomalies).Need("stack");
+    }
+  }
+
+  std::optional<Kva> OwnerOf(const CpuContext& cpu) const {
+    if (cpu.vcpu == nullptr) return std::nullopt;
+    if (cpu.vcpu->mode() == VcpuMode::kUser) return cpu.current;
+    const auto sp = BackToTaskStack(kernel_, cpu, Kva(cpu.vcpu->reg(Gpr::kRsp)));
+    if (!sp) return cpu.current;
+    for (const auto& task : {cpu.current, cpu.rq_curr, cpu.idle}) {
+      if (task && !task->is_null() && IsOnStackOf(*task, *sp)) return task;
+    }
+    return cpu.current;
+  }
+
+ private:
+  bool IsOnStackOf(Kva task, Kva sp) const {
+    CellReader object(kernel_, task, "a CPU's current task", anomalies_);
+    const auto stack = object.Pointer(stack_);
+    return stack && !stack->is_null() && *stack <= sp && sp <= *stack + stack_size_;
+  }
+
+  const GuestKernel& kernel_;
+  uint64_t stack_size_;
+  Anomalies& anomalies_;
+  MaybeMember stack_;
+};
+
+}  // namespace
+
+std::vector<CpuContext> ListCpuContexts(const GuestKernel& kernel, uint64_t stack_size,
+                                        Anomalies& anomalies) {
+  std::vector<CpuContext> contexts;
+  const auto types = kernel.types();
+  if (!types) return contexts;
+  Fields rq_fields(**types, "rq", anomalies);
+  const MaybeMember curr = rq_fields.Need("curr"), idle = rq_fields.Need("idle");
+  const OwnerFinder owners(kernel, stack_size, anomalies);
+  for (const CpuRef& ref : ListCpus(kernel, anomalies)) {
+    CpuContext cpu;
+    cpu.cpu = ref.cpu;
+    cpu.online = ref.online;
+    cpu.vcpu = VcpuOf(kernel, ref.cpu);
+    if (cpu.vcpu != nullptr && (cpu.vcpu->cr0 & kCr0Paging) == 0) {
+      cpu.vcpu = nullptr;
+      cpu.stopped = true;
+    }
+    cpu.stacks = CpuStacks(kernel, ref.cpu, anomalies);
+    CellReader rq(kernel, ref.rq, "a run queue", anomalies);
+    cpu.rq_curr = rq.Pointer(curr);
+    cpu.idle = rq.Pointer(idle);
+    cpu.current = ReadPerCpuPointer(kernel, **types, "current_task", ref.cpu, anomalies);
+    if (!cpu.current) cpu.current = cpu.rq_curr;
+    cpu.owner = owners.OwnerOf(cpu);
+    contexts.push_back(std::move(cpu));
+  }
+  return contexts;
+}
+
+}  // namespace ktstr

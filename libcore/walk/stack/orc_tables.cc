@@ -1,0 +1,66 @@
+#include "ktstr/walk/stack/orc_tables.h"
+
+#include <fmt/format.h>
+
+namespace ktstr {
+
+namespace {
+
+constexpr uint64_t kMaxTable = uint64_t{256} << 20;
+
+Result<std::vector<std::byte>> ReadBetween(const GuestKernel& kernel, const char* begin,
+                                           const char* end) {
+  const Kva from = KTSTR_TRY(kernel.symbol_kva(begin));
+  const Kva to = KTSTR_TRY(kernel.symbol_kva(end));
+  if (to < from || to - from > kMaxTable) {
+    return Fail(ErrorCode::kDamaged, fmt::format("the ORC table from {:#x} to {:#x} cannot be",
+                                                 from.value(), to.value()));
+  }
+  std::vector<std::byte> bytes(to - from);
+  KTSTR_TRY(kernel.Read(from, bytes));
+  return bytes;
+}
+
+}  // namespace
+
+Result<OrcTables> OrcTables::Read(const GuestKernel& kernel, const TextSymbols& text,
+                                  Anomalies& anomalies) {
+  OrcTables tables(kernel, text, anomalies);
+  tables.format_ = KTSTR_TRY(OrcFormat::From(*KTSTR_TRY(kernel.types())));
+  const Kva ips_at = KTSTR_TRY(kernel.symbol_kva("__start_orc_unwind_ip"));
+  const auto ips = KTSTR_TRY(ReadBetween(kernel, "__start_orc_unwind_ip", "__stop_orc_unwind_ip"));
+  auto entries = KTSTR_TRY(ReadBetween(kernel, "__start_orc_unwind", "__stop_orc_unwind"));
+  tables.table_ = KTSTR_TRY(OrcTable::Parse(tables.format_, ips_at, ips, std::move(entries)));
+  return tables;
+}
+
+const OrcTable& OrcTables::TableOf(size_t module) {
+  const auto found = module_tables_.find(module);
+  if (found != module_tables_.end()) return found->second;
+  const ModuleRef& ref = text_->modules()[module];
+  auto table = ReadModuleOrc(*kernel_, format_, ref);
+  if (!table) {
+    anomalies_->Add(table.error(), ref.module,
+                    fmt::format("reading the ORC table of module {}", ref.name));
+  }
+  return module_tables_.emplace(module, table ? *std::move(table) : OrcTable()).first->second;
+}
+
+std::optional<OrcEntry> OrcTables::Find(Kva ip, const TextPlace& place) {
+  switch (place.kind) {
+    case TextKind::kKernel:
+      return table_.Find(ip);
+    case TextKind::kModule:
+      return TableOf(place.index).Find(ip);
+    case TextKind::kFtrace: {
+      const FtraceTrampoline& copy = text_->ftrace()[place.index];
+      if (copy.original.is_null()) return std::nullopt;
+      return table_.Find(copy.original + (ip - copy.text.begin));
+    }
+    case TextKind::kBpf:
+      return std::nullopt;
+  }
+  return std::nullopt;
+}
+
+}  // namespace ktstr

@@ -1,0 +1,242 @@
+#include "ktstr/walk/stack/stack.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "ktstr/walk/fields.h"
+#include "ktstr/walk/stack/cpu_context.h"
+#include "ktstr/walk/stack/unwind.h"
+
+namespace ktstr {
+
+namespace {
+
+constexpr uint64_t kTaskDead = 0x80;  // TASK_DEAD, include/linux/sched.h
+
+struct TaskStackMembers {
+  MaybeMember pid, cpu, state, exit_state, stack, stack_refcount, saved_sp;
+  Member frame_bp, frame_return;  // of struct inactive_task_frame
+  uint64_t frame_size = 0, fork_frame_size = 0;
+
+  static Result<TaskStackMembers> Of(const TypeInfo& types, Anomalies& anomalies) {
+    TaskStackMembers m;
+    Fields f(types, "task_struct", anomalies);
+    m.pid = f.Need("pid");
+    m.cpu = f.Maybe({"thread_info.cpu", "cpu"});
+    m.state = f.Need({"__state", "state"});
+    m.exit_state = f.Need("exit_state");
+    m.stack = f.Need("stack");
+    m.stack_refcount = f.Maybe({"stack_refcount.refs.counter", "stack_refcount.counter"});
+    m.saved_sp = f.Need("thread.sp");
+    constexpr const char* kFrame = "inactive_task_frame";
+    m.frame_size = KTSTR_TRY(types.SizeOf(kFrame));
+    m.frame_bp = KTSTR_TRY(types.FindMember(kFrame, "bp"));
+    m.frame_return = KTSTR_TRY(types.FindMember(kFrame, "ret_addr"));
+    m.fork_frame_size = m.frame_size + KTSTR_TRY(types.SizeOf("pt_regs"));
+    return m;
+  }
+};
+
+Unwound Ended(StackEnd end, std::string detail, std::optional<Kva> at = std::nullopt) {
+  Unwound unwound;
+  unwound.end = end;
+  unwound.detail = std::move(detail);
+  unwound.ip = at;
+  return unwound;
+}
+
+class StackWalker {
+ public:
+  static Result<StackWalker> Create(const GuestKernel& kernel, TextSymbols& text,
+                                    Anomalies& anomalies) {
+    const TypeInfo& types = *KTSTR_TRY(kernel.types());
+    const uint64_t stack_size = KTSTR_TRY(TaskStackSize(kernel));
+    return StackWalker(kernel, KTSTR_TRY(Unwinder::Create(kernel, text, anomalies)),
+                       KTSTR_TRY(TaskStackMembers::Of(types, anomalies)), stack_size, anomalies);
+  }
+
+  std::optional<int64_t> PidOf(const TaskRef& ref) {
+    return CellReader(kernel_, ref.task, "a task", anomalies_).Integer(m_.pid);
+  }
+
+  void Walk(const TaskRef& ref, std::vector<StackFrameRow>& rows) {
+    CellReader task(kernel_, ref.task, "a task", anomalies_);
+    StackFrameRow common;
+    common.task_kva = Hex(ref.task);
+    common.pid = task.Integer(m_.pid);
+    common.cpu = ref.idle_cpu ? std::optional<int64_t>(*ref.idle_cpu) : task.Integer(m_.cpu);
+    const CpuContext* cpu = CpuThatIsOn(ref.task);
+    if (cpu != nullptr) {
+      common.cpu = cpu->cpu;
+      common.running = 1;
+    }
+    Add(common, cpu != nullptr ? UnwindRunning(task, *cpu) : UnwindSaved(task, ref), rows);
+  }
+
+ private:
+  StackWalker(const GuestKernel& kernel, Unwinder unwinder, TaskStackMembers members,
+              uint64_t stack_size, Anomalies& anomalies)
+      : kernel_(kernel),
+        unwinder_(std::move(unwinder)),
+        m_(std::move(members)),
+        stack_size_(stack_size),
+        cpus_(ListCpuContexts(kernel, stack_size, anomalies)),
+        anomalies_(anomalies) {}
+
+  const CpuContext* CpuThatIsOn(Kva task) const {
+    for (const CpuContext& cpu : cpus_) {
+      if (cpu.owner == task) return &cpu;
+    }
+    return nullptr;
+  }
+
+  StackArea AreaOf(Kva stack) const { return {StackKind::kTask, stack, stack + stack_size_}; }
+
+  Unwound UnwindRunning(CellReader& task, const CpuContext& cpu) {
+    const VcpuRegisters& vcpu = *cpu.vcpu;
+    if (vcpu.mode() == VcpuMode::kUser) {
+      Unwound unwound = Ended(StackEnd::kUserMode, "executing", Kva(vcpu.rip));
+      unwound.sp = Kva(vcpu.reg(Gpr::kRsp));
+      return unwound;
+    }
+    std::vector<StackArea> areas = cpu.stacks;
+    if (const auto stack = task.Pointer(m_.stack); stack && !stack->is_null()) {
+      areas.insert(areas.begin(), AreaOf(*stack));
+    }
+    UnwindStart start;
+    start.ip = Kva(vcpu.rip);
+    start.sp = Kva(vcpu.reg(Gpr::kRsp));
+    start.bp = vcpu.reg(Gpr::kRbp);
+    start.exact = true;
+    start.registers = {vcpu.reg(Gpr::kRcx), vcpu.reg(Gpr::kRdx), vcpu.reg(Gpr::kRdi),
+                       vcpu.reg(Gpr::kRbp), vcpu.reg(Gpr::kR10), vcpu.reg(Gpr::kR13)};
+    start.task = task.object().base();
+    return unwinder_.Unwind(start, areas);
+  }
+
+  Unwound UnwindSaved(CellReader& task, const TaskRef& ref) {
+    const Kva kva = ref.task;
+    for (const CpuContext& cpu : cpus_) {
+      if (cpu.vcpu == nullptr && !cpu.stopped && (cpu.current == kva || cpu.rq_curr == kva)) {
+        return Ended(StackEnd::kNoRegisters,
+                     fmt::format("CPU {}, whose registers are not there", cpu.cpu));
+      }
+    }
+    const auto stack = task.Pointer(m_.stack);
+    const auto users = task.Integer(m_.stack_refcount);
+    const auto sp = task.Pointer(m_.saved_sp);
+    if (!stack || !sp) return Ended(StackEnd::kUnreadable, "the task itself", kva);
+    if (stack->is_null() || users == 0) return WithoutStack(task);
+    const StackArea area = AreaOf(*stack);
+    if (!area.Contains(*sp, m_.frame_size) || (sp->value() & 7) != 0) {
+      return Ended(StackEnd::kOffStack, "the saved stack pointer is not on the task's stack", *sp);
+    }
+    // What a CPU begins on stands where a new task's user registers would (do_boot_cpu() in
+    // arch/x86/kernel/smpboot.c): above any frame that could be switched to.
+    if (ref.idle_cpu && area.end - *sp < m_.fork_frame_size) {
+      return Ended(StackEnd::kNotStarted, fmt::format("CPU {} never came up", *ref.idle_cpu));
+    }
+    ObjectReader frame(kernel_, *sp);
+    const auto bp = frame.Unsigned(m_.frame_bp);
+    const auto ip = frame.Pointer(m_.frame_return);
+    if (!bp || !ip) {
+      return Ended(StackEnd::kUnreadable, (bp ? ip.error() : bp.error()).ToString(), *sp);
+    }
+    const bool never_ran = *ip == unwinder_.fork_return();
+    if (!never_ran && IsOff(ref)) {
+      return Ended(StackEnd::kNotStarted, fmt::format("CPU {} is off", *ref.idle_cpu));
+    }
+    UnwindStart start = {*ip, *sp + m_.frame_size, *bp, never_ran, std::nullopt, kva};
+    Unwound unwound = unwinder_.Unwind(start, std::span(&area, 1));
+    if (never_ran && unwound.end == StackEnd::kEndOfStack) unwound.end = StackEnd::kNeverRan;
+    return unwound;
+  }
+
+  // An idle task goes on without being switched away from while its CPU is on: of a CPU that was
+  // switched off, what was saved last is long past.
+  bool IsOff(const TaskRef& ref) const {
+    if (!ref.idle_cpu) return false;
+    for (const CpuContext& cpu : cpus_) {
+      if (cpu.cpu == *ref.idle_cpu) return cpu.vcpu == nullptr && cpu.online == false;
+    }
+    return false;
+  }
+
+  Unwound WithoutStack(CellReader& task) {
+    const auto state = task.Unsigned(m_.state), exit_state = task.Unsigned(m_.exit_state);
+    const bool dead = (exit_state && *exit_state != 0) || (state && (*state & kTaskDead) != 0);
+    if (dead) return Ended(StackEnd::kFreed, "the task is dead");
+    return Ended(StackEnd::kOffStack, "the task has no stack, but is not dead");
+  }
+
+  void Add(const StackFrameRow& common, const Unwound& unwound, std::vector<StackFrameRow>& rows) {
+    int64_t depth = 0;
+    for (const Frame& frame : unwound.frames) {
+      StackFrameRow& row = rows.emplace_back(common);
+      row.depth = depth++;
+      row.kind = FrameKindName(frame.code->kind);
+      row.ip = Hex(frame.ip);
+      row.sp = Hex(frame.sp);
+      if (frame.stack) row.stack = StackKindName(*frame.stack);
+      const TextPlace& place = frame.code->place;
+      if (!place.symbol.empty()) {
+        row.symbol = place.symbol;
+        row.offset = static_cast<int64_t>(frame.ip - place.begin);
+      }
+      if (!place.module.empty()) row.module = place.module;
+    }
+    StackFrameRow& end = rows.emplace_back(common);
+    end.depth = depth;
+    end.kind = "end";
+    if (unwound.ip) end.ip = Hex(*unwound.ip);
+    if (unwound.sp) end.sp = Hex(*unwound.sp);
+    end.reason = StackEndName(unwound.end);
+    if (!unwound.detail.empty()) end.detail = unwound.detail;
+    if (!IsWhole(unwound.end)) {
+      anomalies_.Add(*end.reason, unwound.ip,
+                     fmt::format("the stack of task {} at depth {}: {}",
+                                 common.pid ? std::to_string(*common.pid) : "(unknown)", depth,
+                                 unwound.detail));
+    }
+  }
+
+  const GuestKernel& kernel_;
+  Unwinder unwinder_;
+  TaskStackMembers m_;
+  uint64_t stack_size_;
+  std::vector<CpuContext> cpus_;
+  Anomalies& anomalies_;
+};
+
+}  // namespace
+
+Result<Walked<StackFrameRow>> WalkStacks(const GuestKernel& kernel, const WalkLimits& limits) {
+  Anomalies anomalies("stack_frame");
+  const std::vector<TaskRef> tasks = KTSTR_TRY(ListTasks(kernel, limits, anomalies));
+  TextSymbols text(kernel, limits, anomalies);
+  StackWalker walker = KTSTR_TRY(StackWalker::Create(kernel, text, anomalies));
+  Walked<StackFrameRow> walked;
+  for (const TaskRef& task : tasks) walker.Walk(task, walked.rows);
+  walked.anomalies = std::move(anomalies).Take();
+  return walked;
+}
+
+Result<Walked<StackFrameRow>> WalkStackOf(const GuestKernel& kernel, int64_t pid,
+                                          const WalkLimits& limits) {
+  Anomalies anomalies("stack_frame");
+  const std::vector<TaskRef> tasks = KTSTR_TRY(ListTasks(kernel, limits, anomalies));
+  TextSymbols text(kernel, limits, anomalies);
+  StackWalker walker = KTSTR_TRY(StackWalker::Create(kernel, text, anomalies));
+  Walked<StackFrameRow> walked;
+  for (const TaskRef& task : tasks) {
+    if (walker.PidOf(task) == pid) walker.Walk(task, walked.rows);
+  }
+  if (walked.rows.empty()) {
+    return Fail(ErrorCode::kNotFound, fmt::format("there is no thread {}", pid));
+  }
+  walked.anomalies = std::move(anomalies).Take();
+  return walked;
+}
+
+}  // namespace ktstr

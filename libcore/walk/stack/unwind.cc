@@ -1,0 +1,424 @@
+#include "ktstr/walk/stack/unwind.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+
+#include "ktstr/kernel/bootstrap.h"
+#include "ktstr/walk/fields.h"
+#include "ktstr/walk/stack/generated_code.h"
+
+namespace ktstr {
+
+namespace {
+
+// What the processor pushes for an interrupt (Intel SDM volume 3, 6.14.2): ip, cs, flags, sp, ss.
+constexpr uint64_t kIretFrameSize = 5 * 8, kIretCs = 8, kIretSp = 3 * 8;
+constexpr size_t kMaxRethooks = 4096;
+
+bool StartsWithOneOf(std::string_view name, std::initializer_list<std::string_view> beginnings) {
+  return std::any_of(beginnings.begin(), beginnings.end(),
+                     [&](std::string_view beginning) { return name.starts_with(beginning); });
+}
+
+// entry_64.S, idtentry.h.
+bool IsSyscallEntry(std::string_view symbol) {
+  return StartsWithOneOf(symbol, {"entry_SYSCALL_", "entry_SYSRET", "syscall_return_via_sysret"});
+}
+
+// By the name of the code that keeps the registers.
+FrameKind KindOfRegsFrame(std::string_view symbol) {
+  if (StartsWithOneOf(symbol,
+                      {"asm_exc_nmi", "first_nmi", "repeat_nmi", "end_repeat_nmi", "nmi_restore",
+                       "asm_sysvec_", "asm_common_interrupt", "asm_spurious_interrupt",
+                       "irq_entries_start", "spurious_entries_start"})) {
+    return FrameKind::kInterrupt;
+  }
+  if (symbol.starts_with("asm_exc_")) return FrameKind::kException;
+  if (IsSyscallEntry(symbol) || StartsWithOneOf(symbol, {"entry_SYSENTER_", "entry_INT80_",
+                                                         "asm_int80_", "int80_emulation"})) {
+    return FrameKind::kSyscall;
+  }
+  return FrameKind::kEntry;
+}
+
+}  // namespace
+
+std::string_view FrameKindName(FrameKind kind) {
+  constexpr std::array<std::string_view, 6> kNames = {"call",    "interrupt", "exception",
+                                                      "syscall", "entry",     "bpf"};
+  return kNames[static_cast<size_t>(kind)];
+}
+
+std::string_view StackEndName(StackEnd end) {
+  constexpr std::array<std::string_view, 14> kNames = {
+      "user mode",    "end of stack", "never ran", "freed",      "not started",
+      "no registers", "replaced",     "no rule",   "unreadable", "off stack",
+      "not text",     "no table",     "loop",      "cap"};
+  return kNames[static_cast<size_t>(end)];
+}
+
+bool IsWhole(StackEnd end) { return end <= StackEnd::kNotStarted; }
+
+struct Unwinder::State {
+  Kva ip, sp;
+  uint64_t bp = 0;
+  bool exact = false;
+  std::optional<OrcRegisters> known;
+  std::span<const StackArea> stacks;
+  const StackArea* on = nullptr;
+  uint32_t entered = 0;  // bit by index in `stacks`
+  std::optional<Kva> task;
+  Unwound result;
+
+  bool End(StackEnd end, std::string detail, std::optional<Kva> at) {
+    result.end = end;
+    result.detail = std::move(detail);
+    result.ip = at;
+    return false;
+  }
+  void BeginOn(Kva at) {
+    for (size_t i = 0; i < stacks.size() && on == nullptr; ++i) {
+      if (stacks[i].Contains(at, 8)) {
+        on = &stacks[i];
+        entered |= 1u << i;
+      }
+    }
+  }
+  std::optional<StackKind> KindAt(Kva at) const {
+    for (const StackArea& stack : stacks) {
+      if (stack.Contains(at, 8)) return stack.kind;
+    }
+    for (const StackArea& stack : stacks) {
+      if (stack.HoldsPointer(at)) return stack.kind;
+    }
+    return std::nullopt;
+  }
+};
+
+Unwinder::Unwinder(const GuestKernel& kernel, TextSymbols& text, OrcTables orc)
+    : kernel_(&kernel), text_(&text), orc_(std::move(orc)), memory_(kernel, Kva(0)) {
+  const auto symbol = [&](const char* name) -> std::optional<Kva> {
+    const auto kva = kernel.symbol_kva(name);
+    return kva ? std::optional(*kva) : std::nullopt;
+  };
+  // Before 6.5 (3aec4ecb3d1f) the C function of that name was not there, and the code was called
+  // so.
+  fork_return_ = symbol("ret_from_fork_asm");
+  if (!fork_return_) fork_return_ = symbol("ret_from_fork");
+  rethook_ = symbol("arch_rethook_trampoline");
+  kretprobe_ = symbol("__kretprobe_trampoline");
+  graph_return_ = symbol("return_to_handler");
+  const auto begin = symbol("__entry_text_start"), end = symbol("__entry_text_end");
+  if (begin && end) entry_text_ = TextRange{*begin, *end};
+}
+
+Result<Unwinder> Unwinder::Create(const GuestKernel& kernel, TextSymbols& text,
+                                  Anomalies& anomalies) {
+  const TypeInfo& types = *KTSTR_TRY(kernel.types());
+  Unwinder unwinder(kernel, text, KTSTR_TRY(OrcTables::Read(kernel, text, anomalies)));
+  KTSTR_TRY(unwinder.ResolveLayout(types));
+  Anomalies ignored("");
+  unwinder.rethooks_ = Fields(types, "task_struct", ignored).Maybe("rethooks.first");
+  Fields hook(types, "rethook_node", ignored);
+  unwinder.hook_node_ = hook.Maybe("llist");
+  unwinder.hook_return_ = hook.Maybe("ret_addr");
+  unwinder.hook_frame_ = hook.Maybe("frame");
+  return unwinder;
+}
+
+Status Unwinder::ResolveLayout(const TypeInfo& types) {
+  const auto member = [&](const char* name) { return types.FindMember("pt_regs", name); };
+  regs_.size = KTSTR_TRY(types.SizeOf("pt_regs"));
+  regs_.ip = KTSTR_TRY(member("ip")).offset;
+  regs_.sp = KTSTR_TRY(member("sp"));
+  regs_.cs = KTSTR_TRY(member("cs"));
+  regs_.cx = KTSTR_TRY(member("cx"));
+  regs_.dx = KTSTR_TRY(member("dx"));
+  regs_.di = KTSTR_TRY(member("di"));
+  regs_.bp = KTSTR_TRY(member("bp"));
+  regs_.r10 = KTSTR_TRY(member("r10"));
+  regs_.r13 = KTSTR_TRY(member("r13"));
+  return {};
+}
+
+const CodeInfo& Unwinder::CodeAt(Kva ip, bool exact) {
+  auto& known = code_[exact ? 1 : 0];
+  const auto found = known.find(ip.value());
+  if (found != known.end()) return found->second;
+  return known.emplace(ip.value(), Look(ip, exact)).first->second;
+}
+
+// A call's return address can lie behind the end of its function: the call itself is looked up.
+CodeInfo Unwinder::Look(Kva ip, bool exact) {
+  CodeInfo code;
+  if (exact && ip.is_null()) {
+    // A call through a null pointer: nothing has happened since.
+    code.text = true;
+    code.orc = OrcEntry{8, 0, OrcRegister::kSp, OrcRegister::kUndefined, OrcType::kCall, false};
+    return code;
+  }
+  const Kva at = exact ? ip : ip - 1;
+  const auto place = text_->Find(at);
+  if (!place) return code;
+  code.text = true;
+  code.place = *place;
+  code.orc = orc_.Find(at, *place);
+  if (place->kind == TextKind::kBpf) Generated(ip, exact, code);
+  const bool keeps_regs =
+      code.orc && (code.orc->type == OrcType::kRegs || code.orc->type == OrcType::kRegsPartial);
+  code.syscall_entry = IsSyscallEntry(place->symbol);
+  code.in_entry_text = entry_text_ && entry_text_->Contains(at);
+  if (keeps_regs) {
+    code.kind = KindOfRegsFrame(place->symbol);
+  } else if (code.syscall_entry) {
+    code.kind = FrameKind::kSyscall;
+  } else if (place->kind == TextKind::kBpf) {
+    code.kind = FrameKind::kBpf;
+  }
+  return code;
+}
+
+void Unwinder::Generated(Kva ip, bool exact, CodeInfo& code) {
+  const BpfSymbol& bpf = text_->bpf()[code.place.index];
+  std::array<std::byte, kGeneratedHead> head;
+  const auto size = std::min<uint64_t>(head.size(), bpf.text.end - bpf.text.begin);
+  if (!kernel_->Read(bpf.text.begin, std::span(head).first(size))) return;
+  std::array<std::byte, 2> around = {};
+  if (exact && ip > bpf.text.begin && !kernel_->Read(ip - 1, around)) return;
+  code.orc = UnwindGeneratedCode(std::span(head).first(size), around, ip - bpf.text.begin, exact,
+                                 bpf.name);
+}
+
+Unwound Unwinder::Unwind(const UnwindStart& start, std::span<const StackArea> stacks) {
+  State state;
+  state.ip = start.ip;
+  state.sp = start.sp;
+  state.bp = start.bp;
+  state.exact = start.exact;
+  state.known = start.registers;
+  state.task = start.task;
+  state.stacks = stacks;
+  state.BeginOn(start.sp);
+  for (;;) {
+    const CodeInfo& code = CodeAt(state.ip, state.exact);
+    if (!code.text) {
+      const bool mapped = state.ip >= kStartKernelMap && kernel_->Translate(state.ip).has_value();
+      state.End(mapped ? StackEnd::kNoRule : StackEnd::kNotText,
+                mapped ? "code that the kernel keeps no name of"
+                       : "the address is not in the kernel's text",
+                state.ip);
+      break;
+    }
+    if (state.result.frames.size() >= kMaxFrames) {
+      state.End(StackEnd::kCap, fmt::format("more than {} frames", kMaxFrames), state.ip);
+      break;
+    }
+    state.result.frames.push_back({state.ip, state.sp, state.KindAt(state.sp), &code});
+    if (!code.orc) {
+      state.End(StackEnd::kNoRule, "generated code of an unknown form", state.ip);
+      break;
+    }
+    if (code.orc->type == OrcType::kEndOfStack) {
+      EndAtEntry(code, state);
+      break;
+    }
+    if (!Step(*code.orc, state)) break;
+  }
+  return std::move(state.result);
+}
+
+// The entry from user mode, before the registers are kept on a stack, or after they are restored.
+void Unwinder::EndAtEntry(const CodeInfo& code, State& state) {
+  if (!code.in_entry_text || !state.exact) {
+    state.End(StackEnd::kEndOfStack, "", std::nullopt);
+    return;
+  }
+  // The instruction syscall leaves the address behind it in rcx, where sysret expects it.
+  const bool told = code.syscall_entry && state.known;
+  state.End(StackEnd::kUserMode, "on the way between user mode and the kernel",
+            told ? std::optional(Kva(state.known->cx)) : std::nullopt);
+}
+
+bool Unwinder::Step(const OrcEntry& orc, State& state) {
+  const Kva ip = state.ip, sp_before = state.sp;
+  const StackArea* on_before = state.on;
+  if (orc.type == OrcType::kUndefined) {
+    return state.End(StackEnd::kNoTable, "the ORC table has no way on from here", ip);
+  }
+  const auto sp = PreviousSp(orc, state);
+  if (!sp) return false;
+  const bool read = orc.type == OrcType::kCall   ? ReadCall(*sp, state)
+                    : orc.type == OrcType::kRegs ? ReadRegs(*sp, state)
+                                                 : ReadPartialRegs(*sp, state);
+  if (!read || !FindBp(orc, *sp, state)) return false;
+  state.exact = orc.signal;
+  if (state.on == on_before && state.on != nullptr && state.on->Contains(state.sp, 8) &&
+      state.sp <= sp_before) {
+    return state.End(StackEnd::kLoop, "the caller's stack lies below its callee's", state.sp);
+  }
+  return true;
+}
+
+std::optional<Kva> Unwinder::PreviousSp(const OrcEntry& orc, State& state) {
+  const auto offset = static_cast<uint64_t>(int64_t{orc.sp_offset});
+  const auto from = [&](uint64_t OrcRegisters::*reg) -> std::optional<Kva> {
+    if (state.known) return Kva((*state.known).*reg);
+    state.End(StackEnd::kNoTable, "the register to count from is not known here", state.ip);
+    return std::nullopt;
+  };
+  switch (orc.sp_reg) {
+    case OrcRegister::kSp:
+      return state.sp + offset;
+    case OrcRegister::kBp:
+      return Kva(state.bp) + offset;
+    case OrcRegister::kSpIndirect: {
+      const auto sp = ReadWord(state.sp, state);
+      return sp ? std::optional(Kva(*sp) + offset) : std::nullopt;
+    }
+    case OrcRegister::kBpIndirect: {
+      const auto sp = ReadWord(Kva(state.bp) + offset, state);
+      return sp ? std::optional(Kva(*sp)) : std::nullopt;
+    }
+    case OrcRegister::kDx:
+      return from(&OrcRegisters::dx);
+    case OrcRegister::kDi:
+      return from(&OrcRegisters::di);
+    case OrcRegister::kR10:
+      return from(&OrcRegisters::r10);
+    case OrcRegister::kR13:
+      return from(&OrcRegisters::r13);
+    default:
+      state.End(StackEnd::kNoTable, "the ORC table counts from an unknown register", state.ip);
+      return std::nullopt;
+  }
+}
+
+// Makes sure that [at, at + size) lies on the stack that is being unwound, or on one that was not
+// yet.
+bool Unwinder::Enter(Kva at, uint64_t size, State& state) {
+  if (state.on != nullptr && state.on->Contains(at, size)) return true;
+  for (size_t i = 0; i < state.stacks.size(); ++i) {
+    if (!state.stacks[i].Contains(at, size)) continue;
+    if ((state.entered >> i & 1) != 0) {
+      return state.End(StackEnd::kLoop, "the way back returns to a stack that it had left", at);
+    }
+    state.entered |= 1u << i;
+    state.on = &state.stacks[i];
+    return true;
+  }
+  return state.End(StackEnd::kOffStack, "the way back leads off the stack", at);
+}
+
+std::optional<uint64_t> Unwinder::ReadWord(Kva at, State& state) {
+  if (!Enter(at, sizeof(uint64_t), state)) return std::nullopt;
+  const auto word = memory_.ReadAt<uint64_t>(at.value());
+  if (word) return *word;
+  state.End(StackEnd::kUnreadable, word.error().ToString(), at);
+  return std::nullopt;
+}
+
+bool Unwinder::ReadCall(Kva sp, State& state) {
+  const Kva slot = sp - 8;
+  const auto word = ReadWord(slot, state);
+  if (!word) return false;
+  Kva ip(*word);
+  if (ip == rethook_ || ip == kretprobe_ || ip == graph_return_) {
+    const auto before = BeforeTracing(slot, state);
+    if (!before) {
+      return state.End(StackEnd::kReplaced, "a tracer keeps the return address elsewhere", ip);
+    }
+    ip = *before;
+  }
+  state.ip = ip;
+  state.sp = sp;
+  state.known.reset();
+  return true;
+}
+
+// The return address that a kretprobe replaced (kernel/trace/rethook.c: rethook_find_ret_addr): the
+// task's list has one record for each, with the place on the stack.
+std::optional<Kva> Unwinder::BeforeTracing(Kva slot, const State& state) {
+  if (!state.task || !rethook_ || !rethooks_ || !hook_node_ || !hook_return_ || !hook_frame_) {
+    return std::nullopt;
+  }
+  auto node = ObjectReader(*kernel_, *state.task).Pointer(*rethooks_);
+  for (size_t i = 0; i < kMaxRethooks && node && !node->is_null(); ++i) {
+    ObjectReader hook(*kernel_, *node - hook_node_->offset);
+    const auto frame = hook.Pointer(*hook_frame_), before = hook.Pointer(*hook_return_);
+    if (frame && before && *frame == slot && *before != *rethook_) return *before;
+    node = hook.ReadAt<Kva>(hook_node_->offset);
+  }
+  return std::nullopt;
+}
+
+bool Unwinder::ReadRegs(Kva sp, State& state) {
+  if (!Enter(sp, regs_.size, state)) return false;
+  ObjectReader& m = memory_;
+  const auto word = [&](const Member& member) {
+    return m.ReadAt<uint64_t>(sp.value() + member.offset);
+  };
+  const auto ip = m.ReadAt<Kva>(sp.value() + regs_.ip);
+  const auto cs = word(regs_.cs), next_sp = word(regs_.sp), cx = word(regs_.cx),
+             dx = word(regs_.dx), di = word(regs_.di), bp = word(regs_.bp), r10 = word(regs_.r10),
+             r13 = word(regs_.r13);
+  for (const auto* value : {&cs, &next_sp, &cx, &dx, &di, &bp, &r10, &r13}) {
+    if (!*value) return state.End(StackEnd::kUnreadable, value->error().ToString(), sp);
+  }
+  if (!ip) return state.End(StackEnd::kUnreadable, ip.error().ToString(), sp);
+  state.ip = *ip;
+  state.sp = Kva(*next_sp);
+  state.known = OrcRegisters{*cx, *dx, *di, *bp, *r10, *r13};
+  if ((*cs & 3) == 0) {
+    // Interrupted right behind the return to the address that a kretprobe had put there.
+    if (state.ip == rethook_) {
+      state.ip = BeforeTracing(state.sp - 8, state).value_or(state.ip);
+    }
+    return true;
+  }
+  state.result.sp = state.sp;
+  return state.End(StackEnd::kUserMode, "", state.ip);
+}
+
+// What is known of the other registers stays so: code that interrupts before it has kept them has
+// not changed them.
+bool Unwinder::ReadPartialRegs(Kva sp, State& state) {
+  if (!Enter(sp, kIretFrameSize, state)) return false;
+  const auto ip = memory_.ReadAt<Kva>(sp.value());
+  const auto cs = memory_.ReadAt<uint64_t>(sp.value() + kIretCs);
+  const auto next_sp = memory_.ReadAt<Kva>(sp.value() + kIretSp);
+  if (!ip || !cs || !next_sp) {
+    const Error& error = !ip ? ip.error() : !cs ? cs.error() : next_sp.error();
+    return state.End(StackEnd::kUnreadable, error.ToString(), sp);
+  }
+  state.ip = *ip;
+  state.sp = *next_sp;
+  if ((*cs & 3) == 0) return true;
+  state.result.sp = state.sp;
+  return state.End(StackEnd::kUserMode, "", state.ip);
+}
+
+bool Unwinder::FindBp(const OrcEntry& orc, Kva sp, State& state) {
+  const auto offset = static_cast<uint64_t>(int64_t{orc.bp_offset});
+  std::optional<uint64_t> bp;
+  switch (orc.bp_reg) {
+    case OrcRegister::kUndefined:
+      if (state.known) state.bp = state.known->bp;
+      return true;
+    case OrcRegister::kPrevSp:
+      bp = ReadWord(sp + offset, state);
+      break;
+    case OrcRegister::kBp:
+      bp = ReadWord(Kva(state.bp) + offset, state);
+      break;
+    default:
+      return state.End(StackEnd::kNoTable, "the ORC table counts from an unknown register",
+                       state.ip);
+  }
+  if (!bp) return false;
+  state.bp = *bp;
+  return true;
+}
+
+}  // namespace ktstr

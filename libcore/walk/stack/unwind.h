@@ -1,0 +1,147 @@
+// Unwinding: from an instruction and a stack pointer back through every caller, as the kernel does
+// it (arch/x86/kernel/unwind_orc.c), by the kernel's own ORC tables. Where those do not say for
+// certain what comes next, the stack ends there with the reason.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "ktstr/kernel/guest_kernel.h"
+#include "ktstr/kernel/object_reader.h"
+#include "ktstr/walk/stack/orc_tables.h"
+#include "ktstr/walk/stack/stack_bounds.h"
+#include "ktstr/walk/text/text_symbols.h"
+
+namespace ktstr {
+
+// What a frame is: how the one above it (the one it calls, or that interrupts it) came about is
+// said by that one.
+enum class FrameKind : uint8_t {
+  kCall,       // a function
+  kInterrupt,  // the entry of an interrupt or NMI, which keeps the interrupted registers
+  kException,  // that of an exception
+  kSyscall,    // that of a system call
+  kEntry,      // entry or exit code that all of those share
+  kBpf,        // code that BPF's compiler made
+};
+// "call", "interrupt", "exception", "syscall", "entry", "bpf".
+std::string_view FrameKindName(FrameKind kind);
+
+// Why a stack ends.
+enum class StackEnd : uint8_t {
+  // As it should.
+  kUserMode,    // what lies before ran in user mode
+  kEndOfStack,  // the first function of a kernel thread, idle task or child
+  kNeverRan,    // the task was made and waits for its first turn
+  kFreed,       // a dead task's stack is given back
+  kNotStarted,  // an idle task whose CPU was never started, or is off
+  // What lies before exists, but is not known.
+  kNoRegisters,  // the task runs on a CPU whose registers are not there
+  kReplaced,     // a tracer put its own address in place of the return address
+  kNoRule,       // generated code whose stack frame is not known
+  // Damage.
+  kUnreadable,  // the stack's memory
+  kOffStack,    // the way back leads to no stack of the task or CPU
+  kNotText,     // the return address is no code
+  kNoTable,     // the table says that this text cannot be unwound
+  kLoop,        // the way back leads forward again
+  kCap,         // more frames than a stack can hold
+};
+// "user mode", "end of stack", "never ran", …
+std::string_view StackEndName(StackEnd end);
+// Whether the stack is whole: everything there was has been unwound.
+bool IsWhole(StackEnd end);
+
+// Where an address of code lies and how it is unwound from.
+struct CodeInfo {
+  bool text = false;
+  TextPlace place;
+  FrameKind kind = FrameKind::kCall;
+  std::optional<OrcEntry> orc;
+  bool in_entry_text = false;  // the kernel's lowest code, between user mode and the task's stack
+  bool syscall_entry = false;  // in which rcx has the user's instruction pointer
+};
+
+struct Frame {
+  Kva ip;
+  Kva sp;  // when it is or was executing there
+  std::optional<StackKind> stack;
+  const CodeInfo* code = nullptr;  // lives as long as the Unwinder
+};
+
+// The registers that ORC counts from, beside the stack pointer.
+struct OrcRegisters {
+  uint64_t cx = 0, dx = 0, di = 0, bp = 0, r10 = 0, r13 = 0;
+};
+
+struct UnwindStart {
+  Kva ip, sp;
+  uint64_t bp = 0;
+  bool exact = false;                     // ip is the next instruction, not one behind a call
+  std::optional<OrcRegisters> registers;  // all of them, when it is a CPU that is unwound
+  std::optional<Kva> task;                // for what tracers keep about it
+};
+
+struct Unwound {
+  std::vector<Frame> frames;  // innermost first
+  StackEnd end = StackEnd::kEndOfStack;
+  std::optional<Kva> ip, sp;  // of user mode; or where it went wrong
+  std::string detail;         // one sentence; may be empty
+};
+
+class Unwinder {
+ public:
+  // No stack of real kernels has that many frames.
+  static constexpr size_t kMaxFrames = 1024;
+
+  // Errors: those of OrcTables::Read. All arguments must outlive this object.
+  static Result<Unwinder> Create(const GuestKernel& kernel, TextSymbols& text,
+                                 Anomalies& anomalies);
+
+  // Unwinds over these stacks, each of which is entered once at most.
+  Unwound Unwind(const UnwindStart& start, std::span<const StackArea> stacks);
+
+  // The address at which a new task begins (ret_from_fork_asm).
+  std::optional<Kva> fork_return() const { return fork_return_; }
+
+ private:
+  struct State;
+  struct PtRegsLayout {
+    uint64_t size = 0, ip = 0;
+    Member sp, cs, cx, dx, di, bp, r10, r13;
+  };
+
+  Unwinder(const GuestKernel& kernel, TextSymbols& text, OrcTables orc);
+  Status ResolveLayout(const TypeInfo& types);
+  const CodeInfo& CodeAt(Kva ip, bool exact);
+  CodeInfo Look(Kva ip, bool exact);
+  void Generated(Kva ip, bool exact, CodeInfo& code);
+
+  bool Step(const OrcEntry& orc, State& state);
+  std::optional<Kva> PreviousSp(const OrcEntry& orc, State& state);
+  bool ReadCall(Kva sp, State& state);
+  bool ReadRegs(Kva sp, State& state);
+  bool ReadPartialRegs(Kva sp, State& state);
+  bool FindBp(const OrcEntry& orc, Kva sp, State& state);
+  bool Enter(Kva at, uint64_t size, State& state);
+  std::optional<uint64_t> ReadWord(Kva at, State& state);
+  std::optional<Kva> BeforeTracing(Kva slot, const State& state);
+  void EndAtEntry(const CodeInfo& code, State& state);
+
+  const GuestKernel* kernel_;
+  TextSymbols* text_;
+  OrcTables orc_;
+  ObjectReader memory_;
+  PtRegsLayout regs_;
+  std::optional<Kva> fork_return_, rethook_, kretprobe_, graph_return_;
+  std::optional<TextRange> entry_text_;
+  std::optional<Member> rethooks_, hook_node_, hook_return_, hook_frame_;
+  std::unordered_map<uint64_t, CodeInfo> code_[2];  // by ip: behind a call, exact
+};
+
+}  // namespace ktstr

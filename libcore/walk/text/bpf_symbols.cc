@@ -1,0 +1,42 @@
+#include "ktstr/walk/text/bpf_symbols.h"
+
+#include <algorithm>
+
+#include "ktstr/walk/fields.h"
+#include "ktstr/walk/list.h"
+
+namespace ktstr {
+
+namespace {
+
+// No program's code is longer: BPF_JIT_LIMIT_MAX of real kernels is about this for all of them.
+constexpr uint64_t kMaxCode = uint64_t{1} << 30;
+
+}  // namespace
+
+std::vector<BpfSymbol> ListBpfSymbols(const GuestKernel& kernel, const WalkLimits& limits,
+                                      Anomalies& anomalies) {
+  std::vector<BpfSymbol> symbols;
+  const auto head = kernel.symbol_kva("bpf_kallsyms");
+  const auto types = kernel.types();
+  if (!head || !types || !(*types)->FindStruct("bpf_ksym")) return symbols;
+  Fields f(**types, "bpf_ksym", anomalies);
+  const MaybeMember start = f.Need("start"), end = f.Need("end"), name = f.Need("name"),
+                    lnode = f.Need("lnode");
+  if (!start || !end || !name || !lnode) return symbols;
+  for (const Kva node : WalkList(kernel, *head, limits, "bpf_kallsyms", anomalies)) {
+    CellReader ksym(kernel, node - lnode->offset, "a BPF symbol", anomalies);
+    const auto from = ksym.Pointer(start), to = ksym.Pointer(end);
+    if (!from || !to) continue;
+    if (*to <= *from || *to - *from > kMaxCode) {
+      anomalies.Add("damage", node, "a BPF symbol that covers no text");
+      continue;
+    }
+    symbols.push_back({{*from, *to}, ksym.Text(name).value_or("")});
+  }
+  std::sort(symbols.begin(), symbols.end(),
+            [](const BpfSymbol& a, const BpfSymbol& b) { return a.text.begin < b.text.begin; });
+  return symbols;
+}
+
+}  // namespace ktstr

@@ -1,0 +1,23 @@
+// The copies of ftrace_caller that the kernel makes for single users of function tracing
+// (arch/x86/kernel/ftrace.c: create_trampoline). They have no symbols and no ORC entries of their
+// own.
+#pragma once
+
+#include <vector>
+
+#include "ktstr/kernel/guest_kernel.h"
+#include "ktstr/walk/anomaly.h"
+#include "ktstr/walk/text/module_list.h"
+
+namespace ktstr {
+
+struct FtraceTrampoline {
+  TextRange text;
+  Kva original;  // what it is a copy of, from its begin on; null when that has no symbol
+};
+
+// What cannot be read is an anomaly.
+std::vector<FtraceTrampoline> ListFtraceTrampolines(const GuestKernel& kernel,
+                                                    const WalkLimits& limits, Anomalies& anomalies);
+
+}  // namespace ktstr
