@@ -1,0 +1,29 @@
+#include "frozen_guest.h"
+
+#include "ktstr/capture/capture.h"
+#include "ktstr/capture/device_state.h"
+#include "ktstr/capture/ram_map.h"
+#include "ktstr/capture/vcpu_state.h"
+
+namespace ktstr {
+
+Result<std::unique_ptr<FrozenGuest>> FrozenGuest::Freeze(GuestMachine& machine,
+                                                         const std::filesystem::path& output) {
+  std::unique_ptr<FrozenGuest> guest(new FrozenGuest);
+  Frozen frozen = KTSTR_TRY(Frozen::Freeze(machine.qmp()));
+  const auto state = KTSTR_TRY(SaveDeviceState(frozen));
+  const auto vcpus = KTSTR_TRY(ParseVcpus(*state));
+  guest->memory_ =
+      KTSTR_TRY(LiveMemory::Map(KTSTR_TRY(FindRam(machine.qmp(), machine.qemu().pid()))));
+  guest->live_ = KTSTR_TRY(GuestKernel::Open(*guest->memory_, vcpus));
+  CaptureOptions capture;
+  capture.output = output;
+  capture.pid = machine.qemu().pid();
+  KTSTR_TRY(CaptureFrozen(frozen, capture));
+  frozen.Abandon();
+  guest->archive_ = KTSTR_TRY(FrozenMachine::Open(output));
+  guest->kept_ = KTSTR_TRY(guest->archive_->Kernel());
+  return guest;
+}
+
+}  // namespace ktstr

@@ -1,0 +1,34 @@
+// A guest of a test's, frozen, whose kernel can be read both ways: out of the memory of the QEMU
+// process and out of the archive that was made of it.
+#pragma once
+
+#include <filesystem>
+#include <memory>
+
+#include "ktstr/capture/freeze.h"
+#include "ktstr/capture/guest_machine.h"
+#include "ktstr/capture/live_memory.h"
+#include "ktstr/kernel/guest_kernel.h"
+#include "ktstr/replay/frozen_machine.h"
+
+namespace ktstr {
+
+class FrozenGuest {
+ public:
+  // Freezes the machine, for good, and writes its archive to `output`.
+  static Result<std::unique_ptr<FrozenGuest>> Freeze(GuestMachine& machine,
+                                                     const std::filesystem::path& output);
+
+  const GuestKernel& live() const { return *live_; }
+  const GuestKernel& kept() const { return *kept_; }
+
+ private:
+  FrozenGuest() = default;
+
+  std::unique_ptr<LiveMemory> memory_;
+  std::unique_ptr<GuestKernel> live_;
+  std::unique_ptr<FrozenMachine> archive_;
+  const GuestKernel* kept_ = nullptr;
+};
+
+}  // namespace ktstr
