@@ -75,6 +75,8 @@ void AppendTask(int tgid, int tid, json* rows) {
                    {"cpu", Number(fields, 39)},
                    {"rt_priority", Number(fields, 40)},
                    {"policy", Number(fields, 41)},
+                   {"wchan", ReadFile(base + "wchan")},
+                   {"stack", ReadFile(base + "stack")},
                    {"nvcsw", StatusNumber(status, "voluntary_ctxt_switches")},
                    {"nivcsw", StatusNumber(status, "nonvoluntary_ctxt_switches")}});
 }

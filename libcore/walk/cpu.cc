@@ -1,5 +1,7 @@
 #include "ktstr/walk/cpu.h"
 
+#include <algorithm>
+
 #include "ktstr/walk/cpu_list.h"
 #include "ktstr/walk/fields.h"
 
@@ -8,11 +10,15 @@ namespace ktstr {
 namespace {
 
 struct RqMembers {
-  MaybeMember curr, nr_running, nr_switches, clock, cfs, rt, dl, scx, scx_flags;
+  MaybeMember curr, idle, stop, clock_task, nr_running, nr_switches, clock, cfs, rt, dl, scx,
+      scx_flags;
 
   RqMembers(const TypeInfo& types, Anomalies& anomalies) {
     Fields f(types, "rq", anomalies);
     curr = f.Need("curr");
+    idle = f.Need("idle");
+    stop = f.Maybe("stop");
+    clock_task = f.Maybe("clock_task");
     nr_running = f.Need("nr_running");
     nr_switches = f.Need("nr_switches");
     clock = f.Need("clock");
@@ -25,31 +31,22 @@ struct RqMembers {
   }
 };
 
-}  // namespace
-
-const RowTable<CpuRow>& CpuRow::Table() {
-  using R = CpuRow;
-  static const RowTable<R> table(
-      "cpu", "Every CPU that the kernel can have, with its run queue.",
-      {
-          Col<&R::cpu>("cpu", "", "Number, as the kernel counts."),
-          Col<&R::online>("online", "", "1 when it is online."),
-          Col<&R::curr_pid>("curr_pid", "", "Thread that its run queue runs; 0 is the idle task."),
-          Col<&R::curr_comm>("curr_comm", "", "Name of that thread."),
-          Col<&R::nr_running>("nr_running", "",
-                              "Runnable tasks of all classes, the running one included."),
-          Col<&R::nr_switches>("nr_switches", "", "Context switches since boot."),
-          Col<&R::clock_ns>("clock_ns", "ns", "The run queue's clock when it was last updated."),
-          Col<&R::cfs_nr_running>("cfs_nr_running", "", "Runnable fair tasks, in all groups."),
-          Col<&R::rt_nr_running>("rt_nr_running", "", "Runnable real-time tasks."),
-          Col<&R::dl_nr_running>("dl_nr_running", "", "Runnable deadline tasks."),
-          Col<&R::scx_nr_running>("scx_nr_running", "", "Runnable sched_ext tasks."),
-          Col<&R::scx_flags>("scx_flags", "", "sched_ext flags of the run queue, raw."),
-          Col<&R::curr_kva>("curr_kva", "", "Address of the running thread's task_struct."),
-          Col<&R::rq_kva>("rq_kva", "", "Address of the struct rq."),
-      });
-  return table;
+std::optional<int64_t> PidAt(const GuestKernel& kernel, std::optional<Hex> task,
+                             const MaybeMember& pid, Anomalies& anomalies) {
+  if (!task || task->value == 0) return std::nullopt;
+  return CellReader(kernel, Kva(task->value), "a run queue's own task", anomalies).Integer(pid);
 }
+
+// A run queue's clock moves only when it is used: how far it is behind the one used last.
+void CompareClocks(std::vector<CpuRow>& rows) {
+  int64_t latest = 0;
+  for (const CpuRow& row : rows) latest = std::max(latest, row.clock_ns.value_or(0));
+  for (CpuRow& row : rows) {
+    if (row.clock_ns && row.online != 0) row.clock_behind_ns = latest - *row.clock_ns;
+  }
+}
+
+}  // namespace
 
 Result<Walked<CpuRow>> WalkCpus(const GuestKernel& kernel) {
   Anomalies anomalies("cpu");
@@ -58,6 +55,7 @@ Result<Walked<CpuRow>> WalkCpus(const GuestKernel& kernel) {
   Fields task_fields(types, "task_struct", anomalies);
   const MaybeMember pid = task_fields.Need("pid");
   const MaybeMember comm = task_fields.Need("comm");
+  const CpuDetails details(kernel, types, anomalies);
   Walked<CpuRow> walked;
   for (const CpuRef& cpu : ListCpus(kernel, anomalies)) {
     CellReader rq(kernel, cpu.rq, "a run queue", anomalies);
@@ -79,8 +77,18 @@ Result<Walked<CpuRow>> WalkCpus(const GuestKernel& kernel) {
     row.dl_nr_running = rq.Integer(m.dl);
     row.scx_nr_running = rq.Integer(m.scx);
     row.scx_flags = rq.HexOf(m.scx_flags);
+    row.clock_task_ns = rq.Integer(m.clock_task);
+    row.idle_kva = rq.HexOf(m.idle);
+    row.idle_pid = PidAt(kernel, row.idle_kva, pid, anomalies);
+    row.stop_kva = rq.HexOf(m.stop);
+    row.stop_pid = PidAt(kernel, row.stop_kva, pid, anomalies);
+    row.load = details.Load(rq);
+    row.tick = details.Tick(rq, cpu.cpu);
+    row.schedstat = details.Schedstat(rq);
+    row.scx = details.Scx(rq);
     walked.rows.push_back(std::move(row));
   }
+  CompareClocks(walked.rows);
   walked.anomalies = std::move(anomalies).Take();
   return walked;
 }

@@ -6,6 +6,7 @@
 
 #include "ktstr/kernel/guest_kernel.h"
 #include "ktstr/walk/anomaly.h"
+#include "ktstr/walk/cpu_detail.h"
 #include "ktstr/walk/row.h"
 
 namespace ktstr {
@@ -19,6 +20,13 @@ struct CpuRow {
   std::optional<int64_t> cfs_nr_running, rt_nr_running, dl_nr_running, scx_nr_running;
   std::optional<Hex> scx_flags;
   std::optional<Hex> curr_kva, rq_kva;
+  std::optional<int64_t> idle_pid, stop_pid;
+  std::optional<Hex> idle_kva, stop_kva;
+  std::optional<int64_t> clock_task_ns, clock_behind_ns;
+  CpuLoad load;
+  CpuTick tick;
+  CpuSchedstat schedstat;
+  CpuScx scx;
 
   static const RowTable<CpuRow>& Table();
   friend bool operator==(const CpuRow&, const CpuRow&) = default;

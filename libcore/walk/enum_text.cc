@@ -16,6 +16,11 @@ std::string Shown(std::string_view name, std::string_view prefix) {
                  [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
   return shown;
 }
+// Enums of flags also have such names, for the numbers that are packed between the flags.
+bool DescribesAField(std::string_view name) {
+  return name.ends_with("_shift") || name.ends_with("_bits") || name.ends_with("_mask");
+}
+
 }  // namespace
 
 EnumText::EnumText(const TypeInfo& types, std::initializer_list<std::string_view> enums,
@@ -44,7 +49,7 @@ std::string EnumText::FlagsOf(uint64_t value, uint64_t mask) const {
   uint64_t left = value & mask;
   for (const Entry& entry : entries_) {
     const auto bit = static_cast<uint64_t>(entry.value);
-    if (!std::has_single_bit(bit) || (left & bit) == 0) continue;
+    if (!std::has_single_bit(bit) || (left & bit) == 0 || DescribesAField(entry.name)) continue;
     text += (text.empty() ? "" : "|") + entry.name;
     left &= ~bit;
   }

@@ -93,6 +93,15 @@ auto Col(std::string_view name, std::string_view unit, std::string_view meaning)
                      [](const Row& row) { return ToValue(row.*kMember); }};
 }
 
+// The same for a member of a part of the row: Sub<&CpuRow::tick, &CpuTick::stopped>(…).
+template <auto kPart, auto kMember>
+auto Sub(std::string_view name, std::string_view unit, std::string_view meaning) {
+  using Row = typename internal::MemberPointer<decltype(kPart)>::Row;
+  using Type = typename internal::MemberPointer<decltype(kMember)>::Type;
+  return Column<Row>{{name, internal::ColumnTypeOf<Type>::value, unit, meaning},
+                     [](const Row& row) { return ToValue((row.*kPart).*kMember); }};
+}
+
 // A row type's whole declaration.
 template <typename Row>
 struct RowTable {

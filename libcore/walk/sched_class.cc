@@ -4,9 +4,13 @@ namespace ktstr {
 
 SchedClasses::SchedClasses(const GuestKernel& kernel) {
   for (const char* name : {"fair", "rt", "dl", "ext", "idle", "stop"}) {
-    const auto symbol = kernel.symbol_kva(std::string(name) + "_sched_class");
+    const auto symbol = kernel.symbol_kva(SymbolOf(name));
     if (symbol) names_.emplace(symbol->value(), name);
   }
+}
+
+std::string SchedClasses::SymbolOf(std::string_view name) {
+  return std::string(name) + "_sched_class";
 }
 
 std::optional<std::string> SchedClasses::NameOf(Kva sched_class) const {

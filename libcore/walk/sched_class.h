@@ -3,6 +3,7 @@
 
 #include <optional>
 #include <string>
+#include <string_view>
 #include <unordered_map>
 
 #include "ktstr/kernel/guest_kernel.h"
@@ -15,6 +16,8 @@ class SchedClasses {
 
   // "fair", "rt", "dl", "ext", "idle" or "stop"; nothing for a pointer that is none of the classes.
   std::optional<std::string> NameOf(Kva sched_class) const;
+  // "fair_sched_class" and so on.
+  static std::string SymbolOf(std::string_view name);
 
  private:
   std::unordered_map<uint64_t, std::string> names_;

@@ -3,9 +3,9 @@
 #include <bit>
 
 #include "ktstr/walk/cgroup_path.h"
-#include "ktstr/walk/clock.h"
 #include "ktstr/walk/cpu_mask.h"
 #include "ktstr/walk/fields.h"
+#include "ktstr/walk/sched/scx_entity.h"
 #include "ktstr/walk/sched_class.h"
 #include "ktstr/walk/task_list.h"
 
@@ -21,14 +21,10 @@ constexpr uint32_t kTaskIdle = 0x402;  // TASK_UNINTERRUPTIBLE | TASK_NOLOAD
 constexpr uint32_t kTaskRtlockWait = 0x1000;
 constexpr uint32_t kTaskFrozen = 0x8000;
 constexpr uint64_t kPfKthread = 0x00200000;
-// include/linux/sched/ext.h.
-constexpr uint64_t kScxTaskQueued = 1;
-
 struct TaskMembers {
   MaybeMember pid, tgid, real_parent, comm, state, exit_state, cpu, on_cpu, on_rq, sched_class,
       policy, prio, static_prio, normal_prio, rt_priority, start_time, start_boottime, utime, stime,
       nvcsw, nivcsw, sum_exec_runtime, vruntime, deadline, slice, flags, cpus_mask, cgroups;
-  MaybeMember scx_dsq, scx_dsq_vtime, scx_slice, scx_weight, scx_flags, scx_runnable_at, dsq_id;
 
   TaskMembers(const TypeInfo& types, Anomalies& anomalies) {
     Fields f(types, "task_struct", anomalies);
@@ -60,13 +56,6 @@ struct TaskMembers {
     flags = f.Need("flags");
     cpus_mask = f.Need({"cpus_mask", "cpus_allowed"});
     cgroups = f.Maybe("cgroups");
-    scx_dsq = f.Maybe("scx.dsq");
-    scx_dsq_vtime = f.Maybe("scx.dsq_vtime");
-    scx_slice = f.Maybe("scx.slice");
-    scx_weight = f.Maybe("scx.weight");
-    scx_flags = f.Maybe("scx.flags");
-    scx_runnable_at = f.Maybe("scx.runnable_at");
-    if (scx_dsq) dsq_id = Fields(types, "scx_dispatch_q", anomalies).Need("id");
   }
 };
 
@@ -77,7 +66,7 @@ class TaskWalker {
         members_(types, anomalies),
         classes_(kernel),
         cgroups_(kernel, types, anomalies),
-        clock_(ReadKernelClock(kernel, anomalies)),
+        scx_(kernel, types, anomalies),
         cpu_count_(kernel.CpuCount().value_or(0)),
         anomalies_(anomalies) {}
 
@@ -97,6 +86,7 @@ class TaskWalker {
     row.on_rq = object.Integer(m.on_rq);
     if (const auto sched_class = object.Pointer(m.sched_class)) {
       row.sched_class = classes_.NameOf(*sched_class);
+      if (row.sched_class) row.sched_class_symbol = SchedClasses::SymbolOf(*row.sched_class);
     }
     row.policy = object.Integer(m.policy);
     row.prio = object.Integer(m.prio);
@@ -118,7 +108,7 @@ class TaskWalker {
     if (m.cpus_mask && cpu_count_ != 0) ReadAffinity(object, row);
     if (const auto css_set = object.Pointer(m.cgroups))
       row.cgroup = cgroups_.PathOfCssSet(*css_set);
-    ReadScx(object, row);
+    scx_.Read(object, row);
     return row;
   }
 
@@ -148,28 +138,11 @@ class TaskWalker {
     row.affinity = ToList(mask);
   }
 
-  void ReadScx(CellReader& object, TaskRow& row) {
-    if (!members_.scx_flags) return;
-    if (const auto dsq = object.Pointer(members_.scx_dsq); dsq && !dsq->is_null()) {
-      CellReader queue(kernel_, *dsq, "a task's dispatch queue", anomalies_);
-      row.scx_dsq_id = queue.HexOf(members_.dsq_id);
-    }
-    row.scx_dsq_vtime = object.HexOf(members_.scx_dsq_vtime);
-    row.scx_slice_ns = object.Integer(members_.scx_slice);
-    row.scx_weight = object.Integer(members_.scx_weight);
-    row.scx_flags = object.HexOf(members_.scx_flags);
-    row.scx_runnable_at = object.Integer(members_.scx_runnable_at);
-    const bool queued = row.scx_flags && (row.scx_flags->value & kScxTaskQueued) != 0;
-    if (queued && row.on_cpu == 0 && row.scx_runnable_at && clock_.jiffies && clock_.hz) {
-      row.scx_waiting_ms = (*clock_.jiffies - *row.scx_runnable_at) * 1000 / *clock_.hz;
-    }
-  }
-
   const GuestKernel& kernel_;
   TaskMembers members_;
   SchedClasses classes_;
   CgroupPaths cgroups_;
-  KernelClock clock_;
+  ScxEntities scx_;
   uint32_t cpu_count_;
   Anomalies& anomalies_;
 };

@@ -16,13 +16,14 @@ struct TaskRow {
   std::optional<std::string> comm;
   std::optional<std::string> state;
   std::optional<int64_t> cpu, on_cpu, on_rq;
-  std::optional<std::string> sched_class;
+  std::optional<std::string> sched_class, sched_class_symbol;
   std::optional<int64_t> policy, prio, static_prio, normal_prio, rt_priority;
   std::optional<int64_t> start_time_ns, start_boottime_ns, utime_ns, stime_ns;
   std::optional<int64_t> nvcsw, nivcsw, sum_exec_runtime_ns;
   std::optional<int64_t> vruntime, deadline, slice_ns;
   std::optional<Hex> flags, state_raw;
   std::optional<int64_t> is_kthread;
+  std::optional<std::string> wait_channel;  // filled in by AddWaitChannels
   std::optional<std::string> affinity;
   std::optional<std::string> cgroup;
   std::optional<Hex> task_kva;
@@ -30,6 +31,10 @@ struct TaskRow {
   std::optional<Hex> scx_dsq_vtime;
   std::optional<int64_t> scx_slice_ns, scx_weight;
   std::optional<Hex> scx_flags;
+  std::optional<std::string> scx_state, scx_flag_names, scx_dsq_flag_names;
+  std::optional<int64_t> scx_sticky_cpu, scx_holding_cpu;
+  std::optional<std::string> scx_ops_state;
+  std::optional<int64_t> scx_ops_qseq;
   std::optional<int64_t> scx_runnable_at, scx_waiting_ms;
 
   static const RowTable<TaskRow>& Table();

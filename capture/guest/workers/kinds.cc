@@ -5,8 +5,9 @@ namespace ktstr::guest {
 namespace {
 
 constexpr WorkerKind kKinds[] = {
-    {"spin", 1, RunSpin}, {"yield", 1, RunYield},          {"sleep", 1, RunSleep},
-    {"pipe", 2, RunPipe}, {"futex-wait", 1, RunFutexWait}, {"threads", 4, RunThreads},
+    {"spin", 1, RunSpin},          {"yield", 1, RunYield},          {"sleep", 1, RunSleep},
+    {"pipe", 2, RunPipe},          {"futex-wait", 1, RunFutexWait}, {"threads", 4, RunThreads},
+    {"pipe-wait", 1, RunPipeWait}, {"zombie", 1, RunZombie},
 };
 
 }  // namespace

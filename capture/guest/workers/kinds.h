@@ -17,5 +17,9 @@ void RunPipe(WorkerGroup& group);
 void RunFutexWait(WorkerGroup& group);
 // One process of several threads: the first waits, the others compute and sleep in turn.
 void RunThreads(WorkerGroup& group);
+// Reads from a pipe into which nobody ever writes; no rounds.
+void RunPipeWait(WorkerGroup& group);
+// Waits, with a child that has ended and that it never asks for; no rounds.
+void RunZombie(WorkerGroup& group);
 
 }  // namespace ktstr::guest

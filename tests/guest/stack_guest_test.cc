@@ -1,0 +1,241 @@
+// The stacks of real frozen guests: tasks that are parked in known functions show them, and every
+// task that sleeps shows what the guest's own kernel shows of it.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <map>
+#include <set>
+#include <sstream>
+
+#include "frozen_guest.h"
+#include "guest_tests.h"
+#include "ktstr/sample/temporary_directory.h"
+#include "ktstr/walk/stack/stack.h"
+#include "ktstr/walk/stack/wait_channel.h"
+#include "ktstr/walk/task.h"
+
+namespace ktstr {
+namespace {
+
+using nlohmann::json;
+using synthetic::TemporaryDirectory;
+using ::testing::AnyOf;
+using ::testing::Contains;
+using ::testing::ElementsAreArray;
+using ::testing::StartsWith;
+
+struct Configuration {
+  const char* name;
+  const char* kernel;  // Debian's stock one of that version, or our sched_ext one of that variant
+  int cpus;
+  const char* cmdline;
+};
+
+void PrintTo(const Configuration& c, std::ostream* os) { *os << c.name; }
+
+struct Account {
+  Walked<TaskRow> tasks;
+  Walked<StackFrameRow> stacks;
+};
+
+Result<Account> TakeAccount(const GuestKernel& kernel) {
+  Account account{KTSTR_TRY(WalkTasks(kernel)), KTSTR_TRY(WalkStacks(kernel))};
+  AddWaitChannels(kernel, account.stacks.rows, account.tasks.rows);
+  return account;
+}
+
+using Stack = std::vector<const StackFrameRow*>;
+
+std::vector<std::string> SymbolsOf(const Stack& stack) {
+  std::vector<std::string> symbols;
+  for (const StackFrameRow* frame : stack) {
+    if (frame->symbol) symbols.push_back(*frame->symbol);
+  }
+  return symbols;
+}
+
+class StackGuestTest : public testing::TestWithParam<Configuration> {
+ protected:
+  void SetUp() override {
+    const std::string kernel = GetParam().kernel;
+    MachineOptions options;
+    options.kernel = kernel.starts_with("6.") ? StockKernel(kernel) : SchedExtKernel(kernel);
+    options.cpus = GetParam().cpus;
+    options.kernel_cmdline = GetParam().cmdline;
+    auto machine = GuestMachine::Boot(options);
+    ASSERT_OK(machine);
+    ASSERT_OK((*machine)->StartWorkers({{.kind = "sleep", .parameters = {{"us", 3'000'000'000}}},
+                                        {.kind = "futex-wait"},
+                                        {.kind = "pipe-wait"},
+                                        {.kind = "zombie"},
+                                        {.kind = "spin", .count = 2},
+                                        {.kind = "yield"}}));
+    const auto report = (*machine)->Report();
+    ASSERT_OK(report);
+    proc_ = (*report)["account"]["tasks"];
+    auto guest = FrozenGuest::Freeze(**machine, directory_ / "a.kts");
+    ASSERT_OK(guest);
+    const auto live = TakeAccount((*guest)->live());
+    ASSERT_OK(live);
+    auto kept = TakeAccount((*guest)->kept());
+    ASSERT_OK(kept);
+    EXPECT_EQ(live->stacks.rows, kept->stacks.rows);
+    EXPECT_EQ(live->tasks.rows, kept->tasks.rows);
+    account_ = *std::move(kept);
+    for (const AnomalyRow& row : account_.stacks.anomalies) {
+      ADD_FAILURE() << row.walker << " " << row.kind << ": " << row.detail;
+    }
+    for (const StackFrameRow& frame : account_.stacks.rows) {
+      stacks_[frame.task_kva.value].push_back(&frame);
+    }
+  }
+
+  const TaskRow* Named(const std::string& comm) const {
+    for (const TaskRow& task : account_.tasks.rows) {
+      if (task.comm == comm) return &task;
+    }
+    return nullptr;
+  }
+  const Stack& StackOf(const TaskRow& task) { return stacks_[task.task_kva.value().value]; }
+  std::vector<std::string> SymbolsOfTask(const std::string& comm) {
+    const TaskRow* task = Named(comm);
+    return task == nullptr ? std::vector<std::string>() : SymbolsOf(StackOf(*task));
+  }
+  std::string EndOfTask(const std::string& comm) {
+    const TaskRow* task = Named(comm);
+    return task == nullptr ? "(no such task)" : StackOf(*task).back()->reason.value();
+  }
+
+  void ExpectParkedTasksToShowWhereTheyWait();
+  void ExpectRunningTasksToBeSeenThroughInterrupts();
+  void ExpectNoStackWhereThereIsNone();
+  void ExpectSleepersAsTheGuestsKernelShowsThem();
+
+  TemporaryDirectory directory_;
+  json proc_;
+  Account account_;
+  std::map<uint64_t, Stack> stacks_;
+};
+
+// The lines of /proc/PID/stack, "[<0>] symbol+0x12/0x34 [module]", as "symbol+0x12".
+std::vector<std::string> LinesOf(const std::string& text) {
+  std::vector<std::string> lines;
+  std::istringstream in(text);
+  for (std::string line; std::getline(in, line);) {
+    const size_t begin = line.find("] "), end = line.find('/');
+    if (begin == std::string::npos || end == std::string::npos) continue;
+    lines.push_back(line.substr(begin + 2, end - begin - 2));
+  }
+  return lines;
+}
+
+std::vector<std::string> LinesOf(const Stack& stack) {
+  std::vector<std::string> lines;
+  for (const StackFrameRow* frame : stack) {
+    if (frame->kind == "end") continue;
+    std::ostringstream line;
+    line << frame->symbol.value_or("?") << "+0x" << std::hex << frame->offset.value_or(0);
+    lines.push_back(line.str());
+  }
+  return lines;
+}
+
+void StackGuestTest::ExpectParkedTasksToShowWhereTheyWait() {
+  EXPECT_THAT(SymbolsOfTask("sleep-0"), Contains("hrtimer_nanosleep"));
+  EXPECT_THAT(SymbolsOfTask("futex-wait-0"), Contains("futex_wait"));
+  EXPECT_THAT(SymbolsOfTask("pipe-wait-0"), Contains(AnyOf("pipe_read", "anon_pipe_read")));
+  for (const char* parked : {"sleep-0", "futex-wait-0", "pipe-wait-0"}) {
+    SCOPED_TRACE(parked);
+    ASSERT_NE(Named(parked), nullptr);
+    EXPECT_THAT(SymbolsOfTask(parked), Contains("do_syscall_64"));
+    EXPECT_EQ(EndOfTask(parked), "user mode");
+    EXPECT_EQ(StackOf(*Named(parked)).end()[-2]->kind, "syscall");
+  }
+  EXPECT_EQ(Named("sleep-0")->wait_channel, "hrtimer_nanosleep");
+}
+
+void StackGuestTest::ExpectRunningTasksToBeSeenThroughInterrupts() {
+  for (const char* name : {"spin-0", "spin-1", "yield-0"}) {
+    SCOPED_TRACE(name);
+    EXPECT_EQ(EndOfTask(name), "user mode");
+  }
+  // What is below a spinner can only be an interrupt, or one's way back.
+  for (const char* name : {"spin-0", "spin-1"}) {
+    for (const StackFrameRow* frame : StackOf(*Named(name))) {
+      EXPECT_NE(frame->kind, "syscall") << name;
+    }
+  }
+  // A CPU is on one task's stack, and every stack has one end, the last row.
+  std::multiset<int64_t> on;
+  for (const auto& [task, stack] : stacks_) {
+    if (stack.front()->running == 1) on.insert(stack.front()->cpu.value());
+    for (const StackFrameRow* frame : stack) {
+      EXPECT_EQ(frame->kind == "end", frame == stack.back());
+    }
+  }
+  for (const int64_t cpu : on) EXPECT_EQ(on.count(cpu), 1u) << "CPU " << cpu;
+  const auto online = std::string(GetParam().cmdline).find("maxcpus=1") == std::string::npos
+                          ? static_cast<size_t>(GetParam().cpus)
+                          : size_t{1};
+  EXPECT_EQ(on.size(), online);
+}
+
+void StackGuestTest::ExpectNoStackWhereThereIsNone() {
+  size_t zombies = 0, idle_not_started = 0;
+  for (const TaskRow& task : account_.tasks.rows) {
+    const Stack& stack = StackOf(task);
+    ASSERT_FALSE(stack.empty());
+    if (task.state == "Z") {
+      ++zombies;
+      EXPECT_EQ(stack.back()->reason, "freed");
+      EXPECT_EQ(stack.size(), 1u);
+    }
+    const std::string& reason = *stack.back()->reason;
+    if (task.pid == 0 && (reason == "not started" || reason == "never ran")) ++idle_not_started;
+  }
+  EXPECT_GE(zombies, 1u);
+  const bool one = std::string(GetParam().cmdline).find("maxcpus=1") != std::string::npos;
+  EXPECT_EQ(idle_not_started, one ? static_cast<size_t>(GetParam().cpus) - 1 : 0u);
+}
+
+void StackGuestTest::ExpectSleepersAsTheGuestsKernelShowsThem() {
+  std::map<int64_t, const TaskRow*> by_pid;
+  for (const TaskRow& task : account_.tasks.rows) by_pid[task.pid.value_or(-1)] = &task;
+  size_t compared = 0;
+  for (const json& shown : proc_) {
+    const auto found = by_pid.find(shown["pid"].get<int64_t>());
+    if (found == by_pid.end() || !found->second->wait_channel) continue;
+    const TaskRow& task = *found->second;
+    if (task.nvcsw != shown["nvcsw"] || task.nivcsw != shown["nivcsw"]) continue;
+    SCOPED_TRACE(std::to_string(*task.pid) + " " + *task.comm);
+    const auto expected = LinesOf(shown["stack"].get<std::string>());
+    auto lines = LinesOf(StackOf(task));
+    if (expected.empty()) continue;
+    // The kernel leaves out its scheduler's own functions, the innermost ones.
+    ASSERT_GE(lines.size(), expected.size());
+    lines.erase(lines.begin(), lines.end() - static_cast<ptrdiff_t>(expected.size()));
+    EXPECT_THAT(lines, ElementsAreArray(expected));
+    EXPECT_EQ(task.wait_channel, shown["wchan"].get<std::string>());
+    ++compared;
+  }
+  EXPECT_GT(compared, 20u);
+}
+
+TEST_P(StackGuestTest, EveryTaskShowsWhatItIsInTheMiddleOf) {
+  ExpectParkedTasksToShowWhereTheyWait();
+  ExpectRunningTasksToBeSeenThroughInterrupts();
+  ExpectNoStackWhereThereIsNone();
+  ExpectSleepersAsTheGuestsKernelShowsThem();
+}
+
+INSTANTIATE_TEST_SUITE_P(Kernels, StackGuestTest,
+                         testing::Values(Configuration{"Linux612", "6.12", 2, ""},
+                                         Configuration{"Linux61", "6.1", 2, ""},
+                                         Configuration{"SchedExtSmall", "small", 4, ""},
+                                         Configuration{"SchedExtDistribution", "distribution", 2,
+                                                       ""},
+                                         Configuration{"OneOfTwoCpus", "small", 2, "maxcpus=1"}),
+                         [](const auto& info) { return info.param.name; });
+
+}  // namespace
+}  // namespace ktstr
