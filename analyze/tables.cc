@@ -4,9 +4,15 @@
 
 #include "ktstr/analyze/capture_rows.h"
 #include "ktstr/walk/anomaly.h"
+#include "ktstr/walk/bpf/map.h"
+#include "ktstr/walk/bpf/prog.h"
 #include "ktstr/walk/cpu.h"
 #include "ktstr/walk/log.h"
 #include "ktstr/walk/machine.h"
+#include "ktstr/walk/sched/dsq.h"
+#include "ktstr/walk/sched/rq_task.h"
+#include "ktstr/walk/sched/scx.h"
+#include "ktstr/walk/stack/stack.h"
 #include "ktstr/walk/task.h"
 
 namespace ktstr {
@@ -31,6 +37,10 @@ class Collector {
     Fail(std::string(Row::Table().info.name), walked.error());
     Add(std::vector<Row>());
   }
+  template <typename... Rows>
+  void AddEmpty() {
+    (Add(std::vector<Rows>()), ...);
+  }
   void Fail(const std::string& walker, const Error& error) {
     Anomalies anomalies(walker);
     anomalies.Add(error, std::nullopt, "walking");
@@ -49,12 +59,60 @@ class Collector {
   std::vector<AnomalyRow> anomalies_;
 };
 
+void AddScx(Result<ScxState> state, Collector& tables) {
+  if (!state) {
+    tables.Fail("scx", state.error());
+    return tables.AddEmpty<ScxRow, ScxOpRow, ScxEventRow>();
+  }
+  tables.Add(std::move(state->schedulers));
+  tables.Add(std::move(state->ops));
+  tables.Add(std::move(state->events));
+  tables.Note(std::move(state->anomalies));
+}
+
+void AddDsqs(Result<DsqState> state, Collector& tables) {
+  if (!state) {
+    tables.Fail("dsq", state.error());
+    return tables.AddEmpty<DsqRow, DsqTaskRow>();
+  }
+  tables.Add(std::move(state->dsqs));
+  tables.Add(std::move(state->tasks));
+  tables.Note(std::move(state->anomalies));
+}
+
+void AddBpfMaps(Result<BpfMaps> maps, Collector& tables) {
+  if (!maps) {
+    tables.Fail("bpf_map", maps.error());
+    return tables.AddEmpty<BpfMapRow, BpfMapValueRow>();
+  }
+  tables.Add(std::move(maps->maps));
+  tables.Add(std::move(maps->values));
+  tables.Note(std::move(maps->anomalies));
+}
+
+void WalkKernel(const GuestKernel& kernel, Collector& tables) {
+  tables.Add(WalkCpus(kernel));
+  tables.Add(WalkTasks(kernel));
+  tables.Add(WalkRqTasks(kernel));
+  AddScx(WalkScx(kernel), tables);
+  AddDsqs(WalkDsqs(kernel), tables);
+  AddBpfMaps(WalkBpfMaps(kernel), tables);
+  tables.Add(WalkBpfProgs(kernel));
+  tables.Add(WalkBpfLinks(kernel));
+  tables.Add(WalkStacks(kernel));
+  tables.Add(WalkLog(kernel));
+}
+
 }  // namespace
 
 std::vector<const TableInfo*> AllTableInfos() {
   return {&MachineRow::Table().info, &DerivationRow::Table().info, &TagRow::Table().info,
           &MemoryRow::Table().info,  &VcpuRow::Table().info,       &CpuRow::Table().info,
-          &TaskRow::Table().info,    &LogRow::Table().info,        &AnomalyRow::Table().info};
+          &TaskRow::Table().info,    &RqTaskRow::Table().info,     &ScxRow::Table().info,
+          &ScxOpRow::Table().info,   &ScxEventRow::Table().info,   &DsqRow::Table().info,
+          &DsqTaskRow::Table().info, &BpfMapRow::Table().info,     &BpfMapValueRow::Table().info,
+          &BpfProgRow::Table().info, &BpfLinkRow::Table().info,    &StackFrameRow::Table().info,
+          &LogRow::Table().info,     &AnomalyRow::Table().info};
 }
 
 Tables BuildTables(FrozenMachine& machine, const std::filesystem::path& vmlinux) {
@@ -77,13 +135,10 @@ Tables BuildTables(FrozenMachine& machine, const std::filesystem::path& vmlinux)
   tables.Add(MemoryRows(archive));
   tables.Add(VcpuRows(archive.vcpus(), kernel));
   if (kernel != nullptr) {
-    tables.Add(WalkCpus(*kernel));
-    tables.Add(WalkTasks(*kernel));
-    tables.Add(WalkLog(*kernel));
+    WalkKernel(*kernel, tables);
   } else {
-    tables.Add(std::vector<CpuRow>());
-    tables.Add(std::vector<TaskRow>());
-    tables.Add(std::vector<LogRow>());
+    tables.AddEmpty<CpuRow, TaskRow, RqTaskRow, ScxRow, ScxOpRow, ScxEventRow, DsqRow, DsqTaskRow,
+                    BpfMapRow, BpfMapValueRow, BpfProgRow, BpfLinkRow, StackFrameRow, LogRow>();
   }
   return std::move(tables).Take();
 }
