@@ -9,6 +9,9 @@ namespace ktstr {
 
 namespace {
 
+// 2 log2(n + 1) for as many nodes as memory could hold.
+constexpr int kMaxHeight = 128;
+
 struct RbNode {
   uint64_t parent_and_colour;
   uint64_t right;
@@ -32,25 +35,26 @@ class TreeWalker {
     }
     // The nodes on the way down whose left side is being walked.
     std::vector<Pending> path;
-    std::optional<Pending> next = Visit(Kva(), Kva(*top));
+    std::optional<Pending> next = Visit({}, Kva(*top));
     while (next || !path.empty()) {
-      for (; next; next = Visit(path.back().kva, Kva(path.back().node.left))) path.push_back(*next);
+      for (; next; next = Visit(path.back(), Kva(path.back().node.left))) path.push_back(*next);
       const Pending at = path.back();
       path.pop_back();
       nodes.push_back(at.kva);
-      next = Visit(at.kva, Kva(at.node.right));
+      next = Visit(at, Kva(at.node.right));
     }
     return nodes;
   }
 
  private:
+  // A node, or by default what is above the top one.
   struct Pending {
     Kva kva;
-    RbNode node;
+    RbNode node = {};
   };
 
-  // The node at `kva` when there is one and it belongs to the tree.
-  std::optional<Pending> Visit(Kva parent, Kva kva) {
+  // The node to which `parent` leads when there is one and it belongs to the tree.
+  std::optional<Pending> Visit(const Pending& parent, Kva kva) {
     if (kva.is_null() || capped_) return std::nullopt;
     if (visited_.size() >= limits_.max_nodes) {
       capped_ = true;
@@ -59,26 +63,57 @@ class TreeWalker {
       return std::nullopt;
     }
     if (visited_.contains(kva.value())) {
-      anomalies_.Add("cycle", kva,
-                     fmt::format("{}: {:#x} leads to a node seen before", name_, parent.value()));
+      anomalies_.Add(
+          "cycle", kva,
+          fmt::format("{}: {:#x} leads to a node seen before", name_, parent.kva.value()));
       return std::nullopt;
     }
     const auto node = kernel_.Read<RbNode>(kva);
     if (!node) {
-      anomalies_.Add(node.error(), kva, fmt::format("{}: a child of {:#x}", name_, parent.value()));
+      anomalies_.Add(node.error(), kva,
+                     fmt::format("{}: a child of {:#x}", name_, parent.kva.value()));
       return std::nullopt;
     }
-    if (node->parent() != parent) {
+    std::optional<Pending> found = Pending{kva, *node};
+    if (node->parent() != parent.kva) {
       anomalies_.Add("damage", kva,
                      fmt::format("{}: {:#x} leads here, but the parent here is {:#x}", name_,
-                                 parent.value(), node->parent().value()));
-      // A freeze in the middle of a rotation leaves a parent of a moment ago.
-      if (!node->parent().is_null() && !visited_.contains(node->parent().value())) {
-        return std::nullopt;
-      }
+                                 parent.kva.value(), node->parent().value()));
+      found = Settle(parent, *found);
     }
-    visited_.insert(kva.value());
-    return Pending{kva, *node};
+    if (found) visited_.insert(found->kva.value());
+    return found;
+  }
+
+  // What to take for the child of `parent` when it leads to `child`, which has another one: a
+  // freeze in the middle of a rotation or removal (lib/rbtree.c) leaves either pointer as it was a
+  // moment ago. Nothing when `child` has nothing to do with the tree.
+  std::optional<Pending> Settle(const Pending& parent, const Pending& child) const {
+    const Kva claimed = child.node.parent();
+    // What was between the two is out already.
+    if (visited_.contains(claimed.value())) return child;
+    if (claimed.is_null()) {
+      const bool below_the_top = !parent.kva.is_null() && parent.node.parent().is_null();
+      return below_the_top ? std::optional(child) : std::nullopt;
+    }
+    const auto between = kernel_.Read<RbNode>(claimed);
+    if (!between || !HangsBelow(*between, parent, child)) return std::nullopt;
+    // It is to come between the two; unless it is already on its way to another place.
+    const bool leads_here = Kva(between->left) == child.kva || Kva(between->right) == child.kva;
+    return leads_here ? Pending{claimed, *between} : child;
+  }
+
+  // Whether the parents of `node` lead to what was walked already.
+  bool HangsBelow(const RbNode& node, const Pending& parent, const Pending& child) const {
+    Kva above = node.parent();
+    if (above == parent.kva || above == child.kva) return true;
+    for (int height = 0; height < kMaxHeight && !above.is_null(); ++height) {
+      if (visited_.contains(above.value())) return true;
+      const auto next = kernel_.Read<RbNode>(above);
+      if (!next) return false;
+      above = next->parent();
+    }
+    return false;
   }
 
   const GuestKernel& kernel_;
