@@ -14,6 +14,8 @@ namespace {
 
 // A resize chains tables; more than a few at a time are damage.
 constexpr int kMaxTables = 8;
+// Buckets are pointers in memory that the kernel has to have in one piece, or page by page.
+constexpr uint64_t kMaxBuckets = uint64_t{1} << 24;
 // lib/rhashtable.c: the tables of a nested bucket array are pages of pointers.
 constexpr uint64_t kPointersPerPage = kPageSize / sizeof(uint64_t);
 
@@ -38,9 +40,13 @@ class RhashtableWalker {
     const auto offset = table.Unsigned(head_offset_);
     auto current = table.Pointer(tbl_);
     if (!offset) return {};
-    for (int tables = 0; current && !current->is_null(); ++tables) {
+    for (int tables = 0; current && !current->is_null() && !capped_; ++tables) {
       if (tables == kMaxTables) {
         anomalies_.Add("cap", *current, fmt::format("{}: a chain of tables", name_));
+        break;
+      }
+      if (!seen_tables_.insert(current->value()).second) {
+        anomalies_.Add("cycle", *current, fmt::format("{}: tables that lead back", name_));
         break;
       }
       CellReader buckets(kernel_, *current, "a bucket_table", anomalies_);
@@ -56,7 +62,7 @@ class RhashtableWalker {
     const auto size = buckets.Unsigned(size_);
     const auto nest = buckets.Unsigned(nest_);
     if (!size || !nest) return;
-    if (!std::has_single_bit(*size) || *size > limits_.max_nodes) {
+    if (!std::has_single_bit(*size) || *size > kMaxBuckets) {
       anomalies_.Add("damage", table, fmt::format("{}: a table of {} buckets", name_, *size));
       return;
     }
@@ -98,7 +104,7 @@ class RhashtableWalker {
 
   void WalkBuckets(Kva array, uint64_t count) {
     // Page by page: a bucket array in a page that is missing costs only what hangs there.
-    for (uint64_t done = 0; done < count;) {
+    for (uint64_t done = 0; done < count && !capped_;) {
       const Kva at = array + done * sizeof(uint64_t);
       const uint64_t in_page = (kPageSize - at.page_offset()) / sizeof(uint64_t);
       const uint64_t now = std::min(count - done, std::max<uint64_t>(in_page, 1));
@@ -108,11 +114,16 @@ class RhashtableWalker {
   }
 
   void WalkBucket(Kva first) {
-    WalkLimits left{limits_.max_nodes - objects_.size()};
-    for (const Kva node : WalkChain(kernel_, first, left, name_, anomalies_)) {
-      if (seen_.insert(node.value()).second) objects_.push_back(node);
+    for (const Kva node : WalkChain(kernel_, first, limits_, name_, anomalies_)) {
+      if (!seen_.insert(node.value()).second) continue;
+      if (objects_.size() >= limits_.max_nodes) {
+        capped_ = true;
+        anomalies_.Add("cap", node,
+                       fmt::format("{}: stopped after {} nodes", name_, limits_.max_nodes));
+        return;
+      }
+      objects_.push_back(node);
     }
-    capped_ = objects_.size() >= limits_.max_nodes;
   }
 
   const GuestKernel& kernel_;
@@ -121,7 +132,7 @@ class RhashtableWalker {
   Anomalies& anomalies_;
   MaybeMember tbl_, head_offset_, size_, nest_, future_tbl_, buckets_;
   std::vector<Kva> objects_;
-  std::unordered_set<uint64_t> seen_;
+  std::unordered_set<uint64_t> seen_, seen_tables_;
   bool capped_ = false;
 };
 

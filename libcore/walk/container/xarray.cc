@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <optional>
+
 #include "ktstr/walk/fields.h"
 
 namespace ktstr {
@@ -28,6 +30,8 @@ class XarrayWalker {
     Fields node(types, "xa_node", anomalies);
     shift_ = node.Need("shift");
     slots_ = node.Need("slots");
+    parent_ = node.Maybe("parent");
+    offset_ = node.Maybe("offset");
   }
 
   std::vector<XarrayEntry> Walk(Kva xarray) {
@@ -36,7 +40,7 @@ class XarrayWalker {
     const auto head = object.Unsigned(head_);
     if (!head) return {};
     if (IsNode(*head)) {
-      WalkNode(*head, 0, /*parent_shift=*/64, 0);
+      WalkNode(*head, 0, /*parent_shift=*/64, 0, std::nullopt);
     } else {
       Take(0, *head);
     }
@@ -55,7 +59,14 @@ class XarrayWalker {
     entries_.push_back({index, Kva(entry)});
   }
 
-  void WalkNode(uint64_t entry, uint64_t base, int parent_shift, int depth) {
+  struct Slot {
+    Kva node;
+    uint64_t number;
+  };
+
+  // `from` is the slot that leads to it, unless the array's head does.
+  void WalkNode(uint64_t entry, uint64_t base, int parent_shift, int depth,
+                const std::optional<Slot>& from) {
     const Kva kva(entry - kInternalBits);
     ObjectReader node(kernel_, kva);
     const auto shift = node.Integer(*shift_);
@@ -73,21 +84,36 @@ class XarrayWalker {
           fmt::format("{}: a node of shift {} below one of shift {}", name_, *shift, parent_shift));
       return;
     }
+    // The head's node has a parent for a moment while the array grows or shrinks; others never
+    // have another.
+    if (from && !StandsIn(*from, node)) {
+      anomalies_.Add("damage", kva,
+                     fmt::format("{}: slot {} of {:#x} leads here, but this node is elsewhere",
+                                 name_, from->number, from->node.value()));
+      return;
+    }
     for (size_t slot = 0; slot < slot_count && !capped_; ++slot) {
       const uint64_t index = base + (uint64_t{slot} << *shift);
-      if (IsNode(slots[slot]) && *shift > 0) {
-        WalkNode(slots[slot], index, static_cast<int>(*shift), depth + 1);
+      if (IsNode(slots[slot])) {
+        WalkNode(slots[slot], index, static_cast<int>(*shift), depth + 1, Slot{kva, slot});
       } else {
         Take(index, slots[slot]);
       }
     }
   }
 
+  bool StandsIn(const Slot& slot, ObjectReader& node) const {
+    if (!parent_ || !offset_) return true;
+    const auto parent = node.Pointer(*parent_);
+    const auto offset = node.Unsigned(*offset_);
+    return parent && offset && *parent == slot.node && *offset == slot.number;
+  }
+
   const GuestKernel& kernel_;
   const WalkLimits& limits_;
   std::string_view name_;
   Anomalies& anomalies_;
-  MaybeMember head_, shift_, slots_;
+  MaybeMember head_, shift_, slots_, parent_, offset_;
   std::vector<XarrayEntry> entries_;
   bool capped_ = false;
 };
