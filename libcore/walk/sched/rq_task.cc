@@ -20,18 +20,18 @@ namespace {
 constexpr int kMaxDepth = 64;
 
 struct Members {
-  MaybeMember rq_cfs, rq_curr, rq_rt_active, rq_dl_root, rq_scx_local, rq_scx_runnable;
+  MaybeMember rq_cfs, rq_curr, rq_rt, rq_dl_root, rq_scx_local, rq_scx_runnable;
   MaybeMember tree, curr, tg, tg_cgroup;
   MaybeMember run_node, my_q, vruntime, deadline, slice, delayed;
   MaybeMember task_se, task_rt, task_dl, task_prio, scx_runnable_node;
-  MaybeMember rt_queue, run_list, rt_my_q;
+  MaybeMember rt_active, rt_queue, run_list, rt_my_q;
   MaybeMember dl_node, dl_deadline, dl_runtime, dl_server;
 
   Members(const TypeInfo& types, Anomalies& anomalies) {
     Fields rq(types, "rq", anomalies);
     rq_cfs = rq.Need("cfs");
     rq_curr = rq.Need("curr");
-    rq_rt_active = rq.Need("rt.active");
+    rq_rt = rq.Need("rt");
     rq_dl_root = rq.Need("dl.root");
     rq_scx_local = rq.Maybe("scx.local_dsq");
     rq_scx_runnable = rq.Maybe("scx.runnable_list");
@@ -53,6 +53,7 @@ struct Members {
     task_dl = task.Need("dl");
     task_prio = task.Need("prio");
     scx_runnable_node = task.Maybe("scx.runnable_node");
+    rt_active = Fields(types, "rt_rq", anomalies).Need("active");
     rt_queue = Fields(types, "rt_prio_array", anomalies).Need("queue");
     Fields rt(types, "sched_rt_entity", anomalies);
     run_list = rt.Need("run_list");
@@ -88,8 +89,9 @@ class QueueWalker {
       WalkFair(cpu.rq + m_.rq_cfs->offset, 0);
     }
     Begin("rt");
-    if (m_.rq_rt_active && m_.rt_queue && m_.run_list && m_.task_rt) {
-      WalkRealTime(cpu.rq + m_.rq_rt_active->offset + m_.rt_queue->offset, 0);
+    if (m_.rq_rt && m_.rt_active && m_.rt_queue && m_.run_list && m_.task_rt) {
+      groups_.clear();
+      WalkRealTime(cpu.rq + m_.rq_rt->offset, 0);
     }
     Begin("dl");
     if (m_.rq_dl_root && m_.dl_node && m_.task_dl) WalkDeadline(cpu.rq + m_.rq_dl_root->offset);
@@ -138,19 +140,24 @@ class QueueWalker {
     return rows_.back();
   }
 
+  // False for a queue that was entered before.
+  bool EnterGroup(Kva queue, int64_t depth) {
+    if (depth <= kMaxDepth && groups_.insert(queue.value()).second) return true;
+    anomalies_.Add("cycle", queue, fmt::format("{}: groups within groups", name_));
+    return false;
+  }
+
   void WalkFair(Kva cfs_rq, int64_t depth) {
-    if (depth > kMaxDepth || !groups_.insert(cfs_rq.value()).second) {
-      anomalies_.Add("cycle", cfs_rq, fmt::format("{}: groups within groups", name_));
-      return;
-    }
+    if (!EnterGroup(cfs_rq, depth)) return;
     CellReader queue(kernel_, cfs_rq, "a fair queue", anomalies_);
     const auto group = GroupOf(queue);
-    if (const auto running = queue.Pointer(m_.curr); running && !running->is_null()) {
-      VisitEntity(*running, group, depth);
-    }
+    const auto running = queue.Pointer(m_.curr);
+    if (running && !running->is_null()) VisitEntity(*running, group, depth);
     for (const Kva node :
          WalkRbTree(kernel_, cfs_rq + m_.tree->offset, limits_, name_, anomalies_)) {
-      VisitEntity(node - m_.run_node->offset, group, depth);
+      const Kva entity = node - m_.run_node->offset;
+      // While it is put back it is still the running one for a moment.
+      if (running != entity) VisitEntity(entity, group, depth);
     }
   }
 
@@ -179,15 +186,22 @@ class QueueWalker {
     row.delayed = entity.Integer(m_.delayed);
   }
 
-  void WalkRealTime(Kva queue, int64_t depth) {
+  void WalkRealTime(Kva rt_rq, int64_t depth) {
+    if (!EnterGroup(rt_rq, depth)) return;
+    const Kva queue = rt_rq + m_.rt_active->offset + m_.rt_queue->offset;
     const uint64_t priorities = m_.rt_queue->size / sizeof(ListEnds);
-    std::vector<ListEnds> heads(priorities);
-    const auto read = kernel_.Read(queue, std::as_writable_bytes(std::span<ListEnds>(heads)));
-    if (!read) return anomalies_.Add(read.error(), queue, name_);
+    std::optional<uint64_t> missing_page;
     for (uint64_t priority = 0; priority < priorities; ++priority) {
       const Kva head = queue + priority * sizeof(ListEnds);
+      const auto ends = kernel_.Read<ListEnds>(head);
+      if (!ends) {
+        const uint64_t page = head.value() / kPageSize;
+        if (missing_page != page) anomalies_.Add(ends.error(), head, name_);
+        missing_page = page;
+        continue;
+      }
       // A priority that was never used, or whose list is empty.
-      if (heads[priority].next == head.value() || heads[priority].next == 0) continue;
+      if (ends->next == head.value() || ends->next == 0) continue;
       for (const Kva node : WalkList(kernel_, head, limits_, name_, anomalies_)) {
         VisitRealTime(node - m_.run_list->offset, depth);
       }
@@ -196,10 +210,10 @@ class QueueWalker {
 
   void VisitRealTime(Kva kva, int64_t depth) {
     CellReader entity(kernel_, kva, "a real-time entity", anomalies_);
-    if (m_.rt_my_q && depth < kMaxDepth) {
+    if (m_.rt_my_q) {
       const auto below = entity.Pointer(m_.rt_my_q);
-      // struct rt_rq begins with its priority array.
-      if (below && !below->is_null()) return WalkRealTime(*below + m_.rt_queue->offset, depth + 1);
+      if (!below) return;
+      if (!below->is_null()) return WalkRealTime(*below, depth + 1);
     }
     Add(kva - m_.task_rt->offset).depth = depth;
   }
