@@ -13,6 +13,7 @@
 #include "ktstr/walk/sched/rq_task.h"
 #include "ktstr/walk/sched/scx.h"
 #include "ktstr/walk/stack/stack.h"
+#include "ktstr/walk/stack/wait_channel.h"
 #include "ktstr/walk/task.h"
 
 namespace ktstr {
@@ -91,15 +92,18 @@ void AddBpfMaps(Result<BpfMaps> maps, Collector& tables) {
 }
 
 void WalkKernel(const GuestKernel& kernel, Collector& tables) {
+  auto tasks = WalkTasks(kernel);
+  auto stacks = WalkStacks(kernel);
+  if (tasks && stacks) AddWaitChannels(kernel, stacks->rows, tasks->rows);
   tables.Add(WalkCpus(kernel));
-  tables.Add(WalkTasks(kernel));
+  tables.Add(std::move(tasks));
   tables.Add(WalkRqTasks(kernel));
   AddScx(WalkScx(kernel), tables);
   AddDsqs(WalkDsqs(kernel), tables);
   AddBpfMaps(WalkBpfMaps(kernel), tables);
   tables.Add(WalkBpfProgs(kernel));
   tables.Add(WalkBpfLinks(kernel));
-  tables.Add(WalkStacks(kernel));
+  tables.Add(std::move(stacks));
   tables.Add(WalkLog(kernel));
 }
 
