@@ -30,6 +30,7 @@ struct RingMembers {
   uint64_t desc_size, info_size;
   Member state_var, begin, next;
   Member seq, ts_nsec, text_len, facility, level, caller_id;
+  MaybeMember subsystem, device;
 
   static Result<RingMembers> Resolve(const TypeInfo& types) {
     RingMembers m;
@@ -55,6 +56,10 @@ struct RingMembers {
     m.facility = KTSTR_TRY(info("facility"));
     m.level = KTSTR_TRY(info("level"));
     m.caller_id = KTSTR_TRY(info("caller_id"));
+    Anomalies ignored("");
+    Fields optional(types, "printk_info", ignored);
+    m.subsystem = optional.Maybe("dev_info.subsystem");
+    m.device = optional.Maybe("dev_info.device");
     return m;
   }
 };
@@ -135,9 +140,16 @@ class LogWalker {
       row.caller =
           fmt::format("{}{}", (*caller & kCallerIsCpu) != 0 ? 'C' : 'T', *caller & ~kCallerIsCpu);
     }
+    row.subsystem = TextOrNothing(info, m_.subsystem);
+    row.device = TextOrNothing(info, m_.device);
     const auto length = info.Unsigned(m_.text_len);
     if (length) row.text = Text(id, *begin, *next, *length);
     return row;
+  }
+
+  static std::optional<std::string> TextOrNothing(CellReader& info, const MaybeMember& member) {
+    auto text = info.Text(member);
+    return text && text->empty() ? std::nullopt : text;
   }
 
   // The text of the data block [begin, next), logical positions that only ever grow.
@@ -190,6 +202,9 @@ const RowTable<LogRow>& LogRow::Table() {
           Col<&R::level>("level", "", "0 emergency to 7 debug."),
           Col<&R::facility>("facility", "", "syslog facility; 0 is the kernel."),
           Col<&R::caller>("caller", "", "Who printed it: T and a thread id, or C and a CPU."),
+          Col<&R::subsystem>("subsystem", "", "Subsystem of the device that it is about."),
+          Col<&R::device>("device", "",
+                          "That device: +subsystem:name, c or b and major:minor, n and index."),
           Col<&R::text>("text", "", "The message; may have several lines."),
       });
   return table;

@@ -14,6 +14,7 @@ namespace ktstr {
 struct LogRow {
   std::optional<int64_t> seq, time_ns, level, facility;
   std::optional<std::string> caller;
+  std::optional<std::string> subsystem, device;
   std::optional<std::string> text;
 
   static const RowTable<LogRow>& Table();

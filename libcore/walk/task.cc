@@ -1,8 +1,10 @@
 #include "ktstr/walk/task.h"
 
+#include <algorithm>
 #include <bit>
 
 #include "ktstr/walk/cgroup_path.h"
+#include "ktstr/walk/cpu_list.h"
 #include "ktstr/walk/cpu_mask.h"
 #include "ktstr/walk/fields.h"
 #include "ktstr/walk/sched/scx_entity.h"
@@ -22,6 +24,7 @@ constexpr uint32_t kTaskRtlockWait = 0x1000;
 constexpr uint32_t kTaskFrozen = 0x8000;
 constexpr uint64_t kPfKthread = 0x00200000;
 struct TaskMembers {
+  MaybeMember last_arrival, last_queued, run_delay, pcount;
   MaybeMember pid, tgid, real_parent, comm, state, exit_state, cpu, on_cpu, on_rq, sched_class,
       policy, prio, static_prio, normal_prio, rt_priority, start_time, start_boottime, utime, stime,
       nvcsw, nivcsw, sum_exec_runtime, vruntime, deadline, slice, flags, cpus_mask, cgroups;
@@ -50,6 +53,10 @@ struct TaskMembers {
     nvcsw = f.Need("nvcsw");
     nivcsw = f.Need("nivcsw");
     sum_exec_runtime = f.Need("se.sum_exec_runtime");
+    last_arrival = f.Maybe("sched_info.last_arrival");
+    last_queued = f.Maybe("sched_info.last_queued");
+    run_delay = f.Maybe("sched_info.run_delay");
+    pcount = f.Maybe("sched_info.pcount");
     vruntime = f.Need("se.vruntime");
     deadline = f.Maybe("se.deadline");
     slice = f.Maybe("se.slice");
@@ -58,6 +65,22 @@ struct TaskMembers {
     cgroups = f.Maybe("cgroups");
   }
 };
+
+// The clock of the run queue that was updated last.
+std::optional<int64_t> LatestRqClock(const GuestKernel& kernel, const TypeInfo& types,
+                                     Anomalies& anomalies) {
+  const MaybeMember clock = Fields(types, "rq", anomalies).Maybe("clock");
+  std::optional<int64_t> latest;
+  for (const CpuRef& cpu : ListCpus(kernel, anomalies)) {
+    const auto now = CellReader(kernel, cpu.rq, "a run queue", anomalies).Integer(clock);
+    if (now && (!latest || *now > *latest)) latest = now;
+  }
+  return latest;
+}
+
+std::optional<int64_t> NotZero(std::optional<int64_t> value) {
+  return value == 0 ? std::nullopt : value;
+}
 
 class TaskWalker {
  public:
@@ -68,6 +91,7 @@ class TaskWalker {
         cgroups_(kernel, types, anomalies),
         scx_(kernel, types, anomalies),
         cpu_count_(kernel.CpuCount().value_or(0)),
+        latest_clock_ns_(LatestRqClock(kernel, types, anomalies)),
         anomalies_(anomalies) {}
 
   TaskRow Read(const TaskRef& ref) {
@@ -100,6 +124,7 @@ class TaskWalker {
     row.nvcsw = object.Integer(m.nvcsw);
     row.nivcsw = object.Integer(m.nivcsw);
     row.sum_exec_runtime_ns = object.Integer(m.sum_exec_runtime);
+    ReadWaiting(object, row);
     row.vruntime = object.Integer(m.vruntime);
     row.deadline = object.Integer(m.deadline);
     row.slice_ns = object.Integer(m.slice);
@@ -129,6 +154,17 @@ class TaskWalker {
         1, TaskStateLetter(static_cast<uint32_t>(*state), static_cast<uint32_t>(*exit_state)));
   }
 
+  // struct sched_info, include/linux/sched.h (CONFIG_SCHED_INFO).
+  void ReadWaiting(CellReader& object, TaskRow& row) {
+    row.run_delay_ns = object.Integer(members_.run_delay);
+    row.timeslices = object.Integer(members_.pcount);
+    row.last_arrival_ns = NotZero(object.Integer(members_.last_arrival));
+    row.last_queued_ns = NotZero(object.Integer(members_.last_queued));
+    if (!row.last_queued_ns || row.on_rq != 1 || !latest_clock_ns_) return;
+    // A clock of another CPU may be a little behind.
+    row.waiting_ns = std::max(*latest_clock_ns_ - *row.last_queued_ns, int64_t{0});
+  }
+
   void ReadAffinity(CellReader& object, TaskRow& row) {
     CpuMask mask((cpu_count_ + 63) / 64);
     const auto read =
@@ -144,6 +180,7 @@ class TaskWalker {
   CgroupPaths cgroups_;
   ScxEntities scx_;
   uint32_t cpu_count_;
+  std::optional<int64_t> latest_clock_ns_;
   Anomalies& anomalies_;
 };
 

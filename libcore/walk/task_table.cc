@@ -35,6 +35,16 @@ const RowTable<TaskRow>& TaskRow::Table() {
           Col<&R::nivcsw>("nivcsw", "", "Involuntary context switches."),
           Col<&R::sum_exec_runtime_ns>("sum_exec_runtime_ns", "ns",
                                        "Time on a CPU, by the scheduler's clock."),
+          Col<&R::last_arrival_ns>("last_arrival_ns", "ns",
+                                   "When it got a CPU last, by that CPU's run queue clock."),
+          Col<&R::last_queued_ns>("last_queued_ns", "ns",
+                                  "Since when it waits for a CPU, by that clock; NULL when it does "
+                                  "not wait."),
+          Col<&R::waiting_ns>("waiting_ns", "ns",
+                              "How long it has waited for a CPU, by the run queue clock that was "
+                              "updated last."),
+          Col<&R::run_delay_ns>("run_delay_ns", "ns", "Time it ever waited for a CPU."),
+          Col<&R::timeslices>("pcount", "", "How often it got a CPU."),
           Col<&R::vruntime>("vruntime", "ns", "Virtual runtime of its fair entity."),
           Col<&R::deadline>("deadline", "ns",
                             "Virtual deadline of its fair entity (EEVDF, 6.6 on)."),
