@@ -5,6 +5,8 @@
 
 #include <chrono>
 
+#include "ktstr/analyze/sql_functions.h"
+
 namespace ktstr {
 
 namespace {
@@ -123,6 +125,7 @@ Result<Database> Database::Open(const std::filesystem::path& path, Mode mode) {
   const int code = sqlite3_open_v2(path.c_str(), &raw, flags, nullptr);
   Database database(raw);
   if (code != SQLITE_OK) return Fail(database.LastError(fmt::format("opening {}", path.string())));
+  AddSqlFunctions(raw);
   return database;
 }
 

@@ -10,6 +10,7 @@
 #include <random>
 #include <system_error>
 
+#include "ktstr/analyze/findings/findings.h"
 #include "ktstr/analyze/tables.h"
 
 namespace ktstr {
@@ -19,7 +20,7 @@ namespace {
 namespace fs = std::filesystem;
 
 // To be raised when the same archive gives other rows than before.
-constexpr int kRowsVersion = 1;
+constexpr int kRowsVersion = 2;
 
 fs::path CacheDirectory() {
   if (const char* cache = std::getenv("XDG_CACHE_HOME"); cache != nullptr && *cache != '\0') {
@@ -47,9 +48,13 @@ Status Fill(Database& database, const Tables& tables, const std::string& digest)
   KTSTR_TRY(database.Execute("BEGIN"));
   for (const auto& table : tables) KTSTR_TRY(database.AddTable(*table));
   KTSTR_TRY(
+      database.Execute("CREATE INDEX task_by_pid ON task (pid);"
+                       "CREATE INDEX task_by_kva ON task (task_kva);"
+                       "CREATE INDEX stack_frame_by_task ON stack_frame (task_kva, depth)"));
+  KTSTR_TRY(AddFindings(database));
+  KTSTR_TRY(
       database.Execute(fmt::format("CREATE TABLE index_key (digest TEXT, schema TEXT);"
-                                   "INSERT INTO index_key VALUES ('{}', '{}');"
-                                   "CREATE INDEX task_by_pid ON task (pid); COMMIT",
+                                   "INSERT INTO index_key VALUES ('{}', '{}'); COMMIT",
                                    digest, SchemaKey())));
   return {};
 }
@@ -95,6 +100,7 @@ std::string SchemaKey() {
       declarations += fmt::format("{}:{},", column.name, static_cast<int>(column.type));
     }
   }
+  for (const FindingRule& rule : FindingRules()) declarations += rule.text;
   return fmt::format("{:016x}", XXH3_64bits(declarations.data(), declarations.size()));
 }
 

@@ -35,6 +35,7 @@ constexpr const char* kCpusQuery =
     "SELECT cpu, online, curr_pid, curr_comm, nr_running, cfs_nr_running AS cfs, rt_nr_running AS "
     "rt, "
     "dl_nr_running AS dl, scx_nr_running AS scx, nr_switches, clock_ns FROM cpu ORDER BY cpu";
+constexpr const char* kFindingsQuery = "SELECT severity, subject, detail, rule FROM finding";
 constexpr const char* kLogQuery =
     "SELECT printf('%.6f', time_ns / 1e9) AS time_s, level, caller, text FROM log ORDER BY seq";
 
@@ -53,6 +54,7 @@ Result<std::string> Answer(const Arguments& arguments, const Database& index,
   const auto pick = [&](const char* text, const char* all) { return arguments.json ? all : text; };
   std::string sql = arguments.sql;
   if (command == "tasks") sql = pick(kTasksQuery, "SELECT * FROM task");
+  if (command == "findings") sql = pick(kFindingsQuery, "SELECT * FROM finding");
   if (command == "cpus") sql = pick(kCpusQuery, "SELECT * FROM cpu ORDER BY cpu");
   if (command == "log") sql = pick(kLogQuery, "SELECT * FROM log ORDER BY seq");
   const ktstr::QueryResult result = KTSTR_TRY(index.Query(sql, {arguments.timeout_s}));
@@ -106,6 +108,7 @@ int main(int argc, char** argv) {
 
   app.add_subcommand("summary",
                      "One screen: kernel, machine, what runs where, last log lines (default)");
+  app.add_subcommand("findings", "What is wrong, by rules over everything that was read");
   app.add_subcommand("tasks", "Every thread: state, CPU, class, priority, runtime");
   app.add_subcommand("cpus", "Every CPU: what it runs and how long its queue is");
   app.add_subcommand("log", "The kernel log");

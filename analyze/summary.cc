@@ -14,6 +14,7 @@ namespace {
 
 constexpr int kLogLines = 8;
 constexpr int kAnomalyLines = 5;
+constexpr int kFindingLines = 8;
 // How many CPUs are shown one by one; a larger machine shows its busiest.
 constexpr int kCpuLines = 16;
 
@@ -28,6 +29,8 @@ constexpr const char* kStateQuery =
     "SELECT state, count(*) AS tasks FROM task WHERE pid != 0 GROUP BY state ORDER BY tasks DESC";
 constexpr const char* kLogQuery =
     "SELECT time_ns, level, text FROM (SELECT * FROM log ORDER BY seq DESC LIMIT {}) ORDER BY seq";
+constexpr const char* kFindingQuery =
+    "SELECT severity, subject, detail, rule FROM finding LIMIT {}";
 constexpr const char* kAnomalyQuery = "SELECT walker, kind, detail FROM anomaly LIMIT {}";
 
 class Facts {
@@ -124,6 +127,17 @@ Result<std::string> LogPart(const Database& index, size_t max_width) {
   return Indented(text, max_width);
 }
 
+// What is wrong, first of all; nothing when nothing was found.
+Result<std::string> FindingsPart(const Database& index, size_t max_width) {
+  const QueryResult count = KTSTR_TRY(index.Query("SELECT count(*) FROM finding"));
+  const auto findings = std::get<int64_t>(count.rows[0][0]);
+  if (findings == 0) return std::string();
+  std::string text = fmt::format("\nFindings: {}", findings);
+  if (findings > kFindingLines) text += fmt::format(", the first {} of them", kFindingLines);
+  const QueryResult first = KTSTR_TRY(index.Query(fmt::format(kFindingQuery, kFindingLines)));
+  return text + "\n" + Indented(ToTextTable(first, {max_width > 2 ? max_width - 2 : 0}), max_width);
+}
+
 Result<int64_t> Count(const Database& index, std::string_view table) {
   const QueryResult count = KTSTR_TRY(index.Query(fmt::format("SELECT count(*) FROM {}", table)));
   return std::get<int64_t>(count.rows[0][0]);
@@ -161,6 +175,8 @@ Result<std::string> SummaryText(const Database& index, const std::string& name, 
   text += line("memory", KTSTR_TRY(MemoryLine(index, facts)));
   text += line("tasks", KTSTR_TRY(TasksLine(index)));
 
+  text += KTSTR_TRY(FindingsPart(index, max_width));
+
   const QueryResult cpus = KTSTR_TRY(CpuRows(index));
   const int64_t cpu_count = KTSTR_TRY(Count(index, "cpu"));
   text += cpu_count > kCpuLines ? fmt::format("\nThe {} busiest of {} CPUs\n", kCpuLines, cpu_count)
@@ -187,6 +203,7 @@ Result<std::string> SummaryJson(const Database& index) {
   summary["machine"] = KTSTR_TRY(part("SELECT key, value FROM machine"));
   summary["derivations"] = KTSTR_TRY(part("SELECT * FROM derivation"));
   summary["memory"] = KTSTR_TRY(part("SELECT * FROM memory"));
+  summary["findings"] = KTSTR_TRY(part("SELECT * FROM finding"));
   summary["cpus"] = KTSTR_TRY(part(fmt::format(kCpuQuery, "c.cpu", -1)));
   summary["tasks_by_state"] = KTSTR_TRY(part(kStateQuery));
   summary["log"] = KTSTR_TRY(part(fmt::format(kLogQuery, kLogLines)));

@@ -3,6 +3,7 @@
 #include <iterator>
 
 #include "ktstr/analyze/capture_rows.h"
+#include "ktstr/analyze/findings/findings.h"
 #include "ktstr/walk/anomaly.h"
 #include "ktstr/walk/bpf/map.h"
 #include "ktstr/walk/bpf/prog.h"
@@ -116,7 +117,7 @@ std::vector<const TableInfo*> AllTableInfos() {
           &ScxOpRow::Table().info,   &ScxEventRow::Table().info,   &DsqRow::Table().info,
           &DsqTaskRow::Table().info, &BpfMapRow::Table().info,     &BpfMapValueRow::Table().info,
           &BpfProgRow::Table().info, &BpfLinkRow::Table().info,    &StackFrameRow::Table().info,
-          &LogRow::Table().info,     &AnomalyRow::Table().info};
+          &LogRow::Table().info,     &AnomalyRow::Table().info,    &FindingRow::Table().info};
 }
 
 Tables BuildTables(FrozenMachine& machine, const std::filesystem::path& vmlinux) {

@@ -1,0 +1,12 @@
+-- A task that could run has waited for a CPU for longer than a second.
+SELECT CASE WHEN wait_ns > 10000000000 THEN 'error' ELSE 'warning' END AS severity,
+       printf('%s (%d)', comm, pid) AS subject,
+       printf('class %s, on CPU %d: runnable for %.3f s without running', class, cpu, wait_ns / 1e9)
+         AS detail,
+       json_array(json_object('table', 'task', 'pid', pid, 'task_kva', task_kva, 'waiting_ns',
+                              waiting_ns, 'scx_waiting_ms', scx_waiting_ms, 'scx_dsq_id',
+                              scx_dsq_id)) AS evidence
+FROM (SELECT *, max(coalesce(waiting_ns, 0), coalesce(scx_waiting_ms, 0) * 1000000) AS wait_ns
+      FROM task WHERE pid != 0 AND on_rq = 1 AND on_cpu = 0)
+WHERE wait_ns > 1000000000
+ORDER BY wait_ns DESC;

@@ -1,0 +1,16 @@
+-- CPUs idle, and a task in a shared dispatch queue may use none of them.
+SELECT 'info' AS severity,
+       printf('%s (%d)', t.comm, t.pid) AS subject,
+       printf('waits in DSQ %s for %d ms and may use only the CPUs %s, none of which is idle',
+              w.dsq_id, w.waiting_ms, t.affinity) AS detail,
+       json_array(json_object('table', 'task', 'pid', t.pid, 'affinity', t.affinity),
+                  json_object('table', 'dsq_task', 'dsq_kva', q.dsq_kva, 'position', w.position))
+         AS evidence
+FROM dsq q
+JOIN dsq_task w ON w.dsq_kva = q.dsq_kva
+JOIN task t ON t.task_kva = w.task_kva
+WHERE q.kind IN ('user', 'global') AND w.waiting_ms > 10
+  AND EXISTS (SELECT 1 FROM cpu WHERE online = 1 AND curr_kva = idle_kva AND nr_running = 0)
+  AND NOT EXISTS (SELECT 1 FROM cpu WHERE online = 1 AND curr_kva = idle_kva AND nr_running = 0
+                  AND cpu_in_list(t.affinity, cpu))
+ORDER BY w.waiting_ms DESC;

@@ -1,0 +1,8 @@
+-- A sched_ext scheduler is loaded, but the kernel schedules without asking it.
+SELECT 'warning' AS severity,
+       printf('scheduler %s', ops_name) AS subject,
+       printf('is %s, with a bypass depth of %d', enable_state, bypass_depth) AS detail,
+       json_array(json_object('table', 'scx', 'scheduler', scheduler, 'bypass_depth', bypass_depth))
+         AS evidence
+FROM scx
+WHERE ops_name IS NOT NULL AND (bypass_depth > 0 OR enable_state IN ('disabling', 'disabled'));

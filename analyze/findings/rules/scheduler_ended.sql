@@ -1,0 +1,9 @@
+-- A sched_ext scheduler is being ended, or was.
+SELECT CASE WHEN exit_kind LIKE 'error%' THEN 'error' ELSE 'warning' END AS severity,
+       printf('scheduler %s', coalesce(ops_name, '(unloaded)')) AS subject,
+       exit_kind || coalesce(': ' || exit_reason, '') || coalesce(' (' || exit_message || ')', '')
+         AS detail,
+       json_array(json_object('table', 'scx', 'scheduler', scheduler, 'exit_kind', exit_kind))
+         AS evidence
+FROM scx
+WHERE exit_kind NOT IN ('none', 'done');
