@@ -78,6 +78,8 @@ void TypeInfo::IndexNames() {
     } else if (btf_is_int(type) || btf_is_typedef(type) || btf_is_any_enum(type) ||
                btf_is_float(type)) {
       others_.emplace(NameOf(TypeId{id}), TypeId{id});
+    } else if (btf_is_var(type)) {
+      variables_.emplace(NameOf(TypeId{id}), TypeId{type->type});
     }
   }
 }
@@ -98,6 +100,14 @@ Result<TypeId> TypeInfo::FindStruct(std::string_view name) const {
   const auto found = structs_.find(name);
   if (found == structs_.end()) {
     return Fail(ErrorCode::kNotFound, fmt::format("the kernel's BTF has no 'struct {}'", name));
+  }
+  return found->second;
+}
+
+Result<TypeId> TypeInfo::FindVariable(std::string_view name) const {
+  const auto found = variables_.find(name);
+  if (found == variables_.end()) {
+    return Fail(ErrorCode::kNotFound, fmt::format("the BTF has no variable '{}'", name));
   }
   return found->second;
 }

@@ -83,6 +83,8 @@ class TypeInfo {
   // The type of that kind's keyword and name: "struct x", "union x", "enum x", or a plain name for
   // a typedef, integer or struct. Errors: kNotFound.
   Result<TypeId> FindType(std::string_view name) const;
+  // The type of a variable; of a kernel's, BTF has the per-CPU ones only. Errors: kNotFound.
+  Result<TypeId> FindVariable(std::string_view name) const;
   // The value of an enumerator, looked up in all enums. 32-bit enums are given as they are. Errors:
   // kNotFound.
   Result<int64_t> FindEnumerator(std::string_view name) const;
@@ -131,8 +133,9 @@ class TypeInfo {
 
   std::unique_ptr<btf, BtfDeleter> btf_;
   // Names live in the BTF's string section.
-  std::unordered_map<std::string_view, TypeId> structs_;  // structs and unions
-  std::unordered_map<std::string_view, TypeId> others_;   // integers, typedefs, enums
+  std::unordered_map<std::string_view, TypeId> structs_;    // structs and unions
+  std::unordered_map<std::string_view, TypeId> others_;     // integers, typedefs, enums
+  std::unordered_map<std::string_view, TypeId> variables_;  // by name, the type of each
 };
 
 }  // namespace ktstr
