@@ -1,5 +1,6 @@
 #include "ktstr/analyze/tables.h"
 
+#include <algorithm>
 #include <iterator>
 
 #include "ktstr/analyze/capture_rows.h"
@@ -15,6 +16,11 @@
 #include "ktstr/walk/sched/scx.h"
 #include "ktstr/walk/stack/stack.h"
 #include "ktstr/walk/stack/wait_channel.h"
+#include "ktstr/walk/system/cgroup.h"
+#include "ktstr/walk/system/sched_domain.h"
+#include "ktstr/walk/system/timer.h"
+#include "ktstr/walk/system/topology.h"
+#include "ktstr/walk/system/work_item.h"
 #include "ktstr/walk/task.h"
 
 namespace ktstr {
@@ -32,16 +38,11 @@ class Collector {
     Note(std::move(walked.anomalies));
     Add(std::move(walked.rows));
   }
-  // A walker that could not even begin leaves an empty table and says why.
+  // A walker that could not even begin says why.
   template <typename Row>
   void Add(Result<Walked<Row>> walked) {
     if (walked) return Add(*std::move(walked));
     Fail(std::string(Row::Table().info.name), walked.error());
-    Add(std::vector<Row>());
-  }
-  template <typename... Rows>
-  void AddEmpty() {
-    (Add(std::vector<Rows>()), ...);
   }
   void Fail(const std::string& walker, const Error& error) {
     Anomalies anomalies(walker);
@@ -51,21 +52,29 @@ class Collector {
   void Note(std::vector<AnomalyRow> anomalies) {
     std::move(anomalies.begin(), anomalies.end(), std::back_inserter(anomalies_));
   }
+  // Every table but that of findings, which are computed from these; those that nothing was added
+  // to are empty.
   Tables Take() && {
     Add(std::move(anomalies_));
+    for (const TableInfo* info : AllTableInfos()) {
+      if (info == &FindingRow::Table().info || Has(*info)) continue;
+      tables_.push_back(std::make_unique<EmptyTable>(*info));
+    }
     return std::move(tables_);
   }
 
  private:
+  bool Has(const TableInfo& info) const {
+    return std::any_of(tables_.begin(), tables_.end(),
+                       [&](const auto& table) { return &table->info() == &info; });
+  }
+
   Tables tables_;
   std::vector<AnomalyRow> anomalies_;
 };
 
 void AddScx(Result<ScxState> state, Collector& tables) {
-  if (!state) {
-    tables.Fail("scx", state.error());
-    return tables.AddEmpty<ScxRow, ScxOpRow, ScxEventRow>();
-  }
+  if (!state) return tables.Fail("scx", state.error());
   tables.Add(std::move(state->schedulers));
   tables.Add(std::move(state->ops));
   tables.Add(std::move(state->events));
@@ -73,20 +82,14 @@ void AddScx(Result<ScxState> state, Collector& tables) {
 }
 
 void AddDsqs(Result<DsqState> state, Collector& tables) {
-  if (!state) {
-    tables.Fail("dsq", state.error());
-    return tables.AddEmpty<DsqRow, DsqTaskRow>();
-  }
+  if (!state) return tables.Fail("dsq", state.error());
   tables.Add(std::move(state->dsqs));
   tables.Add(std::move(state->tasks));
   tables.Note(std::move(state->anomalies));
 }
 
 void AddBpfMaps(Result<BpfMaps> maps, Collector& tables) {
-  if (!maps) {
-    tables.Fail("bpf_map", maps.error());
-    return tables.AddEmpty<BpfMapRow, BpfMapValueRow>();
-  }
+  if (!maps) return tables.Fail("bpf_map", maps.error());
   tables.Add(std::move(maps->maps));
   tables.Add(std::move(maps->values));
   tables.Note(std::move(maps->anomalies));
@@ -105,19 +108,26 @@ void WalkKernel(const GuestKernel& kernel, Collector& tables) {
   tables.Add(WalkBpfProgs(kernel));
   tables.Add(WalkBpfLinks(kernel));
   tables.Add(std::move(stacks));
+  tables.Add(WalkTopology(kernel));
+  tables.Add(WalkSchedDomains(kernel));
+  tables.Add(WalkCgroups(kernel));
+  tables.Add(WalkTimers(kernel));
+  tables.Add(WalkWorkItems(kernel));
   tables.Add(WalkLog(kernel));
 }
 
 }  // namespace
 
 std::vector<const TableInfo*> AllTableInfos() {
-  return {&MachineRow::Table().info, &DerivationRow::Table().info, &TagRow::Table().info,
-          &MemoryRow::Table().info,  &VcpuRow::Table().info,       &CpuRow::Table().info,
-          &TaskRow::Table().info,    &RqTaskRow::Table().info,     &ScxRow::Table().info,
-          &ScxOpRow::Table().info,   &ScxEventRow::Table().info,   &DsqRow::Table().info,
-          &DsqTaskRow::Table().info, &BpfMapRow::Table().info,     &BpfMapValueRow::Table().info,
-          &BpfProgRow::Table().info, &BpfLinkRow::Table().info,    &StackFrameRow::Table().info,
-          &LogRow::Table().info,     &AnomalyRow::Table().info,    &FindingRow::Table().info};
+  return {&MachineRow::Table().info,  &DerivationRow::Table().info,  &TagRow::Table().info,
+          &MemoryRow::Table().info,   &VcpuRow::Table().info,        &CpuRow::Table().info,
+          &TopologyRow::Table().info, &SchedDomainRow::Table().info, &TaskRow::Table().info,
+          &RqTaskRow::Table().info,   &StackFrameRow::Table().info,  &ScxRow::Table().info,
+          &ScxOpRow::Table().info,    &ScxEventRow::Table().info,    &DsqRow::Table().info,
+          &DsqTaskRow::Table().info,  &BpfMapRow::Table().info,      &BpfMapValueRow::Table().info,
+          &BpfProgRow::Table().info,  &BpfLinkRow::Table().info,     &CgroupRow::Table().info,
+          &TimerRow::Table().info,    &WorkItemRow::Table().info,    &LogRow::Table().info,
+          &AnomalyRow::Table().info,  &FindingRow::Table().info};
 }
 
 Tables BuildTables(FrozenMachine& machine, const std::filesystem::path& vmlinux) {
@@ -139,12 +149,7 @@ Tables BuildTables(FrozenMachine& machine, const std::filesystem::path& vmlinux)
   tables.Add(TagRows(archive));
   tables.Add(MemoryRows(archive));
   tables.Add(VcpuRows(archive.vcpus(), kernel));
-  if (kernel != nullptr) {
-    WalkKernel(*kernel, tables);
-  } else {
-    tables.AddEmpty<CpuRow, TaskRow, RqTaskRow, ScxRow, ScxOpRow, ScxEventRow, DsqRow, DsqTaskRow,
-                    BpfMapRow, BpfMapValueRow, BpfProgRow, BpfLinkRow, StackFrameRow, LogRow>();
-  }
+  if (kernel != nullptr) WalkKernel(*kernel, tables);
   return std::move(tables).Take();
 }
 

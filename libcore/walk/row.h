@@ -126,6 +126,18 @@ class TableData {
   virtual Value Cell(size_t row, size_t column) const = 0;
 };
 
+// A table that nothing was found for.
+class EmptyTable : public TableData {
+ public:
+  explicit EmptyTable(const TableInfo& info) : info_(info) {}
+  const TableInfo& info() const override { return info_; }
+  size_t row_count() const override { return 0; }
+  Value Cell(size_t, size_t) const override { return {}; }
+
+ private:
+  const TableInfo& info_;
+};
+
 // Rows of one type. The type has a static member function `const RowTable<Row>& Table()`.
 template <typename Row>
 class RowSet : public TableData {

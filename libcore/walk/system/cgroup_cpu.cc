@@ -1,0 +1,122 @@
+#include "ktstr/walk/system/cgroup_cpu.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "ktstr/walk/cpu_mask.h"
+
+namespace ktstr {
+
+namespace {
+
+// The member of struct cgroup that points to the controller's state (enum cgroup_subsys_id).
+MaybeMember StateOf(const TypeInfo& types, Fields& cgroup, const char* id) {
+  const auto index = types.FindEnumerator(id);
+  return index ? cgroup.Maybe(fmt::format("subsys[{}]", *index)) : std::nullopt;
+}
+
+// What cpu.weight shows of shares: scale_load_down, then sched_weight_to_cgroup
+// (kernel/sched/sched.h, for 64 bits).
+int64_t WeightOf(uint64_t shares) {
+  constexpr uint64_t kDefaultWeight = 100, kDefaultShares = 1024, kMax = 10000;
+  const uint64_t scaled = shares == 0 ? 0 : std::max<uint64_t>(2, shares >> 10);
+  const uint64_t weight = (scaled * kDefaultWeight + kDefaultShares / 2) / kDefaultShares;
+  return static_cast<int64_t>(std::clamp<uint64_t>(weight, 1, kMax));
+}
+
+constexpr uint64_t kNoLimit = ~uint64_t{0};  // RUNTIME_INF, kernel/sched/sched.h
+
+}  // namespace
+
+CgroupCpu::CgroupCpu(const GuestKernel& kernel, const TypeInfo& types, Anomalies& anomalies)
+    : kernel_(kernel),
+      anomalies_(anomalies),
+      masks_(kernel, types, anomalies),
+      cpus_(ListCpus(kernel, anomalies)) {
+  Fields cgroup(types, "cgroup", anomalies);
+  cpu_css_ = StateOf(types, cgroup, "cpu_cgrp_id");
+  cpuset_css_ = StateOf(types, cgroup, "cpuset_cgrp_id");
+  Fields group(types, "task_group", anomalies);
+  group_css_ = group.Maybe("css");
+  shares_ = group.Maybe("shares");
+  idle_ = group.Maybe("idle");
+  scx_weight_ = group.Maybe({"scx.weight", "scx_weight"});
+  cfs_rq_ = group.Maybe("cfs_rq");
+  quota_ = group.Maybe("cfs_bandwidth.quota");
+  period_ = group.Maybe("cfs_bandwidth.period");
+  burst_ = group.Maybe("cfs_bandwidth.burst");
+  nr_periods_ = group.Maybe("cfs_bandwidth.nr_periods");
+  nr_throttled_ = group.Maybe("cfs_bandwidth.nr_throttled");
+  throttled_time_ = group.Maybe("cfs_bandwidth.throttled_time");
+  throttled_ = Fields(types, "cfs_rq", anomalies).Maybe("throttled");
+  Fields set(types, "cpuset", anomalies);
+  set_css_ = set.Maybe("css");
+  allowed_ = set.Maybe("cpus_allowed");
+  effective_ = set.Maybe("effective_cpus");
+}
+
+void CgroupCpu::Fill(CellReader& cgroup, CgroupRow& row) const {
+  if (const auto css = cgroup.Pointer(cpu_css_); css && !css->is_null()) FillTaskGroup(*css, row);
+  if (const auto css = cgroup.Pointer(cpuset_css_); css && !css->is_null()) FillCpuset(*css, row);
+}
+
+void CgroupCpu::FillTaskGroup(Kva css, CgroupRow& row) const {
+  if (!group_css_) return;
+  const Kva kva = css - group_css_->offset;
+  row.task_group_kva = Hex(kva);
+  CellReader group(kernel_, kva, "a task group", anomalies_);
+  if (const auto shares = group.Unsigned(shares_)) {
+    row.shares = static_cast<int64_t>(*shares);
+    row.weight = WeightOf(*shares);
+  }
+  row.idle = group.Integer(idle_);
+  row.scx_weight = group.Integer(scx_weight_);
+  FillBandwidth(group, row);
+}
+
+void CgroupCpu::FillBandwidth(CellReader& group, CgroupRow& row) const {
+  const auto quota = group.Unsigned(quota_);
+  row.period_ns = group.Integer(period_);
+  row.burst_ns = group.Integer(burst_);
+  row.nr_periods = group.Integer(nr_periods_);
+  row.nr_throttled = group.Integer(nr_throttled_);
+  row.throttled_ns = group.Integer(throttled_time_);
+  if (!quota) return;
+  const bool limited = *quota != kNoLimit;
+  if (limited) row.quota_ns = static_cast<int64_t>(*quota);
+  if (row.period_ns) {
+    row.cpu_max = fmt::format("{} {}", limited ? std::to_string(*quota / 1000) : "max",
+                              *row.period_ns / 1000);
+  }
+  row.throttled_cpus = limited ? ThrottledCpus(group) : "";
+}
+
+std::optional<std::string> CgroupCpu::ThrottledCpus(CellReader& group) const {
+  const auto queues = group.Pointer(cfs_rq_);
+  if (!queues || queues->is_null() || !throttled_ || cpus_.empty()) return std::nullopt;
+  CpuMask throttled(cpus_.back().cpu / 64 + 1);
+  for (const CpuRef& cpu : cpus_) {
+    const auto queue = kernel_.Read<Kva>(*queues + uint64_t{cpu.cpu} * sizeof(Kva));
+    if (!queue) {
+      group.Report(queue.error());
+      return std::nullopt;
+    }
+    CellReader object(kernel_, *queue, "a task group's fair queue", anomalies_);
+    const auto is_throttled = object.Integer(throttled_);
+    if (!is_throttled) return std::nullopt;
+    if (*is_throttled != 0) throttled[cpu.cpu / 64] |= uint64_t{1} << (cpu.cpu % 64);
+  }
+  return ToList(throttled);
+}
+
+void CgroupCpu::FillCpuset(Kva css, CgroupRow& row) const {
+  if (!set_css_) return;
+  const Kva kva = css - set_css_->offset;
+  row.cpuset_kva = Hex(kva);
+  CellReader set(kernel_, kva, "a cpuset", anomalies_);
+  row.cpus = masks_.ListOf(set, allowed_);
+  row.cpus_effective = masks_.ListOf(set, effective_);
+}
+
+}  // namespace ktstr

@@ -1,0 +1,237 @@
+#include "ktstr/walk/system/sched_domain.h"
+
+#include <fmt/format.h>
+
+#include <cctype>
+#include <unordered_set>
+
+#include "ktstr/walk/clock.h"
+#include "ktstr/walk/cpu_list.h"
+#include "ktstr/walk/fields.h"
+#include "ktstr/walk/system/cpu_mask_var.h"
+
+namespace ktstr {
+
+namespace {
+
+constexpr size_t kMaxName = 64;
+constexpr int64_t kNanosecondsPerSecond = 1'000'000'000;
+
+// The flags of domains (include/linux/sched/sd_flags.h, with the names of older kernels). Their
+// enum has no name, so BTF is asked for each; a kernel that lacks one lacks the bit.
+constexpr const char* kFlagNames[] = {"SD_BALANCE_NEWIDLE",
+                                      "SD_BALANCE_EXEC",
+                                      "SD_BALANCE_FORK",
+                                      "SD_BALANCE_WAKE",
+                                      "SD_WAKE_AFFINE",
+                                      "SD_ASYM_CPUCAPACITY",
+                                      "SD_ASYM_CPUCAPACITY_FULL",
+                                      "SD_SHARE_CPUCAPACITY",
+                                      "SD_CLUSTER",
+                                      "SD_SHARE_LLC",
+                                      "SD_SHARE_PKG_RESOURCES",
+                                      "SD_SERIALIZE",
+                                      "SD_ASYM_PACKING",
+                                      "SD_PREFER_SIBLING",
+                                      "SD_OVERLAP",
+                                      "SD_NUMA"};
+
+class DomainFlags {
+ public:
+  explicit DomainFlags(const TypeInfo& types) {
+    for (const char* name : kFlagNames) {
+      if (const auto value = types.FindEnumerator(name)) flags_.push_back({Shown(name), *value});
+    }
+  }
+
+  // Nothing for a kernel whose BTF does not have the names.
+  std::optional<std::string> NamesOf(uint64_t value) const {
+    if (flags_.empty()) return std::nullopt;
+    std::string text;
+    for (const auto& [name, flag] : flags_) {
+      const auto bit = static_cast<uint64_t>(flag);
+      if ((value & bit) == 0) continue;
+      text += (text.empty() ? "" : "|") + name;
+      value &= ~bit;
+    }
+    if (value != 0) text += fmt::format("{}{:#x}", text.empty() ? "" : "|", value);
+    return text;
+  }
+
+ private:
+  static std::string Shown(std::string_view name) {
+    std::string shown;
+    for (const char c : name.substr(3)) {
+      shown += static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+    }
+    return shown;
+  }
+
+  std::vector<std::pair<std::string, int64_t>> flags_;
+};
+
+class DomainWalker {
+ public:
+  DomainWalker(const GuestKernel& kernel, const TypeInfo& types, const WalkLimits& limits,
+               Anomalies& anomalies)
+      : kernel_(kernel),
+        limits_(limits),
+        anomalies_(anomalies),
+        flag_names_(types),
+        masks_(kernel, types, anomalies),
+        clock_(ReadKernelClock(kernel, anomalies)) {
+    rq_sd_ = Fields(types, "rq", anomalies).Maybe("sd");
+    // A kernel for one CPU has no domains.
+    if (!rq_sd_) return;
+    Fields sd(types, "sched_domain", anomalies);
+    parent_ = sd.Need("parent");
+    groups_ = sd.Need("groups");
+    span_ = sd.Need("span");
+    flags_ = sd.Need("flags");
+    name_ = sd.Maybe("name");
+    span_weight_ = sd.Maybe("span_weight");
+    min_interval_ = sd.Maybe("min_interval");
+    max_interval_ = sd.Maybe("max_interval");
+    balance_interval_ = sd.Maybe("balance_interval");
+    imbalance_pct_ = sd.Maybe("imbalance_pct");
+    nr_balance_failed_ = sd.Maybe("nr_balance_failed");
+    last_balance_ = sd.Maybe("last_balance");
+    Fields group(types, "sched_group", anomalies);
+    group_next_ = group.Need("next");
+    group_weight_ = group.Maybe("group_weight");
+  }
+
+  void Walk(const CpuRef& cpu, std::vector<SchedDomainRow>& rows) {
+    if (!rq_sd_ || !parent_) return;
+    CellReader rq(kernel_, cpu.rq, "a run queue", anomalies_);
+    std::optional<Kva> sd = rq.Pointer(rq_sd_);
+    std::unordered_set<uint64_t> visited;
+    for (int64_t level = 0; sd && !sd->is_null(); ++level) {
+      if (visited.size() >= limits_.max_nodes) {
+        anomalies_.Add(
+            "cap", *sd,
+            fmt::format("domains of CPU {}: stopped after {}", cpu.cpu, limits_.max_nodes));
+        return;
+      }
+      if (!visited.insert(sd->value()).second) {
+        anomalies_.Add("cycle", *sd,
+                       fmt::format("domains of CPU {}: a domain is its own ancestor", cpu.cpu));
+        return;
+      }
+      CellReader domain(kernel_, *sd, "a scheduling domain", anomalies_);
+      sd = domain.Pointer(parent_);
+      // What cannot be read at all is no domain.
+      if (sd) rows.push_back(RowOf(cpu.cpu, level, domain));
+    }
+  }
+
+ private:
+  SchedDomainRow RowOf(uint32_t cpu, int64_t level, CellReader& domain) {
+    SchedDomainRow row;
+    row.cpu = cpu;
+    row.level = level;
+    row.sd_kva = Hex(domain.object().base());
+    row.name = NameOf(domain);
+    if (const auto flags = domain.Unsigned(flags_)) {
+      row.flags = Hex(*flags & 0xffffffff);
+      row.flag_names = flag_names_.NamesOf(*flags & 0xffffffff);
+    }
+    row.span = masks_.ListOf(domain, span_);
+    row.span_weight = domain.Integer(span_weight_);
+    CountGroups(domain, row);
+    row.min_interval_ms = domain.Integer(min_interval_);
+    row.max_interval_ms = domain.Integer(max_interval_);
+    row.balance_interval_ms = domain.Integer(balance_interval_);
+    row.imbalance_pct = domain.Integer(imbalance_pct_);
+    row.nr_balance_failed = domain.Integer(nr_balance_failed_);
+    const auto last_balance = domain.Integer(last_balance_);
+    if (last_balance && clock_.jiffies && clock_.hz) {
+      row.since_balance_ns =
+          (*clock_.jiffies - *last_balance) * (kNanosecondsPerSecond / *clock_.hz);
+    }
+    return row;
+  }
+
+  std::optional<std::string> NameOf(CellReader& domain) {
+    const auto at = domain.Pointer(name_);
+    if (!at || at->is_null()) return std::nullopt;
+    auto name = kernel_.ReadString(*at, kMaxName);
+    if (name) return *std::move(name);
+    domain.Report(name.error());
+    return std::nullopt;
+  }
+
+  // The groups are a ring; the first is the one that the CPU is in.
+  void CountGroups(CellReader& domain, SchedDomainRow& row) {
+    const auto first = domain.Pointer(groups_);
+    if (!first || first->is_null() || !group_next_) return;
+    std::unordered_set<uint64_t> visited;
+    std::optional<Kva> group = first;
+    while (group && visited.size() < limits_.max_nodes && visited.insert(group->value()).second) {
+      CellReader object(kernel_, *group, "a scheduling group", anomalies_);
+      if (visited.size() == 1) row.group_weight = object.Integer(group_weight_);
+      group = object.Pointer(group_next_);
+    }
+    if (group == first) {
+      row.groups = static_cast<int64_t>(visited.size());
+    } else if (group) {
+      const bool is_cycle = visited.contains(group->value());
+      anomalies_.Add(is_cycle ? "cycle" : "cap", *group,
+                     fmt::format("the ring of groups of domain {:#x} does not lead back to its "
+                                 "first after {}",
+                                 domain.object().base().value(), visited.size()));
+    }
+  }
+
+  const GuestKernel& kernel_;
+  const WalkLimits& limits_;
+  Anomalies& anomalies_;
+  DomainFlags flag_names_;
+  CpuMaskVars masks_;
+  KernelClock clock_;
+  MaybeMember rq_sd_, parent_, groups_, span_, flags_, name_, span_weight_;
+  MaybeMember min_interval_, max_interval_, balance_interval_, imbalance_pct_;
+  MaybeMember nr_balance_failed_, last_balance_, group_next_, group_weight_;
+};
+
+}  // namespace
+
+const RowTable<SchedDomainRow>& SchedDomainRow::Table() {
+  using R = SchedDomainRow;
+  static const RowTable<R> table(
+      "sched_domain", "The domains within which each CPU's load is balanced, smallest first.",
+      {
+          Col<&R::cpu>("cpu", "", "CPU whose domain it is."),
+          Col<&R::level>("level", "", "From 0, the smallest domain, as in /proc/schedstat."),
+          Col<&R::name>("name", "", "Such as SMT, MC, NUMA; NULL for a kernel that keeps none."),
+          Col<&R::flags>("flags", "", "The SD_ flags, raw."),
+          Col<&R::flag_names>("flag_names", "", "The same by name."),
+          Col<&R::span>("span", "", "CPUs that it spans."),
+          Col<&R::span_weight>("span_weight", "", "How many these are."),
+          Col<&R::groups>("groups", "", "Groups of CPUs among which it balances."),
+          Col<&R::group_weight>("group_weight", "", "CPUs in the group that this CPU is in."),
+          Col<&R::min_interval_ms>("min_interval_ms", "ms", "Shortest time between balancing."),
+          Col<&R::max_interval_ms>("max_interval_ms", "ms", "Longest time between balancing."),
+          Col<&R::balance_interval_ms>("balance_interval_ms", "ms", "The time at present."),
+          Col<&R::imbalance_pct>("imbalance_pct", "%", "From which imbalance on it acts."),
+          Col<&R::nr_balance_failed>("nr_balance_failed", "",
+                                     "Failures to balance since the last success."),
+          Col<&R::since_balance_ns>("since_balance_ns", "ns",
+                                    "Since it was balanced last, in steps of a tick."),
+          Col<&R::sd_kva>("sd_kva", "", "Address of the struct sched_domain."),
+      });
+  return table;
+}
+
+Result<Walked<SchedDomainRow>> WalkSchedDomains(const GuestKernel& kernel,
+                                                const WalkLimits& limits) {
+  Anomalies anomalies("sched_domain");
+  const TypeInfo& types = *KTSTR_TRY(kernel.types());
+  DomainWalker walker(kernel, types, limits, anomalies);
+  Walked<SchedDomainRow> walked;
+  for (const CpuRef& cpu : ListCpus(kernel, anomalies)) walker.Walk(cpu, walked.rows);
+  walked.anomalies = std::move(anomalies).Take();
+  return walked;
+}
+
+}  // namespace ktstr

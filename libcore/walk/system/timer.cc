@@ -1,0 +1,269 @@
+#include "ktstr/walk/system/timer.h"
+
+#include <fmt/format.h>
+
+#include <unordered_map>
+
+#include "ktstr/walk/clock.h"
+#include "ktstr/walk/container/chain.h"
+#include "ktstr/walk/container/rb_tree.h"
+#include "ktstr/walk/cpu_list.h"
+#include "ktstr/walk/enum_text.h"
+#include "ktstr/walk/fields.h"
+#include "ktstr/walk/system/function_name.h"
+#include "ktstr/walk/system/timer_clock.h"
+#include "ktstr/walk/system/timer_owner.h"
+#include "ktstr/walk/text/text_symbols.h"
+
+namespace ktstr {
+
+namespace {
+
+constexpr int64_t kNanosecondsPerSecond = 1'000'000'000;
+
+// include/linux/timer.h. The bits below are the CPU, those above the bucket.
+constexpr struct {
+  uint64_t bit;
+  const char* name;
+} kTimerFlags[] = {{0x00040000, "migrating"},
+                   {0x00080000, "deferrable"},
+                   {0x00100000, "pinned"},
+                   {0x00200000, "irqsafe"}};
+
+std::string TimerFlags(uint64_t flags) {
+  std::string text;
+  for (const auto& [bit, name] : kTimerFlags) {
+    if ((flags & bit) != 0) text += fmt::format("{}{}", text.empty() ? "" : "|", name);
+  }
+  return text;
+}
+
+// kernel/time/timer.c: older kernels (6.1) have one base for local and global, and without NO_HZ
+// there is one for all.
+std::string WheelName(uint64_t index, uint64_t count) {
+  constexpr const char* kThree[] = {"local", "global", "deferrable"};
+  constexpr const char* kTwo[] = {"standard", "deferrable"};
+  if (count == 3) return kThree[index];
+  if (count == 2) return kTwo[index];
+  return count == 1 ? "standard" : std::to_string(index);
+}
+
+// Arrays of structures, as the type of a variable or a member.
+struct ArrayShape {
+  uint64_t count = 0, element_size = 0;
+};
+
+ArrayShape ShapeOf(const TypeInfo& types, TypeId array) {
+  const TypeId type = types.Strip(array);
+  if (types.KindOf(type) != TypeKind::kArray) return {1, types.SizeOf(type).value_or(0)};
+  return {types.ElementCount(type), types.SizeOf(types.Target(type)).value_or(0)};
+}
+
+class TimerWalker {
+ public:
+  TimerWalker(const GuestKernel& kernel, const TypeInfo& types, const WalkLimits& limits,
+              Anomalies& anomalies)
+      : kernel_(kernel),
+        limits_(limits),
+        anomalies_(anomalies),
+        text_(kernel, limits, anomalies),
+        owners_(kernel, types, text_, anomalies),
+        clock_(ReadKernelClock(kernel, anomalies)),
+        monotonic_ns_(ReadMonotonicNs(kernel, types, anomalies)),
+        clock_names_(types, {"hrtimer_base_type"}, "HRTIMER_BASE_") {
+    Fields wheel(types, "timer_base", anomalies);
+    vectors_ = wheel.Need("vectors");
+    wheel_running_ = wheel.Maybe("running_timer");
+    Fields timer(types, "timer_list", anomalies);
+    entry_ = timer.Need("entry");
+    expires_ = timer.Need("expires");
+    function_ = timer.Need("function");
+    flags_ = timer.Need("flags");
+    clock_bases_ = Fields(types, "hrtimer_cpu_base", anomalies).Need("clock_base");
+    Fields base(types, "hrtimer_clock_base", anomalies);
+    active_ = base.Need("active");
+    offset_ = base.Maybe("offset");
+    clock_running_ = base.Maybe("running");
+    Fields hrtimer(types, "hrtimer", anomalies);
+    hr_node_ = hrtimer.Need("node.node");
+    hr_expires_ = hrtimer.Need("node.expires");
+    hr_soft_expires_ = hrtimer.Maybe("_softexpires");
+    hr_function_ = hrtimer.Need("function");
+    wheels_ = Wheels(types);
+    if (clock_bases_) clocks_ = ShapeOf(types, clock_bases_->type);
+  }
+
+  std::vector<TimerRow> Walk(uint32_t cpu) {
+    rows_.clear();
+    cpu_ = cpu;
+    if (const auto wheels = Find("timer_bases"); wheels && vectors_ && entry_) {
+      for (uint64_t i = 0; i < wheels_.count; ++i) {
+        base_ = WheelName(i, wheels_.count);
+        WalkWheel(*wheels + i * wheels_.element_size);
+      }
+    }
+    if (const auto bases = Find("hrtimer_bases"); bases && clock_bases_ && active_ && hr_node_) {
+      for (uint64_t i = 0; i < clocks_.count; ++i) {
+        base_ = clock_names_.NameOf(static_cast<int64_t>(i));
+        WalkClock(*bases + clock_bases_->offset + i * clocks_.element_size);
+      }
+    }
+    return std::move(rows_);
+  }
+
+ private:
+  // How many wheels a CPU has is known by the variable's type alone.
+  ArrayShape Wheels(const TypeInfo& types) {
+    const auto type = types.FindVariable("timer_bases");
+    if (type) return ShapeOf(types, *type);
+    anomalies_.Add(type.error(), std::nullopt, "counting timer bases");
+    return {};
+  }
+
+  std::optional<Kva> Find(const char* variable) {
+    const auto kva = kernel_.PerCpu(variable, cpu_);
+    if (kva) return *kva;
+    anomalies_.Add(kva.error(), std::nullopt, fmt::format("finding {} of CPU {}", variable, cpu_));
+    return std::nullopt;
+  }
+
+  TimerRow NewRow(const char* kind, const char* state, Kva timer, Kva function) {
+    TimerRow row;
+    row.cpu = cpu_;
+    row.kind = kind;
+    row.state = state;
+    row.base = base_;
+    row.timer_kva = Hex(timer);
+    row.function_kva = Hex(function);
+    const auto [name, is_new] = names_.try_emplace(function.value());
+    if (is_new) name->second = FunctionName(text_, function);
+    row.function = name->second;
+    owners_.Fill(timer, function, row);
+    return row;
+  }
+
+  void WalkWheel(Kva wheel) {
+    const auto running =
+        CellReader(kernel_, wheel, "a timer base", anomalies_).Pointer(wheel_running_);
+    if (running && !running->is_null()) AddTimer("running", *running);
+    std::vector<Kva> buckets(vectors_->size / sizeof(Kva));
+    const Kva at = wheel + vectors_->offset;
+    const auto read = kernel_.Read(at, std::as_writable_bytes(std::span<Kva>(buckets)));
+    if (!read) {
+      return anomalies_.Add(read.error(), at,
+                            fmt::format("the {} timer base of CPU {}", base_, cpu_));
+    }
+    for (const Kva first : buckets) {
+      if (first.is_null()) continue;
+      const std::string name = fmt::format("{} timers of CPU {}", base_, cpu_);
+      for (const Kva node : WalkChain(kernel_, first, limits_, name, anomalies_)) {
+        AddTimer("pending", node - entry_->offset);
+      }
+    }
+  }
+
+  void AddTimer(const char* state, Kva kva) {
+    CellReader timer(kernel_, kva, "a timer", anomalies_);
+    const auto function = timer.Pointer(function_);
+    const auto expires = timer.Unsigned(expires_);
+    if (!function) return;
+    TimerRow row = NewRow("timer", state, kva, *function);
+    if (expires) row.expires_jiffies = static_cast<int64_t>(*expires);
+    if (expires && clock_.jiffies && clock_.hz) {
+      // Jiffies wrap; the difference does not.
+      const auto left = static_cast<int64_t>(*expires - static_cast<uint64_t>(*clock_.jiffies));
+      row.until_ns = left * (kNanosecondsPerSecond / *clock_.hz);
+    }
+    if (const auto flags = timer.Unsigned(flags_)) row.flags = TimerFlags(*flags);
+    rows_.push_back(std::move(row));
+  }
+
+  void WalkClock(Kva clock) {
+    CellReader base(kernel_, clock, "a clock base", anomalies_);
+    const auto offset = base.Integer(offset_);
+    now_.reset();
+    if (monotonic_ns_ && offset) now_ = *monotonic_ns_ + *offset;
+    const auto running = base.Pointer(clock_running_);
+    if (running && !running->is_null()) AddHrtimer("running", *running);
+    const std::string name = fmt::format("{} hrtimers of CPU {}", base_, cpu_);
+    for (const Kva node : WalkRbTree(kernel_, clock + active_->offset, limits_, name, anomalies_)) {
+      AddHrtimer("pending", node - hr_node_->offset);
+    }
+  }
+
+  void AddHrtimer(const char* state, Kva kva) {
+    CellReader timer(kernel_, kva, "an hrtimer", anomalies_);
+    const auto function = timer.Pointer(hr_function_);
+    if (!function) return;
+    TimerRow row = NewRow("hrtimer", state, kva, *function);
+    row.expires_ns = timer.Integer(hr_expires_);
+    row.soft_expires_ns = timer.Integer(hr_soft_expires_);
+    if (row.expires_ns && now_) row.until_ns = *row.expires_ns - *now_;
+    rows_.push_back(std::move(row));
+  }
+
+  const GuestKernel& kernel_;
+  const WalkLimits& limits_;
+  Anomalies& anomalies_;
+  TextSymbols text_;
+  TimerOwners owners_;
+  KernelClock clock_;
+  std::optional<int64_t> monotonic_ns_;
+  std::optional<int64_t> now_;  // by the clock whose timers are walked
+  EnumText clock_names_;
+  MaybeMember vectors_, wheel_running_, entry_, expires_, function_, flags_;
+  MaybeMember clock_bases_, active_, offset_, clock_running_;
+  MaybeMember hr_node_, hr_expires_, hr_soft_expires_, hr_function_;
+  ArrayShape wheels_, clocks_;
+  std::unordered_map<uint64_t, std::optional<std::string>> names_;
+  std::vector<TimerRow> rows_;
+  uint32_t cpu_ = 0;
+  std::string base_;
+};
+
+}  // namespace
+
+const RowTable<TimerRow>& TimerRow::Table() {
+  using R = TimerRow;
+  static const RowTable<R> table(
+      "timer", "Timers of each CPU, pending and running.",
+      {
+          Col<&R::cpu>("cpu", "", "CPU on which it will expire."),
+          Col<&R::kind>("kind", "", "timer (of the wheel, in jiffies) or hrtimer."),
+          Col<&R::base>("base", "",
+                        "timer: local, global, standard or deferrable; hrtimer: its clock."),
+          Col<&R::state>("state", "",
+                         "pending, or running: its function runs now, which may free the timer "
+                         "or start it again."),
+          Col<&R::expires_jiffies>("expires_jiffies", "", "timer: when, in jiffies."),
+          Col<&R::expires_ns>("expires_ns", "ns", "hrtimer: when at the latest, by its clock."),
+          Col<&R::soft_expires_ns>("soft_expires_ns", "ns", "hrtimer: when at the earliest."),
+          Col<&R::until_ns>("until_ns", "ns",
+                            "Time left, negative when overdue: from the kernel's last update of "
+                            "jiffies or of the clock, which may be a tick ago, and more when all "
+                            "CPUs are idle."),
+          Col<&R::function>("function", "", "What it calls."),
+          Col<&R::flags>("flags", "", "timer: deferrable, pinned, irqsafe, migrating."),
+          Col<&R::pid>("pid", "", "Thread that sleeps until then, where that is known."),
+          Col<&R::comm>("comm", "", "Its name."),
+          Col<&R::detail>("detail", "", "For delayed work: what will be done, on which workqueue."),
+          Col<&R::function_kva>("function_kva", "", "Address of the function."),
+          Col<&R::timer_kva>("timer_kva", "", "Address of the timer_list or hrtimer."),
+          Col<&R::task_kva>("task_kva", "", "Address of the thread's task_struct."),
+      });
+  return table;
+}
+
+Result<Walked<TimerRow>> WalkTimers(const GuestKernel& kernel, const WalkLimits& limits) {
+  Anomalies anomalies("timer");
+  const TypeInfo& types = *KTSTR_TRY(kernel.types());
+  TimerWalker walker(kernel, types, limits, anomalies);
+  Walked<TimerRow> walked;
+  for (const CpuRef& cpu : ListCpus(kernel, anomalies)) {
+    for (TimerRow& row : walker.Walk(cpu.cpu)) walked.rows.push_back(std::move(row));
+  }
+  walked.anomalies = std::move(anomalies).Take();
+  return walked;
+}
+
+}  // namespace ktstr

@@ -1,0 +1,266 @@
+#include "ktstr/walk/system/work_item.h"
+
+#include <fmt/format.h>
+
+#include <unordered_map>
+
+#include "ktstr/walk/container/chain.h"
+#include "ktstr/walk/fields.h"
+#include "ktstr/walk/globals.h"
+#include "ktstr/walk/list.h"
+#include "ktstr/walk/system/function_name.h"
+#include "ktstr/walk/system/worker_pools.h"
+#include "ktstr/walk/system/workqueue_name.h"
+#include "ktstr/walk/task_identity.h"
+#include "ktstr/walk/text/text_symbols.h"
+
+namespace ktstr {
+
+namespace {
+
+struct Members {
+  MaybeMember pool_id, pool_cpu, pool_attrs, worklist, busy_hash, nice;
+  MaybeMember hentry, current_work, current_func, current_pwq, scheduled, worker_task;
+  MaybeMember data, entry, func;
+  MaybeMember pwqs, queues_node, pwq_node, pwq_pool, inactive;
+
+  Members(const TypeInfo& types, Anomalies& anomalies) {
+    Fields pool(types, "worker_pool", anomalies);
+    pool_id = pool.Need("id");
+    pool_cpu = pool.Need("cpu");
+    pool_attrs = pool.Maybe("attrs");
+    worklist = pool.Need("worklist");
+    busy_hash = pool.Need("busy_hash");
+    nice = Fields(types, "workqueue_attrs", anomalies).Maybe("nice");
+    Fields worker(types, "worker", anomalies);
+    hentry = worker.Need("hentry");
+    current_work = worker.Need("current_work");
+    current_func = worker.Need("current_func");
+    current_pwq = worker.Need("current_pwq");
+    scheduled = worker.Need("scheduled");
+    worker_task = worker.Need("task");
+    Fields work(types, "work_struct", anomalies);
+    data = work.Need("data");
+    entry = work.Need("entry");
+    func = work.Need("func");
+    Fields queue(types, "workqueue_struct", anomalies);
+    pwqs = queue.Maybe("pwqs");
+    queues_node = queue.Maybe("list");
+    Fields pwq(types, "pool_workqueue", anomalies);
+    pwq_node = pwq.Maybe("pwqs_node");
+    pwq_pool = pwq.Maybe("pool");
+    inactive = pwq.Maybe({"inactive_works", "delayed_works"});  // the older name is the second
+  }
+};
+
+// The address of a pool_workqueue in a work item's data, which holds flags and a colour, too.
+class WorkData {
+ public:
+  explicit WorkData(const TypeInfo& types) {
+    flag_ = types.FindEnumerator("WORK_STRUCT_PWQ").value_or(0);
+    // Older kernels (6.1) count flags and colour together.
+    for (const char* name : {"WORK_STRUCT_PWQ_SHIFT", "WORK_STRUCT_FLAG_BITS"}) {
+      const auto bits = types.FindEnumerator(name);
+      if (!bits) continue;
+      shift_ = *bits;
+      break;
+    }
+  }
+
+  std::optional<Kva> PwqOf(uint64_t data) const {
+    if (flag_ == 0 || shift_ <= 0 || shift_ >= 64) return std::nullopt;
+    if ((data & static_cast<uint64_t>(flag_)) == 0) return std::nullopt;
+    return Kva(data >> shift_ << shift_);
+  }
+
+ private:
+  int64_t flag_ = 0, shift_ = 0;
+};
+
+class WorkWalker {
+ public:
+  WorkWalker(const GuestKernel& kernel, const TypeInfo& types, const WalkLimits& limits,
+             Anomalies& anomalies)
+      : kernel_(kernel),
+        limits_(limits),
+        anomalies_(anomalies),
+        m_(types, anomalies),
+        data_(types),
+        text_(kernel, limits, anomalies),
+        names_(kernel, types, anomalies),
+        identities_(kernel, types, anomalies),
+        cursor_(Globals(kernel, anomalies).Address({"mayday_cursor_func"})) {}
+
+  void WalkPool(Kva kva) {
+    const WorkItemRow pool = PoolOf(kva);
+    if (m_.busy_hash && m_.hentry) WalkWorkers(kva, pool);
+    if (m_.worklist && m_.entry) {
+      WalkWorks(kva + m_.worklist->offset, "pending", pool,
+                fmt::format("work of pool {}", pool.pool.value_or(-1)));
+    }
+  }
+
+  // What workqueues hold back since as much as they allow is under way already.
+  void WalkInactive() {
+    const auto queues = Globals(kernel_, anomalies_).Address({"workqueues"});
+    if (!queues || !m_.queues_node || !m_.pwqs || !m_.pwq_node || !m_.inactive || !m_.entry) return;
+    for (const Kva node : WalkList(kernel_, *queues, limits_, "workqueues", anomalies_)) {
+      const Kva queue = node - m_.queues_node->offset;
+      const std::string name = names_.NameOf(queue).value_or("(no name)");
+      for (const Kva pwq_node : WalkList(kernel_, queue + m_.pwqs->offset, limits_,
+                                         fmt::format("pools of workqueue {}", name), anomalies_)) {
+        WalkInactiveOf(pwq_node - m_.pwq_node->offset, name);
+      }
+    }
+  }
+
+  std::vector<WorkItemRow> Take() { return std::move(rows_); }
+
+ private:
+  // What all rows of a pool have in common.
+  WorkItemRow PoolOf(Kva kva) {
+    const auto [found, is_new] = pools_.try_emplace(kva.value());
+    if (!is_new) return found->second;
+    WorkItemRow row;
+    row.pool_kva = Hex(kva);
+    CellReader pool(kernel_, kva, "a worker pool", anomalies_);
+    row.pool = pool.Integer(m_.pool_id);
+    row.cpu = pool.Integer(m_.pool_cpu);
+    if (row.cpu == -1) row.cpu = std::nullopt;
+    const auto attrs = pool.Pointer(m_.pool_attrs);
+    if (attrs && !attrs->is_null()) {
+      row.nice = CellReader(kernel_, *attrs, "a pool's attributes", anomalies_).Integer(m_.nice);
+    }
+    found->second = row;
+    return row;
+  }
+
+  void WalkWorkers(Kva pool_kva, const WorkItemRow& pool) {
+    std::vector<Kva> buckets(m_.busy_hash->size / sizeof(Kva));
+    const Kva at = pool_kva + m_.busy_hash->offset;
+    const auto read = kernel_.Read(at, std::as_writable_bytes(std::span<Kva>(buckets)));
+    if (!read) return anomalies_.Add(read.error(), at, "the busy workers of a pool");
+    const std::string name = fmt::format("busy workers of pool {}", pool.pool.value_or(-1));
+    for (const Kva first : buckets) {
+      if (first.is_null()) continue;
+      for (const Kva node : WalkChain(kernel_, first, limits_, name, anomalies_)) {
+        AddWorker(node - m_.hentry->offset, pool);
+      }
+    }
+  }
+
+  void AddWorker(Kva kva, const WorkItemRow& pool) {
+    CellReader worker(kernel_, kva, "a worker", anomalies_);
+    WorkItemRow row = pool;
+    row.state = "running";
+    row.worker_kva = Hex(kva);
+    if (const auto task = worker.Pointer(m_.worker_task)) {
+      TaskIdentity identity = identities_.Of(*task);
+      row.worker_pid = identity.pid;
+      row.worker_comm = std::move(identity.comm);
+    }
+    WorkItemRow its_next = row;
+    row.work_kva = worker.HexOf(m_.current_work);
+    // The work itself may be gone: what runs may free it.
+    if (const auto function = worker.Pointer(m_.current_func)) SetFunction(*function, row);
+    if (const auto pwq = worker.Pointer(m_.current_pwq)) row.workqueue = names_.NameOfPwq(*pwq);
+    rows_.push_back(std::move(row));
+    if (m_.scheduled && m_.entry) {
+      WalkWorks(kva + m_.scheduled->offset, "scheduled", its_next,
+                fmt::format("work of worker {:#x}", kva.value()));
+    }
+  }
+
+  void WalkWorks(Kva head, const char* state, const WorkItemRow& like, const std::string& name) {
+    int64_t position = 0;
+    for (const Kva node : WalkList(kernel_, head, limits_, name, anomalies_)) {
+      const Kva kva = node - m_.entry->offset;
+      CellReader work(kernel_, kva, "a work item", anomalies_);
+      const auto function = work.Pointer(m_.func);
+      // A mark of a rescuer's in the list (kernel/workqueue.c: send_mayday) is no work.
+      if (function && cursor_ && *function == *cursor_) continue;
+      WorkItemRow row = like;
+      row.state = state;
+      row.position = position++;
+      row.work_kva = Hex(kva);
+      if (function) SetFunction(*function, row);
+      if (const auto data = work.Unsigned(m_.data)) {
+        if (const auto pwq = data_.PwqOf(*data)) row.workqueue = names_.NameOfPwq(*pwq);
+      }
+      rows_.push_back(std::move(row));
+    }
+  }
+
+  void WalkInactiveOf(Kva kva, const std::string& queue) {
+    CellReader pwq(kernel_, kva, "a pool_workqueue", anomalies_);
+    const auto pool = pwq.Pointer(m_.pwq_pool);
+    if (!pool) return;
+    const size_t before = rows_.size();
+    const Kva head = kva + m_.inactive->offset;
+    WalkWorks(head, "inactive", {}, fmt::format("inactive work of workqueue {}", queue));
+    if (rows_.size() == before || pool->is_null()) return;
+    const WorkItemRow of_pool = PoolOf(*pool);
+    for (size_t i = before; i < rows_.size(); ++i) {
+      rows_[i].pool_kva = of_pool.pool_kva;
+      rows_[i].pool = of_pool.pool;
+      rows_[i].cpu = of_pool.cpu;
+      rows_[i].nice = of_pool.nice;
+    }
+  }
+
+  void SetFunction(Kva function, WorkItemRow& row) {
+    row.function_kva = Hex(function);
+    row.function = FunctionName(text_, function);
+  }
+
+  const GuestKernel& kernel_;
+  const WalkLimits& limits_;
+  Anomalies& anomalies_;
+  Members m_;
+  WorkData data_;
+  TextSymbols text_;
+  WorkqueueNames names_;
+  TaskIdentities identities_;
+  std::optional<Kva> cursor_;
+  std::unordered_map<uint64_t, WorkItemRow> pools_;
+  std::vector<WorkItemRow> rows_;
+};
+
+}  // namespace
+
+const RowTable<WorkItemRow>& WorkItemRow::Table() {
+  using R = WorkItemRow;
+  static const RowTable<R> table(
+      "work_item", "What the kernel's worker threads do, and the work that waits for them.",
+      {
+          Col<&R::pool>("pool", "", "Worker pool, as in the names of kworkers."),
+          Col<&R::cpu>("cpu", "", "CPU that the pool is bound to; NULL for none."),
+          Col<&R::nice>("nice", "", "Nice value of the pool's workers."),
+          Col<&R::state>("state", "",
+                         "running, scheduled (next for a worker that runs something), pending, or "
+                         "inactive (its workqueue has as much under way as it may)."),
+          Col<&R::position>("position", "", "Place in its list, from 0."),
+          Col<&R::function>("function", "", "What is to be done."),
+          Col<&R::workqueue>("workqueue", "", "Name of the workqueue."),
+          Col<&R::worker_pid>("worker_pid", "", "Kernel thread that does it."),
+          Col<&R::worker_comm>("worker_comm", "", "Its name."),
+          Col<&R::function_kva>("function_kva", "", "Address of the function."),
+          Col<&R::work_kva>(
+              "work_kva", "",
+              "Address of the work_struct; of a running one it may be freed already."),
+          Col<&R::worker_kva>("worker_kva", "", "Address of the struct worker."),
+          Col<&R::pool_kva>("pool_kva", "", "Address of the worker_pool."),
+      });
+  return table;
+}
+
+Result<Walked<WorkItemRow>> WalkWorkItems(const GuestKernel& kernel, const WalkLimits& limits) {
+  Anomalies anomalies("work_item");
+  const TypeInfo& types = *KTSTR_TRY(kernel.types());
+  WorkWalker walker(kernel, types, limits, anomalies);
+  for (const Kva pool : ListWorkerPools(kernel, types, limits, anomalies)) walker.WalkPool(pool);
+  walker.WalkInactive();
+  return Walked<WorkItemRow>{walker.Take(), std::move(anomalies).Take()};
+}
+
+}  // namespace ktstr

@@ -1,0 +1,36 @@
+#include "ktstr/walk/system/worker_pools.h"
+
+#include <unordered_set>
+
+#include "ktstr/walk/container/xarray.h"
+#include "ktstr/walk/cpu_list.h"
+#include "ktstr/walk/globals.h"
+
+namespace ktstr {
+
+std::vector<Kva> ListWorkerPools(const GuestKernel& kernel, const TypeInfo& types,
+                                 const WalkLimits& limits, Anomalies& anomalies) {
+  std::vector<Kva> pools;
+  std::unordered_set<uint64_t> known;
+  const auto add = [&](Kva pool) {
+    if (known.insert(pool.value()).second) pools.push_back(pool);
+  };
+  if (const auto index = Globals(kernel, anomalies).Address({"worker_pool_idr"})) {
+    for (const XarrayEntry& entry : WalkIdr(kernel, *index, limits, "worker_pool_idr", anomalies)) {
+      add(entry.entry);
+    }
+  }
+  const auto each = types.FindEnumerator("NR_STD_WORKER_POOLS");
+  const auto size = types.SizeOf("worker_pool");
+  if (!each || !size) return pools;
+  for (const char* variable : {"bh_worker_pools", "cpu_worker_pools"}) {
+    if (!kernel.symbol_kva(variable)) continue;
+    for (const CpuRef& cpu : ListCpus(kernel, anomalies)) {
+      const auto first = kernel.PerCpu(variable, cpu.cpu);
+      for (int64_t i = 0; first && i < *each; ++i) add(*first + static_cast<uint64_t>(i) * *size);
+    }
+  }
+  return pools;
+}
+
+}  // namespace ktstr

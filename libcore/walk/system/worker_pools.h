@@ -1,0 +1,16 @@
+// The pools of kernel threads that do the work of workqueues (kernel/workqueue.c).
+#pragma once
+
+#include <vector>
+
+#include "ktstr/kernel/guest_kernel.h"
+#include "ktstr/walk/anomaly.h"
+
+namespace ktstr {
+
+// The addresses of all struct worker_pool: by the kernel's own index of them, and where that is
+// damaged at least those of the CPUs. What cannot be read is an anomaly.
+std::vector<Kva> ListWorkerPools(const GuestKernel& kernel, const TypeInfo& types,
+                                 const WalkLimits& limits, Anomalies& anomalies);
+
+}  // namespace ktstr

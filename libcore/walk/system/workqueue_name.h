@@ -1,0 +1,29 @@
+// Names of workqueues.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <unordered_map>
+
+#include "ktstr/walk/fields.h"
+
+namespace ktstr {
+
+class WorkqueueNames {
+ public:
+  WorkqueueNames(const GuestKernel& kernel, const TypeInfo& types, Anomalies& anomalies);
+
+  // Of the struct workqueue_struct, remembered. Nothing for a null pointer; what cannot be read is
+  // an anomaly, once.
+  std::optional<std::string> NameOf(Kva workqueue);
+  // Of the struct pool_workqueue's.
+  std::optional<std::string> NameOfPwq(Kva pwq);
+
+ private:
+  const GuestKernel& kernel_;
+  Anomalies& anomalies_;
+  MaybeMember name_, pwq_wq_;
+  std::unordered_map<uint64_t, std::optional<std::string>> known_, known_pwqs_;
+};
+
+}  // namespace ktstr
