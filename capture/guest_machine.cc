@@ -154,6 +154,15 @@ Status GuestMachine::StartWorkers(const std::vector<WorkerSpec>& workers) {
 
 Result<json> GuestMachine::Report() { return Ask("report", json::object()); }
 
+Result<json> GuestMachine::SystemAccount() {
+  return KTSTR_TRY(Ask("system", json::object()))["system"];
+}
+
+Status GuestMachine::SetUpCgroup(const std::string& path, const json& files) {
+  KTSTR_TRY(Ask("cgroup", {{"path", path}, {"files", files}}));
+  return {};
+}
+
 Result<json> GuestMachine::RunProgram(const std::vector<std::string>& argv,
                                       const std::string& input) {
   return Ask("run", {{"argv", argv}, {"stdin", input}});

@@ -52,6 +52,14 @@ class GuestMachine {
   // The guest's own account of itself: {"account": {"tasks": […], …}, "workers": […]}
   // (guest/proc_account.h). Errors: kPeer, kTimeout.
   Result<nlohmann::json> Report();
+  // What the guest says of its cgroups, CPUs and timers (guest/system_account.h). Errors: kPeer,
+  // kTimeout.
+  Result<nlohmann::json> SystemAccount();
+  // Makes the cgroup (v2) at `path`, such as "/a/b", if it is not there, and writes its files:
+  // {"cpu.weight": "200", "cgroup.procs": [12, 13]} (guest/cgroup.h). Errors: kPeer with what the
+  // kernel refused, kTimeout.
+  Status SetUpCgroup(const std::string& path,
+                     const nlohmann::json& files = nlohmann::json::object());
   // Runs a program of the initramfs to its end: {"status": as waitpid tells it, "stdout": text}.
   // Errors: kPeer, kTimeout.
   Result<nlohmann::json> RunProgram(const std::vector<std::string>& argv, const std::string& input);

@@ -14,12 +14,14 @@
 
 #include <string>
 
+#include "cgroup.h"
 #include "host_port.h"
 #include "proc_account.h"
 #include "protocol.h"
 #include "run_program.h"
 #include "scheduler.h"
 #include "setup.h"
+#include "system_account.h"
 #include "worker_pool.h"
 
 namespace ktstr::guest {
@@ -119,6 +121,11 @@ class Init {
       (*reply)["account"] = ReadProcAccount();
       return "";
     }
+    if (verb == "system") {
+      (*reply)["system"] = ReadSystemAccount();
+      return "";
+    }
+    if (verb == "cgroup") return SetUpCgroup(request);
     if (verb == "run") return RunProgram(request, reply);
     if (verb == "scheduler-load") return scheduler_.Load(request);
     if (verb == "scheduler-set") return scheduler_.Set(request);

@@ -8,7 +8,8 @@
 //                           loaded scheduler ended by itself
 //
 // Verbs: "start" with "workers": [{"kind", "count", "name", "tasks", …}], answered when all of them
-// run; "report", answered with "account" (/proc) and "workers"; "run" with "argv" and "stdin",
+// run; "report", answered with "account" (/proc) and "workers"; "system", answered with "system"
+// (system_account.h); "cgroup" with "path" and "files" (cgroup.h); "run" with "argv" and "stdin",
 // answered with "status" (as waitpid tells it) and "stdout" when that program has ended; "bye",
 // answered, then the machine is switched off. Of sched_ext schedulers (scheduler.h):
 // "scheduler-load" with "object" (a path in the guest) and "variables" (name → value), answered
