@@ -1,7 +1,5 @@
 #include "ktstr/walk/cpu_detail.h"
 
-#include "ktstr/walk/cpu_mask.h"
-
 namespace ktstr {
 
 namespace {
@@ -20,7 +18,7 @@ std::optional<int64_t> Bit(std::optional<uint64_t> flags, uint64_t bit) {
 CpuDetails::CpuDetails(const GuestKernel& kernel, const TypeInfo& types, Anomalies& anomalies)
     : kernel_(kernel),
       anomalies_(anomalies),
-      cpu_count_(kernel.CpuCount().value_or(0)),
+      masks_(kernel, types, anomalies),
       counts_events_(kernel.ReadSymbol<int32_t>("sched_schedstats").value_or(0) != 0),
       scx_flag_names_(types, {"scx_rq_flags"}, "SCX_RQ_") {
   Fields rq(types, "rq", anomalies);
@@ -106,29 +104,14 @@ CpuSchedstat CpuDetails::Schedstat(CellReader& rq) const {
 CpuScx CpuDetails::Scx(CellReader& rq) const {
   CpuScx scx;
   if (const auto flags = rq.Unsigned(scx_flags_)) scx.flag_names = scx_flag_names_.FlagsOf(*flags);
-  scx.to_kick = Mask(rq, to_kick_);
-  scx.to_kick_if_idle = Mask(rq, to_kick_if_idle_);
-  scx.to_preempt = Mask(rq, to_preempt_);
-  scx.to_wait = Mask(rq, to_wait_);
+  scx.to_kick = masks_.ListOf(rq, to_kick_);
+  scx.to_kick_if_idle = masks_.ListOf(rq, to_kick_if_idle_);
+  scx.to_preempt = masks_.ListOf(rq, to_preempt_);
+  scx.to_wait = masks_.ListOf(rq, to_wait_);
   scx.released = rq.Integer(released_);
   scx.pnt_seq = rq.Integer(pnt_seq_);
   scx.cpuperf_target = rq.Integer(cpuperf_target_);
   return scx;
-}
-
-// A cpumask_var_t: an array of one mask, or a pointer to one with CONFIG_CPUMASK_OFFSTACK.
-std::optional<std::string> CpuDetails::Mask(CellReader& rq, const MaybeMember& mask) const {
-  if (!mask || cpu_count_ == 0) return std::nullopt;
-  Kva at = rq.object().base() + mask->offset;
-  if (mask->kind == TypeKind::kPointer) {
-    const auto pointer = rq.Pointer(mask);
-    if (!pointer || pointer->is_null()) return std::nullopt;
-    at = *pointer;
-  }
-  const auto bits = ReadCpuMask(kernel_, at, cpu_count_);
-  if (bits) return ToList(*bits);
-  anomalies_.Add(bits.error(), at, "reading a CPU mask of a run queue");
-  return std::nullopt;
 }
 
 }  // namespace ktstr

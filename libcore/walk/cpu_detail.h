@@ -8,6 +8,7 @@
 
 #include "ktstr/kernel/guest_kernel.h"
 #include "ktstr/walk/cpu_list.h"
+#include "ktstr/walk/cpu_mask_var.h"
 #include "ktstr/walk/enum_text.h"
 #include "ktstr/walk/fields.h"
 #include "ktstr/walk/row.h"
@@ -53,11 +54,9 @@ class CpuDetails {
   CpuScx Scx(CellReader& rq) const;
 
  private:
-  std::optional<std::string> Mask(CellReader& rq, const MaybeMember& mask) const;
-
   const GuestKernel& kernel_;
   Anomalies& anomalies_;
-  uint32_t cpu_count_;
+  CpuMaskVars masks_;
   bool counts_events_;  // the static key of schedstats
   MaybeMember load_avg_, runnable_avg_, util_avg_, capacity_, nr_uninterruptible_, nr_iowait_;
   MaybeMember nohz_flags_, tick_flags_, tick_stopped_, in_idle_, idle_calls_, idle_sleeps_,

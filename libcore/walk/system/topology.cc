@@ -4,7 +4,7 @@
 
 #include "ktstr/walk/cpu_list.h"
 #include "ktstr/walk/fields.h"
-#include "ktstr/walk/system/cpu_mask_var.h"
+#include "ktstr/walk/cpu_mask_var.h"
 
 namespace ktstr {
 

@@ -1,4 +1,4 @@
-#include "ktstr/walk/system/cpu_mask_var.h"
+#include "ktstr/walk/cpu_mask_var.h"
 
 #include <fmt/format.h>
 
