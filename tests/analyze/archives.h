@@ -12,6 +12,7 @@
 #include "ktstr/synthetic/log_builder.h"
 #include "ktstr/synthetic/sched_builder.h"
 #include "ktstr/synthetic/stack_builder.h"
+#include "ktstr/synthetic/system_builder.h"
 
 namespace ktstr {
 
@@ -23,12 +24,14 @@ inline synthetic::SyntheticGuest MakeGuest(uint32_t threads = 3,
   synthetic::KernelBuilder kernel;
   synthetic::SchedBuilder sched(kernel);
   synthetic::StackBuilder stacks(kernel, sched);
+  synthetic::SystemBuilder system(kernel, {.beside_sched = true});
   synthetic::LogBuilder log(kernel);
   sched.AddProcess({.pid = 1, .comm = "init"});
   const Kva leader = sched.AddProcess({.pid = 100, .comm = comm, .state = 1});
   for (uint32_t i = 1; i < threads; ++i)
     sched.AddThread(leader, {.pid = 100 + i, .comm = comm, .state = 1});
   stacks.Finish();
+  system.Finish();
   sched.Finish();
   log.Add({.text = "Linux version synthetic", .time_ns = 0});
   log.Add({.text = "a line with \x1b[31mcolour", .time_ns = 1'500'000'000});
