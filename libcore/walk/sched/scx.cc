@@ -243,17 +243,26 @@ class ScxWalker {
     const auto kva = object.Pointer(pointer);
     return kva ? TextAt(*kva, max) : std::nullopt;
   }
-  // Nothing for a null pointer and for an empty text.
+  // Nothing for a null pointer and for an empty text. A page that is missing ends it: what stands
+  // before is kept.
   std::optional<std::string> TextAt(Kva kva, size_t max) {
     if (kva.is_null()) return std::nullopt;
-    auto text = kernel_.ReadString(kva, max);
-    if (!text) {
-      anomalies_.Add(text.error(), kva, "reading a text of sched_ext's");
-      return std::nullopt;
+    std::string text;
+    while (text.size() < max) {
+      const Kva at = kva + text.size();
+      const auto in_page = std::min<size_t>(max - text.size(), kPageSize - at.page_offset());
+      const auto part = kernel_.ReadString(at, in_page);
+      if (!part) {
+        anomalies_.Add(part.error(), at, "reading a text of sched_ext's");
+        break;
+      }
+      text += *part;
+      if (part->size() < in_page) break;
     }
-    if (text->size() == max)
+    if (text.size() == max) {
       anomalies_.Add("cap", kva, fmt::format("a text of {} bytes or more", max));
-    return text->empty() ? std::nullopt : std::optional(*std::move(text));
+    }
+    return text.empty() ? std::nullopt : std::optional(std::move(text));
   }
 
   // Where the counters of each CPU stand, as an address to add the CPU's offset to.

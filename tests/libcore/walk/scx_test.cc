@@ -1,0 +1,245 @@
+#include "ktstr/walk/sched/scx.h"
+
+#include "scx_guest.h"
+
+namespace ktstr {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::IsEmpty;
+
+using Events = std::map<std::string, int64_t>;
+
+ScxState Walk(ScxGuest& guest, const WalkLimits& limits = {}) {
+  auto state = WalkScx(guest.Open(), limits);
+  if (state) return *std::move(state);
+  ADD_FAILURE() << state.error().ToString();
+  return {};
+}
+
+class ScxTest : public ::testing::TestWithParam<ScxLayout> {
+ protected:
+  ScxGuest guest_{GetParam()};
+};
+
+TEST_P(ScxTest, ALoadedSchedulerIsARow) {
+  guest_.scx.AddScheduler(
+      {.name = "layered", .flags = 0x12, .timeout_ms = 15000, .watchdog_timeout = 3750});
+  guest_.scx.SetGlobal("scx_switching_all", 1);
+  guest_.scx.SetGlobal("scx_nr_rejected", 4);
+  guest_.scx.SetGlobal("scx_enable_seq", 2);
+  guest_.scx.SetGlobal("scx_watchdog_timestamp", 4294892296 + 900);
+  guest_.scx.SetGlobal(
+      GetParam() == ScxLayout::kStatic ? "scx_ops_enable_state_var" : "scx_enable_state_var", 1);
+  guest_.Finish();
+  const ScxState state = Walk(guest_);
+  ASSERT_EQ(state.schedulers.size(), 1u);
+  const ScxRow& row = state.schedulers[0];
+  EXPECT_EQ(row.ops_name, "layered");
+  EXPECT_EQ(row.level, GetParam() == ScxLayout::kStatic ? std::nullopt : std::optional(0));
+  EXPECT_EQ(row.enable_state, "enabled");
+  EXPECT_EQ(row.ops_flags, "enq_last|0x10");
+  EXPECT_EQ(row.switch_all, 1);
+  EXPECT_EQ(row.bypass_depth, 0);
+  EXPECT_EQ(row.enable_seq, 2);
+  EXPECT_EQ(row.nr_rejected, 4);
+  EXPECT_EQ(row.timeout_ms, 15000);
+  EXPECT_EQ(row.watchdog_timeout_ms, 15000);
+  EXPECT_EQ(row.watchdog_age_ms, 400);
+  EXPECT_EQ(row.exit_kind, "none");
+  EXPECT_EQ(row.exit_message, std::nullopt);
+  EXPECT_THAT(state.anomalies, NoAnomalies());
+}
+
+TEST_P(ScxTest, WithoutASchedulerThereIsNoName) {
+  guest_.Finish();
+  const ScxState state = Walk(guest_);
+  for (const ScxRow& row : state.schedulers) EXPECT_EQ(row.ops_name, std::nullopt);
+  EXPECT_EQ(state.schedulers.size(), GetParam() == ScxLayout::kStatic ? 1u : 0u);
+  EXPECT_THAT(state.ops, IsEmpty());
+  EXPECT_THAT(state.anomalies, NoAnomalies());
+}
+
+TEST_P(ScxTest, EveryCallbackIsToldAsSetOrNot) {
+  const Kva code = guest_.builder().Text("the_trampoline");
+  guest_.scx.AddScheduler({.name = "s", .callbacks = {{"enqueue", code}, {"init", code + 8}}});
+  guest_.Finish();
+  std::map<std::string, std::optional<Hex>> callbacks;
+  for (const ScxOpRow& op : Walk(guest_).ops) {
+    EXPECT_EQ(op.set, op.address ? 1 : 0);
+    callbacks[op.op] = op.address;
+  }
+  EXPECT_THAT(callbacks,
+              ElementsAre(std::pair("dispatch", std::nullopt), std::pair("enqueue", Hex(code)),
+                          std::pair("init", Hex(code + 8))));
+}
+
+TEST_P(ScxTest, AnErrorHasItsReasonMessageBacktraceAndDump) {
+  const Kva code = guest_.builder().Text("scx_watchdog_workfn");
+  guest_.scx.AddScheduler({.name = "s",
+                           .exit = {.kind = ScxBuilder::kExitErrorStall,
+                                    .code = 0x42,
+                                    .reason = "runnable task stall",
+                                    .message = "worker[7] failed to run for 5.000s",
+                                    .dump = std::string(10000, 'd'),
+                                    .backtrace = {code + 0x1c, Kva(0x1234)}}});
+  guest_.Finish();
+  const ScxState state = Walk(guest_);
+  const ScxRow& row = state.schedulers.at(0);
+  EXPECT_EQ(row.exit_kind, "error_stall");
+  EXPECT_EQ(row.exit_code, Hex(0x42));
+  EXPECT_EQ(row.exit_reason, "runnable task stall");
+  EXPECT_EQ(row.exit_message, "worker[7] failed to run for 5.000s");
+  EXPECT_EQ(row.exit_backtrace, "scx_watchdog_workfn+0x1c\n0x0000000000001234");
+  EXPECT_EQ(row.exit_dump, std::string(10000, 'd'));
+  EXPECT_THAT(state.anomalies, NoAnomalies());
+}
+
+TEST_P(ScxTest, TheOldestRunnableTaskIsWhatTheWatchdogWillFind) {
+  guest_.scx.AddScheduler({.name = "s", .watchdog_timeout = 250});
+  const int64_t runnable_at[] = {4294892296 + 800, 4294892296 + 500, 4294892296 + 999};
+  for (uint32_t i = 0; i < 3; ++i) {
+    const Kva task = guest_.NewTask(i + 1);
+    guest_.builder().Set("task_struct", task, "scx.runnable_at",
+                         static_cast<uint64_t>(runnable_at[i]));
+    guest_.sched.queues().AddRunnable(i % 2, task);
+  }
+  guest_.Finish();
+  const ScxRow row = Walk(guest_).schedulers.at(0);
+  EXPECT_EQ(row.oldest_runnable_pid, 2);
+  EXPECT_EQ(row.oldest_waiting_ms, 2000);
+  EXPECT_EQ(row.watchdog_margin_ms, -1000);
+}
+
+TEST_P(ScxTest, ADumpWhosePageWasLeftOutEndsThere) {
+  const Kva scheduler =
+      guest_.scx.AddScheduler({.name = "s",
+                               .exit = {.kind = ScxBuilder::kExitUnreg,
+                                        .reason = "unregistered from user space",
+                                        .dump = std::string(3 * kPageSize, 'd')}});
+  const Kva lost = guest_.scx.dump_at(scheduler) + kPageSize;
+  guest_.LeaveOut(lost);
+  guest_.Finish();
+  const ScxState state = Walk(guest_);
+  EXPECT_EQ(state.schedulers.at(0).exit_kind, "unreg");
+  EXPECT_EQ(state.schedulers.at(0).exit_reason, "unregistered from user space");
+  EXPECT_EQ(state.schedulers.at(0).exit_dump, std::string(kPageSize, 'd'));
+  EXPECT_THAT(state.anomalies, HasAnomaly("unreadable", lost));
+}
+
+INSTANTIATE_TEST_SUITE_P(Layouts, ScxTest, ::testing::ValuesIn(kAllLayouts),
+                         [](const auto& info) { return NameOf(info.param); });
+
+TEST(ScxVersionsTest, AKernelWithoutSchedExtHasNothing) {
+  WalkGuest guest;
+  synthetic::SchedBuilder sched(guest.builder(), /*scx=*/false);
+  sched.Finish();
+  const auto state = WalkScx(guest.Open());
+  ASSERT_TRUE(state);
+  EXPECT_THAT(state->schedulers, IsEmpty());
+  EXPECT_THAT(state->anomalies, NoAnomalies());
+}
+
+TEST(ScxVersionsTest, ASchedulerThatIsBeingDisabledStillHasItsReason) {
+  ScxGuest guest(ScxLayout::kStatic);
+  guest.scx.AddScheduler(
+      {.name = "s", .exit = {.kind = ScxBuilder::kExitErrorStall, .reason = "stall"}});
+  // scx_ops_disable_workfn: the kind is done while the information is still there.
+  guest.builder().Put<int32_t>(guest.builder().SymbolAddress("scx_exit_kind"),
+                               ScxBuilder::kExitDone);
+  guest.Finish();
+  const ScxRow row = Walk(guest).schedulers.at(0);
+  EXPECT_EQ(row.exit_kind, "error_stall");
+  EXPECT_EQ(row.exit_reason, "stall");
+}
+
+TEST(ScxVersionsTest, EventsAreSummedOverTheCpus) {
+  for (const ScxLayout layout :
+       {ScxLayout::kSched, ScxLayout::kSchedPcpu, ScxLayout::kSubSchedulers}) {
+    ScxGuest guest(layout);
+    const Kva scheduler = guest.scx.AddScheduler({.name = "s"});
+    guest.scx.CountEvent(scheduler, 0, "SELECT_CPU_FALLBACK", 5);
+    guest.scx.CountEvent(scheduler, 1, "SELECT_CPU_FALLBACK", 7);
+    guest.scx.CountEvent(scheduler, 1, "DISPATCH_KEEP_LAST", 3);
+    guest.Finish();
+    Events events;
+    for (const ScxEventRow& row : Walk(guest).events) events[row.event] = row.count;
+    EXPECT_EQ(events, (Events{{"SELECT_CPU_FALLBACK", 12}, {"DISPATCH_KEEP_LAST", 3}}))
+        << NameOf(layout);
+  }
+}
+
+// A root with two sub-schedulers, the first of which has one of its own.
+class SubSchedulerTest : public ::testing::Test {
+ protected:
+  SubSchedulerTest() {
+    root_ = guest_.scx.AddScheduler({.name = "root", .bypass_depth = 1});
+    first_ = guest_.scx.AddScheduler({.name = "first", .cgroup = "/a"}, root_);
+    second_ =
+        guest_.scx.AddScheduler({.name = "second", .cgroup = "/b", .watchdog_timeout = 500}, root_);
+    inner_ = guest_.scx.AddScheduler({.name = "inner", .cgroup = "/a/c"}, first_);
+    guest_.Finish();
+  }
+  Kva PartOf(Kva scheduler, const char* member) {
+    return scheduler + guest_.builder().MemberOf("scx_sched", member).offset;
+  }
+  std::vector<std::string> Names(const ScxState& state) {
+    std::vector<std::string> names;
+    for (const ScxRow& row : state.schedulers) names.push_back(row.ops_name.value_or("(none)"));
+    return names;
+  }
+
+  ScxGuest guest_{ScxLayout::kSubSchedulers};
+  Kva root_, first_, second_, inner_;
+};
+
+TEST_F(SubSchedulerTest, EachStandsBelowItsOwn) {
+  const ScxState state = Walk(guest_);
+  EXPECT_THAT(Names(state), ElementsAre("root", "first", "inner", "second"));
+  EXPECT_EQ(state.schedulers[2].level, 2);
+  EXPECT_EQ(state.schedulers[2].cgroup, "/a/c");
+  EXPECT_EQ(state.schedulers[0].bypass_depth, 1);
+  EXPECT_EQ(state.schedulers[3].bypass_depth, 0);
+  EXPECT_EQ(state.schedulers[3].watchdog_timeout_ms, 2000);
+  EXPECT_THAT(state.anomalies, NoAnomalies());
+}
+
+TEST_F(SubSchedulerTest, OneThatContainsItsOwnRootEndsThere) {
+  guest_.builder().LinkList(PartOf(inner_, "children"), {PartOf(root_, "sibling")});
+  const ScxState state = Walk(guest_);
+  EXPECT_THAT(Names(state), ElementsAre("root", "first", "inner", "second"));
+  EXPECT_THAT(state.anomalies, HasAnomaly("cycle", root_));
+}
+
+TEST_F(SubSchedulerTest, OneThatWasLeftOutCostsOnlyItselfAndItsOwn) {
+  guest_.LeaveOut(first_);
+  const ScxState state = Walk(guest_);
+  EXPECT_THAT(Names(state), ElementsAre("root", "second"));
+  EXPECT_THAT(state.anomalies, HasAnomaly("unreadable", PartOf(first_, "sibling")));
+}
+
+TEST_F(SubSchedulerTest, AWildPointerIsNoScheduler) {
+  guest_.builder().Put(PartOf(root_, "children"), guest_.Wild());
+  const ScxState state = Walk(guest_);
+  EXPECT_THAT(Names(state), ElementsAre("root", "first", "inner", "second"));
+  EXPECT_THAT(state.anomalies, HasAnomaly("unmapped", guest_.Wild()));
+}
+
+TEST_F(SubSchedulerTest, TheCapEndsTheWalkAndSaysSo) {
+  const ScxState state = Walk(guest_, {.max_nodes = 2});
+  EXPECT_THAT(Names(state), ElementsAre("root", "first"));
+  EXPECT_THAT(state.anomalies, HasAnomaly("cap", inner_));
+}
+
+TEST(ScxVersionsTest, ARootThatIsNoneIsAnAnomalyNotAScheduler) {
+  ScxGuest guest(ScxLayout::kSched);
+  guest.scx.SetGlobal("scx_root", guest.Wild().value());
+  guest.Finish();
+  const ScxState state = Walk(guest);
+  ASSERT_EQ(state.schedulers.size(), 1u);
+  EXPECT_EQ(state.schedulers[0].ops_name, std::nullopt);
+  EXPECT_THAT(state.anomalies, HasAnomaly("unmapped", guest.Wild()));
+}
+
+}  // namespace
+}  // namespace ktstr
