@@ -119,6 +119,11 @@ class JsonWriter {
     const uint64_t count = types_.ElementCount(type);
     const uint64_t size = types_.SizeOf(element).value_or(0);
     if (types_.StyleOf(element) == IntegerStyle::kCharacter && AppendIfText(bytes)) return;
+    // Of elements without a size there can be any number in no bytes at all.
+    if (size == 0) {
+      out_ += "[]";
+      return;
+    }
     out_ += '[';
     for (uint64_t i = 0; i < count; ++i) {
       if (i != 0) out_ += ',';

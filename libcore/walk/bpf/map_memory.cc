@@ -26,9 +26,12 @@ BpfMapMemory::BpfMapMemory(const GuestKernel& kernel, const TypeInfo& types, Ano
       storage_size_(types.SizeOf("bpf_local_storage_map").value_or(0)),
       storage_bucket_size_(types.SizeOf("bpf_local_storage_map_bucket").value_or(0)) {
   Fields hash(types, "bpf_htab", anomalies);
+  hash_map_ = hash.Maybe("map");
   n_buckets_ = hash.Maybe("n_buckets");
   elem_size_ = hash.Maybe("elem_size");
-  bucket_log_ = Fields(types, "bpf_local_storage_map", anomalies).Maybe("bucket_log");
+  Fields storage(types, "bpf_local_storage_map", anomalies);
+  storage_map_ = storage.Maybe("map");
+  bucket_log_ = storage.Maybe("bucket_log");
 }
 
 std::optional<int64_t> BpfMapMemory::BytesOf(const BpfMapShape& map, uint64_t flags,
@@ -64,7 +67,8 @@ uint64_t BpfMapMemory::OfArray(const BpfMapShape& map, uint64_t flags) const {
 // htab_map_mem_usage() in kernel/bpf/hashtab.c.
 std::optional<uint64_t> BpfMapMemory::OfHash(const BpfMapShape& map, uint64_t flags,
                                              uint64_t entries) const {
-  CellReader table(kernel_, map.kva, "a BPF hash", anomalies_);
+  const Kva kva = map.kva - (hash_map_ ? hash_map_->offset : 0);
+  CellReader table(kernel_, kva, "a BPF hash", anomalies_);
   const auto buckets = table.Unsigned(n_buckets_);
   const auto element = table.Unsigned(elem_size_);
   if (!buckets || !element) return std::nullopt;
@@ -85,7 +89,8 @@ std::optional<uint64_t> BpfMapMemory::OfHash(const BpfMapShape& map, uint64_t fl
 
 // bpf_local_storage_map_mem_usage() in kernel/bpf/bpf_local_storage.c: elements are not counted.
 std::optional<uint64_t> BpfMapMemory::OfLocalStorage(const BpfMapShape& map) const {
-  CellReader table(kernel_, map.kva, "a BPF local storage map", anomalies_);
+  const Kva kva = map.kva - (storage_map_ ? storage_map_->offset : 0);
+  CellReader table(kernel_, kva, "a BPF local storage map", anomalies_);
   const auto log = table.Unsigned(bucket_log_);
   if (!log || *log > 32) return std::nullopt;
   return storage_size_ + (storage_bucket_size_ << *log);

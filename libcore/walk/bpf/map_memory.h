@@ -27,7 +27,7 @@ class BpfMapMemory {
   Anomalies& anomalies_;
   uint64_t cpus_;
   uint64_t array_size_, hash_size_, bucket_size_, storage_size_, storage_bucket_size_;
-  MaybeMember n_buckets_, elem_size_, bucket_log_;
+  MaybeMember hash_map_, n_buckets_, elem_size_, storage_map_, bucket_log_;
 };
 
 }  // namespace ktstr

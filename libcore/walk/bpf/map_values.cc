@@ -10,9 +10,19 @@ namespace ktstr {
 namespace {
 
 constexpr uint64_t kMaxValueBytes = uint64_t{64} << 20;
+// A map that is larger than memory, for its size was overwritten, is not gone through to its end.
+constexpr size_t kMaxMissing = 256;
 
 // Keys and values in hash elements and per-CPU areas begin at multiples of 8.
 uint64_t RoundUp8(uint64_t bytes) { return (bytes + 7) & ~uint64_t{7}; }
+
+// What contains a struct bpf_map as its member `map`.
+Kva ContainerOf(Kva map, const MaybeMember& member) { return map - (member ? member->offset : 0); }
+
+// How many more pieces of `stride` bytes begin in the page of the one at `at`.
+uint64_t MoreInPage(Kva at, uint64_t stride) {
+  return stride == 0 ? 0 : (kPageSize - at.page_offset() - 1) / stride;
+}
 
 }  // namespace
 
@@ -25,29 +35,39 @@ BpfMapValues::BpfMapValues(const GuestKernel& kernel, const TypeInfo& types,
       identities_(kernel, types, anomalies),
       cpus_(ListCpus(kernel, anomalies)) {
   Fields array(types, "bpf_array", anomalies);
+  array_map_ = array.Maybe("map");
   array_value_ = array.Maybe("value");
   array_elem_size_ = array.Maybe("elem_size");
   Fields hash(types, "bpf_htab", anomalies);
+  hash_map_ = hash.Maybe("map");
   buckets_ = hash.Maybe("buckets");
   n_buckets_ = hash.Maybe("n_buckets");
   bucket_size_ = types.SizeOf("bucket").value_or(0);
-  elem_key_ = Fields(types, "htab_elem", anomalies).Maybe("key");
+  bucket_head_ = Fields(types, "bucket", anomalies).Maybe("head.first");
+  Fields hash_element(types, "htab_elem", anomalies);
+  elem_node_ = hash_element.Maybe("hash_node");
+  elem_key_ = hash_element.Maybe("key");
   Fields storage(types, "bpf_local_storage_map", anomalies);
+  storage_map_ = storage.Maybe("map");
   storage_buckets_ = storage.Maybe("buckets");
   storage_bucket_log_ = storage.Maybe("bucket_log");
   storage_bucket_size_ = types.SizeOf("bpf_local_storage_map_bucket").value_or(0);
+  storage_bucket_list_ =
+      Fields(types, "bpf_local_storage_map_bucket", anomalies).Maybe("list.first");
   Fields element(types, "bpf_local_storage_elem", anomalies);
   map_node_ = element.Maybe("map_node");
   data_ = element.Maybe("sdata.data");
   local_storage_ = element.Maybe("local_storage");
   owner_ = Fields(types, "bpf_local_storage", anomalies).Maybe("owner");
-  kernel_value_ = Fields(types, "bpf_struct_ops_map", anomalies).Maybe("kvalue");
+  Fields struct_ops(types, "bpf_struct_ops_map", anomalies);
+  struct_ops_map_ = struct_ops.Maybe("map");
+  kernel_value_ = struct_ops.Maybe("kvalue");
 }
 
 std::optional<int64_t> BpfMapValues::Read(const BpfMapShape& map,
                                           std::vector<BpfMapValueRow>& values) {
   values_ = &values;
-  tried_ = 0;
+  tried_ = missing_ = 0;
   capped_ = false;
   switch (map.type) {
     case BpfMapType::kArray:
@@ -71,28 +91,29 @@ std::optional<int64_t> BpfMapValues::Read(const BpfMapShape& map,
 
 int64_t BpfMapValues::ReadArray(const BpfMapShape& map) {
   if (!array_value_ || !array_elem_size_) return 0;
-  CellReader array(kernel_, map.kva, "a BPF array", anomalies_);
+  CellReader array(kernel_, ContainerOf(map.kva, array_map_), "a BPF array", anomalies_);
   const uint64_t stride = array.Unsigned(array_elem_size_).value_or(0);
-  const Kva first = map.kva + array_value_->offset;
+  const Kva first = array.object().base() + array_value_->offset;
   if (map.types != nullptr && !map.types->VariablesOf(map.value_type).empty()) {
     AddSection(map, first);
     return 1;
   }
   for (uint64_t index = 0; index < map.max_entries && !capped_; ++index) {
-    AddValue(map, std::to_string(index), first + index * stride);
+    const Kva at = first + index * stride;
+    if (AddValue(map, std::to_string(index), at) == nullptr) index += MoreInPage(at, stride);
   }
   return static_cast<int64_t>(map.max_entries);
 }
 
 int64_t BpfMapValues::ReadPercpuArray(const BpfMapShape& map) {
   if (!array_value_) return 0;
-  const Kva pointers = map.kva + array_value_->offset;
+  const Kva pointers = ContainerOf(map.kva, array_map_) + array_value_->offset;
   for (uint64_t index = 0; index < map.max_entries && !capped_; ++index) {
-    const auto percpu = kernel_.Read<uint64_t>(pointers + index * sizeof(uint64_t));
+    const Kva at = pointers + index * sizeof(uint64_t);
+    const auto percpu = kernel_.Read<uint64_t>(at);
     if (!percpu) {
-      const Kva at = pointers + index * sizeof(uint64_t);
-      anomalies_.Add(percpu.error(), at, fmt::format("BPF map {}: its values", map.id));
-      index += (kPageSize - at.page_offset() - 1) / sizeof(uint64_t);  // to the next page
+      Missing(map, percpu.error(), at, "its values");
+      index += MoreInPage(at, sizeof(uint64_t));
       continue;
     }
     AddPercpu(map, std::to_string(index), Kva(*percpu));
@@ -101,31 +122,31 @@ int64_t BpfMapValues::ReadPercpuArray(const BpfMapShape& map) {
 }
 
 int64_t BpfMapValues::ReadHash(const BpfMapShape& map, bool per_cpu) {
-  if (!buckets_ || !n_buckets_ || !elem_key_ || bucket_size_ == 0) return 0;
-  CellReader table(kernel_, map.kva, "a BPF hash", anomalies_);
+  if (!buckets_ || !n_buckets_ || !bucket_head_ || !elem_node_ || !elem_key_) return 0;
+  CellReader table(kernel_, ContainerOf(map.kva, hash_map_), "a BPF hash", anomalies_);
   const auto buckets = table.Pointer(buckets_);
   const auto count = table.Unsigned(n_buckets_);
   if (!buckets || !count) return 0;
   int64_t entries = 0;
   const std::string name = fmt::format("BPF map {}: a bucket", map.id);
   for (uint64_t bucket = 0; bucket < *count && !capped_; ++bucket) {
-    const Kva head = *buckets + bucket * bucket_size_;
+    const Kva head = *buckets + bucket * bucket_size_ + bucket_head_->offset;
     const auto first = kernel_.Read<uint64_t>(head);
     if (!first) {
-      anomalies_.Add(first.error(), head, name);
-      bucket += (kPageSize - head.page_offset() - 1) / bucket_size_;  // to the next page
+      Missing(map, first.error(), head, "a bucket");
+      bucket += MoreInPage(head, bucket_size_);
       continue;
     }
-    for (const Kva element : WalkChain(kernel_, Kva(*first), limits_.walk, name, anomalies_)) {
+    for (const Kva node : WalkChain(kernel_, Kva(*first), limits_.walk, name, anomalies_)) {
       ++entries;
-      const Kva key = element + elem_key_->offset;
+      const Kva key = node - elem_node_->offset + elem_key_->offset;
       const Kva value = key + RoundUp8(map.key_size);
       if (!per_cpu) {
         AddValue(map, KeyAt(map, key), value);
       } else if (const auto percpu = kernel_.Read<uint64_t>(value)) {
         AddPercpu(map, KeyAt(map, key), Kva(*percpu));
       } else {
-        anomalies_.Add(percpu.error(), value, name);
+        Missing(map, percpu.error(), value, "a value");
       }
     }
   }
@@ -134,21 +155,22 @@ int64_t BpfMapValues::ReadHash(const BpfMapShape& map, bool per_cpu) {
 
 int64_t BpfMapValues::ReadLocalStorage(const BpfMapShape& map) {
   if (!storage_buckets_ || !storage_bucket_log_ || !map_node_ || !data_ || !local_storage_ ||
-      !owner_ || storage_bucket_size_ == 0) {
+      !owner_ || !storage_bucket_list_) {
     return 0;
   }
-  CellReader table(kernel_, map.kva, "a BPF local storage map", anomalies_);
+  CellReader table(kernel_, ContainerOf(map.kva, storage_map_), "a BPF local storage map",
+                   anomalies_);
   const auto buckets = table.Pointer(storage_buckets_);
   const auto log = table.Unsigned(storage_bucket_log_);
   if (!buckets || !log || *log > 32) return 0;
   int64_t entries = 0;
   const std::string name = fmt::format("BPF map {}: a bucket", map.id);
   for (uint64_t bucket = 0; bucket < (uint64_t{1} << *log) && !capped_; ++bucket) {
-    const Kva head = *buckets + bucket * storage_bucket_size_;
+    const Kva head = *buckets + bucket * storage_bucket_size_ + storage_bucket_list_->offset;
     const auto first = kernel_.Read<uint64_t>(head);
     if (!first) {
-      anomalies_.Add(first.error(), head, name);
-      bucket += (kPageSize - head.page_offset() - 1) / storage_bucket_size_;  // to the next page
+      Missing(map, first.error(), head, "a bucket");
+      bucket += MoreInPage(head, storage_bucket_size_);
       continue;
     }
     for (const Kva node : WalkChain(kernel_, Kva(*first), limits_.walk, name, anomalies_)) {
@@ -174,7 +196,7 @@ int64_t BpfMapValues::ReadLocalStorage(const BpfMapShape& map) {
 
 int64_t BpfMapValues::ReadStructOps(const BpfMapShape& map) {
   if (!kernel_value_) return 0;
-  AddValue(map, "0", map.kva + kernel_value_->offset);
+  AddValue(map, "0", ContainerOf(map.kva, struct_ops_map_) + kernel_value_->offset);
   return 1;
 }
 
@@ -191,12 +213,10 @@ void BpfMapValues::AddPercpu(const BpfMapShape& map, const std::string& key, Kva
   for (const CpuRef& cpu : cpus_) {
     const auto area = kernel_.PerCpu(percpu, cpu.cpu);
     if (!area) {
-      anomalies_.Add(area.error(), percpu, fmt::format("BPF map {}: a value", map.id));
+      Missing(map, area.error(), percpu, "a value");
       continue;
     }
-    BpfMapValueRow* row = AddValue(map, key, *area);
-    if (row == nullptr) return;
-    row->cpu = cpu.cpu;
+    if (BpfMapValueRow* row = AddValue(map, key, *area)) row->cpu = cpu.cpu;
   }
 }
 
@@ -215,7 +235,7 @@ BpfMapValueRow* BpfMapValues::AddValue(const BpfMapShape& map, std::string key, 
   }
   buffer_.resize(size);
   if (const auto read = kernel_.Read(kva, buffer_); !read) {
-    anomalies_.Add(read.error(), kva, fmt::format("BPF map {}: the value of {}", map.id, key));
+    Missing(map, read.error(), kva, fmt::format("the value of {}", key));
     return nullptr;
   }
   BpfMapValueRow row;
@@ -228,10 +248,20 @@ BpfMapValueRow* BpfMapValues::AddValue(const BpfMapShape& map, std::string key, 
   return &values_->back();
 }
 
+void BpfMapValues::Missing(const BpfMapShape& map, const Error& error, Kva at,
+                           std::string_view what) {
+  anomalies_.Add(error, at, fmt::format("BPF map {}: {}", map.id, what));
+  if (++missing_ < kMaxMissing || capped_) return;
+  capped_ = true;
+  anomalies_.Add(
+      "cap", map.kva,
+      fmt::format("BPF map {}: stopped after {} places that cannot be read", map.id, missing_));
+}
+
 std::string BpfMapValues::KeyAt(const BpfMapShape& map, Kva kva) {
   buffer_.resize(std::min(map.key_size, kMaxValueBytes));
   if (const auto read = kernel_.Read(kva, buffer_); !read) {
-    anomalies_.Add(read.error(), kva, fmt::format("BPF map {}: a key", map.id));
+    Missing(map, read.error(), kva, "a key");
     return "null";
   }
   if (map.types == nullptr || map.key_type == TypeId{0}) return BytesToJson(buffer_);

@@ -43,6 +43,8 @@ class BpfMapValues {
   BpfMapValueRow* AddValue(const BpfMapShape& map, std::string key, Kva kva, const TypeInfo* types,
                            TypeId type, uint64_t size);
   std::string KeyAt(const BpfMapShape& map, Kva kva);
+  // Says that memory at `at` could not be read; ends the map when there is too much of that.
+  void Missing(const BpfMapShape& map, const Error& error, Kva at, std::string_view what);
 
   const GuestKernel& kernel_;
   const TypeInfo& types_;
@@ -50,14 +52,16 @@ class BpfMapValues {
   Anomalies& anomalies_;
   TaskIdentities identities_;
   std::vector<CpuRef> cpus_;
-  MaybeMember array_value_, array_elem_size_;
-  MaybeMember buckets_, n_buckets_, elem_key_;
+  MaybeMember array_map_, array_value_, array_elem_size_;
+  MaybeMember hash_map_, buckets_, n_buckets_, bucket_head_, elem_node_, elem_key_;
   uint64_t bucket_size_ = 0;
-  MaybeMember storage_buckets_, storage_bucket_log_, map_node_, data_, local_storage_, owner_;
+  MaybeMember storage_map_, storage_buckets_, storage_bucket_log_, storage_bucket_list_, map_node_,
+      data_, local_storage_, owner_;
   uint64_t storage_bucket_size_ = 0;
-  MaybeMember kernel_value_;
+  MaybeMember struct_ops_map_, kernel_value_;
   std::vector<BpfMapValueRow>* values_ = nullptr;
-  size_t tried_ = 0;  // values of this map
+  size_t tried_ = 0;    // values of this map
+  size_t missing_ = 0;  // what could not be read of it
   bool capped_ = false;
   std::vector<std::byte> buffer_;
 };

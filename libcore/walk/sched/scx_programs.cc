@@ -15,6 +15,7 @@ ScxPrograms::ScxPrograms(const GuestKernel& kernel, const TypeInfo& types, const
       names_(kernel, types, limits, anomalies) {
   map_type_ = Fields(types, "bpf_map", anomalies).Maybe("map_type");
   Fields map(types, "bpf_struct_ops_map", anomalies);
+  map_ = map.Maybe("map");
   kernel_data_ = map.Maybe("kvalue.data");
   user_value_ = map.Maybe("uvalue");
   user_data_ = Fields(types, "bpf_struct_ops_value", anomalies).Maybe("data");
@@ -36,12 +37,12 @@ std::unordered_map<uint64_t, ScxProgram> ScxPrograms::Of(Kva ops) const {
   };
   if (!read(ops, callbacks)) return programs;
   for (const BpfObject& map : maps_) {
-    CellReader object(kernel_, map.kva, "a BPF map of type struct_ops", anomalies_);
+    const Kva kva = map.kva - (map_ ? map_->offset : 0);
+    CellReader object(kernel_, kva, "a BPF map of type struct_ops", anomalies_);
     const auto user_value = object.Pointer(user_value_);
     if (!user_value || user_value->is_null()) continue;
     // A map of a smaller structure ends where its memory does: it is none of ours either way.
-    if (!read(map.kva + kernel_data_->offset, of_map) ||
-        !read(*user_value + user_data_->offset, ids)) {
+    if (!read(kva + kernel_data_->offset, of_map) || !read(*user_value + user_data_->offset, ids)) {
       continue;
     }
     for (const NamedMember& callback : types_.MembersOf(*type)) {

@@ -33,7 +33,7 @@ class ScxPrograms {
   const GuestKernel& kernel_;
   const TypeInfo& types_;
   Anomalies& anomalies_;
-  MaybeMember map_type_, kernel_data_, user_value_, user_data_;
+  MaybeMember map_type_, map_, kernel_data_, user_value_, user_data_;
   std::vector<BpfObject> maps_;  // those of type struct_ops
   BpfProgNames names_;
 };
