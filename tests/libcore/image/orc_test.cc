@@ -1,0 +1,122 @@
+#include "ktstr/image/orc.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "ktstr/synthetic/orc_builder.h"
+
+namespace ktstr {
+namespace {
+
+using synthetic::BtfBuilder;
+using synthetic::OrcBuilder;
+using synthetic::OrcStyle;
+
+constexpr Kva kText(0xffffffff81000000);
+constexpr Kva kIps(0xffffffff82345678);
+
+// A kernel's types and a table of ours in its format.
+class OrcTest : public ::testing::TestWithParam<OrcStyle> {
+ protected:
+  void Add(uint64_t offset, const OrcEntry& entry) { orc_.Add(kText + offset, entry); }
+  OrcFormat Format() { return OrcFormat::From(TypeInfo::Parse(types_.Build()).value()).value(); }
+  OrcTable Table() {
+    return OrcTable::Parse(Format(), kIps, orc_.Ips(kIps), orc_.Entries()).value();
+  }
+  // The entry as this kernel can say it.
+  OrcEntry AsTold(OrcEntry entry) {
+    if (GetParam() == OrcStyle::kWithoutSignal) {
+      entry.signal = entry.type == OrcType::kRegs || entry.type == OrcType::kRegsPartial;
+    }
+    return entry;
+  }
+
+  BtfBuilder types_;
+  OrcBuilder orc_{types_, GetParam()};
+};
+
+TEST_P(OrcTest, EveryEntryReadsAsItWasWritten) {
+  const OrcEntry entries[] = {
+      {.sp_offset = 16, .sp_reg = OrcRegister::kSp, .type = OrcType::kCall},
+      {.sp_offset = 16,
+       .bp_offset = -16,
+       .sp_reg = OrcRegister::kBp,
+       .bp_reg = OrcRegister::kPrevSp,
+       .type = OrcType::kCall},
+      {.sp_offset = -8, .sp_reg = OrcRegister::kSpIndirect, .type = OrcType::kCall},
+      {.sp_reg = OrcRegister::kR13, .type = OrcType::kCall, .signal = true},
+      {.sp_offset = 0, .sp_reg = OrcRegister::kSp, .type = OrcType::kRegs, .signal = true},
+      {.sp_offset = 8, .sp_reg = OrcRegister::kSp, .type = OrcType::kRegsPartial, .signal = true},
+      {.type = OrcType::kEndOfStack},
+      {.type = OrcType::kUndefined},
+      {.sp_offset = INT16_MAX,
+       .bp_offset = INT16_MIN,
+       .sp_reg = OrcRegister::kDi,
+       .bp_reg = OrcRegister::kBp,
+       .type = OrcType::kCall},
+  };
+  for (size_t i = 0; i < std::size(entries); ++i) Add(i * 16, entries[i]);
+  const OrcTable table = Table();
+  EXPECT_EQ(table.size(), std::size(entries));
+  for (size_t i = 0; i < std::size(entries); ++i) {
+    EXPECT_EQ(table.Find(kText + i * 16), AsTold(entries[i])) << "entry " << i;
+  }
+}
+
+TEST_P(OrcTest, AnEntryCoversAllUpToTheNext) {
+  const OrcEntry first = {.sp_offset = 8, .sp_reg = OrcRegister::kSp, .type = OrcType::kCall};
+  const OrcEntry second = {.sp_offset = 24, .sp_reg = OrcRegister::kSp, .type = OrcType::kCall};
+  Add(0x10, first);
+  Add(0x40, second);
+  const OrcTable table = Table();
+  EXPECT_EQ(table.Find(kText + 0xf), std::nullopt);
+  EXPECT_EQ(table.Find(kText + 0x10), first);
+  EXPECT_EQ(table.Find(kText + 0x3f), first);
+  EXPECT_EQ(table.Find(kText + 0x40), second);
+  EXPECT_EQ(table.Find(kText + 0x123456), second);
+}
+
+TEST_P(OrcTest, OfSeveralEntriesAtOneAddressTheLastCounts) {
+  const OrcEntry function = {.sp_offset = 8, .sp_reg = OrcRegister::kSp, .type = OrcType::kCall};
+  Add(0, function);
+  Add(0x40, {.type = OrcType::kUndefined});  // what ends a section
+  Add(0x40, function);
+  EXPECT_EQ(Table().Find(kText + 0x40), function);
+}
+
+TEST_P(OrcTest, TablesOfDifferentLengthAreDamage) {
+  Add(0, {});
+  Add(1, {});
+  auto entries = orc_.Entries();
+  entries.resize(entries.size() / 2);
+  const auto table = OrcTable::Parse(Format(), kIps, orc_.Ips(kIps), entries);
+  ASSERT_FALSE(table);
+  EXPECT_EQ(table.error().code(), ErrorCode::kDamaged);
+}
+
+TEST_P(OrcTest, ATableThatIsNotInOrderIsDamage) {
+  Add(0, {});
+  Add(0x100, {});
+  auto ips = orc_.Ips(kIps);
+  std::rotate(ips.begin(), ips.begin() + 4, ips.end());
+  const auto table = OrcTable::Parse(Format(), kIps, ips, orc_.Entries());
+  ASSERT_FALSE(table);
+  EXPECT_EQ(table.error().code(), ErrorCode::kDamaged);
+}
+
+TEST_P(OrcTest, AnEmptyTableCoversNothing) { EXPECT_EQ(Table().Find(kText), std::nullopt); }
+
+INSTANTIATE_TEST_SUITE_P(Styles, OrcTest,
+                         ::testing::Values(OrcStyle::kWithHeader, OrcStyle::kWithEnd,
+                                           OrcStyle::kWithoutSignal));
+
+TEST(OrcFormatTest, AKernelWithoutOrcHasNoFormat) {
+  BtfBuilder types;
+  types.Struct("something_else", {{"int", "member"}});
+  const auto format = OrcFormat::From(TypeInfo::Parse(types.Build()).value());
+  ASSERT_FALSE(format);
+  EXPECT_EQ(format.error().code(), ErrorCode::kNotFound);
+}
+
+}  // namespace
+}  // namespace ktstr
