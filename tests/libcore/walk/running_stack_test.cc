@@ -1,0 +1,193 @@
+// Stacks of tasks that are on a CPU: unwound from its registers.
+#include "stack_guest.h"
+
+namespace ktstr {
+namespace {
+
+using synthetic::StackBuilder;
+using synthetic::StackWriter;
+using ::testing::ElementsAre;
+using ::testing::IsEmpty;
+
+constexpr uint16_t kUserCs = 0x33;
+
+// Thread 7 runs on CPU 1, in `busy`, which was called by the thread's first function.
+class RunningStackTest : public ::testing::Test {
+ protected:
+  RunningStackTest() {
+    task_ = guest_.sched.AddProcess({.pid = 7, .cpu = 1, .on_rq = 1});
+    guest_.sched.Run(1, task_);
+    busy_ = guest_.stacks.Function("busy", 0x10);
+    StackWriter stack = guest_.stacks.NewStack(task_);
+    stack.Push(guest_.stacks.fork_return() + 5);
+    stack.Skip(0x10);
+    sp_ = stack.sp();
+    // What was saved when it was switched away from last is long past.
+    guest_.builder().Set("task_struct", task_, "thread.sp", guest_.Wild().value());
+  }
+  void SetRegisters(uint32_t cpu, Kva ip, Kva sp) {
+    VcpuRegisters& vcpu = guest_.vcpus().at(cpu);
+    vcpu.rip = ip.value();
+    vcpu.gpr[static_cast<size_t>(Gpr::kRsp)] = sp.value();
+  }
+  std::vector<StackFrameRow> Walk() { return guest_.WalkAll(); }
+
+  StackGuest guest_;
+  Kva task_, busy_, sp_;
+};
+
+TEST_F(RunningStackTest, TheRegistersAreTheInnermostFrame) {
+  guest_.Finish();
+  SetRegisters(1, busy_ + 0x2c, sp_);
+  const auto rows = Walk();
+  EXPECT_THAT(Symbols(rows, 7), ElementsAre("busy+0x2c", "ret_from_fork_asm+0x5"));
+  EXPECT_EQ(EndOf(rows, 7).reason, "end of stack");
+  EXPECT_EQ(EndOf(rows, 7).running, 1);
+  EXPECT_EQ(EndOf(rows, 7).cpu, 1);
+  EXPECT_THAT(guest_.anomalies, NoAnomalies());
+}
+
+TEST_F(RunningStackTest, TheFirstInstructionOfAFunctionIsInIt) {
+  guest_.stacks.Function("what_stands_behind", 0);
+  guest_.Finish();
+  SetRegisters(1, busy_, sp_);
+  EXPECT_THAT(Symbols(Walk(), 7), ElementsAre("busy+0x0", "ret_from_fork_asm+0x5"));
+}
+
+TEST_F(RunningStackTest, ATaskInUserModeHasNoKernelFrames) {
+  guest_.Finish();
+  SetRegisters(1, Kva(0x401000), Kva(0x7ffe00002000));
+  guest_.vcpus()[1].cs.selector = kUserCs;
+  const auto rows = Walk();
+  EXPECT_THAT(Symbols(rows, 7), IsEmpty());
+  EXPECT_EQ(EndOf(rows, 7).reason, "user mode");
+  EXPECT_EQ(EndOf(rows, 7).ip, Hex(0x401000));
+  EXPECT_EQ(EndOf(rows, 7).sp, Hex(0x7ffe00002000));
+  EXPECT_THAT(guest_.anomalies, NoAnomalies());
+}
+
+TEST_F(RunningStackTest, VcpusAreTheKernelsByTheirPerCpuAreaNotByNumber) {
+  guest_.Finish();
+  SetRegisters(1, busy_ + 4, sp_);
+  std::swap(guest_.vcpus()[0], guest_.vcpus()[1]);
+  for (uint32_t i = 0; i < 2; ++i) guest_.vcpus()[i].cpu = i;
+  const auto rows = Walk();
+  EXPECT_THAT(Symbols(rows, 7), ElementsAre("busy+0x4", "ret_from_fork_asm+0x5"));
+  EXPECT_EQ(EndOf(rows, 7).cpu, 1);
+}
+
+TEST_F(RunningStackTest, WithoutTheCpusRegistersItIsNotUnwoundFromWhereItOnceSlept) {
+  guest_.Finish();
+  guest_.vcpus().pop_back();
+  const auto rows = Walk();
+  EXPECT_THAT(Symbols(rows, 7), IsEmpty());
+  EXPECT_EQ(EndOf(rows, 7).reason, "no registers");
+  ASSERT_EQ(guest_.anomalies.size(), 1u);
+  EXPECT_EQ(guest_.anomalies[0].kind, "no registers");
+}
+
+TEST_F(RunningStackTest, InTheMiddleOfASwitchTheStackTellsWhoseRegistersTheyAre) {
+  // CPU 0 has its idle task as current, and is on the stack of thread 7 still or already.
+  guest_.sched.Run(0, task_);
+  guest_.builder().PerCpuVariable("current_task", 8);
+  for (uint32_t cpu = 0; cpu < 2; ++cpu) {
+    guest_.builder().Put(guest_.builder().PerCpu("current_task", cpu),
+                         guest_.sched.idle_tasks()[cpu]);
+  }
+  guest_.Finish();
+  guest_.builder().Set("rq", guest_.sched.queues().Rq(1), "curr",
+                       guest_.sched.idle_tasks()[1].value());
+  SetRegisters(0, busy_ + 8, sp_);
+  const auto rows = Walk();
+  EXPECT_THAT(Symbols(rows, 7), ElementsAre("busy+0x8", "ret_from_fork_asm+0x5"));
+  EXPECT_EQ(EndOf(rows, 7).cpu, 0);
+}
+
+// The CPU handles an interrupt on a stack of its own, whose top word leads back to the task's.
+class IrqStackTest : public RunningStackTest {
+ protected:
+  static constexpr uint64_t kIrqStackSize = kPageSize;
+
+  IrqStackTest() {
+    synthetic::KernelBuilder& b = guest_.builder();
+    b.types().Struct("irq_stack", {{"char[4096]", "stack"}});
+    b.PerCpuVariable("hardirq_stack_ptr", 8);
+    begin_ = b.AllocateVmalloc(kIrqStackSize);
+    top_word_ = begin_ + kIrqStackSize - 8;
+    b.Put(b.PerCpu("hardirq_stack_ptr", 1), top_word_);
+    handler_ = guest_.stacks.Function("handle_irq", 0x20);
+    // Behind the switch: the stack pointer to return to is on top of the stack.
+    switched_ = guest_.stacks.Function(
+        "asm_call_irq_on_stack",
+        {.sp_offset = 8, .sp_reg = OrcRegister::kSpIndirect, .type = OrcType::kCall});
+  }
+  // Calls the handler from a stack pointer of `from`, which is left on top.
+  StackWriter EnterIrqStack(Kva from) {
+    StackWriter stack(guest_.builder(), begin_, kIrqStackSize);
+    stack.Push(from);
+    stack.Push(switched_ + 0x14);
+    stack.Skip(0x20);
+    return stack;
+  }
+
+  Kva begin_, top_word_, handler_, switched_;
+};
+
+TEST_F(IrqStackTest, LeadsBackToTheTaskThatWasInterrupted) {
+  StackWriter task_stack(guest_.builder(), sp_ - kPageSize, kPageSize);
+  task_stack.Push(busy_ + 0x18);
+  const StackWriter irq = EnterIrqStack(task_stack.sp());
+  guest_.Finish();
+  SetRegisters(1, handler_ + 0x10, irq.sp());
+  const auto rows = Walk();
+  EXPECT_THAT(Symbols(rows, 7), ElementsAre("handle_irq+0x10", "asm_call_irq_on_stack+0x14",
+                                            "busy+0x18", "ret_from_fork_asm+0x5"));
+  std::vector<std::string> stacks;
+  for (const StackFrameRow& row : rows) {
+    if (row.pid == 7 && row.stack) stacks.push_back(*row.stack);
+  }
+  EXPECT_THAT(stacks, ElementsAre("irq", "irq", "task", "task"));
+  EXPECT_EQ(EndOf(rows, 7).reason, "end of stack");
+  EXPECT_THAT(guest_.anomalies, NoAnomalies());
+}
+
+TEST_F(IrqStackTest, ThatLeadsBackToItselfEnds) {
+  const StackWriter irq = EnterIrqStack(top_word_ - 0x400);
+  guest_.Finish();
+  SetRegisters(1, handler_ + 0x10, irq.sp());
+  const auto rows = Walk();
+  EXPECT_THAT(Symbols(rows, 7).at(0), "handle_irq+0x10");
+  EXPECT_NE(EndOf(rows, 7).reason, "end of stack");
+  EXPECT_EQ(guest_.anomalies.size(), 1u);
+}
+
+// How the stack of CPU 1's idle task ends, whose vCPU waits to be started.
+std::string EndOfIdleTask(StackGuest& guest) {
+  constexpr uint64_t kCr0AfterReset = 0x60000010;
+  guest.vcpus().at(1).cr0 = kCr0AfterReset;
+  for (const StackFrameRow& row : guest.WalkAll()) {
+    if (row.cpu == 1 && row.reason) return *row.reason;
+  }
+  return "(none)";
+}
+
+TEST(StoppedCpuTest, AnIdleTaskWhoseCpuIsOffHasNotStarted) {
+  StackGuest guest(synthetic::OrcStyle::kWithHeader, {.offline = {1}});
+  guest.Finish();
+  EXPECT_EQ(EndOfIdleTask(guest), "not started");
+  EXPECT_THAT(guest.anomalies, NoAnomalies());
+}
+
+TEST(StoppedCpuTest, AnIdleTaskWhoseCpuNeverCameUpHasNotStarted) {
+  StackGuest guest;
+  const Kva idle = guest.sched.idle_tasks()[1];
+  const StackWriter stack = guest.stacks.NewStack(idle);
+  // do_boot_cpu() lets it begin where a new task's user registers would be.
+  guest.builder().Set("task_struct", idle, "thread.sp", (stack.sp() - 0x40).value());
+  guest.Finish();
+  EXPECT_EQ(EndOfIdleTask(guest), "not started");
+  EXPECT_THAT(guest.anomalies, NoAnomalies());
+}
+
+}  // namespace
+}  // namespace ktstr
