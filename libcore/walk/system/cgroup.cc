@@ -143,8 +143,9 @@ const RowTable<CgroupRow>& CgroupRow::Table() {
           Col<&R::populated>("populated", "", "1 when it or a cgroup below has a live process."),
           Col<&R::freeze>("freeze", "", "1 when cgroup.freeze asks to freeze it."),
           Col<&R::frozen>("frozen", "", "1 when all of its tasks are frozen."),
-          Col<&R::weight>("weight", "",
-                          "As cpu.weight shows it; NULL where the controller cpu is not enabled."),
+          Col<&R::weight>(
+              "weight", "",
+              "As cpu.weight shows it (at least 1); NULL where the controller cpu is not enabled."),
           Col<&R::shares>("shares", "", "The task group's shares, raw; 1048576 is weight 100."),
           Col<&R::idle>("idle", "", "cpu.idle: 1 for SCHED_IDLE."),
           Col<&R::scx_weight>("scx_weight", "", "The weight that sched_ext schedulers are told."),

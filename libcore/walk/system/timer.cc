@@ -244,9 +244,12 @@ const RowTable<TimerRow>& TimerRow::Table() {
                             "CPUs are idle."),
           Col<&R::function>("function", "", "What it calls."),
           Col<&R::flags>("flags", "", "timer: deferrable, pinned, irqsafe, migrating."),
-          Col<&R::pid>("pid", "", "Thread that sleeps until then, where that is known."),
+          Col<&R::pid>("pid", "",
+                       "Thread that sleeps until then, or whose deadline it is, where known."),
           Col<&R::comm>("comm", "", "Its name."),
-          Col<&R::detail>("detail", "", "For delayed work: what will be done, on which workqueue."),
+          Col<&R::detail>(
+              "detail", "",
+              "What else it is for: delayed work and its workqueue, the cgroup of a quota."),
           Col<&R::function_kva>("function_kva", "", "Address of the function."),
           Col<&R::timer_kva>("timer_kva", "", "Address of the timer_list or hrtimer."),
           Col<&R::task_kva>("task_kva", "", "Address of the thread's task_struct."),
@@ -257,6 +260,10 @@ const RowTable<TimerRow>& TimerRow::Table() {
 Result<Walked<TimerRow>> WalkTimers(const GuestKernel& kernel, const WalkLimits& limits) {
   Anomalies anomalies("timer");
   const TypeInfo& types = *KTSTR_TRY(kernel.types());
+  // A kernel that knows neither the variable nor its type has no timers of these kinds.
+  if (!kernel.symbol_kva("timer_bases") && !types.FindStruct("timer_base")) {
+    return Walked<TimerRow>();
+  }
   TimerWalker walker(kernel, types, limits, anomalies);
   Walked<TimerRow> walked;
   for (const CpuRef& cpu : ListCpus(kernel, anomalies)) {

@@ -11,11 +11,15 @@ TimerOwners::TimerOwners(const GuestKernel& kernel, const TypeInfo& types, TextS
       text_(text),
       anomalies_(anomalies),
       identities_(kernel, types, anomalies),
-      workqueues_(kernel, types, anomalies) {
+      workqueues_(kernel, types, anomalies),
+      cgroups_(kernel, types, anomalies) {
   const Globals globals(kernel, anomalies);
   hrtimer_wakeup_ = globals.Address({"hrtimer_wakeup"});
   process_timeout_ = globals.Address({"process_timeout"});
   delayed_work_ = globals.Address({"delayed_work_timer_fn"});
+  period_function_ = globals.Address({"sched_cfs_period_timer"});
+  slack_function_ = globals.Address({"sched_cfs_slack_timer"});
+  deadline_function_ = globals.Address({"dl_task_timer"});
   Fields sleeper(types, "hrtimer_sleeper", anomalies);
   sleeper_timer_ = sleeper.Maybe("timer");
   sleeper_task_ = sleeper.Maybe("task");
@@ -26,24 +30,41 @@ TimerOwners::TimerOwners(const GuestKernel& kernel, const TypeInfo& types, TextS
   delayed_timer_ = delayed.Maybe("timer");
   delayed_func_ = delayed.Maybe("work.func");
   delayed_wq_ = delayed.Maybe("wq");
+  Fields group(types, "task_group", anomalies);
+  period_timer_ = group.Maybe("cfs_bandwidth.period_timer");
+  slack_timer_ = group.Maybe("cfs_bandwidth.slack_timer");
+  group_cgroup_ = group.Maybe("css.cgroup");
+  Fields deadline(types, "sched_dl_entity", anomalies);
+  deadline_timer_ = deadline.Maybe("dl_timer");
+  deadline_server_ = deadline.Maybe("dl_server");
+  task_deadline_ = Fields(types, "task_struct", anomalies).Maybe("dl");
 }
 
 void TimerOwners::Fill(Kva timer, Kva function, TimerRow& row) {
   if (function == hrtimer_wakeup_ && sleeper_timer_) {
-    FillTask(timer - sleeper_timer_->offset, sleeper_task_, row);
+    FillSleeper(timer - sleeper_timer_->offset, sleeper_task_, row);
   } else if (function == process_timeout_ && process_timer_) {
-    FillTask(timer - process_timer_->offset, process_task_, row);
+    FillSleeper(timer - process_timer_->offset, process_task_, row);
   } else if (function == delayed_work_ && delayed_timer_) {
     FillWork(timer - delayed_timer_->offset, row);
+  } else if (function == period_function_ && period_timer_) {
+    FillGroup(timer - period_timer_->offset, row);
+  } else if (function == slack_function_ && slack_timer_) {
+    FillGroup(timer - slack_timer_->offset, row);
+  } else if (function == deadline_function_ && deadline_timer_) {
+    FillDeadline(timer - deadline_timer_->offset, row);
   }
 }
 
-void TimerOwners::FillTask(Kva object, const MaybeMember& member, TimerRow& row) {
+void TimerOwners::FillSleeper(Kva object, const MaybeMember& member, TimerRow& row) {
   const auto task = CellReader(kernel_, object, "a sleeper's timer", anomalies_).Pointer(member);
   // The sleeper was woken already.
-  if (!task || task->is_null()) return;
-  row.task_kva = Hex(*task);
-  TaskIdentity identity = identities_.Of(*task);
+  if (task && !task->is_null()) FillTask(*task, row);
+}
+
+void TimerOwners::FillTask(Kva task, TimerRow& row) {
+  row.task_kva = Hex(task);
+  TaskIdentity identity = identities_.Of(task);
   row.pid = identity.pid;
   row.comm = std::move(identity.comm);
 }
@@ -56,6 +77,25 @@ void TimerOwners::FillWork(Kva delayed_work, TimerRow& row) {
   const auto queue = work.Pointer(delayed_wq_);
   const auto name = queue ? workqueues_.NameOf(*queue) : std::nullopt;
   if (row.detail && name) *row.detail += " on " + *name;
+}
+
+void TimerOwners::FillGroup(Kva task_group, TimerRow& row) {
+  CellReader group(kernel_, task_group, "a task group", anomalies_);
+  const auto cgroup = group.Pointer(group_cgroup_);
+  const auto path = cgroup && !cgroup->is_null() ? cgroups_.PathOf(*cgroup) : std::nullopt;
+  if (path) row.detail = "cgroup " + *path;
+}
+
+void TimerOwners::FillDeadline(Kva entity, TimerRow& row) {
+  CellReader deadline(kernel_, entity, "a deadline entity", anomalies_);
+  const auto server = deadline.Integer(deadline_server_);
+  if (deadline_server_ && !server) return;
+  // A server runs the tasks of another class in its name (6.8 on); it is no task.
+  if (server.value_or(0) != 0) {
+    row.detail = "deadline server";
+  } else if (task_deadline_) {
+    FillTask(entity - task_deadline_->offset, row);
+  }
 }
 
 }  // namespace ktstr

@@ -257,6 +257,10 @@ const RowTable<WorkItemRow>& WorkItemRow::Table() {
 Result<Walked<WorkItemRow>> WalkWorkItems(const GuestKernel& kernel, const WalkLimits& limits) {
   Anomalies anomalies("work_item");
   const TypeInfo& types = *KTSTR_TRY(kernel.types());
+  // A kernel that knows neither the variable nor its type has no workqueues of this kind.
+  if (!kernel.symbol_kva("worker_pool_idr") && !types.FindStruct("worker_pool")) {
+    return Walked<WorkItemRow>();
+  }
   WorkWalker walker(kernel, types, limits, anomalies);
   for (const Kva pool : ListWorkerPools(kernel, types, limits, anomalies)) walker.WalkPool(pool);
   walker.WalkInactive();

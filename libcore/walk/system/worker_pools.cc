@@ -23,9 +23,10 @@ std::vector<Kva> ListWorkerPools(const GuestKernel& kernel, const TypeInfo& type
   const auto each = types.FindEnumerator("NR_STD_WORKER_POOLS");
   const auto size = types.SizeOf("worker_pool");
   if (!each || !size) return pools;
+  const std::vector<CpuRef> cpus = ListCpus(kernel, anomalies);
   for (const char* variable : {"bh_worker_pools", "cpu_worker_pools"}) {
     if (!kernel.symbol_kva(variable)) continue;
-    for (const CpuRef& cpu : ListCpus(kernel, anomalies)) {
+    for (const CpuRef& cpu : cpus) {
       const auto first = kernel.PerCpu(variable, cpu.cpu);
       for (int64_t i = 0; first && i < *each; ++i) add(*first + static_cast<uint64_t>(i) * *size);
     }
