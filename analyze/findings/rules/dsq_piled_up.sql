@@ -1,6 +1,6 @@
 -- Tasks have stood in one dispatch queue for longer than a second.
 SELECT CASE WHEN max(t.waiting_ms) > 10000 THEN 'error' ELSE 'warning' END AS severity,
-       printf('DSQ %s', q.dsq_id) || coalesce(printf(' of CPU %d', q.cpu), '') AS subject,
+       printf('DSQ %s', q.dsq_id) || coalesce(' of CPU ' || q.cpu, '') AS subject,
        printf('%d tasks wait in this %s queue, the first for %.3f s', count(*), q.kind,
               max(t.waiting_ms) / 1e3) AS detail,
        json_array(json_object('table', 'dsq', 'dsq_kva', q.dsq_kva, 'nr', q.nr),

@@ -1,0 +1,309 @@
+// Rules find what they are for, and nothing where it is not.
+#include "ktstr/analyze/findings/findings.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <nlohmann/json.hpp>
+
+#include "ktstr/analyze/tables.h"
+#include "ktstr/walk/anomaly.h"
+#include "ktstr/walk/cpu.h"
+#include "ktstr/walk/log.h"
+#include "ktstr/walk/sched/dsq.h"
+#include "ktstr/walk/sched/scx.h"
+#include "ktstr/walk/stack/stack.h"
+#include "ktstr/walk/task.h"
+
+namespace ktstr {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+
+constexpr int64_t kSecond = 1'000'000'000;
+Hex IdleTaskOf(uint64_t cpu) { return Hex(0x1000 + cpu); }
+
+// An index of the rows that were added, all other tables empty.
+class Machine {
+ public:
+  template <typename Row>
+  Machine& With(std::vector<Row> rows) {
+    tables_.push_back(std::make_unique<RowSet<Row>>(std::move(rows)));
+    return *this;
+  }
+  // CPUs that idle, and then those that run the task at `curr`.
+  Machine& WithCpus(uint32_t idle, std::vector<Hex> curr = {}, int64_t nr_running = 2) {
+    std::vector<CpuRow> cpus(idle + curr.size());
+    for (size_t i = 0; i < cpus.size(); ++i) {
+      cpus[i].cpu = static_cast<int64_t>(i);
+      cpus[i].online = 1;
+      cpus[i].clock_ns = 100 * kSecond;
+      cpus[i].clock_behind_ns = 0;
+      cpus[i].idle_kva = IdleTaskOf(i);
+      cpus[i].curr_kva = i < idle ? IdleTaskOf(i) : curr[i - idle];
+      cpus[i].nr_running = i < idle ? 0 : nr_running;
+    }
+    return With(std::move(cpus));
+  }
+
+  // "rule severity subject: detail" of each finding.
+  std::vector<std::string> Findings() {
+    Database index = Database::InMemory().value();
+    for (const auto& table : tables_) EXPECT_TRUE(index.AddTable(*table));
+    for (const TableInfo* info : AllTableInfos()) {
+      const bool there = std::any_of(tables_.begin(), tables_.end(),
+                                     [&](const auto& table) { return &table->info() == info; });
+      if (!there && info != &FindingRow::Table().info) {
+        EXPECT_TRUE(index.AddTable(EmptyTable(*info)));
+      }
+    }
+    const Status added = AddFindings(index);
+    EXPECT_TRUE(added) << added.error().ToString();
+    const auto found = index.Query("SELECT rule, severity, subject, detail, evidence FROM finding");
+    std::vector<std::string> findings;
+    for (const auto& row : found->rows) {
+      const auto text = [&](size_t i) { return std::get<std::string>(row[i]); };
+      findings.push_back(text(0) + " " + text(1) + " " + text(2) + ": " + text(3));
+      const auto evidence = nlohmann::json::parse(text(4));
+      EXPECT_TRUE(evidence.is_array() && !evidence.empty() && evidence[0].contains("table"))
+          << text(4);
+    }
+    return findings;
+  }
+
+ private:
+  Tables tables_;
+};
+
+TaskRow Task(int64_t pid, const std::string& sched_class = "fair") {
+  TaskRow task;
+  task.pid = task.tgid = pid;
+  task.comm = "t" + std::to_string(pid);
+  task.cpu = 0;
+  task.on_cpu = task.on_rq = 0;
+  task.sched_class = sched_class;
+  task.state = "S";
+  task.is_kthread = 0;
+  task.affinity = "0-1";
+  task.task_kva = Hex(static_cast<uint64_t>(pid));
+  return task;
+}
+
+TaskRow Waiting(int64_t pid, int64_t waiting_ns, const std::string& sched_class = "fair") {
+  TaskRow task = Task(pid, sched_class);
+  task.on_rq = 1;
+  task.state = "R";
+  task.waiting_ns = waiting_ns;
+  return task;
+}
+
+DsqRow Queue(const std::string& kind, std::optional<int64_t> cpu = std::nullopt) {
+  DsqRow queue;
+  queue.kind = kind;
+  queue.cpu = cpu;
+  queue.dsq_id = Hex(7);
+  queue.dsq_kva = Hex(0xd);
+  queue.nr = 1;
+  return queue;
+}
+
+DsqTaskRow InQueue(int64_t pid, int64_t waiting_ms) {
+  DsqTaskRow row;
+  row.dsq_id = Hex(7);
+  row.dsq_kva = Hex(0xd);
+  row.pid = pid;
+  row.task_kva = Hex(static_cast<uint64_t>(pid));
+  row.position = 0;
+  row.waiting_ms = waiting_ms;
+  return row;
+}
+
+TEST(FindingsTest, ARestingMachineHasNone) {
+  EXPECT_THAT(Machine().Findings(), IsEmpty());
+  EXPECT_THAT(Machine().WithCpus(2).With(std::vector{Task(5)}).Findings(), IsEmpty());
+}
+
+TEST(FindingsTest, WhoWaitsForLongerThanASecondIsNamedTheLongestFirst) {
+  EXPECT_THAT(
+      Machine()
+          .With(std::vector{Waiting(5, kSecond), Waiting(6, 2 * kSecond), Waiting(7, 11 * kSecond)})
+          .Findings(),
+      ElementsAre("long_wait error t7 (7): class fair, on CPU 0: runnable for 11.000 s without "
+                  "running",
+                  "long_wait warning t6 (6): class fair, on CPU 0: runnable for 2.000 s without "
+                  "running"));
+}
+
+TEST(FindingsTest, ATaskThatTheSchedulerKeepsIsLost) {
+  TaskRow lost = Waiting(5, 3 * kSecond, "ext"), kept = Waiting(6, kSecond / 2, "ext");
+  lost.scx_ops_state = kept.scx_ops_state = "queued";
+  lost.scx_ops_qseq = 9;
+  lost.scx_waiting_ms = 3000;
+  kept.scx_waiting_ms = 500;
+  EXPECT_THAT(Machine().With(std::vector{lost, kept}).Findings(),
+              ElementsAre("lost_task error t5 (5): runnable for 3.000 s and in no dispatch queue; "
+                          "the scheduler has had it since its enqueueing 9",
+                          "long_wait warning t5 (5): class ext, on CPU 0: runnable for 3.000 s "
+                          "without running"));
+}
+
+TEST(FindingsTest, AQueueWhoseTasksAgeIsPiledUp) {
+  Machine machine;
+  machine.With(std::vector{Queue("user")})
+      .With(std::vector{InQueue(5, 1200), InQueue(6, 300)})
+      .With(std::vector{Task(5), Task(6)});
+  EXPECT_THAT(machine.Findings(),
+              ElementsAre("dsq_piled_up warning DSQ 0x0000000000000007: 2 tasks wait in this user "
+                          "queue, the first for 1.200 s"));
+}
+
+TEST(FindingsTest, AnIdleCpuBesideWorkThatItMayDo) {
+  const auto machine = [](const char* affinity, int64_t waiting_ms) {
+    TaskRow task = Task(5);
+    task.affinity = affinity;
+    return Machine()
+        .WithCpus(1, {Hex(6)})
+        .With(std::vector{task})
+        .With(std::vector{Queue("user")})
+        .With(std::vector{InQueue(5, waiting_ms)})
+        .Findings();
+  };
+  EXPECT_THAT(machine("0-1", 50),
+              ElementsAre("idle_beside_work warning CPU 0: idle, while 1 tasks that may use it "
+                          "wait in DSQ 0x0000000000000007, the first for 50 ms"));
+  EXPECT_THAT(machine("1", 50),
+              ElementsAre("not_allowed_on_idle_cpus info t5 (5): waits in DSQ 0x0000000000000007 "
+                          "for 50 ms and may use only the CPUs 1, none of which is idle"));
+  EXPECT_THAT(machine("0-1", 1), IsEmpty());
+}
+
+TEST(FindingsTest, ATaskOnAForbiddenCpusQueue) {
+  TaskRow task = Task(5);
+  task.affinity = "0,2-3";
+  const auto on_cpu = [&](int64_t cpu) {
+    return Machine()
+        .With(std::vector{task})
+        .With(std::vector{Queue("local", cpu)})
+        .With(std::vector{InQueue(5, 1)})
+        .Findings();
+  };
+  EXPECT_THAT(on_cpu(1), ElementsAre("wrong_cpu error t5 (5): stands in the local queue of CPU 1, "
+                                     "and may use only 0,2-3"));
+  EXPECT_THAT(on_cpu(3), IsEmpty());
+}
+
+TEST(FindingsTest, AClockThatStandsWhileItsCpuRuns) {
+  CpuRow cpu;
+  cpu.cpu = 1;
+  cpu.online = 1;
+  cpu.curr_kva = Hex(5);
+  cpu.curr_pid = 5;
+  cpu.curr_comm = "t5";
+  cpu.idle_kva = IdleTaskOf(1);
+  cpu.nr_running = 1;
+  cpu.clock_behind_ns = 3 * kSecond;
+  EXPECT_THAT(Machine().With(std::vector{cpu}).Findings(),
+              ElementsAre("clock_behind warning CPU 1: runs t5 (5), and its run queue's clock is "
+                          "3.000 s behind that of other CPUs"));
+  cpu.curr_kva = cpu.idle_kva;
+  EXPECT_THAT(Machine().With(std::vector{cpu}).Findings(), IsEmpty());
+}
+
+TEST(FindingsTest, AWatchdogThatIsAboutToFire) {
+  ScxRow scx;
+  scx.ops_name = "s";
+  scx.enable_state = "enabled";
+  scx.watchdog_timeout_ms = 2000;
+  scx.oldest_runnable_pid = 5;
+  scx.oldest_waiting_ms = 1500;
+  scx.watchdog_margin_ms = 500;
+  scx.exit_kind = "none";
+  EXPECT_THAT(Machine().With(std::vector{scx}).Findings(),
+              ElementsAre("watchdog_near warning scheduler s: task 5 has been runnable for 1500 ms "
+                          "of the 2000 ms after which the watchdog ends the scheduler"));
+  scx.watchdog_margin_ms = 1500;
+  EXPECT_THAT(Machine().With(std::vector{scx}).Findings(), IsEmpty());
+}
+
+TEST(FindingsTest, AHogByItsClassAndOnlyWhereOthersWait) {
+  const auto running = [](const char* sched_class, int64_t ran_ns, int64_t queued) {
+    TaskRow task = Task(5, sched_class);
+    task.last_arrival_ns = 100 * kSecond - ran_ns;
+    return Machine().WithCpus(0, {Hex(5)}, queued).With(std::vector{task}).Findings();
+  };
+  EXPECT_THAT(
+      running("rt", kSecond / 2, 3),
+      ElementsAre("cpu_hog warning CPU 0: t5 (5) of class rt has it for 0.500 s; 3 tasks are "
+                  "queued"));
+  EXPECT_THAT(running("fair", kSecond / 2, 3), IsEmpty());
+  EXPECT_THAT(running("fair", 11 * kSecond, 3).size(), 1u);
+  EXPECT_THAT(running("rt", kSecond / 2, 1), IsEmpty());
+}
+
+TEST(FindingsTest, DamageIsCountedByWalkerAndKind) {
+  const AnomalyRow cycle = {"task", "cycle", Hex(0xff), "the list"};
+  EXPECT_THAT(Machine().With(std::vector{cycle, cycle}).Findings(),
+              ElementsAre("damage error task: cycle: 2 times, first at 0x00000000000000ff: the "
+                          "list"));
+}
+
+TEST(FindingsTest, AProcessOfWhichEveryThreadWaitsForAFutex) {
+  const auto frame = [](int64_t pid, const char* symbol) {
+    StackFrameRow row;
+    row.task_kva = Hex(static_cast<uint64_t>(pid));
+    row.symbol = symbol;
+    return row;
+  };
+  TaskRow other = Task(6);
+  other.tgid = 5;
+  const std::vector<TaskRow> tasks = {Task(5), other};
+  EXPECT_THAT(Machine()
+                  .With(tasks)
+                  .With(std::vector{frame(5, "futex_wait"), frame(6, "__futex_wait")})
+                  .Findings(),
+              ElementsAre(HasSubstr("futex_without_waker info t5 (5)")));
+  EXPECT_THAT(Machine()
+                  .With(tasks)
+                  .With(std::vector{frame(5, "futex_wait"), frame(6, "hrtimer_nanosleep")})
+                  .Findings(),
+              IsEmpty());
+}
+
+TEST(FindingsTest, ASchedulerThatEndedOrIsBypassed) {
+  ScxRow scx;
+  scx.ops_name = "s";
+  scx.enable_state = "disabling";
+  scx.bypass_depth = 1;
+  scx.exit_kind = "error_stall";
+  scx.exit_reason = "runnable task stall";
+  scx.exit_message = "t5[5] failed to run for 2.0s";
+  EXPECT_THAT(Machine().With(std::vector{scx}).Findings(),
+              ElementsAre("scheduler_ended error scheduler s: error_stall: runnable task stall "
+                          "(t5[5] failed to run for 2.0s)",
+                          "scheduler_bypassed warning scheduler s: is disabling, with a bypass "
+                          "depth of 1"));
+}
+
+TEST(FindingsTest, AKernelInTrouble) {
+  const auto line = [](int64_t seq, int64_t level, const char* text) {
+    LogRow row;
+    row.seq = seq;
+    row.time_ns = seq * kSecond;
+    row.facility = 0;
+    row.level = level;
+    row.text = text;
+    return row;
+  };
+  EXPECT_THAT(Machine()
+                  .With(std::vector{line(1, 6, "BUG in no way"), line(2, 1, "BUG: kernel NULL"),
+                                    line(3, 0, "Kernel panic - not syncing: test")})
+                  .Findings(),
+              ElementsAre("kernel_in_trouble error kernel log: 2 such lines, the first after "
+                          "2.000 s: BUG: kernel NULL"));
+  EXPECT_THAT(Machine().With(std::vector{line(1, 6, "all is well")}).Findings(), IsEmpty());
+}
+
+}  // namespace
+}  // namespace ktstr
