@@ -102,7 +102,7 @@ void AddBootCommand(CLI::App* app, Status* status) {
   boot->add_option(
           "--work", arguments->work,
           "What runs in the guest, KIND[:COUNT],… with the kinds spin, yield, sleep, pipe, "
-          "futex-wait, pipe-wait, zombie, threads")
+          "futex-wait, pipe-wait, mutex-wait, zombie, threads")
       ->type_name("LIST")
       ->capture_default_str();
   boot->add_option("--run-for", arguments->run_for_ms, "How long it works before it is frozen")

@@ -7,7 +7,7 @@ namespace {
 constexpr WorkerKind kKinds[] = {
     {"spin", 1, RunSpin},          {"yield", 1, RunYield},          {"sleep", 1, RunSleep},
     {"pipe", 2, RunPipe},          {"futex-wait", 1, RunFutexWait}, {"threads", 4, RunThreads},
-    {"pipe-wait", 1, RunPipeWait}, {"zombie", 1, RunZombie},
+    {"pipe-wait", 1, RunPipeWait}, {"zombie", 1, RunZombie},        {"mutex-wait", 2, RunMutexWait},
 };
 
 }  // namespace

@@ -19,6 +19,9 @@ void RunFutexWait(WorkerGroup& group);
 void RunThreads(WorkerGroup& group);
 // Reads from a pipe into which nobody ever writes; no rounds.
 void RunPipeWait(WorkerGroup& group);
+// Two processes that read one description of /dev/kmsg: the one that waits for the kernel to print
+// holds a mutex, for which the other one waits; a round is one message.
+void RunMutexWait(WorkerGroup& group);
 // Waits, with a child that has ended and that it never asks for; no rounds.
 void RunZombie(WorkerGroup& group);
 

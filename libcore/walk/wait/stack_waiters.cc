@@ -1,0 +1,93 @@
+#include "ktstr/walk/wait/stack_waiters.h"
+
+namespace ktstr {
+
+namespace {
+// No task's stack is larger (THREAD_SIZE with KASAN, page_64_types.h).
+constexpr uint64_t kMaxStack = 64 << 10;
+
+std::optional<Kva> AddressOf(const GuestKernel& kernel, const char* name) {
+  const auto kva = kernel.symbol_kva(name);
+  return kva ? std::optional(*kva) : std::nullopt;
+}
+}  // namespace
+
+StackWaiters::StackWaiters(const GuestKernel& kernel, const TypeInfo& types,
+                           const std::unordered_set<uint64_t>& tasks, const WalkLimits& limits)
+    : kernel_(kernel),
+      types_(types),
+      tasks_(tasks),
+      limits_(limits),
+      text_begin_(AddressOf(kernel, "_stext")),
+      text_end_(AddressOf(kernel, "_etext")) {}
+
+std::optional<StackWaiters::Layout> StackWaiters::LayoutOf(const WaiterShape& shape) const {
+  const auto task = types_.FindMember(shape.waiter, shape.task);
+  const auto list = types_.FindMember(shape.waiter, shape.list);
+  const auto head = types_.FindMember(shape.lock, shape.head);
+  if (!task || !list || !head) return std::nullopt;
+  Layout layout{task->offset, list->offset, head->offset, std::nullopt};
+  if (const auto function = types_.FindMember(shape.waiter, "func")) layout.function = *function;
+  return layout;
+}
+
+std::optional<FoundWaiter> StackWaiters::Find(const WaiterShape& shape, Kva task, Kva begin,
+                                              Kva end) const {
+  const auto layout = LayoutOf(shape);
+  if (!layout || end <= begin || end - begin > kMaxStack) return std::nullopt;
+  std::vector<uint64_t> words((end - begin) / sizeof(uint64_t));
+  if (!kernel_.Read(begin, std::as_writable_bytes(std::span(words)))) return std::nullopt;
+  for (size_t i = 0; i < words.size(); ++i) {
+    if (words[i] != task.value()) continue;
+    if (auto found = Check(*layout, begin + i * sizeof(uint64_t) - layout->task)) return found;
+  }
+  return std::nullopt;
+}
+
+// Both neighbours of a list's node lead back to it; of one on its own there are none.
+bool StackWaiters::IsOnList(Kva node) const {
+  const auto next = kernel_.Read<Kva>(node), prev = kernel_.Read<Kva>(node + sizeof(uint64_t));
+  if (!next || !prev || *next == node) return false;
+  const auto next_prev = kernel_.Read<Kva>(*next + sizeof(uint64_t));
+  const auto prev_next = kernel_.Read<Kva>(*prev);
+  return next_prev && prev_next && *next_prev == node && *prev_next == node;
+}
+
+bool StackWaiters::IsWaiter(const Layout& layout, Kva node) const {
+  const Kva waiter = node - layout.list;
+  if (layout.function) {
+    // Who waits in a wait queue need not be a task; what is called for it always is a function.
+    const auto function = kernel_.Read<Kva>(waiter + layout.function->offset);
+    return function && text_begin_ && text_end_ && *text_begin_ <= *function &&
+           *function < *text_end_;
+  }
+  const auto task = kernel_.Read<uint64_t>(waiter + layout.task);
+  return task && tasks_.contains(*task);
+}
+
+std::optional<FoundWaiter> StackWaiters::Check(const Layout& layout, Kva waiter) const {
+  const Kva node = waiter + layout.list;
+  if (!IsOnList(node) || !IsWaiter(layout, node)) return std::nullopt;
+  std::optional<Kva> head;
+  int64_t waiters = 1;
+  Kva at = node;
+  for (size_t n = 0; n < limits_.max_nodes; ++n) {
+    const auto next = kernel_.Read<Kva>(at);
+    if (!next) return std::nullopt;
+    if (*next == node) {
+      if (!head) return std::nullopt;
+      return FoundWaiter{waiter, *head - layout.head, waiters};
+    }
+    if (IsWaiter(layout, *next)) {
+      ++waiters;
+    } else if (!head) {
+      head = *next;
+    } else {
+      return std::nullopt;
+    }
+    at = *next;
+  }
+  return std::nullopt;
+}
+
+}  // namespace ktstr

@@ -1,0 +1,49 @@
+// Finds a waiter of a given shape on a task's stack, and the lock whose list it is on.
+#pragma once
+
+#include <optional>
+#include <span>
+#include <unordered_set>
+#include <vector>
+
+#include "ktstr/kernel/guest_kernel.h"
+#include "ktstr/walk/anomaly.h"
+#include "ktstr/walk/fields.h"
+#include "ktstr/walk/wait/waiter_kind.h"
+
+namespace ktstr {
+
+struct FoundWaiter {
+  Kva waiter;
+  Kva lock;
+  int64_t waiters;  // on the lock's list, this one included
+};
+
+class StackWaiters {
+ public:
+  // `tasks`: the addresses of all task_structs, which tell a waiter from a list's head.
+  StackWaiters(const GuestKernel& kernel, const TypeInfo& types,
+               const std::unordered_set<uint64_t>& tasks, const WalkLimits& limits);
+
+  // Looks in [begin, end) of the task's stack. Nothing when no such waiter is on a list; a stack
+  // that cannot be read has none.
+  std::optional<FoundWaiter> Find(const WaiterShape& shape, Kva task, Kva begin, Kva end) const;
+
+ private:
+  struct Layout {
+    uint64_t task, list, head;
+    MaybeMember function;  // of a wait queue's entry
+  };
+  std::optional<Layout> LayoutOf(const WaiterShape& shape) const;
+  std::optional<FoundWaiter> Check(const Layout& layout, Kva waiter) const;
+  bool IsWaiter(const Layout& layout, Kva node) const;
+  bool IsOnList(Kva node) const;
+
+  const GuestKernel& kernel_;
+  const TypeInfo& types_;
+  const std::unordered_set<uint64_t>& tasks_;
+  const WalkLimits& limits_;
+  std::optional<Kva> text_begin_, text_end_;
+};
+
+}  // namespace ktstr
