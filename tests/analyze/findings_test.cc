@@ -14,6 +14,7 @@
 #include "ktstr/walk/sched/scx.h"
 #include "ktstr/walk/stack/stack.h"
 #include "ktstr/walk/task.h"
+#include "ktstr/walk/wait/wait.h"
 
 namespace ktstr {
 namespace {
@@ -269,6 +270,41 @@ TEST(FindingsTest, AProcessOfWhichEveryThreadWaitsForAFutex) {
                   .With(std::vector{frame(5, "futex_wait"), frame(6, "hrtimer_nanosleep")})
                   .Findings(),
               IsEmpty());
+}
+
+TEST(FindingsTest, TasksThatWaitForEachOther) {
+  const auto waits = [](int64_t pid, int64_t owner) {
+    LockWaitRow row;
+    row.pid = pid;
+    row.kind = "mutex";
+    row.task_kva = Hex(static_cast<uint64_t>(pid));
+    row.owner_kva = Hex(static_cast<uint64_t>(owner));
+    return row;
+  };
+  const std::vector<TaskRow> tasks = {Task(5), Task(6), Task(7)};
+  EXPECT_THAT(
+      Machine().With(tasks).With(std::vector{waits(5, 6), waits(6, 5), waits(7, 5)}).Findings(),
+      ElementsAre("lock_cycle error t5 (5): waits for a lock in a circle of 2 tasks, itself "
+                  "included",
+                  "lock_cycle error t6 (6): waits for a lock in a circle of 2 tasks, itself "
+                  "included"));
+  EXPECT_THAT(Machine().With(tasks).With(std::vector{waits(5, 6), waits(7, 5)}).Findings(),
+              IsEmpty());
+}
+
+TEST(FindingsTest, AReaderOfAPipeThatNobodyCanWriteTo) {
+  LockWaitRow row;
+  row.pid = 5;
+  row.comm = "t5";
+  row.kind = "pipe";
+  row.function = "pipe_read";
+  row.pipe_readers = 1;
+  row.pipe_writers = 0;
+  EXPECT_THAT(Machine().With(std::vector{row}).Findings(),
+              ElementsAre("pipe_without_peer warning t5 (5): waits in pipe_read for a pipe whose "
+                          "other end is closed everywhere"));
+  row.pipe_writers = 1;
+  EXPECT_THAT(Machine().With(std::vector{row}).Findings(), IsEmpty());
 }
 
 TEST(FindingsTest, ASchedulerThatEndedOrIsBypassed) {

@@ -13,6 +13,7 @@
 #include "ktstr/walk/stack/stack.h"
 #include "ktstr/walk/stack/wait_channel.h"
 #include "ktstr/walk/task.h"
+#include "ktstr/walk/wait/wait.h"
 
 namespace ktstr {
 namespace {
@@ -36,10 +37,12 @@ void PrintTo(const Configuration& c, std::ostream* os) { *os << c.name; }
 struct Account {
   Walked<TaskRow> tasks;
   Walked<StackFrameRow> stacks;
+  Walked<LockWaitRow> waits;
 };
 
 Result<Account> TakeAccount(const GuestKernel& kernel) {
-  Account account{KTSTR_TRY(WalkTasks(kernel)), KTSTR_TRY(WalkStacks(kernel))};
+  Account account{KTSTR_TRY(WalkTasks(kernel)), KTSTR_TRY(WalkStacks(kernel)), {}};
+  account.waits = KTSTR_TRY(WalkLockWaits(kernel, account.stacks.rows));
   AddWaitChannels(kernel, account.stacks.rows, account.tasks.rows);
   return account;
 }
@@ -68,6 +71,7 @@ class StackGuestTest : public testing::TestWithParam<Configuration> {
                                         {.kind = "futex-wait"},
                                         {.kind = "pipe-wait"},
                                         {.kind = "zombie"},
+                                        {.kind = "mutex-wait"},
                                         {.kind = "spin", .count = 2},
                                         {.kind = "yield"}}));
     const auto report = (*machine)->Report();
@@ -81,9 +85,12 @@ class StackGuestTest : public testing::TestWithParam<Configuration> {
     ASSERT_OK(kept);
     EXPECT_EQ(live->stacks.rows, kept->stacks.rows);
     EXPECT_EQ(live->tasks.rows, kept->tasks.rows);
+    EXPECT_EQ(live->waits.rows, kept->waits.rows);
     account_ = *std::move(kept);
-    for (const AnomalyRow& row : account_.stacks.anomalies) {
-      ADD_FAILURE() << row.walker << " " << row.kind << ": " << row.detail;
+    for (const auto* anomalies : {&account_.stacks.anomalies, &account_.waits.anomalies}) {
+      for (const AnomalyRow& row : *anomalies) {
+        ADD_FAILURE() << row.walker << " " << row.kind << ": " << row.detail;
+      }
     }
     for (const StackFrameRow& frame : account_.stacks.rows) {
       stacks_[frame.task_kva.value].push_back(&frame);
@@ -109,6 +116,7 @@ class StackGuestTest : public testing::TestWithParam<Configuration> {
   void ExpectParkedTasksToShowWhereTheyWait();
   void ExpectRunningTasksToBeSeenThroughInterrupts();
   void ExpectNoStackWhereThereIsNone();
+  void ExpectWhatSleepersWaitFor();
   void ExpectSleepersAsTheGuestsKernelShowsThem();
 
   TemporaryDirectory directory_;
@@ -198,6 +206,36 @@ void StackGuestTest::ExpectNoStackWhereThereIsNone() {
   EXPECT_EQ(idle_not_started, one ? static_cast<size_t>(GetParam().cpus) - 1 : 0u);
 }
 
+void StackGuestTest::ExpectWhatSleepersWaitFor() {
+  const auto find = [&](const std::string& comm) -> const LockWaitRow* {
+    for (const LockWaitRow& row : account_.waits.rows) {
+      if (row.comm == comm) return &row;
+    }
+    ADD_FAILURE() << comm << " waits for nothing";
+    return nullptr;
+  };
+  const LockWaitRow* futex = find("futex-wait-0");
+  const LockWaitRow* pipe = find("pipe-wait-0");
+  if (futex == nullptr || pipe == nullptr) return;
+  EXPECT_EQ(futex->kind, "futex");
+  EXPECT_TRUE(futex->futex_address && futex->futex_address->value != 0);
+  EXPECT_EQ(pipe->kind, "pipe");
+  EXPECT_EQ(pipe->pipe_readers, 1);
+  EXPECT_EQ(pipe->pipe_writers, 1);
+  // Of the two readers of the kernel log one holds the mutex of their open file and waits for a
+  // message, the other waits for that mutex.
+  const LockWaitRow* a = find("mutex-wait-0a");
+  const LockWaitRow* b = find("mutex-wait-0b");
+  if (a == nullptr || b == nullptr) return;
+  const LockWaitRow& waiter = a->kind == "mutex" ? *a : *b;
+  const LockWaitRow& holder = a->kind == "mutex" ? *b : *a;
+  EXPECT_EQ(waiter.kind, "mutex");
+  EXPECT_EQ(waiter.owner_pid, holder.pid);
+  EXPECT_EQ(waiter.waiters, 1);
+  EXPECT_EQ(holder.kind, "wait queue");
+  EXPECT_EQ(holder.lock_symbol, "log_wait");
+}
+
 void StackGuestTest::ExpectSleepersAsTheGuestsKernelShowsThem() {
   std::map<int64_t, const TaskRow*> by_pid;
   for (const TaskRow& task : account_.tasks.rows) by_pid[task.pid.value_or(-1)] = &task;
@@ -225,6 +263,7 @@ TEST_P(StackGuestTest, EveryTaskShowsWhatItIsInTheMiddleOf) {
   ExpectParkedTasksToShowWhereTheyWait();
   ExpectRunningTasksToBeSeenThroughInterrupts();
   ExpectNoStackWhereThereIsNone();
+  ExpectWhatSleepersWaitFor();
   ExpectSleepersAsTheGuestsKernelShowsThem();
 }
 
