@@ -14,6 +14,9 @@ std::string TextOf(const Value& value) {
   return text == nullptr ? std::string() : *text;
 }
 
+// A rule that finds more names the first of them and says how many more there are.
+constexpr size_t kMaxFindingsPerRule = 100;
+
 size_t RankOf(const std::string& severity) {
   constexpr std::array<std::string_view, 3> kSeverities = {"error", "warning", "info"};
   return static_cast<size_t>(std::find(kSeverities.begin(), kSeverities.end(), severity) -
@@ -53,10 +56,15 @@ Status AddFindings(Database& index) {
       return Fail(found.error().code(),
                   fmt::format("the rule {}: {}", rule.name, found.error().ToString()));
     }
-    for (const auto& row : found->rows) {
+    const size_t shown = std::min(found->rows.size(), kMaxFindingsPerRule);
+    for (size_t i = 0; i < shown; ++i) {
+      const auto& row = found->rows[i];
       findings.rows.push_back(
           {std::string(rule.name), TextOf(row[0]), TextOf(row[1]), TextOf(row[2]), TextOf(row[3])});
     }
+    if (shown == found->rows.size()) continue;
+    findings.rows.push_back({std::string(rule.name), TextOf(found->rows[shown][0]), "others",
+                             fmt::format("{} more like these", found->rows.size() - shown), "[]"});
   }
   std::stable_sort(findings.rows.begin(), findings.rows.end(),
                    [](const FindingRow& a, const FindingRow& b) {

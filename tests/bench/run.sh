@@ -1,5 +1,5 @@
 #!/bin/bash
-# Measures on a real guest what a user waits for, and prints the ratios to QEMU's own dumps side by side.
+# Measures on real guests what a user waits for, and prints the ratios to QEMU's own dumps side by side.
 #
 #   bash tests/bench/run.sh [BENCHMARK_OPTION...]
 #
@@ -10,9 +10,10 @@ source "$(dirname "$0")/../../fixtures/setup/common.sh"
 
 ensure_packages "${build_packages[@]}" "${test_packages[@]}" "${guest_packages[@]}" jq
 step "building"
-configure_and_build machine_bench ktstr-analyze ktstr-guest-init -- -DKTSTR_TESTS=ON -DKTSTR_BENCHMARKS=ON
+configure_and_build machine_bench walk_bench ktstr-analyze ktstr-guest-init -- -DKTSTR_TESTS=ON -DKTSTR_BENCHMARKS=ON
 KTSTR_BENCH_KERNEL=$(bash "$root/fixtures/guest/kernel.sh" 6.12) || exit 4
-export KTSTR_BENCH_KERNEL
+KTSTR_BENCH_SCX_KERNEL=$(bash "$root/fixtures/kernel/build.sh" small) || exit 4
+export KTSTR_BENCH_KERNEL KTSTR_BENCH_SCX_KERNEL
 step "measuring"
 results=$(mktemp)
 trap 'rm -f "$results"' EXIT
@@ -31,3 +32,5 @@ jq -r '
   "ratio archive / ELF          \(time("BM_CaptureToArchive") / time("BM_QemuDumpElf") | r)       \(size("BM_CaptureToArchive") / size("BM_QemuDumpElf") | r)",
   "list all tasks, no index     \(time("BM_ListTasksWithoutIndex") | r) ms (limit 100 ms)",
   "list all tasks, index there  \(time("BM_ListTasksWithIndex") | r) ms"' "$results"
+step "walking a guest of 10,000 threads"
+"$build/tests/bench/walk_bench" "$@"
