@@ -85,6 +85,18 @@ TEST_F(TimerTest, TimeoutsAndDelayedWorkTellWhomTheyAreFor) {
   EXPECT_EQ(walked.rows[9].detail, "do_it_later on events");
 }
 
+TEST_F(TimerTest, ThePeriodOfAQuotaTellsItsCgroup) {
+  const Kva cgroup = system_.AddCgroup(system_.root_cgroup(), "limited");
+  const Kva group = system_.AddTaskGroup(cgroup, 1 << 20, 10'000'000, 100'000'000);
+  const Kva timer = system_.StartPeriod(1, group);
+  const auto walked = WalkAll();
+  EXPECT_THAT(walked.anomalies, IsEmpty());
+  ASSERT_EQ(walked.rows.size(), 9u);
+  EXPECT_EQ(walked.rows[8].timer_kva, Hex(timer));
+  EXPECT_EQ(walked.rows[8].base, "realtime");
+  EXPECT_EQ(walked.rows[8].detail, "cgroup /limited");
+}
+
 TEST_F(TimerTest, TheTimerThatRunsIsToldToo) {
   const Kva running = system_.AddTimer(1, 3, 5000, tick_);
   const Kva bucket = builder_.PerCpu("timer_bases", 1) +
