@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <unordered_map>
 
 #include "ktstr/walk/clock.h"
@@ -11,6 +12,7 @@
 #include "ktstr/walk/enum_text.h"
 #include "ktstr/walk/fields.h"
 #include "ktstr/walk/system/function_name.h"
+#include "ktstr/walk/system/hash_buckets.h"
 #include "ktstr/walk/system/timer_clock.h"
 #include "ktstr/walk/system/timer_owner.h"
 #include "ktstr/walk/text/text_symbols.h"
@@ -53,10 +55,14 @@ struct ArrayShape {
   uint64_t count = 0, element_size = 0;
 };
 
+// No kernel has more bases of either kind; what the guest's types say beyond is damage.
+constexpr uint64_t kMaxBases = 64;
+
 ArrayShape ShapeOf(const TypeInfo& types, TypeId array) {
   const TypeId type = types.Strip(array);
   if (types.KindOf(type) != TypeKind::kArray) return {1, types.SizeOf(type).value_or(0)};
-  return {types.ElementCount(type), types.SizeOf(types.Target(type)).value_or(0)};
+  return {std::min(types.ElementCount(type), kMaxBases),
+          types.SizeOf(types.Target(type)).value_or(0)};
 }
 
 class TimerWalker {
@@ -146,16 +152,10 @@ class TimerWalker {
     const auto running =
         CellReader(kernel_, wheel, "a timer base", anomalies_).Pointer(wheel_running_);
     if (running && !running->is_null()) AddTimer("running", *running);
-    std::vector<Kva> buckets(vectors_->size / sizeof(Kva));
-    const Kva at = wheel + vectors_->offset;
-    const auto read = kernel_.Read(at, std::as_writable_bytes(std::span<Kva>(buckets)));
-    if (!read) {
-      return anomalies_.Add(read.error(), at,
-                            fmt::format("the {} timer base of CPU {}", base_, cpu_));
-    }
-    for (const Kva first : buckets) {
-      if (first.is_null()) continue;
-      const std::string name = fmt::format("{} timers of CPU {}", base_, cpu_);
+    const auto firsts = ReadBuckets(kernel_, wheel, *vectors_);
+    const std::string name = fmt::format("{} timers of CPU {}", base_, cpu_);
+    if (!firsts) return anomalies_.Add(firsts.error(), wheel, name);
+    for (const Kva first : *firsts) {
       for (const Kva node : WalkChain(kernel_, first, limits_, name, anomalies_)) {
         AddTimer("pending", node - entry_->offset);
       }

@@ -9,6 +9,7 @@
 #include "ktstr/walk/globals.h"
 #include "ktstr/walk/list.h"
 #include "ktstr/walk/system/function_name.h"
+#include "ktstr/walk/system/hash_buckets.h"
 #include "ktstr/walk/system/worker_pools.h"
 #include "ktstr/walk/system/workqueue_name.h"
 #include "ktstr/walk/task_identity.h"
@@ -136,13 +137,10 @@ class WorkWalker {
   }
 
   void WalkWorkers(Kva pool_kva, const WorkItemRow& pool) {
-    std::vector<Kva> buckets(m_.busy_hash->size / sizeof(Kva));
-    const Kva at = pool_kva + m_.busy_hash->offset;
-    const auto read = kernel_.Read(at, std::as_writable_bytes(std::span<Kva>(buckets)));
-    if (!read) return anomalies_.Add(read.error(), at, "the busy workers of a pool");
+    const auto firsts = ReadBuckets(kernel_, pool_kva, *m_.busy_hash);
     const std::string name = fmt::format("busy workers of pool {}", pool.pool.value_or(-1));
-    for (const Kva first : buckets) {
-      if (first.is_null()) continue;
+    if (!firsts) return anomalies_.Add(firsts.error(), pool_kva, name);
+    for (const Kva first : *firsts) {
       for (const Kva node : WalkChain(kernel_, first, limits_, name, anomalies_)) {
         AddWorker(node - m_.hentry->offset, pool);
       }

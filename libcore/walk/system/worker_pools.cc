@@ -8,6 +8,10 @@
 
 namespace ktstr {
 
+namespace {
+constexpr int64_t kMaxPoolsOfCpu = 64;
+}  // namespace
+
 std::vector<Kva> ListWorkerPools(const GuestKernel& kernel, const TypeInfo& types,
                                  const WalkLimits& limits, Anomalies& anomalies) {
   std::vector<Kva> pools;
@@ -22,7 +26,8 @@ std::vector<Kva> ListWorkerPools(const GuestKernel& kernel, const TypeInfo& type
   }
   const auto each = types.FindEnumerator("NR_STD_WORKER_POOLS");
   const auto size = types.SizeOf("worker_pool");
-  if (!each || !size) return pools;
+  // One for each nice value: two. What the guest's types say beyond that is damage.
+  if (!each || !size || *each > kMaxPoolsOfCpu) return pools;
   const std::vector<CpuRef> cpus = ListCpus(kernel, anomalies);
   for (const char* variable : {"bh_worker_pools", "cpu_worker_pools"}) {
     if (!kernel.symbol_kva(variable)) continue;
