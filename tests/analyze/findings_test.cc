@@ -1,6 +1,7 @@
 // Rules find what they are for, and nothing where it is not.
 #include "ktstr/analyze/findings/findings.h"
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -66,7 +67,7 @@ class Machine {
     std::vector<std::string> findings;
     for (const auto& row : found->rows) {
       const auto text = [&](size_t i) { return std::get<std::string>(row[i]); };
-      findings.push_back(text(0) + " " + text(1) + " " + text(2) + ": " + text(3));
+      findings.push_back(fmt::format("{} {} {}: {}", text(0), text(1), text(2), text(3)));
       const auto evidence = nlohmann::json::parse(text(4));
       EXPECT_TRUE(evidence.is_array() && (text(2) == "others" || evidence.at(0).contains("table")))
           << text(4);
