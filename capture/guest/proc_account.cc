@@ -76,6 +76,7 @@ void AppendTask(int tgid, int tid, json* rows) {
                    {"rt_priority", Number(fields, 40)},
                    {"policy", Number(fields, 41)},
                    {"wchan", ReadFile(base + "wchan")},
+                   {"schedstat", ReadFile(base + "schedstat")},
                    {"stack", ReadFile(base + "stack")},
                    {"nvcsw", StatusNumber(status, "voluntary_ctxt_switches")},
                    {"nivcsw", StatusNumber(status, "nonvoluntary_ctxt_switches")}});

@@ -87,6 +87,7 @@ json ReadSystemAccount() {
   return {{"cgroups", cgroups},
           {"cpus", ReadCpus()},
           {"schedstat", ReadFile("/proc/schedstat")},
+          {"sched_debug", ReadFile("/sys/kernel/debug/sched/debug")},
           {"timer_list", ReadFile("/proc/timer_list")}};
 }
 

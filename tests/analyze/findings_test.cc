@@ -45,7 +45,8 @@ class Machine {
       cpus[i].clock_behind_ns = 0;
       cpus[i].idle_kva = IdleTaskOf(i);
       cpus[i].curr_kva = i < idle ? IdleTaskOf(i) : curr[i - idle];
-      cpus[i].nr_running = i < idle ? 0 : nr_running;
+      // Tasks in shared dispatch queues count on the run queue that they came from.
+      cpus[i].nr_running = i < idle ? 1 : nr_running;
     }
     return With(std::move(cpus));
   }

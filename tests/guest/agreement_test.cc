@@ -1,5 +1,6 @@
 // What a frozen guest's memory says is what the guest's own /proc said just before, and what its
 // archive says afterwards is the same again.
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -182,6 +183,12 @@ size_t ExpectTasks(const FrozenGuest& guest) {
     ++stood_still;
     EXPECT_EQ(row.state, task["state"].get<std::string>());
     EXPECT_EQ(row.cpu, task["cpu"].get<int64_t>());
+    // Time on a CPU, time waiting for one, and how often it got one: all to the nanosecond.
+    const std::string schedstat =
+        fmt::format("{} {} {}\n", *row.sum_exec_runtime_ns, row.run_delay_ns.value_or(-1),
+                    row.timeslices.value_or(-1));
+    EXPECT_EQ(schedstat, task["schedstat"].get<std::string>());
+    EXPECT_EQ(row.waiting_ns, std::nullopt);
     // /proc scales user and system time so that they add up to the scheduler's own account.
     const auto proc_ticks = task["utime_ticks"].get<int64_t>() + task["stime_ticks"].get<int64_t>();
     EXPECT_NEAR(static_cast<double>(*row.sum_exec_runtime_ns / tick_ns),

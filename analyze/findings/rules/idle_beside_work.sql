@@ -10,7 +10,7 @@ FROM cpu c
 JOIN dsq q ON q.kind IN ('user', 'global')
 JOIN dsq_task w ON w.dsq_kva = q.dsq_kva
 JOIN task t ON t.task_kva = w.task_kva
-WHERE c.online = 1 AND c.curr_kva = c.idle_kva AND c.nr_running = 0
+WHERE c.online = 1 AND c.curr_kva = c.idle_kva
   AND w.waiting_ms > 10 AND cpu_in_list(t.affinity, c.cpu)
 GROUP BY c.cpu, q.dsq_kva
 ORDER BY c.cpu;

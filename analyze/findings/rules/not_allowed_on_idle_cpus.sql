@@ -10,7 +10,7 @@ FROM dsq q
 JOIN dsq_task w ON w.dsq_kva = q.dsq_kva
 JOIN task t ON t.task_kva = w.task_kva
 WHERE q.kind IN ('user', 'global') AND w.waiting_ms > 10
-  AND EXISTS (SELECT 1 FROM cpu WHERE online = 1 AND curr_kva = idle_kva AND nr_running = 0)
-  AND NOT EXISTS (SELECT 1 FROM cpu WHERE online = 1 AND curr_kva = idle_kva AND nr_running = 0
+  AND EXISTS (SELECT 1 FROM cpu WHERE online = 1 AND curr_kva = idle_kva)
+  AND NOT EXISTS (SELECT 1 FROM cpu WHERE online = 1 AND curr_kva = idle_kva
                   AND cpu_in_list(t.affinity, cpu))
 ORDER BY w.waiting_ms DESC;
