@@ -7,7 +7,7 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
-#include "ktstr/analyze/safe_text.h"
+#include "ktstr/base/safe_text.h"
 
 namespace ktstr {
 

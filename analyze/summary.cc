@@ -6,7 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "ktstr/analyze/output.h"
-#include "ktstr/analyze/safe_text.h"
+#include "ktstr/base/safe_text.h"
 
 namespace ktstr {
 

@@ -5,8 +5,6 @@
 
 #include <nlohmann/json.hpp>
 
-#include "ktstr/analyze/safe_text.h"
-
 namespace ktstr {
 namespace {
 
@@ -44,22 +42,6 @@ TEST(JsonTest, IsAnArrayOfObjectsInColumnOrderWithNulls) {
 TEST(JsonTest, BytesThatAreNoTextStillGiveJson) {
   const std::string json = ToJson({{"comm"}, {{std::string("bad\xff\x1b[0m")}}});
   EXPECT_TRUE(nlohmann::json::accept(json)) << json;
-}
-
-TEST(SafeTextTest, NothingThatATerminalObeysGetsThrough) {
-  EXPECT_EQ(SafeText("plain äöü €"), "plain äöü €");
-  EXPECT_EQ(SafeText("\x1b[31mred\x07"), "\\x1b[31mred\\x07");
-  EXPECT_EQ(SafeText("two\nlines\t."), "two\\nlines\\t.");
-  EXPECT_EQ(SafeText("bad\xff\xc3"), "bad\\xff\\xc3");
-  EXPECT_EQ(SafeText("c1 \xc2\x9b"), "c1 \\x9b");
-  EXPECT_EQ(SafeText("bidi \u202e"), "bidi \\u202e");
-  EXPECT_EQ(SafeText("overlong \xc0\x80"), "overlong \\xc0\\x80");
-}
-
-TEST(SafeTextTest, CutsBetweenCharacters) {
-  EXPECT_EQ(CutTo("äöü", 3), "äöü");
-  EXPECT_EQ(CutTo("äöüß", 3), "äö…");
-  EXPECT_EQ(DisplayWidth("äöü"), 3u);
 }
 
 }  // namespace

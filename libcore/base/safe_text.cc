@@ -1,4 +1,4 @@
-#include "ktstr/analyze/safe_text.h"
+#include "ktstr/base/safe_text.h"
 
 #include <fmt/format.h>
 
