@@ -13,6 +13,7 @@
 #include "ktstr/walk/list.h"
 #include "ktstr/walk/sched/scx_instance.h"
 #include "ktstr/walk/sched/scx_programs.h"
+#include "ktstr/walk/sched/scx_status.h"
 #include "ktstr/walk/text/symbolize.h"
 
 namespace ktstr {
@@ -77,15 +78,12 @@ class ScxWalker {
         clock_(ReadKernelClock(kernel, anomalies)),
         ops_(types, anomalies),
         exit_(types, anomalies),
-        enable_states_(
-            types, {"scx_enable_state", "scx_ops_enable_state"}, "SCX_",
-            {{"ops_enabling", 0}, {"ops_enabled", 1}, {"ops_disabling", 2}, {"ops_disabled", 3}}),
+        status_(kernel, types, anomalies),
         exit_kinds_(types, {"scx_exit_kind"}, "SCX_EXIT_"),
         ops_flags_(types, {"scx_ops_flags"}, "SCX_OPS_"),
         programs_(kernel, types, limits, anomalies) {
     Fields sched(types, "scx_sched", anomalies);
     sched_bypass_depth_ = sched.Maybe("bypass_depth");
-    sched_watchdog_timeout_ = sched.Maybe("watchdog_timeout");
     sched_cgrp_path_ = sched.Maybe("cgrp_path");
     sched_event_stats_cpu_ = sched.Maybe("event_stats_cpu");
     sched_pcpu_ = sched.Maybe("pcpu");
@@ -105,6 +103,7 @@ class ScxWalker {
     row.scheduler = static_cast<int64_t>(state_.schedulers.size());
     row.level = instance.level;
     ReadGlobals(row);
+    row.watchdog_timeout_ms = ToMs(status_.WatchdogTimeout(globals_, instance, anomalies_));
     ReadSched(instance, row);
     FindOldest(row);
     if (instance.ops) ReadOps(*instance.ops, row);
@@ -119,18 +118,12 @@ class ScxWalker {
   }
 
   void ReadGlobals(ScxRow& row) {
-    if (const auto state =
-            globals_.Read<int32_t>({"scx_enable_state_var", "scx_ops_enable_state_var"})) {
-      // SCX_OPS_ENABLED up to 6.14, SCX_ENABLED from 6.15 on.
-      const std::string name = enable_states_.NameOf(*state);
-      row.enable_state = name.starts_with("ops_") ? name.substr(4) : name;
-    }
+    row.enable_state = status_.EnableState(globals_);
     row.switch_all = globals_.Read<uint8_t>({"scx_switching_all"});
     row.bypass_depth = globals_.Read<int32_t>({"scx_bypass_depth", "scx_ops_bypass_depth"});
     row.enable_seq = globals_.Read<int64_t>({"scx_enable_seq"});
     row.nr_rejected = globals_.Read<int64_t>({"scx_nr_rejected"});
     row.hotplug_seq = globals_.Read<int64_t>({"scx_hotplug_seq"});
-    row.watchdog_timeout_ms = ToMs(globals_.Read<int64_t>({"scx_watchdog_timeout"}));
     row.watchdog_timestamp = globals_.Read<int64_t>({"scx_watchdog_timestamp"});
     if (row.watchdog_timestamp && clock_.jiffies) {
       row.watchdog_age_ms = ToMs(*clock_.jiffies - *row.watchdog_timestamp);
@@ -142,9 +135,6 @@ class ScxWalker {
     row.sched_kva = Hex(*instance.sched);
     CellReader sched(kernel_, *instance.sched, "a scheduler", anomalies_);
     if (sched_bypass_depth_) row.bypass_depth = sched.Integer(sched_bypass_depth_);
-    if (sched_watchdog_timeout_) {
-      row.watchdog_timeout_ms = ToMs(sched.Integer(sched_watchdog_timeout_));
-    }
     if (const auto path = sched.Pointer(sched_cgrp_path_)) row.cgroup = TextAt(*path, kMaxText);
   }
 
@@ -300,10 +290,11 @@ class ScxWalker {
   KernelClock clock_;
   OpsMembers ops_;
   ExitMembers exit_;
-  EnumText enable_states_, exit_kinds_, ops_flags_;
+  ScxStatus status_;
+  EnumText exit_kinds_, ops_flags_;
   ScxPrograms programs_;
-  MaybeMember sched_bypass_depth_, sched_watchdog_timeout_, sched_cgrp_path_,
-      sched_event_stats_cpu_, sched_pcpu_, pcpu_event_stats_;
+  MaybeMember sched_bypass_depth_, sched_cgrp_path_, sched_event_stats_cpu_, sched_pcpu_,
+      pcpu_event_stats_;
   ScxState state_;
 };
 
