@@ -51,6 +51,7 @@ class InterruptGuard {
 // The subcommands. Each adds itself to `app`; its result is in `status` when CLI11 has run it.
 void AddAttachCommand(CLI::App* app, Status* status);  // the program's own options: --qmp
 void AddBootCommand(CLI::App* app, Status* status);    // "boot"
+void AddWatchCommand(CLI::App* app, Status* status);   // "watch"
 // "ops"; `exit_code` is kAnswerIsNo when the batch failed.
 void AddOpsCommand(CLI::App* app, Status* status, ExitCode* exit_code);
 

@@ -32,6 +32,7 @@ int Main(int argc, char** argv) {
   AddBootCommand(&app, &status);
   ExitCode exit_code = ExitCode::kDone;
   AddOpsCommand(&app, &status, &exit_code);
+  AddWatchCommand(&app, &status);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& wrong) {

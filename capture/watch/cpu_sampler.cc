@@ -1,0 +1,182 @@
+#include "ktstr/capture/watch/cpu_sampler.h"
+
+#include <atomic>
+#include <thread>
+
+#include "ktstr/walk/list.h"
+
+namespace ktstr {
+
+namespace {
+
+// Nothing read before may be used for what is read after: the guest writes meanwhile.
+void ReadAnew() { std::atomic_thread_fence(std::memory_order_acquire); }
+
+// Calls `attempt` until it says true. False when it never did.
+template <typename Attempt>
+bool Retry(const RetryLimits& retry, Attempt&& attempt) {
+  for (int i = 0; i < retry.attempts; ++i) {
+    if (i != 0) std::this_thread::sleep_for(retry.pause);
+    if (attempt()) return true;
+  }
+  return false;
+}
+
+}  // namespace
+
+// What is read at one go, and again to see whether it was of one moment.
+struct CpuSampler::Reading {
+  std::optional<Kva> curr;
+  std::optional<int64_t> pid;
+  std::optional<std::string> comm, task_class;
+  std::optional<int64_t> nr_running, nr_switches, clock;
+  std::optional<int64_t> cfs, rt, rt_queued, dl, servers, scx, stop;
+  std::optional<uint64_t> flags;
+  std::optional<int64_t> local_dsq;
+  friend bool operator==(const Reading&, const Reading&) = default;
+};
+
+CpuSampler::CpuSampler(const GuestKernel& kernel, const TypeInfo& types, Anomalies& anomalies)
+    : kernel_(kernel), classes_(kernel), flag_names_(types, {"scx_rq_flags"}, "SCX_RQ_") {
+  Fields rq(types, "rq", anomalies);
+  curr_ = rq.Need("curr");
+  stop_ = rq.Maybe("stop");
+  nr_running_ = rq.Need("nr_running");
+  nr_switches_ = rq.Need("nr_switches");
+  clock_ = rq.Need("clock");
+  // Tasks in the whole hierarchy; renamed in 6.14 (7b8a702d9438).
+  cfs_ = rq.Need({"cfs.h_nr_queued", "cfs.h_nr_running"});
+  rt_ = rq.Need("rt.rt_nr_running");
+  rt_queued_ = rq.Maybe("rt.rt_queued");
+  dl_ = rq.Need("dl.dl_nr_running");
+  scx_ = rq.Maybe("scx.nr_running");
+  scx_flags_ = rq.Maybe("scx.flags");
+  local_dsq_nr_ = rq.Maybe("scx.local_dsq.nr");
+  runnable_list_ = rq.Maybe("scx.runnable_list");
+  for (const char* server : {"fair_server.rb_node", "ext_server.rb_node"}) {
+    if (const auto node = rq.Maybe(server)) servers_.push_back(node->offset);
+  }
+  Fields task(types, "task_struct", anomalies);
+  pid_ = task.Need("pid");
+  comm_ = task.Need("comm");
+  sched_class_ = task.Need("sched_class");
+  on_rq_ = task.Need("on_rq");
+  runnable_node_ = task.Maybe("scx.runnable_node");
+  runnable_at_ = task.Maybe("scx.runnable_at");
+}
+
+// A server counts in dl_nr_running while it is in the tree (inc_dl_tasks in
+// kernel/sched/deadline.c), but not in nr_running. RB_EMPTY_NODE: a node that is its own parent is
+// in no tree.
+std::optional<int64_t> CpuSampler::QueuedServers(Kva rq) const {
+  int64_t queued = 0;
+  for (const uint64_t offset : servers_) {
+    const auto parent = kernel_.Read<uint64_t>(rq + offset);
+    if (!parent) return std::nullopt;
+    if (*parent != 0 && *parent != (rq + offset).value()) ++queued;
+  }
+  return queued;
+}
+
+CpuSampler::Reading CpuSampler::Read(Kva rq_kva) const {
+  ReadAnew();
+  // An error costs its number, which is then unknown; there is nobody to tell more.
+  Anomalies anomalies("watch");
+  CellReader rq(kernel_, rq_kva, "a run queue", anomalies);
+  Reading reading;
+  reading.curr = rq.Pointer(curr_);
+  if (reading.curr && !reading.curr->is_null()) {
+    CellReader task(kernel_, *reading.curr, "a run queue's current task", anomalies);
+    reading.pid = task.Integer(pid_);
+    reading.comm = task.Text(comm_);
+    if (const auto its_class = task.Pointer(sched_class_)) {
+      reading.task_class = classes_.NameOf(*its_class);
+    }
+  }
+  reading.nr_running = rq.Integer(nr_running_);
+  reading.nr_switches = rq.Integer(nr_switches_);
+  reading.clock = rq.Integer(clock_);
+  reading.cfs = rq.Integer(cfs_);
+  reading.rt = rq.Integer(rt_);
+  reading.rt_queued = rt_queued_ ? rq.Integer(rt_queued_) : 1;
+  reading.dl = rq.Integer(dl_);
+  reading.servers = QueuedServers(rq_kva);
+  reading.scx = rq.Integer(scx_);
+  reading.flags = rq.Unsigned(scx_flags_);
+  reading.local_dsq = rq.Integer(local_dsq_nr_);
+  reading.stop = 0;
+  if (const auto stop = rq.Pointer(stop_); stop && !stop->is_null()) {
+    CellReader task(kernel_, *stop, "a run queue's stop task", anomalies);
+    reading.stop = task.Integer(on_rq_);
+  }
+  ReadAnew();
+  return reading;
+}
+
+// Whether nr_running is the sum of what the classes count: each adds to both when a task is queued
+// (add_nr_running in kernel/sched/sched.h). What cannot be read contradicts nothing.
+bool CpuSampler::AddsUp(const Reading& r) const {
+  if (!r.nr_running || !r.cfs || !r.rt || !r.rt_queued || !r.dl || !r.servers || !r.stop ||
+      (scx_ && !r.scx)) {
+    return true;
+  }
+  // A throttled real-time queue keeps its tasks, but nr_running does not (dequeue_top_rt_rq).
+  const int64_t rt = *r.rt_queued != 0 ? *r.rt : 0;
+  const int64_t stop = *r.stop != 0 ? 1 : 0;
+  return *r.nr_running == *r.cfs + rt + *r.dl - *r.servers + r.scx.value_or(0) + stop;
+}
+
+CpuSample CpuSampler::Take(const CpuRef& cpu, const RetryLimits& retry) const {
+  Reading reading;
+  CpuSample sample;
+  sample.torn = !Retry(retry, [&] {
+    const Reading before = Read(cpu.rq);
+    reading = Read(cpu.rq);
+    return reading == before && AddsUp(reading);
+  });
+  sample.read_at = std::chrono::steady_clock::now();
+  sample.cpu = cpu.cpu;
+  sample.online = cpu.online;
+  sample.pid = reading.pid;
+  sample.comm = std::move(reading.comm);
+  sample.task_class = std::move(reading.task_class);
+  sample.nr_running = reading.nr_running;
+  sample.cfs = reading.cfs;
+  sample.rt = reading.rt;
+  if (reading.dl && reading.servers) sample.dl = *reading.dl - *reading.servers;
+  sample.scx = reading.scx;
+  sample.local_dsq = reading.local_dsq;
+  sample.nr_switches = reading.nr_switches;
+  sample.clock_ns = reading.clock;
+  if (reading.flags) {
+    sample.scx_flags = Hex(*reading.flags);
+    sample.scx_flag_names = flag_names_.FlagsOf(*reading.flags);
+  }
+  sample.oldest_torn = !Retry(retry, [&] { return FindOldest(cpu, sample); });
+  if (sample.oldest_torn) sample.oldest.reset();
+  return sample;
+}
+
+// What the watchdog looks at: check_rq_for_timeouts() in kernel/sched/ext.c. False when the list
+// changed meanwhile: its own pointers disagree, or a task came, went or was put back.
+bool CpuSampler::FindOldest(const CpuRef& cpu, CpuSample& sample) const {
+  sample.oldest.reset();
+  if (!runnable_list_ || !runnable_node_ || !runnable_at_) return true;
+  Anomalies anomalies("watch");
+  const auto stamp = [&] {
+    ReadAnew();
+    CellReader rq(kernel_, cpu.rq, "a run queue", anomalies);
+    return std::tuple(rq.Pointer(curr_), rq.Integer(nr_switches_), rq.Integer(scx_));
+  };
+  const auto before = stamp();
+  for (const Kva entry :
+       WalkList(kernel_, cpu.rq + runnable_list_->offset, {}, "runnable_list", anomalies)) {
+    CellReader task(kernel_, entry - runnable_node_->offset, "a runnable task", anomalies);
+    const auto at = task.Integer(runnable_at_);
+    if (!at || (sample.oldest && *at - sample.oldest->runnable_at >= 0)) continue;
+    sample.oldest = WaitingTask{task.Integer(pid_), task.Text(comm_), cpu.cpu, *at, std::nullopt};
+  }
+  return stamp() == before && anomalies.rows().empty();
+}
+
+}  // namespace ktstr

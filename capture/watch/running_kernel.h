@@ -1,0 +1,39 @@
+// The kernel of a guest that goes on running.
+#pragma once
+
+#include <sys/types.h>
+
+#include <memory>
+#include <string_view>
+#include <vector>
+
+#include "ktstr/base/result.h"
+#include "ktstr/capture/live_memory.h"
+#include "ktstr/capture/qmp_client.h"
+#include "ktstr/kernel/guest_kernel.h"
+
+namespace ktstr {
+
+// What QEMU's "info registers -a" says of the vCPUs; only the registers that lead to the kernel's
+// page tables are filled in. What is no such answer has no vCPUs.
+std::vector<VcpuRegisters> ParseRegisterText(std::string_view text);
+
+class RunningKernel {
+ public:
+  // Finds the kernel of a guest without stopping it: from its memory and what the monitor says of
+  // its registers, for which QEMU takes about a millisecond and no vCPU more than a moment. `pid`
+  // is QEMU's process; 0: the one that owns the other end of the QMP socket. Errors: as FindRam,
+  // LiveMemory::Map, GuestKernel::Open and QmpClient::Execute.
+  static Result<RunningKernel> Open(QmpClient& qmp, pid_t pid = 0);
+
+  const GuestKernel& kernel() const { return *kernel_; }
+
+ private:
+  RunningKernel(std::unique_ptr<LiveMemory> memory, std::unique_ptr<GuestKernel> kernel)
+      : memory_(std::move(memory)), kernel_(std::move(kernel)) {}
+
+  std::unique_ptr<LiveMemory> memory_;
+  std::unique_ptr<GuestKernel> kernel_;
+};
+
+}  // namespace ktstr

@@ -1,0 +1,96 @@
+#include "ktstr/capture/watch/sampler.h"
+
+#include <algorithm>
+
+#include "ktstr/walk/clock.h"
+
+namespace ktstr {
+
+namespace {
+
+// A run queue's clock moves only when it is used: how far it is behind the one used last.
+void CompareClocks(std::vector<CpuSample>& cpus) {
+  int64_t latest = 0;
+  for (const CpuSample& cpu : cpus) latest = std::max(latest, cpu.clock_ns.value_or(0));
+  for (CpuSample& cpu : cpus) {
+    if (cpu.clock_ns && cpu.online != false) cpu.clock_behind_ns = latest - *cpu.clock_ns;
+  }
+}
+
+}  // namespace
+
+Sampler::Sampler(const GuestKernel& kernel, const TypeInfo& types, const RetryLimits& retry,
+                 Anomalies& anomalies)
+    : kernel_(&kernel),
+      retry_(retry),
+      hz_(ReadKernelClock(kernel, anomalies).hz),
+      cpus_(std::make_unique<CpuSampler>(kernel, types, anomalies)) {
+  if (types.FindStruct("sched_ext_ops")) {
+    scx_ = std::make_unique<ScxSampler>(kernel, types, anomalies);
+  }
+}
+
+Result<Sampler> Sampler::Make(const GuestKernel& kernel, const RetryLimits& retry) {
+  // A member that this kernel does not have makes its column unknown.
+  Anomalies anomalies("watch");
+  const TypeInfo& types = *KTSTR_TRY(kernel.types());
+  return Sampler(kernel, types, retry, anomalies);
+}
+
+WatchSample Sampler::Take() {
+  // The guest has run since the last time, and may have changed its page tables.
+  kernel_->address_space().Flush();
+  Anomalies anomalies("watch");
+  WatchSample sample;
+  sample.release = kernel_->release();
+  for (const CpuRef& cpu : ListCpus(*kernel_, anomalies)) {
+    sample.cpus.push_back(cpus_->Take(cpu, retry_));
+  }
+  CompareClocks(sample.cpus);
+  AddRates(sample.cpus);
+  if (scx_) sample.scx = scx_->Take(hz_, retry_);
+  // Read last: nobody became runnable after it.
+  KernelClock clock;
+  clock.hz = hz_;
+  if (const auto jiffies = kernel_->ReadSymbol<int64_t>("jiffies_64")) clock.jiffies = *jiffies;
+  sample.uptime_ns = clock.uptime_ns();
+  AddWaiting(sample, clock.jiffies);
+  return sample;
+}
+
+void Sampler::AddRates(std::vector<CpuSample>& cpus) {
+  for (CpuSample& cpu : cpus) {
+    if (!cpu.nr_switches) {
+      switches_.erase(cpu.cpu);
+      continue;
+    }
+    const auto before = switches_.find(cpu.cpu);
+    if (before != switches_.end()) {
+      const std::chrono::duration<double> passed = cpu.read_at - before->second.at;
+      const int64_t switches = *cpu.nr_switches - before->second.count;
+      if (passed.count() > 0 && switches >= 0) cpu.switches_per_s = switches / passed.count();
+    }
+    switches_[cpu.cpu] = {*cpu.nr_switches, cpu.read_at};
+  }
+}
+
+void Sampler::AddWaiting(WatchSample& sample, std::optional<int64_t> jiffies) const {
+  if (!sample.scx) return;
+  ScxSample& scx = *sample.scx;
+  for (CpuSample& cpu : sample.cpus) {
+    scx.oldest_torn |= cpu.oldest_torn;
+    if (!cpu.oldest) continue;
+    if (jiffies && hz_) {
+      cpu.oldest->waiting_ms = (*jiffies - cpu.oldest->runnable_at) * 1000 / *hz_;
+    }
+    // Jiffies wrap: which of two is earlier is the sign of their difference.
+    if (!scx.oldest || cpu.oldest->runnable_at - scx.oldest->runnable_at < 0) {
+      scx.oldest = cpu.oldest;
+    }
+  }
+  if (scx.watchdog_timeout_ms && scx.oldest && scx.oldest->waiting_ms) {
+    scx.watchdog_margin_ms = *scx.watchdog_timeout_ms - *scx.oldest->waiting_ms;
+  }
+}
+
+}  // namespace ktstr

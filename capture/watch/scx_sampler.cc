@@ -1,0 +1,89 @@
+#include "ktstr/capture/watch/scx_sampler.h"
+
+#include <thread>
+
+#include "ktstr/walk/container/rhashtable.h"
+
+namespace ktstr {
+
+struct ScxSampler::Reading {
+  std::optional<std::string> ops_name, enable_state;
+  std::optional<int64_t> timeout;  // in jiffies
+  std::vector<Kva> queues;
+  std::vector<DsqSample> dsqs;  // of `queues`
+  bool doubtful = false;        // a list or table contradicted itself
+
+  // Lengths may change: each is a number of its own.
+  bool SameAs(const Reading& other) const {
+    return ops_name == other.ops_name && enable_state == other.enable_state &&
+           timeout == other.timeout && queues == other.queues;
+  }
+};
+
+ScxSampler::ScxSampler(const GuestKernel& kernel, const TypeInfo& types, Anomalies& anomalies)
+    : kernel_(kernel), types_(types), status_(kernel, types, anomalies) {
+  ops_name_ = Fields(types, "sched_ext_ops", anomalies).Need("name");
+  Fields queue(types, "scx_dispatch_q", anomalies);
+  dsq_id_ = queue.Need("id");
+  dsq_nr_ = queue.Need("nr");
+}
+
+void ScxSampler::AddDsq(Reading& reading, Kva dsq, DsqSample sample, Anomalies& anomalies) const {
+  CellReader queue(kernel_, dsq, "a dispatch queue", anomalies);
+  sample.id = queue.HexOf(dsq_id_);
+  sample.nr = queue.Integer(dsq_nr_);
+  reading.queues.push_back(dsq);
+  reading.dsqs.push_back(std::move(sample));
+}
+
+ScxSampler::Reading ScxSampler::Read() const {
+  // The table of queues may lie in vmalloc memory, whose page tables change.
+  kernel_.address_space().Flush();
+  Anomalies anomalies("watch");
+  const Globals globals(kernel_, anomalies);
+  Reading reading;
+  reading.enable_state = status_.EnableState(globals);
+  int64_t scheduler = 0;
+  for (const ScxInstance& instance : ListScxInstances(kernel_, types_, {}, anomalies)) {
+    if (scheduler == 0) {
+      reading.timeout = status_.WatchdogTimeout(globals, instance, anomalies);
+      if (instance.ops) {
+        CellReader ops(kernel_, *instance.ops, "struct sched_ext_ops", anomalies);
+        const auto name = ops.Text(ops_name_);
+        // Unloading zeroes the whole table.
+        if (name && !name->empty()) reading.ops_name = *name;
+      }
+    }
+    for (const NodeDsq& global : instance.global_dsqs) {
+      AddDsq(reading, global.dsq, {.kind = "global", .node = global.node, .scheduler = scheduler},
+             anomalies);
+    }
+    if (instance.dsq_hash) {
+      for (const Kva dsq : WalkRhashtable(kernel_, *instance.dsq_hash, {}, "dsq_hash", anomalies)) {
+        AddDsq(reading, dsq, {.kind = "user", .scheduler = scheduler}, anomalies);
+      }
+    }
+    ++scheduler;
+  }
+  reading.doubtful = !anomalies.rows().empty();
+  return reading;
+}
+
+ScxSample ScxSampler::Take(std::optional<int64_t> hz, const RetryLimits& retry) const {
+  Reading reading;
+  ScxSample sample;
+  sample.torn = true;
+  for (int i = 0; i < retry.attempts && sample.torn; ++i) {
+    if (i != 0) std::this_thread::sleep_for(retry.pause);
+    const Reading before = Read();
+    reading = Read();
+    sample.torn = reading.doubtful || !reading.SameAs(before);
+  }
+  sample.ops_name = std::move(reading.ops_name);
+  sample.enable_state = std::move(reading.enable_state);
+  if (reading.timeout && hz) sample.watchdog_timeout_ms = *reading.timeout * 1000 / *hz;
+  sample.dsqs = std::move(reading.dsqs);
+  return sample;
+}
+
+}  // namespace ktstr

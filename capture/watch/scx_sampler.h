@@ -1,0 +1,32 @@
+// Reads the state of sched_ext and its dispatch queues while the guest runs.
+#pragma once
+
+#include "ktstr/capture/watch/cpu_sampler.h"
+#include "ktstr/capture/watch/sample.h"
+#include "ktstr/kernel/guest_kernel.h"
+#include "ktstr/walk/fields.h"
+#include "ktstr/walk/sched/scx_status.h"
+
+namespace ktstr {
+
+class ScxSampler {
+ public:
+  // `types` must have sched_ext.
+  ScxSampler(const GuestKernel& kernel, const TypeInfo& types, Anomalies& anomalies);
+
+  // All but who waits. `hz` may be unknown. Torn when in no attempt two readings agreed on the
+  // scheduler and on which queues there are.
+  ScxSample Take(std::optional<int64_t> hz, const RetryLimits& retry) const;
+
+ private:
+  struct Reading;
+  Reading Read() const;
+  void AddDsq(Reading& reading, Kva dsq, DsqSample sample, Anomalies& anomalies) const;
+
+  const GuestKernel& kernel_;
+  const TypeInfo& types_;
+  ScxStatus status_;
+  MaybeMember ops_name_, dsq_id_, dsq_nr_;
+};
+
+}  // namespace ktstr
