@@ -267,6 +267,50 @@ TEST_P(StackGuestTest, EveryTaskShowsWhatItIsInTheMiddleOf) {
   ExpectSleepersAsTheGuestsKernelShowsThem();
 }
 
+TEST(BpfStackGuestTest, ProgramsOnACpuAreFramesWithTheirNames) {
+  constexpr char kVtime[] = "/vtime.bpf.o";
+  MachineOptions options;
+  options.kernel = SchedExtKernel("small");
+  options.cpus = 4;
+  options.files = {{KTSTR_SCHEDULER_DIR "/vtime.bpf.o", kVtime}};
+  const auto machine = BootWithWork(options, "spin:8");
+  ASSERT_OK(machine);
+  // Slices are short beside what each dispatch then takes: CPUs are in it nearly all the time.
+  ASSERT_OK((*machine)->LoadScheduler(kVtime,
+                                      {{"slice_ns", 1'000'000}, {"vtime_ops.timeout_ms", 25'000}}));
+  ASSERT_OK((*machine)->SetSchedulerVariable("busy_rounds", 1 << 20));
+  ASSERT_OK((*machine)->SchedulerState());
+  TemporaryDirectory directory;
+  const auto guest = FrozenGuest::Freeze(**machine, directory / "a.kts");
+  ASSERT_OK(guest);
+  const auto stacks = WalkStacks((*guest)->kept());
+  ASSERT_OK(stacks);
+
+  // From the program through what calls it to where the task was interrupted or gave up its CPU.
+  std::map<uint64_t, Stack> in_dispatch;
+  for (const StackFrameRow& frame : stacks->rows)
+    in_dispatch[frame.task_kva.value].push_back(&frame);
+  std::erase_if(in_dispatch, [](const auto& entry) {
+    return std::none_of(entry.second.begin(), entry.second.end(), [](const StackFrameRow* frame) {
+      return frame->symbol && frame->symbol->find("vtime_dispatch") != std::string::npos;
+    });
+  });
+  EXPECT_FALSE(in_dispatch.empty());
+  for (const auto& [task, stack] : in_dispatch) {
+    EXPECT_EQ(stack.front()->running, 1);
+    const auto program = std::find_if(stack.begin(), stack.end(), [](const StackFrameRow* frame) {
+      return frame->symbol.value_or("").find("vtime_dispatch") != std::string::npos;
+    });
+    EXPECT_EQ((*program)->kind, "bpf");
+    EXPECT_THAT(*(*program)->symbol, StartsWith("bpf_prog_"));
+    const std::vector<std::string> callers = SymbolsOf(Stack(program, stack.end()));
+    EXPECT_THAT(callers, Contains(testing::HasSubstr("balance_")));
+    EXPECT_THAT(callers, Contains("__schedule"));
+    EXPECT_THAT(stack.back()->reason.value(), AnyOf("user mode", "end of stack"));
+  }
+  for (const AnomalyRow& row : stacks->anomalies) ADD_FAILURE() << row.kind << ": " << row.detail;
+}
+
 INSTANTIATE_TEST_SUITE_P(Kernels, StackGuestTest,
                          testing::Values(Configuration{"Linux612", "6.12", 2, ""},
                                          Configuration{"Linux61", "6.1", 2, ""},
