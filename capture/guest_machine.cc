@@ -99,7 +99,7 @@ Result<std::unique_ptr<GuestMachine>> GuestMachine::Boot(MachineOptions options,
     auto up = machine->Start(options, initramfs.get(), timeouts);
     if (up) return machine;
     const bool again = attempt < kBootAttempts && options.accelerator == Accelerator::kTcg &&
-                       TrippedOverTcg(*machine);
+                       machine->TrippedOverTcg();
     if (!again) {
       return Fail(std::move(up).error().Wrap(
           fmt::format("the guest did not come up ({})", kernel.release)));
@@ -118,9 +118,8 @@ Status GuestMachine::Start(const MachineOptions& options, int initramfs, const T
   return {};
 }
 
-bool GuestMachine::TrippedOverTcg(const GuestMachine& machine) {
-  return machine.qemu_ != nullptr &&
-         machine.qemu_->ConsoleTail().find("int3: 0000 [#1]") != std::string::npos;
+bool GuestMachine::TrippedOverTcg() const {
+  return qemu_ != nullptr && qemu_->ConsoleTail().find("int3: 0000 [#1]") != std::string::npos;
 }
 
 Error GuestMachine::Explain(Error error) {

@@ -86,6 +86,11 @@ class GuestMachine {
   // kPeer, kTimeout.
   Result<int> PowerOff();
 
+  // Whether the kernel died of a fault of QEMU's TCG: it lets a vCPU run into a breakpoint that the
+  // kernel set while it changed its own code, and has taken back. Seen where code is changed at
+  // boot (Boot then tries again) or when a feature is first used, on a busy host.
+  bool TrippedOverTcg() const;
+
   QemuProcess& qemu() { return *qemu_; }
   QmpClient& qmp() { return qemu_->qmp(); }
   GuestChannel& channel() { return *channel_; }
@@ -95,7 +100,6 @@ class GuestMachine {
  private:
   GuestMachine() = default;
   Status Start(const MachineOptions& options, int initramfs, const Timeouts& timeouts);
-  static bool TrippedOverTcg(const GuestMachine& machine);
   // The error, with what QEMU or the console said last.
   Error Explain(Error error);
   Result<nlohmann::json> Ask(std::string_view verb, nlohmann::json arguments);

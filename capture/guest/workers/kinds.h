@@ -19,8 +19,8 @@ void RunFutexWait(WorkerGroup& group);
 void RunThreads(WorkerGroup& group);
 // Reads from a pipe into which nobody ever writes; no rounds.
 void RunPipeWait(WorkerGroup& group);
-// Two processes that read one description of /dev/kmsg: the one that waits for the kernel to print
-// holds a mutex, for which the other one waits; a round is one message.
+// Two processes that read the serial console, into which nobody types: the one that waits for a
+// character holds a mutex, for which the other one waits; no rounds.
 void RunMutexWait(WorkerGroup& group);
 // Waits, with a child that has ended and that it never asks for; no rounds.
 void RunZombie(WorkerGroup& group);

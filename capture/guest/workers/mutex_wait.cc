@@ -1,5 +1,4 @@
 #include <fcntl.h>
-#include <stdlib.h>
 #include <unistd.h>
 
 #include "kinds.h"
@@ -8,23 +7,22 @@ namespace ktstr::guest {
 
 namespace {
 
-[[noreturn]] void ReadMessages(WorkerAccount* account, int log) {
+[[noreturn]] void ReadTerminal(WorkerAccount* account, int terminal) {
   WorkerTask task(account);
   task.Begin();
-  // Longer than any message; one that was overwritten meanwhile gives an error and is skipped.
-  static char message[8192];
-  for (;;) {
-    if (read(log, message, sizeof message) > 0) task.Round();
+  for (char byte;;) {
+    if (read(terminal, &byte, 1) == 1) task.Round();
   }
 }
 
 }  // namespace
 
 void RunMutexWait(WorkerGroup& group) {
-  const int log = open("/dev/kmsg", O_RDONLY | O_CLOEXEC);
-  if (log < 0 || lseek(log, 0, SEEK_END) < 0) _exit(1);
+  // Not to wait for a carrier; the readers do wait, for a character.
+  const int terminal = open("/dev/ttyS0", O_RDONLY | O_NOCTTY | O_NONBLOCK | O_CLOEXEC);
+  if (terminal < 0 || fcntl(terminal, F_SETFL, 0) != 0) _exit(1);
   const int index = fork() == 0 ? 1 : 0;
-  ReadMessages(&group.accounts[index], log);
+  ReadTerminal(&group.accounts[index], terminal);
 }
 
 }  // namespace ktstr::guest
