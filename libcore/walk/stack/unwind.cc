@@ -8,6 +8,7 @@
 #include "ktstr/kernel/bootstrap.h"
 #include "ktstr/walk/fields.h"
 #include "ktstr/walk/stack/generated_code.h"
+#include "ktstr/walk/stack/indirect_thunk.h"
 
 namespace ktstr {
 
@@ -166,6 +167,10 @@ CodeInfo Unwinder::Look(Kva ip, bool exact) {
   code.place = *place;
   code.orc = orc_.Find(at, *place);
   if (place->kind == TextKind::kBpf) Generated(ip, exact, code);
+  if (std::array<std::byte, 8> around;
+      exact && IsIndirectThunk(place->symbol) && kernel_->Read(ip - 4, around)) {
+    code.orc = UnwindIndirectThunk(around);
+  }
   const bool keeps_regs =
       code.orc && (code.orc->type == OrcType::kRegs || code.orc->type == OrcType::kRegsPartial);
   code.syscall_entry = IsSyscallEntry(place->symbol);
@@ -224,9 +229,19 @@ Unwound Unwinder::Unwind(const UnwindStart& start, std::span<const StackArea> st
       EndAtEntry(code, state);
       break;
     }
+    if (state.exact && IsReturnThunk(code.place.symbol)) SkipTarget(state);
     if (!Step(*code.orc, state)) break;
   }
   return std::move(state.result);
+}
+
+// An indirect jump's thunk returns, too: to the target, a function's begin, above which the way
+// back stands. No call returns there, unless the function before ends in one that never returns.
+void Unwinder::SkipTarget(State& state) {
+  const auto to = memory_.ReadAt<Kva>(state.sp.value());
+  if (!to) return;
+  const auto place = text_->Find(*to);
+  if (place && !place->symbol.empty() && place->begin == *to) state.sp = state.sp + 8;
 }
 
 // The entry from user mode, before the registers are kept on a stack, or after they are restored.

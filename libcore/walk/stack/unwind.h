@@ -131,6 +131,7 @@ class Unwinder {
   bool Enter(Kva at, uint64_t size, State& state);
   std::optional<uint64_t> ReadWord(Kva at, State& state);
   std::optional<Kva> BeforeTracing(Kva slot, const State& state);
+  void SkipTarget(State& state);
   void EndAtEntry(const CodeInfo& code, State& state);
 
   const GuestKernel* kernel_;

@@ -54,6 +54,58 @@ TEST_F(RunningStackTest, TheFirstInstructionOfAFunctionIsInIt) {
   EXPECT_THAT(Symbols(Walk(), 7), ElementsAre("busy+0x0", "ret_from_fork_asm+0x5"));
 }
 
+// Thread 7 is in an indirect-jump thunk that `busy` called: at its call, at what stores the target,
+// and at its return, which goes to the target.
+class ThunkStackTest : public RunningStackTest {
+ protected:
+  ThunkStackTest() {
+    // For the compiler's own view of a thunk the tables have no way on.
+    thunk_ = guest_.stacks.Function("__x86_indirect_thunk_rax", OrcEntry{});
+    target_ = guest_.stacks.Function("target", OrcEntry{});
+    constexpr uint8_t kThunk[] = {0xe8, 1, 0, 0, 0, 0xcc, 0x48, 0x89, 0x04, 0x24, 0xc3};
+    guest_.builder().PutBytes(thunk_, std::as_bytes(std::span(kThunk)));
+  }
+  // The symbols at the thunk's instruction `offset`, with these words on top of the stack.
+  std::vector<std::string> SymbolsAt(uint64_t offset, std::vector<Kva> words) {
+    words.push_back(busy_ + 0x20);
+    const Kva sp = sp_ - words.size() * 8;
+    for (size_t i = 0; i < words.size(); ++i) guest_.builder().Put(sp + i * 8, words[i]);
+    guest_.Finish();
+    SetRegisters(1, thunk_ + offset, sp);
+    return Symbols(Walk(), 7);
+  }
+  Kva thunk_, target_;
+};
+
+TEST_F(ThunkStackTest, BeforeItsOwnCall) {
+  EXPECT_THAT(SymbolsAt(0, {}),
+              ElementsAre("__x86_indirect_thunk_rax+0x0", "busy+0x20", "ret_from_fork_asm+0x5"));
+}
+
+TEST_F(ThunkStackTest, BehindItsCall) {
+  EXPECT_THAT(SymbolsAt(6, {thunk_ + 5}),
+              ElementsAre("__x86_indirect_thunk_rax+0x6", "busy+0x20", "ret_from_fork_asm+0x5"));
+}
+
+TEST_F(ThunkStackTest, AtItsReturnToTheTarget) {
+  EXPECT_THAT(SymbolsAt(10, {target_}),
+              ElementsAre("__x86_indirect_thunk_rax+0xa", "busy+0x20", "ret_from_fork_asm+0x5"));
+}
+
+// Where returns are thunks, too, the last of it is in that of returns.
+TEST_F(ThunkStackTest, InTheReturnThunkOnTheWayToTheTarget) {
+  const Kva returns = guest_.stacks.Function("__x86_return_thunk", 0);
+  thunk_ = returns;
+  EXPECT_THAT(SymbolsAt(0, {target_}),
+              ElementsAre("__x86_return_thunk+0x0", "busy+0x20", "ret_from_fork_asm+0x5"));
+}
+
+TEST_F(ThunkStackTest, InTheReturnThunkOnTheWayToACaller) {
+  thunk_ = guest_.stacks.Function("__x86_return_thunk", 0);
+  EXPECT_THAT(SymbolsAt(0, {}),
+              ElementsAre("__x86_return_thunk+0x0", "busy+0x20", "ret_from_fork_asm+0x5"));
+}
+
 TEST_F(RunningStackTest, ATaskInUserModeHasNoKernelFrames) {
   guest_.Finish();
   SetRegisters(1, Kva(0x401000), Kva(0x7ffe00002000));
