@@ -270,9 +270,10 @@ class ScxWalker {
     if (!type) return;
     const auto stats = EventStats(instance);
     if (!stats || stats->is_null()) return;
+    const std::vector<CpuRef> cpus = ListCpus(kernel_, anomalies_);
     for (const NamedMember& counter : types_.MembersOf(*type)) {
       int64_t sum = 0;
-      for (const CpuRef& cpu : ListCpus(kernel_, anomalies_)) {
+      for (const CpuRef& cpu : cpus) {
         const auto base = kernel_.PerCpu(*stats, cpu.cpu);
         if (!base) continue;
         CellReader object(kernel_, *base, "event counters", anomalies_);
