@@ -14,8 +14,10 @@
 
 #include <string>
 
+#include "capture_request.h"
 #include "cgroup.h"
 #include "host_port.h"
+#include "payload_pool.h"
 #include "proc_account.h"
 #include "protocol.h"
 #include "run_program.h"
@@ -23,6 +25,7 @@
 #include "setup.h"
 #include "system_account.h"
 #include "worker_pool.h"
+#include "write_file.h"
 
 namespace ktstr::guest {
 namespace {
@@ -71,11 +74,13 @@ class Init {
   [[noreturn]] void Serve() {
     const int children = WatchChildren();
     for (;;) {
-      pollfd waiting[2] = {{port_.fd(), POLLIN, 0}, {children, POLLIN, 0}};
-      const bool ready = poll(waiting, 2, scheduler_.loaded() ? kSchedulerPollMs : -1) >= 0;
+      pollfd waiting[3] = {
+          {port_.fd(), POLLIN, 0}, {children, POLLIN, 0}, {requests_.fd(), POLLIN, 0}};
+      const bool ready = poll(waiting, 3, scheduler_.loaded() ? kSchedulerPollMs : -1) >= 0;
       if (scheduler_.JustEnded()) TellOfEnd();
       if (!ready) continue;
       if (waiting[1].revents != 0) ReapChildren(children);
+      if (waiting[2].revents != 0) TellOfRequests();
       if (waiting[0].revents != 0) port_.Receive();
       for (json message; port_.Next(&message);) Answer(message);
     }
@@ -88,12 +93,23 @@ class Init {
     port_.Send(event);
   }
 
+  void TellOfRequests() {
+    for (std::string why; requests_.Next(&why);) {
+      port_.Send({{"event", "capture-request"}, {"why", why}});
+    }
+  }
+
   void ReapChildren(int children) {
     signalfd_siginfo info;
     while (read(children, &info, sizeof info) > 0) continue;
     int status;
     for (pid_t pid; (pid = waitpid(-1, &status, WNOHANG)) > 0;) {
-      port_.Send({{"event", "worker-exit"}, {"pid", pid}, {"status", status}});
+      json event;
+      if (payloads_.Ended(pid, status, &event)) {
+        port_.Send(event);
+      } else if (std::string name; pool_.EndedByItself(pid, &name)) {
+        port_.Send({{"event", "worker-exit"}, {"pid", pid}, {"worker", name}, {"status", status}});
+      }
     }
   }
 
@@ -121,6 +137,14 @@ class Init {
       (*reply)["account"] = ReadProcAccount();
       return "";
     }
+    if (verb == "workers") {
+      (*reply)["workers"] = pool_.Accounts();
+      (*reply)["payloads"] = payloads_.Describe();
+      return "";
+    }
+    if (verb == "stop") return Stop(request.value("workers", json::array()));
+    if (verb == "payload") return payloads_.Start(request);
+    if (verb == "write-file") return WriteFileOf(request);
     if (verb == "system") {
       (*reply)["system"] = ReadSystemAccount();
       return "";
@@ -145,8 +169,18 @@ class Init {
     return "";
   }
 
+  std::string Stop(const json& names) {
+    for (const json& name : names) {
+      std::string error = pool_.Stop(name);
+      if (!error.empty()) return error;
+    }
+    return "";
+  }
+
   HostPort& port_;
   WorkerPool pool_;
+  PayloadPool payloads_;
+  CaptureRequests requests_;
   Scheduler scheduler_;
 };
 

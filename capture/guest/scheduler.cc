@@ -10,6 +10,7 @@
 #include <algorithm>
 
 #include "proc_account.h"
+#include "task_setting.h"
 
 namespace ktstr::guest {
 
@@ -124,14 +125,6 @@ std::string ShareVariables(bpf_object* object) {
   return "";
 }
 
-// While a scheduler is loaded, init runs above it: a scheduler that stalls must not silence who
-// tells of it. Its children do not inherit that.
-void RunAboveSchedulers(bool above) {
-  sched_param parameters = {};
-  parameters.sched_priority = above ? 1 : 0;
-  sched_setscheduler(0, above ? SCHED_FIFO | SCHED_RESET_ON_FORK : SCHED_OTHER, &parameters);
-}
-
 }  // namespace
 
 json ReadSchedExtFiles() {
@@ -196,7 +189,8 @@ std::string Scheduler::Enable() {
     if (bpf_map__type(map) == BPF_MAP_TYPE_STRUCT_OPS) break;
   }
   if (map == nullptr) return path_ + " has no struct_ops";
-  RunAboveSchedulers(true);
+  // A scheduler that stalls must not silence who tells of it.
+  RunAboveAll();
   link_ = bpf_map__attach_struct_ops(map);
   if (link_ == nullptr) return Failure("enabling " + path_, errno);
   end_told_ = false;
@@ -240,7 +234,6 @@ void Scheduler::Close() {
   link_ = nullptr;
   if (object_ != nullptr) bpf_object__close(object_);
   object_ = nullptr;
-  RunAboveSchedulers(false);
 }
 
 std::byte* Scheduler::BytesOf(const Variable& variable) const {

@@ -14,16 +14,29 @@ uint64_t NowNs() {
   return uint64_t(now.tv_sec) * 1'000'000'000 + uint64_t(now.tv_nsec);
 }
 
+void ComputeFor(int64_t ns) {
+  for (const uint64_t end = NowNs() + uint64_t(ns); NowNs() < end;) {
+    for (int i = 0; i < 1000; ++i) asm volatile("" ::: "memory");
+  }
+}
+
+void SleepFor(int64_t ns) {
+  const timespec pause = {ns / 1'000'000'000, ns % 1'000'000'000};
+  nanosleep(&pause, nullptr);
+}
+
 void WorkerTask::Begin() {
   prctl(PR_SET_NAME, account_->name, 0, 0, 0);
-  last_ns_ = NowNs();
+  const uint64_t now = NowNs();
+  account_->last_round_ns.store(now, std::memory_order_relaxed);
+  account_->began_ns.store(now, std::memory_order_relaxed);
   account_->tid.store(gettid());
 }
 
 void WorkerTask::Round() {
   const uint64_t now = NowNs();
-  const uint64_t gap = now - last_ns_;
-  last_ns_ = now;
+  const uint64_t gap = now - account_->last_round_ns.load(std::memory_order_relaxed);
+  account_->last_round_ns.store(now, std::memory_order_relaxed);
   account_->rounds.fetch_add(1, std::memory_order_relaxed);
   if (gap > account_->longest_gap_ns.load(std::memory_order_relaxed)) {
     account_->longest_gap_ns.store(gap, std::memory_order_relaxed);

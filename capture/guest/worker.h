@@ -7,6 +7,8 @@
 #include <nlohmann/json.hpp>
 #include <string>
 
+#include "worker_catalog.h"
+
 namespace ktstr::guest {
 
 // What one worker task did so far. Lives in memory shared with init, which reads it while the
@@ -16,6 +18,9 @@ struct WorkerAccount {
   std::atomic<int32_t> tid;              // 0 until the task runs
   std::atomic<uint64_t> rounds;          // units of work done; what one is, the kind says
   std::atomic<uint64_t> longest_gap_ns;  // longest time between two rounds
+  std::atomic<uint64_t> began_ns;        // when the task began, by the monotonic clock
+  std::atomic<uint64_t> last_round_ns;   // when its last round ended, or it began
+  char error[104];                       // why it could not begin; only the group's first one's
 };
 
 // One running worker task: its name, its account, and the clock between rounds.
@@ -30,7 +35,6 @@ class WorkerTask {
 
  private:
   WorkerAccount* account_;
-  uint64_t last_ns_ = 0;
 };
 
 // What a kind of worker gets to run with. One WorkerGroup is one process, which the kind may split
@@ -44,18 +48,8 @@ struct WorkerGroup {
   int64_t Parameter(const char* name, int64_t otherwise) const;
 };
 
-struct WorkerKind {
-  const char* name;
-  // How many tasks a group of it has, by default.
-  int tasks;
-  // Runs for ever in a process of its own.
-  void (*run)(WorkerGroup& group);
-};
-
-// nullptr when there is no kind of that name.
-const WorkerKind* FindWorkerKind(const std::string& name);
-// The names of all kinds, joined by ", ".
-std::string WorkerKindNames();
+// Runs for ever, in a process of its own.
+void RunWorker(const WorkerEntry& kind, WorkerGroup& group);
 
 // Runs `body(account)` in a new thread (group.accounts[index]); the thread never ends.
 void StartThread(WorkerAccount* account, void (*body)(WorkerTask& task, void* argument),
@@ -63,5 +57,9 @@ void StartThread(WorkerAccount* account, void (*body)(WorkerTask& task, void* ar
 
 // The monotonic clock, in ns.
 uint64_t NowNs();
+// Computes until so much time has gone by.
+void ComputeFor(int64_t ns);
+// Sleeps for so long.
+void SleepFor(int64_t ns);
 
 }  // namespace ktstr::guest

@@ -4,28 +4,44 @@ namespace ktstr::guest {
 
 namespace {
 
-constexpr WorkerKind kKinds[] = {
-    {"spin", 1, RunSpin},          {"yield", 1, RunYield},          {"sleep", 1, RunSleep},
-    {"pipe", 2, RunPipe},          {"futex-wait", 1, RunFutexWait}, {"threads", 4, RunThreads},
-    {"pipe-wait", 1, RunPipeWait}, {"zombie", 1, RunZombie},        {"mutex-wait", 2, RunMutexWait},
+using Run = void (*)(WorkerGroup& group);
+
+// In the catalog's order.
+constexpr std::pair<std::string_view, Run> kRun[] = {
+    {"spin", RunSpin},
+    {"yield", RunYield},
+    {"bursty", RunBursty},
+    {"sleep", RunSleep},
+    {"pipe", RunPipe},
+    {"futex", RunFutex},
+    {"futex-fan-out", RunFutexFanOut},
+    {"fork-exit", RunForkExit},
+    {"nice-sweep", RunNiceSweep},
+    {"affinity-churn", RunAffinityChurn},
+    {"io-sync", RunIoSync},
+    {"cache-pressure", RunCachePressure},
+    {"mutex", RunMutex},
+    {"rt-hog", RunRtHog},
+    {"threads", RunThreads},
+    {"futex-wait", RunFutexWait},
+    {"pipe-wait", RunPipeWait},
+    {"mutex-wait", RunMutexWait},
+    {"zombie", RunZombie},
 };
+
+constexpr bool EveryEntryRuns() {
+  if (std::size(kRun) != kWorkerCatalog.size()) return false;
+  for (size_t i = 0; i < std::size(kRun); ++i) {
+    if (kRun[i].first != kWorkerCatalog[i].name) return false;
+  }
+  return true;
+}
+static_assert(EveryEntryRuns());
 
 }  // namespace
 
-const WorkerKind* FindWorkerKind(const std::string& name) {
-  for (const WorkerKind& kind : kKinds) {
-    if (name == kind.name) return &kind;
-  }
-  return nullptr;
-}
-
-std::string WorkerKindNames() {
-  std::string names;
-  for (const WorkerKind& kind : kKinds) {
-    if (!names.empty()) names += ", ";
-    names += kind.name;
-  }
-  return names;
+void RunWorker(const WorkerEntry& kind, WorkerGroup& group) {
+  kRun[&kind - kWorkerCatalog.data()].second(group);
 }
 
 }  // namespace ktstr::guest

@@ -1,5 +1,3 @@
-#include <time.h>
-
 #include "kinds.h"
 
 namespace ktstr::guest {
@@ -8,9 +6,8 @@ void RunSleep(WorkerGroup& group) {
   WorkerTask task(group.accounts);
   task.Begin();
   const int64_t us = group.Parameter("us", 1000);
-  const timespec pause = {us / 1'000'000, us % 1'000'000 * 1000};
   for (;;) {
-    nanosleep(&pause, nullptr);
+    SleepFor(us * 1000);
     task.Round();
   }
 }

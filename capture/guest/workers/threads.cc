@@ -1,4 +1,3 @@
-#include <time.h>
 #include <unistd.h>
 
 #include "kinds.h"
@@ -8,10 +7,9 @@ namespace ktstr::guest {
 namespace {
 
 void ComputeAndSleep(WorkerTask& task, void*) {
-  const timespec pause = {0, 2'000'000};
   for (;;) {
     for (int i = 0; i < 100'000; ++i) asm volatile("" ::: "memory");
-    nanosleep(&pause, nullptr);
+    SleepFor(2'000'000);
     task.Round();
   }
 }

@@ -1,0 +1,38 @@
+// Programs of the user's that run in the guest beside the workers.
+#pragma once
+
+#include <sys/types.h>
+
+#include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
+
+namespace ktstr::guest {
+
+class PayloadPool {
+ public:
+  // Starts spec["argv"] under the name spec["name"], with spec["env"] (name → value) added to the
+  // environment, and scheduled as task_setting.h says. Its output, standard and error, is kept. ""
+  // or what went wrong.
+  std::string Start(const nlohmann::json& spec);
+
+  // When `pid` was one of them: fills in what the host is told, {"event": "payload-exit", "name",
+  // "status" (as waitpid tells it), "output"}, and returns true.
+  bool Ended(pid_t pid, int status, nlohmann::json* event);
+
+  // An array of {"name", "pid", "status" (null while it runs), "output"}. Of an output, the last 64
+  // KiB.
+  nlohmann::json Describe() const;
+
+ private:
+  struct Payload {
+    std::string name;
+    pid_t pid;
+    int output;  // a file in memory
+    nlohmann::json status;
+  };
+
+  std::vector<Payload> payloads_;
+};
+
+}  // namespace ktstr::guest

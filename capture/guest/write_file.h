@@ -1,0 +1,15 @@
+// Writes to files of the guest's, which may well be the end of who writes.
+#pragma once
+
+#include <nlohmann/json.hpp>
+#include <string>
+
+namespace ktstr::guest {
+
+// Lets a child write request["text"] to the file at request["path"], in one write, and waits for
+// it:
+// "" or what went wrong. With "wait": false it does not: for files such as /proc/sysrq-trigger,
+// after which nothing may come.
+std::string WriteFileOf(const nlohmann::json& request);
+
+}  // namespace ktstr::guest
