@@ -138,7 +138,7 @@ Result<json> GuestMachine::Ask(std::string_view verb, json arguments) {
   return Fail(Explain(std::move(answer).error()));
 }
 
-Status GuestMachine::StartWorkers(const std::vector<WorkerSpec>& workers) {
+json ToJson(const std::vector<WorkerSpec>& workers) {
   json list = json::array();
   for (const WorkerSpec& worker : workers) {
     json spec = worker.parameters;
@@ -147,7 +147,28 @@ Status GuestMachine::StartWorkers(const std::vector<WorkerSpec>& workers) {
     if (!worker.name.empty()) spec["name"] = worker.name;
     list.push_back(std::move(spec));
   }
-  KTSTR_TRY(Ask("start", {{"workers", list}}));
+  return list;
+}
+
+Status GuestMachine::StartWorkers(const std::vector<WorkerSpec>& workers) {
+  KTSTR_TRY(Ask("start", {{"workers", ToJson(workers)}}));
+  return {};
+}
+
+Status GuestMachine::StopWorkers(const std::vector<std::string>& names) {
+  KTSTR_TRY(Ask("stop", {{"workers", names}}));
+  return {};
+}
+
+Result<json> GuestMachine::Workers() { return Ask("workers", json::object()); }
+
+Status GuestMachine::StartPayload(const json& payload) {
+  KTSTR_TRY(Ask("payload", payload));
+  return {};
+}
+
+Status GuestMachine::WriteFile(const std::string& path, const std::string& text) {
+  KTSTR_TRY(Ask("write-file", {{"path", path}, {"text", text}}));
   return {};
 }
 

@@ -24,6 +24,9 @@ struct WorkerSpec {
   friend bool operator==(const WorkerSpec&, const WorkerSpec&) = default;
 };
 
+// As the guest's verb "start" takes them.
+nlohmann::json ToJson(const std::vector<WorkerSpec>& workers);
+
 // "spin:2,sleep:3,yield" as two spinners, three sleepers and one that yields. Errors:
 // kInvalidArgument; which kinds there are only the guest knows.
 Result<std::vector<WorkerSpec>> ParseWorkerSpecs(std::string_view text);
@@ -49,6 +52,17 @@ class GuestMachine {
 
   // Starts workers; returns when every one of them runs. Errors: kPeer, kTimeout.
   Status StartWorkers(const std::vector<WorkerSpec>& workers);
+  // Ends the workers of these names. Errors: kPeer when one of them has none that runs, kTimeout.
+  Status StopWorkers(const std::vector<std::string>& names);
+  // {"workers": an object per task (guest/worker_pool.h), "payloads": one per payload
+  // (guest/payload_pool.h)}. Errors: kPeer, kTimeout.
+  Result<nlohmann::json> Workers();
+  // Starts a program of the guest's (MachineOptions::files), described as guest/payload_pool.h says.
+  // Errors: kPeer, kTimeout.
+  Status StartPayload(const nlohmann::json& payload);
+  // Writes to a file of the guest's, in one write by a process of its own. Errors: kPeer with the
+  // guest's reason, kTimeout.
+  Status WriteFile(const std::string& path, const std::string& text);
   // The guest's own account of itself: {"account": {"tasks": […], …}, "workers": […]}
   // (guest/proc_account.h). Errors: kPeer, kTimeout.
   Result<nlohmann::json> Report();

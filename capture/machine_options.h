@@ -21,10 +21,20 @@ struct GuestFile {
   uint32_t permissions = 0644;  // as in chmod(2)
 };
 
+// What happens when the guest switches the machine off or resets it, as after a panic.
+enum class GuestEnd : uint8_t {
+  kExit,   // QEMU ends
+  kPause,  // the machine stands still (run state "shutdown"), and can still be read
+};
+
 struct MachineOptions {
   std::string qemu = "qemu-system-x86_64";
   Accelerator accelerator = Accelerator::kAuto;
   int cpus = 2;
+  // How the CPUs are laid out: cores per socket and threads per core; 0: as many sockets as CPUs.
+  int cores = 0, threads = 0;
+  // NUMA nodes, each with an equal part of the CPUs and of the memory.
+  int numa_nodes = 1;
   uint64_t memory_bytes = uint64_t{512} << 20;
   // QEMU's -cpu; with TCG "max" has five-level paging, "max,la57=off" four-level.
   std::string cpu_model = "max";
@@ -36,6 +46,9 @@ struct MachineOptions {
   std::filesystem::path console;
   // One more QMP socket, for others to attach to; empty for none.
   std::filesystem::path qmp_socket;
+  GuestEnd guest_end = GuestEnd::kExit;
+  // Whether QemuProcess has a connection to QEMU's gdb stub (TakeGdbPort).
+  bool gdb_stub = false;
   std::vector<std::string> extra_arguments;  // to QEMU, last
 };
 

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "ktstr/capture/guest/protocol.h"
 #include "ktstr/capture/memory_file.h"
 
@@ -14,6 +16,38 @@ std::string Escaped(std::string_view value) {
   std::string escaped;
   for (const char c : value) escaped.append(c == ',' ? 2 : 1, c);
   return escaped;
+}
+
+std::string CpuTopology(const MachineOptions& options) {
+  std::string text = fmt::format("{}", options.cpus);
+  if (options.cores > 0 || options.threads > 0) {
+    const int cores = std::max(options.cores, 1), threads = std::max(options.threads, 1);
+    text += fmt::format(",sockets={},cores={},threads={}", options.cpus / (cores * threads), cores,
+                        threads);
+  }
+  return text;
+}
+
+std::string MemoryBackend(const std::string& id, uint64_t bytes) {
+  return fmt::format("memory-backend-memfd,id={},size={}B,share=on", id, bytes);
+}
+
+// RAM in one piece, or a piece per NUMA node with its share of the CPUs.
+std::vector<std::string> Memory(const MachineOptions& options) {
+  const int nodes = options.numa_nodes;
+  if (nodes <= 1) {
+    return {"-machine", fmt::format("q35,memory-backend={}", kRamId), "-object",
+            MemoryBackend(kRamId, options.memory_bytes)};
+  }
+  std::vector<std::string> argv = {"-machine", "q35"};
+  for (int node = 0; node < nodes; ++node) {
+    const std::string id = node == 0 ? kRamId : fmt::format("{}{}", kRamId, node);
+    const int first = options.cpus * node / nodes, last = options.cpus * (node + 1) / nodes - 1;
+    argv.insert(argv.end(), {"-object", MemoryBackend(id, options.memory_bytes / unsigned(nodes)),
+                             "-numa", fmt::format("node,nodeid={},cpus={}-{},memdev={}", node,
+                                                  first, last, id)});
+  }
+  return argv;
 }
 
 }  // namespace
@@ -33,15 +67,16 @@ std::vector<std::string> QemuCommand(const MachineOptions& options, const QemuFi
   std::vector<std::string> argv = {
       options.qemu, "-no-user-config", "-nodefaults", "-display", "none", "-no-reboot",
       // The machine.
-      "-machine", fmt::format("q35,memory-backend={}", kRamId), "-accel", accelerator, "-cpu",
-      options.cpu_model, "-smp", fmt::format("{}", options.cpus), "-m",
-      fmt::format("{}B", options.memory_bytes), "-object",
-      fmt::format("memory-backend-memfd,id={},size={}B,share=on", kRamId, options.memory_bytes),
+      "-accel", accelerator, "-cpu", options.cpu_model, "-smp", CpuTopology(options), "-m",
+      fmt::format("{}B", options.memory_bytes),
       // The guest.
       "-kernel", options.kernel.string(), "-append", KernelCommandLine(options)};
   const auto add = [&argv](std::initializer_list<std::string> more) {
     argv.insert(argv.end(), more);
   };
+  const std::vector<std::string> memory = Memory(options);
+  argv.insert(argv.end(), memory.begin(), memory.end());
+  if (options.guest_end == GuestEnd::kPause) add({"-action", "shutdown=pause"});
   if (files.initrd >= 0) add({"-initrd", PathOfFd(files.initrd)});
   if (files.console >= 0) {
     add({"-chardev", fmt::format("file,id=console,path={}", PathOfFd(files.console)), "-serial",
@@ -59,6 +94,9 @@ std::vector<std::string> QemuCommand(const MachineOptions& options, const QemuFi
   if (files.ops >= 0) {
     add({"-chardev", fmt::format("socket,id=ops,fd={}", files.ops), "-device",
          fmt::format("virtserialport,chardev=ops,name={}", guest::kOpsPortName)});
+  }
+  if (files.gdb >= 0) {
+    add({"-chardev", fmt::format("socket,id=gdb,fd={}", files.gdb), "-gdb", "chardev:gdb"});
   }
   if (!options.qmp_socket.empty()) {
     add({"-qmp", fmt::format("unix:{},server=on,wait=off", Escaped(options.qmp_socket.string()))});

@@ -13,11 +13,13 @@ struct QemuFiles {
   int qmp = -1;      // a connected stream socket
   int port = -1;     // a connected stream socket
   int ops = -1;      // a connected stream socket; only with port
+  int gdb = -1;      // a connected stream socket
   int initrd = -1;   // a file
   int console = -1;  // a file
 };
 
-// The id of the memory backend that holds the guest's RAM.
+// The id of the memory backend that holds the guest's RAM; of several NUMA nodes, those of the others
+// are "ram1", "ram2", ….
 inline constexpr char kRamId[] = "ram";
 
 std::vector<std::string> QemuCommand(const MachineOptions& options, const QemuFiles& files);

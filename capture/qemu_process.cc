@@ -45,15 +45,19 @@ Result<std::unique_ptr<QemuProcess>> QemuProcess::Start(const MachineOptions& op
   SocketPair qmp = KTSTR_TRY(MakeSocketPair());
   SocketPair port = KTSTR_TRY(MakeSocketPair());
   SocketPair ops_port = KTSTR_TRY(MakeSocketPair());
+  SocketPair gdb_port;
+  if (options.gdb_stub) gdb_port = KTSTR_TRY(MakeSocketPair());
   const QemuFiles files = {.qmp = qmp.theirs.get(),
                            .port = port.theirs.get(),
                            .ops = ops_port.theirs.get(),
+                           .gdb = gdb_port.theirs.get(),
                            .initrd = initrd,
                            .console = console.get()};
   ChildOptions child = {.argv = QemuCommand(options, files),
                         .kept_fds = {files.qmp, files.port, files.ops, files.console},
                         .stdout_fd = stderr_file.get(),
                         .stderr_fd = stderr_file.get()};
+  if (options.gdb_stub) child.kept_fds.push_back(files.gdb);
   if (initrd >= 0) child.kept_fds.push_back(initrd);
   auto process = ChildProcess::Start(child);
   if (!process) {
@@ -63,6 +67,7 @@ Result<std::unique_ptr<QemuProcess>> QemuProcess::Start(const MachineOptions& op
   qmp.theirs.Close();
   port.theirs.Close();
   ops_port.theirs.Close();
+  gdb_port.theirs.Close();
   std::unique_ptr<QemuProcess> qemu(
       new QemuProcess(*std::move(process), std::move(stderr_file), std::move(console)));
   auto client = QmpClient::Open(std::move(qmp.ours), fmt::format("QEMU (process {})", qemu->pid()),
@@ -71,6 +76,7 @@ Result<std::unique_ptr<QemuProcess>> QemuProcess::Start(const MachineOptions& op
   qemu->qmp_ = *std::move(client);
   qemu->port_ = std::move(port.ours);
   qemu->ops_port_ = std::move(ops_port.ours);
+  qemu->gdb_port_ = std::move(gdb_port.ours);
   return qemu;
 }
 

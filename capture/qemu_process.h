@@ -30,6 +30,9 @@ class QemuProcess {
   // The same of guest::kOpsPortName.
   UniqueFd TakeOpsPort() { return std::move(ops_port_); }
 
+  // The same of QEMU's gdb stub; none unless MachineOptions::gdb_stub.
+  UniqueFd TakeGdbPort() { return std::move(gdb_port_); }
+
   // Asks QEMU to end, and kills it when it does not. Its wait status. Errors: kIo.
   Result<int> Quit();
   // Waits until QEMU has ended by itself. Errors: kTimeout, kIo.
@@ -48,7 +51,7 @@ class QemuProcess {
         console_(std::move(console)) {}
 
   ChildProcess process_;
-  UniqueFd stderr_, console_, port_, ops_port_;
+  UniqueFd stderr_, console_, port_, ops_port_, gdb_port_;
   std::unique_ptr<QmpClient> qmp_;
 };
 

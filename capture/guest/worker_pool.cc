@@ -77,12 +77,13 @@ std::string WorkerPool::StartGroup(const WorkerEntry& kind, const std::string& n
   // Each one draws numbers of its own.
   spec["seed"] = spec.value("seed", int64_t{1}) * 1'000'003 + index;
   WorkerGroup group = {accounts_ + used_, tasks, spec};
-  const std::string base = name + "-" + std::to_string(index);
   for (int i = 0; i < tasks; ++i) {
-    // The tasks of one group are told apart by a letter: pipe-0a, pipe-0b.
-    const std::string suffix = tasks == 1 ? "" : std::string(1, char('a' + i % 26));
+    // The tasks of one group are told apart by a letter: pipe-0a, pipe-0b. A long name is cut, not
+    // what tells them apart.
+    std::string suffix = "-" + std::to_string(index);
+    if (tasks > 1) suffix += char('a' + i % 26);
     snprintf(group.accounts[i].name, sizeof group.accounts[i].name, "%s%s",
-             base.substr(0, 15 - suffix.size()).c_str(), suffix.c_str());
+             name.substr(0, 15 - suffix.size()).c_str(), suffix.c_str());
   }
   const pid_t pid = fork();
   if (pid < 0) return "starting worker '" + name + "': " + strerror(errno);

@@ -1,0 +1,30 @@
+#include "ktstr/scenario/duration.h"
+
+#include <fmt/format.h>
+
+#include <charconv>
+#include <utility>
+
+namespace ktstr {
+
+Result<std::chrono::microseconds> ParseDuration(std::string_view text) {
+  constexpr std::pair<std::string_view, double> kUnits[] = {
+      {"us", 1}, {"ms", 1e3}, {"s", 1e6}, {"min", 60e6}, {"h", 3600e6}};
+  double number = 0;
+  const auto [rest, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  const std::string_view unit(rest, size_t(text.data() + text.size() - rest));
+  for (const auto& [name, us] : kUnits) {
+    if (error != std::errc() || unit != name || number < 0 || number * us > 1e15) continue;
+    return std::chrono::microseconds(int64_t(number * us + 0.5));
+  }
+  return Fail(ErrorCode::kInvalidArgument,
+              fmt::format("'{}' is no duration: write 250ms, 1.5s, 2min and the like", text));
+}
+
+std::string FormatDuration(std::chrono::nanoseconds duration) {
+  const double ms = double(duration.count()) / 1e6;
+  if (ms >= 1000) return fmt::format("{:.3f} s", ms / 1000);
+  return ms >= 10 ? fmt::format("{:.0f} ms", ms) : fmt::format("{:.1f} ms", ms);
+}
+
+}  // namespace ktstr
