@@ -123,6 +123,7 @@ Result<CaptureSummary> Write(Frozen& frozen, const Prepared& prepared,
       .overwrite = options.overwrite,
       .progress = [&](uint64_t done, uint64_t all) { watch.Progress(done, all); },
       .memory_done = std::move(memory_done),
+      .accept = options.accept,
       .cancel = watch.stop()};
   auto written = WriteArchive(options.output, contents, write);
   if (!written) return Fail(watch.Explain(std::move(written).error()));

@@ -24,32 +24,60 @@ Result<nlohmann::json> GuestChannel::WaitForHello(Deadline deadline) {
 
 Result<nlohmann::json> GuestChannel::Ask(std::string_view verb, nlohmann::json arguments,
                                          Deadline deadline) {
+  const int64_t id = KTSTR_TRY(Post(verb, std::move(arguments), deadline));
+  for (;;) {
+    if (auto received = Receive(deadline); !received) {
+      posted_.erase(id);
+      return Fail(std::move(received).error());
+    }
+    if (auto answer = TakeAnswer(id)) return *std::move(answer);
+  }
+}
+
+Result<int64_t> GuestChannel::Post(std::string_view verb, nlohmann::json arguments,
+                                   Deadline deadline) {
   const int64_t id = next_id_++;
   arguments["id"] = id;
   arguments["do"] = verb;
   KTSTR_TRY(socket_.Send(arguments, deadline));
-  for (;;) {
-    nlohmann::json message = KTSTR_TRY(socket_.Receive(deadline));
-    if (message.contains("event")) {
-      events_.push_back(std::move(message));
-      if (events_.size() > kMaxEvents) events_.pop_front();
-      continue;
-    }
-    if (IntegerMember(message, "id") != id) continue;  // its caller gave up
-    if (BoolMember(message, "ok")) return message;
-    return Fail(ErrorCode::kPeer, fmt::format("the guest refuses '{}': {}", verb,
-                                              StringMember(message, "error", "no reason")));
-  }
+  posted_[id].verb = verb;
+  return id;
 }
 
-Result<nlohmann::json> GuestChannel::NextEvent(Deadline deadline) {
-  while (events_.empty()) {
-    nlohmann::json message = KTSTR_TRY(socket_.Receive(deadline));
-    if (message.contains("event")) events_.push_back(std::move(message));
-  }
+Status GuestChannel::Receive(Deadline deadline) {
+  nlohmann::json message = KTSTR_TRY(socket_.Receive(deadline));
+  if (message.contains("event")) {
+    events_.push_back(std::move(message));
+    if (events_.size() > kMaxEvents) events_.pop_front();
+  } else if (const auto posted = posted_.find(IntegerMember(message, "id").value_or(0));
+             posted != posted_.end()) {
+    posted->second.answer = std::move(message);
+  }  // else its caller gave up
+  return {};
+}
+
+std::optional<Result<nlohmann::json>> GuestChannel::TakeAnswer(int64_t id) {
+  const auto posted = posted_.find(id);
+  if (posted == posted_.end() || !posted->second.answer) return std::nullopt;
+  const auto [verb, answer] = std::move(posted->second);
+  posted_.erase(posted);
+  if (BoolMember(*answer, "ok")) return *answer;
+  return Fail(ErrorCode::kPeer, fmt::format("the guest refuses '{}': {}", verb,
+                                            StringMember(*answer, "error", "no reason")));
+}
+
+std::optional<nlohmann::json> GuestChannel::TakeEvent() {
+  if (events_.empty()) return std::nullopt;
   nlohmann::json event = std::move(events_.front());
   events_.pop_front();
   return event;
+}
+
+Result<nlohmann::json> GuestChannel::NextEvent(Deadline deadline) {
+  for (;;) {
+    if (auto event = TakeEvent()) return *std::move(event);
+    KTSTR_TRY(Receive(deadline));
+  }
 }
 
 }  // namespace ktstr

@@ -3,7 +3,9 @@
 
 #include <chrono>
 #include <deque>
+#include <map>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -24,14 +26,29 @@ class GuestChannel {
   // guest refuses (with its reason) or is gone, kTimeout.
   Result<nlohmann::json> Ask(std::string_view verb, nlohmann::json arguments, Deadline deadline);
 
+  // The same in steps, for a caller who waits for other things too. Send: the request's number.
+  Result<int64_t> Post(std::string_view verb, nlohmann::json arguments, Deadline deadline);
+  // Takes in one message. Errors: kTimeout when none came, kPeer.
+  Status Receive(Deadline deadline);
+  // Its answer if that has come; an error in it when the guest refused.
+  std::optional<Result<nlohmann::json>> TakeAnswer(int64_t id);
+  // Events in the order in which they came, without waiting.
+  std::optional<nlohmann::json> TakeEvent();
+
   // The oldest event that nobody took: worker-exit and the like. Errors: kTimeout, kPeer.
   Result<nlohmann::json> NextEvent(Deadline deadline);
 
   int fd() const { return socket_.fd(); }
 
  private:
+  struct Posted {
+    std::string verb;
+    std::optional<nlohmann::json> answer;
+  };
+
   JsonSocket socket_;
   std::deque<nlohmann::json> events_;
+  std::map<int64_t, Posted> posted_;  // by number
   int64_t next_id_ = 1;
 };
 

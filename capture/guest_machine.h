@@ -57,8 +57,8 @@ class GuestMachine {
   // {"workers": an object per task (guest/worker_pool.h), "payloads": one per payload
   // (guest/payload_pool.h)}. Errors: kPeer, kTimeout.
   Result<nlohmann::json> Workers();
-  // Starts a program of the guest's (MachineOptions::files), described as guest/payload_pool.h says.
-  // Errors: kPeer, kTimeout.
+  // Starts a program of the guest's (MachineOptions::files), described as guest/payload_pool.h
+  // says. Errors: kPeer, kTimeout.
   Status StartPayload(const nlohmann::json& payload);
   // Writes to a file of the guest's, in one write by a process of its own. Errors: kPeer with the
   // guest's reason, kTimeout.

@@ -43,9 +43,9 @@ std::vector<std::string> Memory(const MachineOptions& options) {
   for (int node = 0; node < nodes; ++node) {
     const std::string id = node == 0 ? kRamId : fmt::format("{}{}", kRamId, node);
     const int first = options.cpus * node / nodes, last = options.cpus * (node + 1) / nodes - 1;
-    argv.insert(argv.end(), {"-object", MemoryBackend(id, options.memory_bytes / unsigned(nodes)),
-                             "-numa", fmt::format("node,nodeid={},cpus={}-{},memdev={}", node,
-                                                  first, last, id)});
+    argv.insert(argv.end(),
+                {"-object", MemoryBackend(id, options.memory_bytes / unsigned(nodes)), "-numa",
+                 fmt::format("node,nodeid={},cpus={}-{},memdev={}", node, first, last, id)});
   }
   return argv;
 }

@@ -18,8 +18,8 @@ struct QemuFiles {
   int console = -1;  // a file
 };
 
-// The id of the memory backend that holds the guest's RAM; of several NUMA nodes, those of the others
-// are "ram1", "ram2", ….
+// The id of the memory backend that holds the guest's RAM; of several NUMA nodes, those of the
+// others are "ram1", "ram2", ….
 inline constexpr char kRamId[] = "ram";
 
 std::vector<std::string> QemuCommand(const MachineOptions& options, const QemuFiles& files);

@@ -158,7 +158,7 @@ class Init {
       scheduler_.Describe(reply);
       return "";
     }
-    return verb == "bye" ? "" : "there is no verb '" + verb + "'";
+    return verb == "bye" || verb == "ping" ? "" : "there is no verb '" + verb + "'";
   }
 
   std::string Start(const json& workers) {

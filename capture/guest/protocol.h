@@ -11,8 +11,8 @@
 //                           loaded scheduler ended by itself
 //
 // Verbs: "start" with "workers": [{"kind", "count", "name", "tasks", …}], answered when all of them
-// run; "stop" with "workers": [NAME, …]; "workers", answered with "workers" (worker_pool.h) and
-// "payloads" (payload_pool.h); "payload" with "name", "argv", "env" and how to schedule it,
+// run; "ping"; "stop" with "workers": [NAME, …]; "workers", answered with "workers" (worker_pool.h)
+// and "payloads" (payload_pool.h); "payload" with "name", "argv", "env" and how to schedule it,
 // answered when it runs; "write-file" with "path", "text", "wait" (write_file.h); "report",
 // answered with "account" (/proc) and "workers"; "system", answered with "system"
 // (system_account.h); "cgroup" with "path" and "files" (cgroup.h); "run" with "argv" and "stdin",

@@ -119,6 +119,11 @@ Status OutputFile::Sync() {
   return {};
 }
 
+Result<std::filesystem::path> OutputFile::Readable() {
+  KTSTR_TRY(Flush());
+  return std::filesystem::path(fmt::format("/proc/{}/fd/{}", getpid(), fd_));
+}
+
 Status OutputFile::Publish() {
   KTSTR_TRY(Sync());
   if (temporary_.empty()) {

@@ -35,6 +35,10 @@ class OutputFile {
   // Errors: kIo.
   Status Append(std::span<const std::byte> bytes);
 
+  // Writes everything out, and yields a path where others can read the file until it is published
+  // or gone. Errors: kIo.
+  Result<std::filesystem::path> Readable();
+
   // Writes everything to the disk and gives it its name, in one step. Errors: kExists when
   // something has come to stand there meanwhile and is to be kept; kIo.
   Status Publish();

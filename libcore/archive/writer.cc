@@ -198,7 +198,8 @@ Result<ArchiveWriteSummary> WriteArchive(const std::filesystem::path& path,
   summary.digest = KTSTR_TRY(WriteSections(contents, options, metadata, pages, file));
   summary.file_size = file.size();
   pages.AddCounts(summary);
-  KTSTR_TRY(file.Publish());
+  if (options.accept) summary.accepted = KTSTR_TRY(options.accept(KTSTR_TRY(file.Readable())));
+  if (summary.accepted) KTSTR_TRY(file.Publish());
   return summary;
 }
 

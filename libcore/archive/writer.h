@@ -41,11 +41,15 @@ struct ArchiveWriteOptions {
   // Called once, when all pages have been read: the guest's memory may change from then on. Its
   // error ends the writing.
   std::function<Status()> memory_done = nullptr;
+  // Called when the archive is whole, before it gets its name, with a path where it can be read
+  // meanwhile. False: it is not wanted after all, and nothing stands under its name.
+  std::function<Result<bool>(const std::filesystem::path&)> accept = nullptr;
   const std::atomic<bool>* cancel = nullptr;  // set to true to stop: the result is then an error
 };
 
 struct ArchiveWriteSummary {
   std::string digest;      // the archive's identity, 32 hexadecimal digits
+  bool accepted = true;    // what ArchiveWriteOptions::accept said
   uint64_t file_size = 0;  // in bytes
   uint64_t present_pages = 0, duplicate_pages = 0, zero_pages = 0, damaged_pages = 0;
   std::map<LeftOutReason, uint64_t> left_out_pages;

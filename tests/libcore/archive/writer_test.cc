@@ -98,6 +98,24 @@ TEST_F(WriterTest, TheSummarySaysWhatWasWritten) {
                                                {LeftOutReason::kDevice, 1}}));
 }
 
+TEST_F(WriterTest, AWholeArchiveCanBeReadBeforeItIsAccepted) {
+  const SampleGuest guest = synthetic::MakeSampleGuest();
+  for (const bool wanted : {false, true}) {
+    std::string digest_seen;
+    ArchiveWriteOptions options;
+    options.accept = [&](const std::filesystem::path& readable) -> Result<bool> {
+      EXPECT_FALSE(std::filesystem::exists(path_));
+      digest_seen = ArchiveReader::Open(readable).value()->digest();
+      return wanted;
+    };
+    const auto summary = WriteArchive(path_, guest.contents(), options);
+    ASSERT_TRUE(summary);
+    EXPECT_EQ(summary->digest, digest_seen);
+    EXPECT_EQ(summary->accepted, wanted);
+    EXPECT_EQ(std::filesystem::exists(path_), wanted);
+  }
+}
+
 TEST_F(WriterTest, TheFilterIsAskedAboutEveryPageOnceInOrder) {
   BufferMemory memory({{Pfn(0), Pfn(0x700)}, {Pfn(0x100000), Pfn(0x100010)}});
   memory.Put<uint8_t>(Pfn(0x500).pa(), 1);
