@@ -2,12 +2,12 @@
 
 #include <fmt/format.h>
 #include <sys/socket.h>
-#include <sys/un.h>
 
 #include <algorithm>
 
 #include "ktstr/capture/json_access.h"
 #include "ktstr/capture/system_error.h"
+#include "ktstr/capture/unix_socket.h"
 
 namespace ktstr {
 
@@ -17,24 +17,6 @@ using nlohmann::json;
 
 // Events kept for somebody to ask for; the oldest go first.
 constexpr size_t kMaxEvents = 10'000;
-
-Result<UniqueFd> ConnectTo(const std::filesystem::path& path) {
-  sockaddr_un address = {};
-  address.sun_family = AF_UNIX;
-  const std::string text = path.string();
-  if (text.empty() || text.size() >= sizeof address.sun_path) {
-    return Fail(ErrorCode::kInvalidArgument,
-                fmt::format("a socket's path has 1 to {} bytes, '{}' has {}",
-                            sizeof address.sun_path - 1, text, text.size()));
-  }
-  std::memcpy(address.sun_path, text.data(), text.size());
-  UniqueFd fd(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
-  if (!fd.valid()) return FailErrno("making a socket");
-  if (connect(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0) {
-    return FailErrno(fmt::format("connecting to the QMP socket '{}'", text));
-  }
-  return fd;
-}
 
 std::string VersionIn(const json& greeting) {
   const json* version = JsonMember(greeting, "version");
@@ -49,7 +31,7 @@ std::string VersionIn(const json& greeting) {
 
 Result<std::unique_ptr<QmpClient>> QmpClient::Connect(const std::filesystem::path& socket,
                                                       std::chrono::milliseconds timeout) {
-  UniqueFd fd = KTSTR_TRY(ConnectTo(socket));
+  UniqueFd fd = KTSTR_TRY(ConnectToUnixSocket(socket));
   return Open(std::move(fd), fmt::format("QEMU at '{}'", socket.string()), timeout);
 }
 

@@ -1,4 +1,5 @@
-// The other end of a socket, acted by a thread: says what a test wants a QMP server to say.
+// The other end of a socket, acted by a thread: says what a test wants a QMP server (or
+// another one) to say.
 #pragma once
 
 #include <poll.h>
@@ -38,18 +39,26 @@ class ScriptedPeer {
   UniqueFd TakeClientEnd() { return std::move(ours_); }
 
   // For the script:
-  void Say(const std::string& line) {
-    const std::string text = line + "\n";
+  void Say(const std::string& line) { SayBytes(line + "\n"); }
+  void SayBytes(const std::string& text) {
     std::ignore = send(theirs_.get(), text.data(), text.size(), MSG_NOSIGNAL);
+  }
+  // What the client sent until and with the first of `end`, and `more` bytes; empty when it is
+  // gone.
+  std::string HearBytes(char end, size_t more) {
+    size_t at;
+    while ((at = heard_.find(end)) == std::string::npos || heard_.size() < at + 1 + more) {
+      if (!HearMore()) return "";
+    }
+    const std::string bytes = heard_.substr(0, at + 1 + more);
+    heard_.erase(0, bytes.size());
+    return bytes;
   }
   // The next line the client sent, as JSON; null when it is gone.
   nlohmann::json Hear() {
     size_t end;
     while ((end = heard_.find('\n')) == std::string::npos) {
-      char buffer[4096];
-      const ssize_t n = recv(theirs_.get(), buffer, sizeof buffer, 0);
-      if (n <= 0) return nullptr;
-      heard_.append(buffer, n);
+      if (!HearMore()) return nullptr;
     }
     const std::string line = heard_.substr(0, end);
     heard_.erase(0, end + 1);
@@ -74,6 +83,13 @@ class ScriptedPeer {
   }
 
  private:
+  bool HearMore() {
+    char buffer[4096];
+    const ssize_t n = recv(theirs_.get(), buffer, sizeof buffer, 0);
+    if (n > 0) heard_.append(buffer, n);
+    return n > 0;
+  }
+
   UniqueFd ours_, theirs_;
   std::string heard_;
   std::thread thread_;

@@ -1,0 +1,68 @@
+#include "ktstr/run/exit_account.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <initializer_list>
+#include <string_view>
+
+#include "ktstr/base/safe_text.h"
+#include "ktstr/walk/log.h"
+#include "ktstr/walk/sched/scx.h"
+
+namespace ktstr {
+
+namespace {
+
+void AddSchedulerExit(const GuestKernel& kernel, Fired* fired) {
+  const auto state = WalkScx(kernel);
+  if (!state || state->schedulers.empty()) return;
+  const ScxRow& row = state->schedulers.front();
+  std::string text = fmt::format("the scheduler {} ends", SafeText(row.ops_name.value_or("?")));
+  const auto add = [&](const char* name, const std::optional<std::string>& value,
+                       std::string_view before) {
+    if (!value || value->empty()) return;
+    fired->values[name] = *value;
+    text += fmt::format("{}{}", before, SafeText(*value));
+  };
+  if (row.exit_kind) fired->values["exit_kind"] = *row.exit_kind;
+  add("exit_reason", row.exit_reason, ": ");
+  add("exit_message", row.exit_message, ": ");
+  if (row.ops_name) fired->values["ops_name"] = *row.ops_name;
+  fired->detail = text;
+}
+
+// The last line of the log that has one of these words in it.
+void AddLogLine(const GuestKernel& kernel, std::initializer_list<std::string_view> words,
+                Fired* fired) {
+  const auto log = WalkLog(kernel);
+  if (!log) return;
+  for (auto row = log->rows.rbegin(); row != log->rows.rend(); ++row) {
+    if (!row->text) continue;
+    const bool telling = std::ranges::any_of(
+        words, [&](std::string_view word) { return row->text->find(word) != std::string::npos; });
+    if (!telling) continue;
+    fired->detail = SafeText(*row->text);
+    fired->values["log"] = *row->text;
+    return;
+  }
+}
+
+}  // namespace
+
+void AddAccount(const GuestKernel& kernel, TriggerKind kind, Fired* fired) {
+  switch (kind) {
+    case TriggerKind::kSchedulerExit:
+      return AddSchedulerExit(kernel, fired);
+    case TriggerKind::kPanic:
+      return AddLogLine(kernel, {"Kernel panic - not syncing"}, fired);
+    case TriggerKind::kOops:
+      return AddLogLine(kernel, {"BUG: ", "kernel BUG at", "Oops: ", "general protection"}, fired);
+    case TriggerKind::kSoftLockup:
+      return AddLogLine(kernel, {"BUG: soft lockup"}, fired);
+    default:
+      return;
+  }
+}
+
+}  // namespace ktstr

@@ -1,0 +1,13 @@
+// What a frozen kernel says of the end that it has come to.
+#pragma once
+
+#include "ktstr/kernel/guest_kernel.h"
+#include "ktstr/run/fired.h"
+
+namespace ktstr {
+
+// Adds to a trigger of the kinds scheduler-exit, panic, oops and soft-lockup what the kernel's exit
+// info or its log says of it: the detail, and values. What cannot be read is left out.
+void AddAccount(const GuestKernel& kernel, TriggerKind kind, Fired* fired);
+
+}  // namespace ktstr

@@ -1,0 +1,27 @@
+// Whether what a scenario expects holds.
+#pragma once
+
+#include <filesystem>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
+
+#include "ktstr/scenario/scenario.h"
+
+namespace ktstr {
+
+// What a worker expectation finds wrong with the guest's account of its workers
+// (guest/worker_pool.h), one sentence each.
+std::vector<std::string> CheckWorkers(const Expectation& expectation,
+                                      const nlohmann::json& workers);
+
+// What is wrong with a query's rows, given as ktstr-analyze's JSON; empty when nothing is.
+std::string CheckRows(const Expectation& expectation, const nlohmann::json& rows);
+
+// Rows of a query over an archive, by ktstr-analyze: that program, or the one of that name beside
+// ours or in PATH when empty. Errors: kInvalidArgument when it refuses the query, kPeer when it
+// fails, kIo.
+Result<nlohmann::json> QueryArchive(const std::filesystem::path& analyze,
+                                    const std::filesystem::path& archive, const std::string& sql);
+
+}  // namespace ktstr

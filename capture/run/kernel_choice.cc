@@ -1,0 +1,107 @@
+#include "ktstr/run/kernel_choice.h"
+
+#include <fmt/format.h>
+#include <strings.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <cstring>
+#include <vector>
+
+#include "ktstr/scenario/nearest_word.h"
+
+namespace ktstr {
+
+namespace {
+
+namespace fs = std::filesystem;
+
+struct KnownKernel {
+  std::string_view name;
+  std::string_view folder;  // how the name of its folder in the cache begins
+  std::string_view script;  // what gets it
+};
+
+constexpr KnownKernel kKnown[] = {
+    {"scx-small", "scx-small-", "fixtures/kernel/build.sh small"},
+    {"scx-distribution", "scx-distribution-", "fixtures/kernel/build.sh distribution"},
+    {"debian-6.12", "linux-image-6.12-cloud-amd64", "fixtures/guest/kernel.sh 6.12"},
+    {"debian-6.1", "linux-image-cloud-amd64", "fixtures/guest/kernel.sh 6.1"},
+};
+
+fs::path CacheDirectory() {
+  const char* cache = std::getenv("XDG_CACHE_HOME");
+  if (cache != nullptr && *cache != '\0') return fs::path(cache) / "ktstr" / "kernels";
+  const char* home = std::getenv("HOME");
+  return fs::path(home == nullptr ? "/" : home) / ".cache" / "ktstr" / "kernels";
+}
+
+bool OlderVersion(const fs::path& a, const fs::path& b) {
+  return strverscmp(a.c_str(), b.c_str()) < 0;
+}
+
+bool NewerTime(const fs::path& a, const fs::path& b) {
+  std::error_code ignored;
+  return fs::last_write_time(a, ignored) > fs::last_write_time(b, ignored);
+}
+
+// The newest "vmlinuz-*" of a directory; empty when there is none.
+fs::path NewestImage(const fs::path& directory) {
+  std::vector<fs::path> images;
+  std::error_code ignored;
+  for (const auto& entry : fs::directory_iterator(directory, ignored)) {
+    if (entry.path().filename().string().starts_with("vmlinuz-")) images.push_back(entry.path());
+  }
+  const auto newest = std::ranges::max_element(images, OlderVersion);
+  return newest == images.end() ? fs::path() : *newest;
+}
+
+fs::path FindIn(const fs::path& cache, const KnownKernel& kernel) {
+  std::vector<fs::path> folders;
+  std::error_code ignored;
+  for (const auto& entry : fs::directory_iterator(cache, ignored)) {
+    const std::string name = entry.path().filename().string();
+    const bool whole = !kernel.folder.ends_with('-');
+    if (whole ? name == kernel.folder : name.starts_with(kernel.folder)) {
+      folders.push_back(entry.path());
+    }
+  }
+  std::ranges::sort(folders, NewerTime);
+  for (const fs::path& folder : folders) {
+    if (fs::exists(folder / "bzImage", ignored)) return folder / "bzImage";
+    if (fs::path image = NewestImage(folder / "boot"); !image.empty()) return image;
+  }
+  return {};
+}
+
+}  // namespace
+
+Result<fs::path> ResolveKernelIn(const fs::path& cache, const std::string& name) {
+  if (name.find('/') != std::string::npos) {
+    std::error_code ignored;
+    if (fs::exists(name, ignored)) return fs::path(name);
+    return Fail(ErrorCode::kNotFound, fmt::format("there is no kernel '{}'", name));
+  }
+  if (name == "host") {
+    fs::path image = NewestImage("/boot");
+    if (!image.empty()) return image;
+    return Fail(ErrorCode::kNotFound, "there is no kernel /boot/vmlinuz-*");
+  }
+  const auto known = std::ranges::find(kKnown, name, &KnownKernel::name);
+  if (known == std::end(kKnown)) {
+    std::vector<std::string_view> names = {"host"};
+    for (const KnownKernel& kernel : kKnown) names.push_back(kernel.name);
+    return Fail(ErrorCode::kInvalidArgument,
+                UnknownWord("kernel", name, names) + " (a path has a slash in it)");
+  }
+  fs::path image = FindIn(cache, *known);
+  if (!image.empty()) return image;
+  return Fail(ErrorCode::kNotFound, fmt::format("the kernel '{}' is not in '{}': bash {} gets it",
+                                                name, cache.string(), known->script));
+}
+
+Result<fs::path> ResolveKernel(const std::string& name) {
+  return ResolveKernelIn(CacheDirectory(), name);
+}
+
+}  // namespace ktstr

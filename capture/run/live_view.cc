@@ -1,0 +1,89 @@
+#include "ktstr/run/live_view.h"
+
+#include <fmt/format.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include "ktstr/base/safe_text.h"
+
+namespace ktstr {
+
+namespace {
+
+constexpr size_t kNameWidth = 24;
+
+double Seconds(std::chrono::steady_clock::duration duration) {
+  return std::chrono::duration<double>(duration).count();
+}
+
+size_t Columns(std::FILE* out) {
+  winsize size = {};
+  return ioctl(fileno(out), TIOCGWINSZ, &size) == 0 && size.ws_col > 0 ? size.ws_col : 80;
+}
+
+}  // namespace
+
+std::string ResultText(const TestResult& result) {
+  std::string text = fmt::format("{:<{}} {:<11} {:6.1f} s\n", SafeText(result.name), kNameWidth,
+                                 VerdictName(result.verdict),
+                                 std::chrono::duration<double>(result.duration).count());
+  for (const std::string& problem : result.problems) {
+    // Of an expectation the problem says it all; a trigger is named.
+    const bool named = !result.trigger.empty() && result.trigger != "expectation";
+    text += named ? fmt::format("    {}: {}\n", result.trigger, SafeText(problem))
+                  : fmt::format("    {}\n", SafeText(problem));
+  }
+  for (const auto& archive : result.archives) {
+    text += fmt::format("    kept {}\n", archive.string());
+  }
+  if (result.verdict == Verdict::kError) {
+    text += fmt::format("    the log is {}\n", result.log.string());
+  }
+  return text;
+}
+
+LiveView::LiveView(std::FILE* out) : out_(out), terminal_(isatty(fileno(out)) != 0) {}
+
+void LiveView::Step(const std::string& test, const std::string& step) {
+  const std::lock_guard lock(mutex_);
+  const auto [running, is_new] =
+      running_.try_emplace(test, Running{step, std::chrono::steady_clock::now()});
+  running->second.step = step;
+  if (terminal_) {
+    Erase();
+    Draw();
+  } else if (is_new) {
+    fmt::print(out_, "{:<{}} begins\n", SafeText(test), kNameWidth);
+    std::fflush(out_);
+  }
+}
+
+void LiveView::Finish(const TestResult& result) {
+  const std::lock_guard lock(mutex_);
+  running_.erase(result.name);
+  Erase();
+  const std::string text = ResultText(result);
+  std::fwrite(text.data(), 1, text.size(), out_);
+  Draw();
+}
+
+void LiveView::Erase() {
+  if (drawn_ > 0) fmt::print(out_, "\x1b[{}A\x1b[J", drawn_);
+  drawn_ = 0;
+}
+
+void LiveView::Draw() {
+  if (terminal_) {
+    const size_t columns = Columns(out_);
+    for (const auto& [test, running] : running_) {
+      const double s = Seconds(std::chrono::steady_clock::now() - running.begun);
+      const std::string line = fmt::format("{:<{}} {:5.1f} s  {}", SafeText(test), kNameWidth, s,
+                                           SafeText(running.step));
+      fmt::print(out_, "{}\n", CutTo(line, columns > 1 ? columns - 1 : 1));
+      ++drawn_;
+    }
+  }
+  std::fflush(out_);
+}
+
+}  // namespace ktstr

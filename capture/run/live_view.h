@@ -1,0 +1,42 @@
+// What a person sees while tests run: on a terminal a line per running test, refreshed in place,
+// and a line per verdict; else lines only.
+#pragma once
+
+#include <chrono>
+#include <cstdio>
+#include <map>
+#include <mutex>
+#include <string>
+
+#include "ktstr/run/test_run.h"
+
+namespace ktstr {
+
+// May be used by several threads at once.
+class LiveView {
+ public:
+  explicit LiveView(std::FILE* out);
+
+  void Step(const std::string& test, const std::string& step);
+  void Finish(const TestResult& result);
+
+ private:
+  struct Running {
+    std::string step;
+    std::chrono::steady_clock::time_point begun;
+  };
+
+  void Erase();
+  void Draw();
+
+  std::FILE* out_;
+  bool terminal_;
+  std::mutex mutex_;
+  std::map<std::string, Running> running_;  // by test
+  size_t drawn_ = 0;                        // lines
+};
+
+// "healthy            passed       3.1 s", and below it what is wrong and where the archive is.
+std::string ResultText(const TestResult& result);
+
+}  // namespace ktstr

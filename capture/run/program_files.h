@@ -1,0 +1,19 @@
+// What a program of this machine needs to run in a guest: itself and the libraries that it is
+// linked with.
+#pragma once
+
+#include <filesystem>
+#include <vector>
+
+#include "ktstr/base/result.h"
+#include "ktstr/capture/machine_options.h"
+
+namespace ktstr {
+
+// The files of a program, found by reading what its ELF file and those of its libraries name
+// (interpreter, needed libraries, run paths), each to stand where it stands here. A script needs
+// its interpreter, as its first line names it. Errors: kNotFound naming the library that is
+// nowhere, kUnsupported for what is no 64-bit ELF file, kIo.
+Result<std::vector<GuestFile>> ProgramFiles(const std::filesystem::path& program);
+
+}  // namespace ktstr

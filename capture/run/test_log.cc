@@ -1,0 +1,25 @@
+#include "ktstr/run/test_log.h"
+
+#include <fmt/format.h>
+
+#include "ktstr/capture/system_error.h"
+
+namespace ktstr {
+
+Result<TestLog> TestLog::Create(const std::filesystem::path& file) {
+  std::FILE* opened = std::fopen(file.c_str(), "we");
+  if (opened == nullptr) return FailErrno(fmt::format("creating '{}'", file.string()));
+  return TestLog(opened);
+}
+
+void TestLog::Add(const std::string& line) {
+  const double s = std::chrono::duration<double>(age()).count();
+  AddText(fmt::format("[{:8.3f} s] {}\n", s, line));
+}
+
+void TestLog::AddText(const std::string& text) {
+  std::fwrite(text.data(), 1, text.size(), file_.get());
+  std::fflush(file_.get());
+}
+
+}  // namespace ktstr

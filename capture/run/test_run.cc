@@ -1,0 +1,360 @@
+#include "ktstr/run/test_run.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <set>
+
+#include "ktstr/base/safe_text.h"
+#include "ktstr/capture/capture.h"
+#include "ktstr/capture/command_line.h"
+#include "ktstr/capture/json_access.h"
+#include "ktstr/run/expectations.h"
+#include "ktstr/run/monitor.h"
+#include "ktstr/run/test_log.h"
+#include "ktstr/scenario/duration.h"
+
+namespace ktstr {
+
+namespace {
+
+namespace fs = std::filesystem;
+using nlohmann::json;
+using std::chrono::duration_cast;
+using std::chrono::milliseconds;
+
+constexpr std::chrono::seconds kLoaderTimeout(20);
+constexpr milliseconds kLoaderPoll(50);
+constexpr char kLoaderName[] = "scheduler-loader";
+
+class Test {
+ public:
+  Test(const Scenario& scenario, const TestOptions& options, const Interrupt& interrupt,
+       TestLog& log, TestResult& result)
+      : scenario_(scenario),
+        options_(options),
+        interrupt_(interrupt),
+        log_(log),
+        result_(result),
+        phase_("setting up") {}
+
+  // Errors: those of the environment, for which the test has no verdict of its own.
+  Status Run();
+
+ private:
+  std::string BaseName() const {
+    return options_.file_name.empty() ? scenario_.name : options_.file_name;
+  }
+  void Tell(const std::string& step) {
+    log_.Add(step);
+    if (options_.progress) options_.progress(step);
+  }
+
+  Status Boot();
+  Status SetUp();
+  Status StartScheduler();
+  Status AwaitLoader();
+  Status StartWork(const std::vector<std::string>& names);
+  Status RunPhase(const PhaseSpec& phase);
+  Status Judge();
+  Result<json> Ask(std::string_view verb, json arguments);
+  void WriteAccounts(const json& answer);
+
+  Status CheckQueries(Frozen& frozen);
+  Status Query(const fs::path& archive);
+  CaptureOptions CaptureOptionsFor(const Fired& fired, const fs::path& file);
+  Status Keep(Frozen& frozen, const Fired& fired, const fs::path& file);
+  Status KeepAndGoOn(const Fired& fired);
+  Status KeepFailure();
+
+  const Scenario& scenario_;
+  const TestOptions& options_;
+  const Interrupt& interrupt_;
+  TestLog& log_;
+  TestResult& result_;
+  std::string phase_;
+  std::unique_ptr<GuestMachine> machine_;
+  std::unique_ptr<Monitor> monitor_;
+  int kept_ = 0;
+};
+
+Status Test::Run() {
+  KTSTR_TRY(Boot());
+  KTSTR_TRY(SetUp());
+  for (const PhaseSpec& phase : scenario_.phases) {
+    if (monitor_->fired()) break;
+    KTSTR_TRY(RunPhase(phase));
+  }
+  if (!monitor_->fired()) KTSTR_TRY(Judge());
+  if (monitor_->fired()) KTSTR_TRY(KeepFailure());
+  machine_->qemu().Kill();
+  return {};
+}
+
+Status Test::Boot() {
+  MachineOptions machine = scenario_.machine;
+  machine.guest_end = GuestEnd::kPause;
+  machine.gdb_stub = true;
+  machine.console = result_.console;
+  machine_ = KTSTR_TRY(GuestMachine::Boot(machine, GuestMachine::Timeouts(),
+                                          [this](const std::string& step) { Tell(step); }));
+  monitor_ = KTSTR_TRY(Monitor::Start(*machine_, scenario_.triggers, scenario_.timeout, interrupt_,
+                                      [this](const Fired& fired) { return KeepAndGoOn(fired); }));
+  return {};
+}
+
+Result<json> Test::Ask(std::string_view verb, json arguments) {
+  if (monitor_->fired()) return json();
+  return monitor_->Ask(verb, std::move(arguments));
+}
+
+Status Test::SetUp() {
+  for (const CgroupSpec& cgroup : scenario_.cgroups) {
+    KTSTR_TRY(Ask("cgroup", {{"path", cgroup.path}, {"files", cgroup.files}}));
+  }
+  if (scenario_.scheduler) KTSTR_TRY(StartScheduler());
+  // What no phase starts runs from the beginning.
+  std::set<std::string> later;
+  for (const PhaseSpec& phase : scenario_.phases)
+    later.insert(phase.start.begin(), phase.start.end());
+  std::vector<std::string> names;
+  for (const WorkerSpec& worker : scenario_.workers) names.push_back(worker.name);
+  for (const PayloadSpec& payload : scenario_.payloads) names.push_back(payload.name);
+  std::erase_if(names, [&](const std::string& name) { return later.contains(name); });
+  return StartWork(names);
+}
+
+Status Test::StartScheduler() {
+  const SchedulerSpec& scheduler = *scenario_.scheduler;
+  if (scheduler.loader.empty()) {
+    Tell("loading the scheduler " + fs::path(scheduler.object).filename().string());
+    KTSTR_TRY(
+        Ask("scheduler-load", {{"object", scheduler.object}, {"variables", scheduler.variables}}));
+    return {};
+  }
+  Tell("starting the scheduler's loader " + scheduler.loader[0]);
+  KTSTR_TRY(Ask("payload", {{"name", kLoaderName}, {"argv", scheduler.loader}}));
+  return AwaitLoader();
+}
+
+Status Test::AwaitLoader() {
+  for (const Deadline deadline = After(kLoaderTimeout);;) {
+    const json answer = KTSTR_TRY(Ask("scheduler-state", json::object()));
+    const json* files = JsonMember(answer, "sched_ext");
+    if (monitor_->fired() || (files != nullptr && StringMember(*files, "state") == "enabled")) {
+      return {};
+    }
+    if (After(milliseconds(0)) >= deadline) {
+      return Fail(ErrorCode::kPeer,
+                  fmt::format("the loader '{}' enabled no scheduler within {} s",
+                              scenario_.scheduler->loader[0], kLoaderTimeout.count()));
+    }
+    KTSTR_TRY(monitor_->WaitUntil(After(kLoaderPoll)));
+  }
+}
+
+Status Test::StartWork(const std::vector<std::string>& names) {
+  const auto wanted = [&](const std::string& name) {
+    return std::ranges::find(names, name) != names.end();
+  };
+  std::vector<WorkerSpec> workers;
+  for (WorkerSpec worker : scenario_.workers) {
+    if (!wanted(worker.name)) continue;
+    if (!worker.parameters.contains("seed")) worker.parameters["seed"] = options_.seed;
+    workers.push_back(std::move(worker));
+  }
+  if (!workers.empty()) KTSTR_TRY(Ask("start", {{"workers", ToJson(workers)}}));
+  for (const PayloadSpec& payload : scenario_.payloads) {
+    if (!wanted(payload.name)) continue;
+    std::vector<std::string> argv = {payload.program.string()};
+    argv.insert(argv.end(), payload.arguments.begin(), payload.arguments.end());
+    json request = payload.setting;
+    request.update({{"name", payload.name}, {"argv", argv}, {"env", payload.environment}});
+    KTSTR_TRY(Ask("payload", request));
+  }
+  return {};
+}
+
+Status Test::RunPhase(const PhaseSpec& phase) {
+  phase_ = phase.name;
+  Tell(fmt::format("{} for {}", phase.name, FormatDuration(phase.duration)));
+  if (!phase.stop.empty()) KTSTR_TRY(Ask("stop", {{"workers", phase.stop}}));
+  if (!phase.set.empty()) KTSTR_TRY(Ask("scheduler-set", {{"variables", phase.set}}));
+  KTSTR_TRY(StartWork(phase.start));
+  for (const FileWrite& write : phase.writes) {
+    KTSTR_TRY(Ask("write-file", {{"path", write.path}, {"text", write.text}, {"wait", false}}));
+  }
+  const Deadline end = After(milliseconds(0)) + duration_cast<Deadline::duration>(phase.duration);
+  if (phase.until.empty()) return monitor_->WaitUntil(end);
+  KTSTR_TRY(monitor_->WaitUntil(end, [&] { return monitor_->PayloadEnded(phase.until); }));
+  if (!monitor_->fired() && !monitor_->PayloadEnded(phase.until)) {
+    monitor_->Fire({.trigger = "expectation",
+                    .detail = fmt::format("the program {} did not end within {}", phase.until,
+                                          FormatDuration(phase.duration))});
+  }
+  return {};
+}
+
+Status Test::Judge() {
+  phase_ = "the end";
+  const json answer = KTSTR_TRY(Ask("workers", json::object()));
+  if (monitor_->fired()) return {};
+  WriteAccounts(answer);
+  for (const Expectation& expectation : scenario_.expectations) {
+    if (expectation.worker.empty()) continue;
+    auto wrong = CheckWorkers(expectation, answer["workers"]);
+    if (!expectation.message.empty()) {
+      for (std::string& each : wrong) each = expectation.message + ": " + each;
+    }
+    std::ranges::move(wrong, std::back_inserter(result_.problems));
+  }
+  Frozen frozen = KTSTR_TRY(Frozen::Freeze(machine_->qmp()));
+  const bool queries = std::ranges::any_of(scenario_.expectations,
+                                           [](const Expectation& e) { return !e.sql.empty(); });
+  if (queries) KTSTR_TRY(CheckQueries(frozen));
+  result_.verdict = result_.problems.empty() ? Verdict::kPassed : Verdict::kFailed;
+  if (result_.verdict == Verdict::kPassed) return {};
+  result_.trigger = "expectation";
+  const Fired failed = {.trigger = result_.trigger,
+                        .detail = fmt::format("{}", fmt::join(result_.problems, "; "))};
+  KTSTR_TRY(Keep(frozen, failed, options_.out / (BaseName() + ".kts")));
+  return {};
+}
+
+Status Test::CheckQueries(Frozen& frozen) {
+  Tell("asking the frozen machine what is expected of it");
+  CaptureOptions options =
+      CaptureOptionsFor({.trigger = "expectation"}, options_.out / (BaseName() + ".kts"));
+  // It never gets a name: what does not hold is part of the archive that is kept.
+  options.accept = [this](const fs::path& archive) -> Result<bool> {
+    KTSTR_TRY(Query(archive));
+    return false;
+  };
+  KTSTR_TRY(CaptureFrozen(frozen, options));
+  return {};
+}
+
+Status Test::Query(const fs::path& archive) {
+  for (const Expectation& expectation : scenario_.expectations) {
+    if (expectation.sql.empty()) continue;
+    auto rows = QueryArchive(options_.analyze, archive, expectation.sql);
+    if (!rows) {
+      return Fail(std::move(rows).error().Wrap(fmt::format(
+          "{}:{}: the query of this [[expect]]", scenario_.file.string(), expectation.line)));
+    }
+    if (std::string wrong = CheckRows(expectation, *rows); !wrong.empty()) {
+      result_.problems.push_back(std::move(wrong));
+    }
+  }
+  return {};
+}
+
+void Test::WriteAccounts(const json& answer) {
+  for (const json& task : answer["workers"]) {
+    log_.Add(fmt::format(
+        "{:<15} {:>9} rounds, longest gap {}", SafeText(StringMember(task, "name")),
+        IntegerMember(task, "rounds").value_or(0),
+        FormatDuration(
+            std::chrono::nanoseconds(IntegerMember(task, "longest_gap_ns").value_or(0)))));
+  }
+  for (const json& payload : answer["payloads"]) {
+    log_.Add(fmt::format("output of {}:", SafeText(StringMember(payload, "name"))));
+    log_.AddText(StringMember(payload, "output"));
+  }
+}
+
+CaptureOptions Test::CaptureOptionsFor(const Fired& fired, const fs::path& file) {
+  CaptureOptions options;
+  options.output = file;
+  options.overwrite = true;
+  options.captured_by = "ktstr-run";
+  options.trigger = fired.trigger;
+  options.trigger_detail = fired.detail;
+  options.pid = machine_->qemu().pid();
+  options.cancel = interrupt_.insisted();
+  options.tags = {
+      {"scenario", scenario_.name}, {"phase", phase_}, {"seed", std::to_string(options_.seed)}};
+  if (const auto ns = monitor_->GuestTimeNs()) options.tags["guest_time_ns"] = std::to_string(*ns);
+  for (const auto& [name, value] : fired.values) options.tags["trigger." + name] = value;
+  return options;
+}
+
+Status Test::Keep(Frozen& frozen, const Fired& fired, const fs::path& file) {
+  const CaptureSummary summary = KTSTR_TRY(CaptureFrozen(frozen, CaptureOptionsFor(fired, file)));
+  for (const std::string& warning : summary.warnings) log_.Add("warning: " + warning);
+  result_.archives.push_back(file);
+  log_.Add(fmt::format("kept {}: {}, frozen for {}", file.string(),
+                       FormatSize(summary.archive.file_size), FormatDuration(summary.frozen_for)));
+  return {};
+}
+
+Status Test::KeepAndGoOn(const Fired& fired) {
+  Tell(fmt::format("{}: {}", fired.trigger, fired.detail));
+  Frozen frozen = KTSTR_TRY(Frozen::Freeze(machine_->qmp()));
+  const std::string name = fmt::format("{}.{}-{}.kts", BaseName(), fired.trigger, ++kept_);
+  KTSTR_TRY(Keep(frozen, fired, options_.out / name));
+  return frozen.Resume();
+}
+
+Status Test::KeepFailure() {
+  const Fired& fired = *monitor_->fired();
+  Tell(fmt::format("{}: {}", fired.trigger, fired.detail));
+  result_.trigger = fired.trigger;
+  result_.problems.push_back(fired.detail);
+  result_.verdict = fired.trigger == "interrupt" ? Verdict::kInterrupted : Verdict::kFailed;
+  Frozen frozen = KTSTR_TRY(Frozen::Freeze(machine_->qmp()));
+  return Keep(frozen, fired, options_.out / (BaseName() + ".kts"));
+}
+
+// What an earlier run left of this test, so that what stands there afterwards is of this one.
+void RemoveOld(const fs::path& out, const std::string& base) {
+  std::error_code ignored;
+  for (const auto& entry : fs::directory_iterator(out, ignored)) {
+    const std::string name = entry.path().filename().string();
+    const bool archive = name == base + ".kts" || name == base + ".kts.index" ||
+                         (name.starts_with(base + ".") && name.find("-") != std::string::npos &&
+                          (name.ends_with(".kts") || name.ends_with(".kts.index")));
+    if (archive) fs::remove(entry.path(), ignored);
+  }
+}
+
+}  // namespace
+
+std::string_view VerdictName(Verdict verdict) {
+  switch (verdict) {
+    case Verdict::kPassed:
+      return "passed";
+    case Verdict::kFailed:
+      return "FAILED";
+    case Verdict::kError:
+      return "ERROR";
+    case Verdict::kInterrupted:
+      return "interrupted";
+  }
+  return "?";
+}
+
+TestResult RunTest(const Scenario& scenario, const TestOptions& options,
+                   const Interrupt& interrupt) {
+  TestResult result;
+  result.name = options.file_name.empty() ? scenario.name : options.file_name;
+  result.log = options.out / (result.name + ".log");
+  result.console = options.out / (result.name + ".console");
+  RemoveOld(options.out, result.name);
+  auto log = TestLog::Create(result.log);
+  if (!log) {
+    result.problems.push_back(log.error().ToString());
+    return result;
+  }
+  const auto ran = Test(scenario, options, interrupt, *log, result).Run();
+  if (!ran) {
+    result.verdict = interrupt.asked() ? Verdict::kInterrupted : Verdict::kError;
+    result.problems.push_back(ran.error().ToString());
+  }
+  for (const std::string& problem : result.problems) log->Add(problem);
+  log->Add(fmt::format("verdict: {}", VerdictName(result.verdict)));
+  result.duration = duration_cast<milliseconds>(log->age());
+  return result;
+}
+
+}  // namespace ktstr

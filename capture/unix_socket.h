@@ -1,0 +1,15 @@
+// Unix sockets in the file system.
+#pragma once
+
+#include <filesystem>
+
+#include "ktstr/base/result.h"
+#include "ktstr/capture/unique_fd.h"
+
+namespace ktstr {
+
+// A stream socket that is connected to the one at `path`, closed on exec. Errors: kInvalidArgument
+// for a path that no socket can have; kIo when there is no such socket or nobody listens.
+Result<UniqueFd> ConnectToUnixSocket(const std::filesystem::path& path);
+
+}  // namespace ktstr
