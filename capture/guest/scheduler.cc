@@ -6,9 +6,11 @@
 #include <sched.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 
 #include <algorithm>
 
+#include "cgroup.h"
 #include "proc_account.h"
 #include "task_setting.h"
 
@@ -108,6 +110,18 @@ std::string PresetStructOps(const btf* types, const json& variables, std::string
   return "";
 }
 
+// Puts a cgroup's id, which is its directory's inode, in place of {"cgroup": "/a/b"}.
+std::string NameCgroups(json* variables) {
+  for (auto& [name, value] : variables->items()) {
+    if (!value.is_object() || !value.contains("cgroup")) continue;
+    const std::string path = kCgroupRoot + value["cgroup"].get<std::string>();
+    struct stat status = {};
+    if (stat(path.c_str(), &status) != 0) return "cgroup " + path + ": " + strerror(errno);
+    value = status.st_ino;
+  }
+  return "";
+}
+
 // Lets the bytes that libbpf has of the global variables be those that the programs use, as it does
 // itself for skeletons.
 std::string ShareVariables(bpf_object* object) {
@@ -147,7 +161,9 @@ std::string Scheduler::Load(const json& request) {
   if (loaded()) return "the scheduler " + path_ + " is loaded: unload it first";
   if (SchedExtState().empty()) return "this kernel has no sched_ext";
   Words()->clear();
-  std::string error = Open(request.value("object", ""), request.value("variables", json::object()));
+  json variables = request.value("variables", json::object());
+  std::string error = NameCgroups(&variables);
+  if (error.empty()) error = Open(request.value("object", ""), variables);
   if (error.empty()) error = Enable();
   if (!error.empty()) Close();
   return error;
@@ -204,7 +220,8 @@ std::string Scheduler::Enable() {
 
 std::string Scheduler::Set(const json& request) {
   if (!loaded()) return "no scheduler is loaded";
-  const json variables = request.value("variables", json::object());
+  json variables = request.value("variables", json::object());
+  if (std::string error = NameCgroups(&variables); !error.empty()) return error;
   for (const auto& [name, value] : variables.items()) {
     Variable variable;
     std::string error = FindVariable(bpf_object__btf(object_), name, &variable);

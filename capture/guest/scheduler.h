@@ -18,9 +18,10 @@ class Scheduler {
  public:
   Scheduler();
 
-  // Opens the object at request["object"], gives its variables the values of request["variables"],
-  // loads it and enables its struct_ops. A scheduler that ended by itself is unloaded first. "" or
-  // what went wrong: libbpf's and the verifier's words, or the exit's.
+  // Opens the object at request["object"], gives its variables the values of request["variables"]
+  // (a cgroup's id is written {"cgroup": "/a/b"}), loads it and enables its struct_ops. A scheduler
+  // that ended by itself is unloaded first. "" or what went wrong: libbpf's and the verifier's
+  // words, or the exit's.
   std::string Load(const nlohmann::json& request);
   // Sets request["variables"] in the loaded object; those in .rodata and .struct_ops are fixed.
   std::string Set(const nlohmann::json& request);

@@ -2,7 +2,6 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
 #include <initializer_list>
 #include <string_view>
 
@@ -32,19 +31,18 @@ void AddSchedulerExit(const GuestKernel& kernel, Fired* fired) {
   fired->detail = text;
 }
 
-// The last line of the log that has one of these words in it.
+// The last line of the log that has the first of these words in it; else the second, and so on.
 void AddLogLine(const GuestKernel& kernel, std::initializer_list<std::string_view> words,
                 Fired* fired) {
   const auto log = WalkLog(kernel);
   if (!log) return;
-  for (auto row = log->rows.rbegin(); row != log->rows.rend(); ++row) {
-    if (!row->text) continue;
-    const bool telling = std::ranges::any_of(
-        words, [&](std::string_view word) { return row->text->find(word) != std::string::npos; });
-    if (!telling) continue;
-    fired->detail = SafeText(*row->text);
-    fired->values["log"] = *row->text;
-    return;
+  for (const std::string_view word : words) {
+    for (auto row = log->rows.rbegin(); row != log->rows.rend(); ++row) {
+      if (!row->text || row->text->find(word) == std::string::npos) continue;
+      fired->detail = SafeText(*row->text);
+      fired->values["log"] = *row->text;
+      return;
+    }
   }
 }
 
@@ -57,7 +55,8 @@ void AddAccount(const GuestKernel& kernel, TriggerKind kind, Fired* fired) {
     case TriggerKind::kPanic:
       return AddLogLine(kernel, {"Kernel panic - not syncing"}, fired);
     case TriggerKind::kOops:
-      return AddLogLine(kernel, {"BUG: ", "kernel BUG at", "Oops: ", "general protection"}, fired);
+      return AddLogLine(kernel, {"kernel BUG at", "BUG: ", "general protection fault", "Oops: "},
+                        fired);
     case TriggerKind::kSoftLockup:
       return AddLogLine(kernel, {"BUG: soft lockup"}, fired);
     default:
