@@ -16,12 +16,12 @@
 namespace ktstr::guest {
 
 void MountFileSystems() {
+  // The root, which lives in memory too, may hold files of the user's anywhere else, /tmp included.
   constexpr struct {
     const char *type, *where;
   } kMounts[] = {{"proc", "/proc"},
                  {"sysfs", "/sys"},
                  {"devtmpfs", "/dev"},
-                 {"tmpfs", "/tmp"},
                  {"cgroup2", "/sys/fs/cgroup"},
                  {"bpf", "/sys/fs/bpf"},
                  {"debugfs", "/sys/kernel/debug"},

@@ -31,10 +31,11 @@ void AddCase(const TestResult& result, pugi::xml_node suite) {
                                        ? std::string(VerdictName(result.verdict)).c_str()
                                        : result.trigger.c_str();
   wrong.append_attribute("message") = problems.c_str();
-  std::string files = fmt::format("log: {}\n", result.log.string());
+  std::string files;
+  if (!result.log.empty()) files = fmt::format("log: {}\n", result.log.string());
   for (const auto& archive : result.archives)
     files += fmt::format("archive: {}\n", archive.string());
-  test.append_child("system-out").text() = files.c_str();
+  if (!files.empty()) test.append_child("system-out").text() = files.c_str();
 }
 
 }  // namespace

@@ -21,8 +21,8 @@ be left out.
                  debian-6.1, host; memory ("512M"), cpus (2), cores per socket, threads per
                  core, numa_nodes, cmdline, cpu (QEMU's model), accel (auto, kvm, tcg), kaslr
 [scheduler]      object: the name of one of ours (vtime) or the path of a BPF object, with
-                 variables = { NAME = VALUE } (the id of a cgroup: { cgroup = "/a" }); or loader: a program that loads one, with its
-                 arguments
+                 variables = { NAME = VALUE } (the id of a cgroup: { cgroup = "/a" });
+                 or loader: a program that loads one, with its arguments
 [[cgroup]]       path ("/a/b"), files = { "cpu.weight" = 200 }
 [[worker]]       kind, name, count, tasks, seed, the kind's parameters, and how to schedule it:
                  cgroup, cpus ("0-1,3"), policy (other, batch, idle, fifo, rr, ext), priority,

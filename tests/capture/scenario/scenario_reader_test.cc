@@ -163,7 +163,8 @@ INSTANTIATE_TEST_SUITE_P(
                 "2: 6 CPUs cannot be laid out as sockets of 4 cores with 1 threads each"},
         Mistake{"[machine]\nmemory = \"1Q\"",
                 "2: 'memory' of [machine]: '1Q' is no size: write bytes, or 512M, 4G and the like"},
-        Mistake{"[[worker]]\nkind = \"spinn\"", "2: unknown worker kind 'spinn'; did you mean 'spin'?"},
+        Mistake{"[[worker]]\nkind = \"spinn\"",
+                "2: unknown worker kind 'spinn'; did you mean 'spin'?"},
         Mistake{"[[worker]]\ncount = 2", "1: [[worker]] needs 'kind'"},
         Mistake{"[[worker]]\nkind = \"spin\"\nus = 3",
                 "3: unknown key in [[worker]]: 'us'; did you mean 'cpus'?"},
@@ -173,15 +174,16 @@ INSTANTIATE_TEST_SUITE_P(
                 "2: unknown word for 'on' of [[trigger]]: 'stal'; did you mean 'stall'?"},
         Mistake{"[[trigger]]\non = \"stall\"", "1: [[trigger]] needs 'over'"},
         Mistake{"[[trigger]]\non = \"stall\"\nover = \"fast\"",
-                "3: 'over' of [[trigger]]: 'fast' is no duration: write 250ms, 1.5s, 2min and the like"},
+                "3: 'over' of [[trigger]]: 'fast' is no duration: write 250ms, 1.5s, 2min and the "
+                "like"},
         Mistake{"[[worker]]\nkind = \"spin\"\n[[phase]]\nstart = [\"spim\"]",
                 "3: unknown worker or payload 'spim'; did you mean 'spin'?"},
         Mistake{"[[phase]]\nset = { stall = 1 }",
                 "1: 'set' of [[phase]] needs a [scheduler] with an 'object'"},
         Mistake{"[[expect]]\nmessage = \"x\"", "1: [[expect]] needs either a 'worker' or 'sql'"},
-        Mistake{"[[payload]]\nprogram = \"./no-such\"",
-                "2: there is no program 'dir/./no-such'"},
-        Mistake{"[scheduler]\nvariables = {}", "1: [scheduler] needs either an 'object' or a 'loader'"}));
+        Mistake{"[[payload]]\nprogram = \"./no-such\"", "2: there is no program 'dir/./no-such'"},
+        Mistake{"[scheduler]\nvariables = {}",
+                "1: [scheduler] needs either an 'object' or a 'loader'"}));
 
 TEST(ScenarioReader, TwoWorkersOfOneNameAreRefused) {
   EXPECT_THAT(Problem("[[worker]]\nkind = \"spin\"\n[[worker]]\nkind = \"spin\"\n"),

@@ -1,0 +1,82 @@
+// How results are shown: to people, and to CI systems.
+#include <gmock/gmock.h>
+
+#include "ktstr/run/junit.h"
+#include "ktstr/run/live_view.h"
+#include "ktstr/run/reference.h"
+#include "ktstr/scenario/trigger_spec.h"
+
+namespace ktstr {
+namespace {
+
+using std::chrono::milliseconds;
+using testing::HasSubstr;
+
+TestResult Passed() {
+  TestResult result;
+  result.name = "healthy";
+  result.verdict = Verdict::kPassed;
+  result.duration = milliseconds(3140);
+  return result;
+}
+
+TestResult Failed() {
+  TestResult result;
+  result.name = "stall";
+  result.verdict = Verdict::kFailed;
+  result.trigger = "stall";
+  result.problems = {"a <b> & \"c\" \x1b[31m waits"};
+  result.archives = {"out/stall.kts"};
+  result.log = "out/stall.log";
+  result.duration = milliseconds(1500);
+  return result;
+}
+
+TEST(Results, APassedTestIsOneLine) {
+  EXPECT_EQ(ResultText(Passed()), "healthy                  passed         3.1 s\n");
+}
+
+TEST(Results, AFailedOneSaysWhyAndWhereItsMachineIs) {
+  EXPECT_EQ(ResultText(Failed()),
+            "stall                    FAILED         1.5 s\n"
+            "    stall: a <b> & \"c\" \\x1b[31m waits\n"
+            "    kept out/stall.kts\n");
+}
+
+TEST(Results, JunitHasCountsTimesAndEscapedProblems) {
+  TestResult error;
+  error.name = "broken";
+  error.problems = {"QEMU is gone"};
+  EXPECT_EQ(ToJunit({Passed(), Failed(), error}),
+            R"(<?xml version="1.0"?>
+<testsuites>
+  <testsuite name="ktstr-run" tests="3" failures="1" errors="1" time="4.640">
+    <testcase classname="ktstr" name="healthy" time="3.140" />
+    <testcase classname="ktstr" name="stall" time="1.500">
+      <failure type="stall" message="a &lt;b> &amp; &quot;c&quot; \x1b[31m waits" />
+      <system-out>log: out/stall.log
+archive: out/stall.kts
+</system-out>
+    </testcase>
+    <testcase classname="ktstr" name="broken" time="0.000">
+      <error type="ERROR" message="QEMU is gone" />
+    </testcase>
+  </testsuite>
+</testsuites>
+)");
+}
+
+TEST(Results, TheReferenceNamesEveryTrigger) {
+  const std::string text = ScenarioReference();
+  for (const TriggerEntry& entry : kTriggerCatalog) {
+    EXPECT_THAT(text, HasSubstr("\n" + std::string(entry.name) + " "));
+  }
+  // It fits a terminal.
+  size_t begin = 0;
+  for (size_t end; (end = text.find('\n', begin)) != std::string::npos; begin = end + 1) {
+    EXPECT_LE(end - begin, 98u) << text.substr(begin, end - begin);
+  }
+}
+
+}  // namespace
+}  // namespace ktstr

@@ -1,0 +1,281 @@
+// ktstr-run as a user runs it: verdicts, what it leaves behind, and what it does not.
+#include <fmt/format.h>
+#include <gmock/gmock.h>
+#include <signal.h>
+
+#include <fstream>
+#include <thread>
+
+#include "guest_kernels.h"
+#include "ktstr/archive/reader.h"
+#include "run_program.h"
+
+namespace ktstr {
+namespace {
+
+namespace fs = std::filesystem;
+using std::chrono::milliseconds;
+using synthetic::TemporaryDirectory;
+using testing::AllOf;
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::IsEmpty;
+using testing::Not;
+using testing::StartsWith;
+
+fs::path Write(const fs::path& file, const std::string& text) {
+  std::ofstream(file) << text;
+  return file;
+}
+
+std::string Read(const fs::path& file) {
+  std::ifstream stream(file, std::ios::binary);
+  return {std::istreambuf_iterator<char>(stream), std::istreambuf_iterator<char>()};
+}
+
+constexpr char kMachine[] = "[machine]\nkernel = \"scx-small\"\n";
+
+TEST(RunGuestTest, APassingTestLeavesNoArchive) {
+  const TemporaryDirectory directory;
+  const fs::path junit = directory / "junit.xml";
+  RunProgram run(directory,
+                 {FixtureScenario("healthy").string(), FixtureScenario("eevdf-fair").string(),
+                  "--jobs", "2", "--junit", junit.string()});
+  EXPECT_EQ(run.Wait(), 0) << run.said();
+  EXPECT_THAT(run.said(), AllOf(HasSubstr("2 of 2 passed"), Not(HasSubstr("kept"))));
+  EXPECT_THAT(run.Files(".kts"), IsEmpty());
+  EXPECT_THAT(run.Files(".index"), IsEmpty());
+  EXPECT_THAT(Read(junit), AllOf(HasSubstr("tests=\"2\" failures=\"0\" errors=\"0\""),
+                                 HasSubstr("name=\"eevdf-fair\"")));
+  EXPECT_THAT(Read(run.out() / "healthy.log"), HasSubstr("spin-5"));
+}
+
+TEST(RunGuestTest, AnExpectationThatDoesNotHoldKeepsTheMachine) {
+  const TemporaryDirectory directory;
+  const fs::path scenario = Write(directory / "wish.toml", fmt::format(R"({}
+[run]
+duration = "300ms"
+[[worker]]
+kind = "spin"
+count = 2
+[[expect]]
+worker = "spin"
+max_gap = "1us"
+[[expect]]
+message = "nobody spins"
+sql = "SELECT comm FROM task WHERE comm LIKE 'spin-%' ORDER BY comm"
+[[expect]]
+message = "init is there"
+sql = "SELECT 1 FROM task WHERE pid = 1"
+rows = "some"
+)",
+                                                                       kMachine));
+  RunProgram run(directory, {scenario.string()});
+  EXPECT_EQ(run.Wait(), 1);
+  EXPECT_THAT(run.said(), AllOf(HasSubstr("spin-0 did nothing for"),
+                                HasSubstr(R"(nobody spins: 2 rows, the first {"comm":"spin-0"})"),
+                                Not(HasSubstr("init is there"))));
+  ASSERT_THAT(run.Files(".kts"), ElementsAre("wish.kts"));
+  const auto reader = ArchiveReader::Open(run.out() / "wish.kts");
+  ASSERT_TRUE(reader);
+  EXPECT_EQ((*reader)->metadata().trigger, "expectation");
+  EXPECT_THAT((*reader)->metadata().trigger_detail, HasSubstr("nobody spins: 2 rows"));
+}
+
+TEST(RunGuestTest, AQueryThatIsNoneIsAnError) {
+  const TemporaryDirectory directory;
+  const fs::path scenario = Write(
+      directory / "typo.toml",
+      fmt::format("{}[run]\nduration = \"10ms\"\n[[expect]]\nsql = \"SELECT com FROM task\"\n",
+                  kMachine));
+  RunProgram run(directory, {scenario.string()});
+  EXPECT_EQ(run.Wait(), 4);
+  EXPECT_THAT(run.said(), AllOf(HasSubstr("typo.toml:5: the query of this [[expect]]"),
+                                HasSubstr("no such column: com")));
+  EXPECT_THAT(run.Files(".kts"), IsEmpty());
+}
+
+// Triggers that do not end a test: each keeps the machine, which goes on as if nothing had been.
+TEST(RunGuestTest, WhatDoesNotFailIsKeptAndGoesOn) {
+  const TemporaryDirectory directory;
+  const fs::path script =
+      Write(directory / "ask", "#!/bin/sh\necho because > /ktstr/capture\nexec sleep 1\n");
+  fs::permissions(script, fs::perms::owner_all);
+  const fs::path scenario = Write(directory / "watched.toml", fmt::format(R"({}
+[run]
+duration = "20s"
+[[worker]]
+kind = "fork-exit"
+[[payload]]
+program = "ask"
+files = {{ "/bin/sleep" = "/bin/sleep" }}
+[[phase]]
+until = "ask"
+[[trigger]]
+on = "periodic"
+every = "400ms"
+most = 2
+[[trigger]]
+on = "reached"
+symbol = "__x64_sys_exit_group"
+fails = false
+most = 2
+[[trigger]]
+on = "write"
+symbol = "total_forks"
+size = 8
+fails = false
+most = 1
+[[expect]]
+worker = "fork-exit"
+min_rounds_per_s = 1
+)",
+                                                                          kMachine));
+  RunProgram run(directory, {scenario.string()});
+  EXPECT_EQ(run.Wait(), 0) << run.said();
+  const auto count = [&](const std::string& trigger) {
+    size_t found = 0;
+    for (const std::string& name : run.Files(".kts")) {
+      const auto reader = ArchiveReader::Open(run.out() / name);
+      found += reader && (*reader)->metadata().trigger == trigger;
+    }
+    return found;
+  };
+  EXPECT_EQ(count("periodic"), 2u) << run.said();
+  EXPECT_EQ(count("reached"), 2u);
+  EXPECT_EQ(count("write"), 1u);
+  EXPECT_EQ(count("request"), 1u);
+  for (const std::string& name : run.Files(".kts")) {
+    if (name.find("reached") == std::string::npos) continue;
+    // Some CPU is at that very instruction.
+    EXPECT_THAT(Rows(run.out() / name,
+                     "SELECT count(*) FROM stack_frame WHERE depth = 0 AND offset = 0 AND symbol = "
+                     "'__x64_sys_exit_group'"),
+                ElementsAre("1"));
+  }
+}
+
+TEST(RunGuestTest, AProgramThatFailsFailsTheTest) {
+  const TemporaryDirectory directory;
+  const fs::path script = Write(directory / "broken", "#!/bin/sh\necho oh dear\nexit 3\n");
+  fs::permissions(script, fs::perms::owner_all);
+  const fs::path scenario = Write(directory / "program.toml",
+                                  fmt::format("{}[[payload]]\nprogram = \"broken\"\n", kMachine));
+  RunProgram run(directory, {scenario.string()});
+  EXPECT_EQ(run.Wait(), 1);
+  EXPECT_THAT(run.said(), HasSubstr("payload-exit: the program broken ended with exit status 3"));
+  EXPECT_THAT(Rows(run.out() / "program.kts", "SELECT value FROM tag WHERE key = 'trigger.output'"),
+              ElementsAre("oh dear\\n"));
+}
+
+TEST(RunGuestTest, AUsersOwnLoaderBringsItsLibraries) {
+  const TemporaryDirectory directory;
+  const fs::path scenario =
+      Write(directory / "loader.toml",
+            fmt::format(R"({}
+[run]
+duration = "300ms"
+[scheduler]
+loader = ["{}", "/vtime.bpf.o"]
+[[payload]]
+program = "/bin/true"
+files = {{ "/vtime.bpf.o" = "{}/vtime.bpf.o" }}
+[[worker]]
+kind = "spin"
+[[expect]]
+message = "the loader's scheduler has the spinner"
+sql = "SELECT 1 FROM task, scx WHERE comm = 'spin-0' AND class = 'ext' AND ops_name = 'ktstr_vtime'"
+rows = "some"
+)",
+                        kMachine, KTSTR_SCHEDULER_LOADER, KTSTR_SCHEDULER_DIR));
+  RunProgram run(directory, {scenario.string()});
+  EXPECT_EQ(run.Wait(), 0) << run.said();
+}
+
+TEST(RunGuestTest, MistakesCostNoBoot) {
+  const TemporaryDirectory directory;
+  const fs::path scenario = Write(
+      directory / "wrong.toml", "[machine]\nkernel = \"scx-smal\"\n[[worker]]\nkind = \"spin\"\n");
+  RunProgram kernel(directory, {scenario.string()});
+  EXPECT_EQ(kernel.Wait(), 2);
+  EXPECT_THAT(
+      kernel.said(),
+      AllOf(StartsWith("ktstr-run: "),
+            HasSubstr("wrong.toml:2: unknown kernel 'scx-smal'; did you mean 'scx-small'?")));
+  RunProgram missing(directory, {"no-such.toml"});
+  EXPECT_EQ(missing.Wait(), 2);
+  EXPECT_EQ(missing.said(), "ktstr-run: no-such.toml: No such file or directory\n");
+  Write(scenario, "[scheduler]\nobject = \"vtim\"\n");
+  RunProgram scheduler(directory, {scenario.string()});
+  EXPECT_EQ(scheduler.Wait(), 2);
+  EXPECT_THAT(scheduler.said(),
+              HasSubstr("wrong.toml:1: unknown scheduler 'vtim'; did you mean 'vtime'?"));
+}
+
+TEST(RunGuestTest, CtrlCKeepsWhatRuns) {
+  const TemporaryDirectory directory;
+  const fs::path scenario =
+      Write(directory / "long.toml", fmt::format("{}[run]\nduration = \"90s\"\n", kMachine));
+  RunProgram run(directory, {scenario.string(), "--repeat", "2"});
+  ASSERT_TRUE(run.AwaitText("long.log", "run for 90.000 s")) << run.said();
+  run.Signal(SIGINT);
+  EXPECT_EQ(run.Wait(), 1);
+  EXPECT_THAT(run.said(), AllOf(HasSubstr("long                     interrupted"),
+                                HasSubstr("long@2                   interrupted"),
+                                HasSubstr("it was not begun"), HasSubstr("0 of 2 passed")));
+  ASSERT_THAT(run.Files(".kts"), ElementsAre("long.kts"));
+  EXPECT_EQ(ArchiveReader::Open(run.out() / "long.kts").value()->metadata().trigger, "interrupt");
+}
+
+TEST(RunGuestTest, TwoRunsInOneDirectoryAreRefused) {
+  const TemporaryDirectory directory;
+  const fs::path scenario =
+      Write(directory / "long.toml", fmt::format("{}[run]\nduration = \"90s\"\n", kMachine));
+  RunProgram first(directory, {scenario.string()});
+  ASSERT_TRUE(first.AwaitText("long.log", "booting"));
+  RunProgram second(directory, {scenario.string()});
+  EXPECT_EQ(second.Wait(), 4);
+  EXPECT_THAT(second.said(), HasSubstr("another ktstr-run writes to"));
+  first.Kill();
+}
+
+// The processes whose command line has `mark` in it.
+size_t ProcessesWith(const std::string& mark) {
+  size_t found = 0;
+  std::error_code ignored;
+  for (const auto& entry : fs::directory_iterator("/proc", ignored)) {
+    const std::string line = Read(entry.path() / "cmdline");
+    found += line.starts_with("qemu") && line.find(mark) != std::string::npos;
+  }
+  return found;
+}
+
+// At any moment: while it boots, while it works, while it writes the archive.
+TEST(RunGuestTest, KillLeavesNothingBehind) {
+  int number = 0;
+  for (const char* moment : {"booting", "loading the scheduler", "fault for", "stall:", "stall:"}) {
+    const TemporaryDirectory directory;
+    const std::string mark = fmt::format("ktstr.test={}.{}", getpid(), ++number);
+    std::string text = Read(FixtureScenario("stall"));
+    text.replace(text.find("kernel ="), 0, fmt::format("cmdline = \"{}\"\n", mark));
+    RunProgram run(directory, {Write(directory / "stall.toml", text).string()});
+    ASSERT_TRUE(run.AwaitText("stall.log", moment)) << run.said();
+    // The writing takes some 150 ms: once at its beginning, once in the middle.
+    if (number == 5) std::this_thread::sleep_for(milliseconds(60));
+    run.Kill();
+    // The kernel ends QEMU a moment after its parent.
+    for (const Deadline deadline = After(milliseconds(10'000));
+         ProcessesWith(mark) > 0 && PollTimeout(deadline) > 0;) {
+      std::this_thread::sleep_for(milliseconds(5));
+    }
+    EXPECT_EQ(ProcessesWith(mark), 0u) << moment;
+    std::vector<std::string> left;
+    for (const auto& entry : fs::directory_iterator(run.out())) {
+      left.push_back(entry.path().filename().string());
+    }
+    EXPECT_THAT(left, testing::UnorderedElementsAre("stall.log", "stall.console")) << moment;
+  }
+}
+
+}  // namespace
+}  // namespace ktstr

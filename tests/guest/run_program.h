@@ -1,0 +1,46 @@
+// ktstr-run as a user runs it, in a directory of the test's.
+#pragma once
+
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "ktstr/analyze/database.h"
+#include "ktstr/capture/child_process.h"
+#include "ktstr/capture/unique_fd.h"
+#include "ktstr/sample/temporary_directory.h"
+
+namespace ktstr {
+
+// The scenario of that name in fixtures/scenarios.
+std::filesystem::path FixtureScenario(const std::string& name);
+
+class RunProgram {
+ public:
+  // Starts it with --out in `directory`/"out".
+  RunProgram(const synthetic::TemporaryDirectory& directory, std::vector<std::string> arguments);
+
+  // Its exit code; -1 when a signal ended it.
+  int Wait();
+  void Signal(int number);
+  void Kill() { process_->Kill(); }
+  // Waits until a file of the out directory has `text` in it; false when the program ended before.
+  bool AwaitText(const std::string& file, const std::string& text);
+  // What it said on both outputs so far.
+  std::string said() const;
+
+  std::filesystem::path out() const { return out_; }
+  // The names of the files in the out directory that end so.
+  std::vector<std::string> Files(const std::string& suffix) const;
+
+ private:
+  std::filesystem::path out_;
+  UniqueFd said_;
+  std::optional<ChildProcess> process_;
+};
+
+// All rows of a query over an archive, each as its values joined by a blank; an error as one row.
+std::vector<std::string> Rows(const std::filesystem::path& archive, const std::string& sql);
+
+}  // namespace ktstr
