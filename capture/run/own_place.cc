@@ -19,6 +19,11 @@ fs::path OwnDirectory() {
   return fs::read_symlink("/proc/self/exe", ignored).parent_path();
 }
 
+fs::path& share_directory() {
+  static fs::path directory;
+  return directory;
+}
+
 }  // namespace
 
 std::string ProgramBeside(const std::string& name) {
@@ -27,21 +32,33 @@ std::string ProgramBeside(const std::string& name) {
   return fs::exists(beside, ignored) ? beside.string() : name;
 }
 
-Result<fs::path> OwnScheduler(const std::string& name) {
-  std::error_code ignored;
-  std::vector<std::string> names;
-  // Of an installed program and of one in the build tree; of a test's beside it.
+void SetShareDirectory(const fs::path& directory) { share_directory() = directory; }
+
+std::map<std::string, fs::path> OwnSchedulers() {
+  std::map<std::string, fs::path> schedulers;
+  std::vector<fs::path> places = {share_directory() / "schedulers"};
+  // Of an installed program and of one in the build tree.
   for (const char* up : {"..", "../.."}) {
-    const fs::path directory = OwnDirectory() / up / "share" / "ktstr" / "schedulers";
-    const fs::path object = directory / (name + std::string(kSuffix));
-    if (fs::exists(object, ignored)) return object.lexically_normal();
-    for (const auto& entry : fs::directory_iterator(directory, ignored)) {
+    places.push_back(OwnDirectory() / up / "share" / "ktstr" / "schedulers");
+  }
+  std::error_code ignored;
+  for (const fs::path& place : places) {
+    for (const auto& entry : fs::directory_iterator(place, ignored)) {
       const std::string file = entry.path().filename().string();
-      if (file.ends_with(kSuffix)) names.push_back(file.substr(0, file.size() - kSuffix.size()));
+      if (!file.ends_with(kSuffix)) continue;
+      schedulers.try_emplace(file.substr(0, file.size() - kSuffix.size()),
+                             entry.path().lexically_normal());
     }
   }
-  const std::vector<std::string_view> views(names.begin(), names.end());
-  return Fail(ErrorCode::kNotFound, UnknownWord("scheduler", name, views) +
+  return schedulers;
+}
+
+Result<fs::path> OwnScheduler(const std::string& name) {
+  const auto schedulers = OwnSchedulers();
+  if (const auto found = schedulers.find(name); found != schedulers.end()) return found->second;
+  std::vector<std::string_view> names;
+  for (const auto& [known, object] : schedulers) names.push_back(known);
+  return Fail(ErrorCode::kNotFound, UnknownWord("scheduler", name, names) +
                                         " (the path of a BPF object has a slash in it)");
 }
 

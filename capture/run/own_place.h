@@ -2,6 +2,7 @@
 #pragma once
 
 #include <filesystem>
+#include <map>
 #include <string>
 
 #include "ktstr/base/result.h"
@@ -11,8 +12,14 @@ namespace ktstr {
 // The path of another program of ours: beside this one, else its bare name, for PATH.
 std::string ProgramBeside(const std::string& name);
 
-// The BPF object of a scheduler of ours by name ("vtime"), in share/ktstr/schedulers beside the
-// directory of this program. Errors: kNotFound naming those that there are.
+// The BPF objects of our schedulers by name ("vtime"): those in share/ktstr/schedulers beside the
+// directory of this program, of one in its build tree, or below SetShareDirectory.
+std::map<std::string, std::filesystem::path> OwnSchedulers();
+
+// Where share/ktstr of an installation is, for programs that are not installed beside it.
+void SetShareDirectory(const std::filesystem::path& directory);
+
+// One of them. Errors: kNotFound naming those that there are.
 Result<std::filesystem::path> OwnScheduler(const std::string& name);
 
 }  // namespace ktstr

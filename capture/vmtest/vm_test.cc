@@ -1,0 +1,132 @@
+#include "ktstr/vmtest/vm_test.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <thread>
+
+#include "ktstr/capture/capture.h"
+#include "ktstr/run/kernel_choice.h"
+#include "ktstr/run/own_place.h"
+
+namespace ktstr {
+
+namespace fs = std::filesystem;
+
+namespace {
+
+// The test that runs now.
+VmTest* current = nullptr;
+
+std::string TestName() {
+  const testing::TestInfo* info = testing::UnitTest::GetInstance()->current_test_info();
+  std::string name =
+      info == nullptr ? "unknown" : fmt::format("{}.{}", info->test_suite_name(), info->name());
+  std::ranges::replace(name, '/', '_');  // parametrised tests have them
+  return name;
+}
+
+Result<CaptureSummary> KeepFrozen(Frozen& frozen, const fs::path& archive,
+                                  const std::string& trigger, const std::string& detail) {
+  CaptureOptions options;
+  options.output = archive;
+  options.overwrite = true;
+  options.captured_by = "ktstr::VmTest";
+  options.trigger = trigger;
+  options.trigger_detail = detail;
+  options.tags["test"] = TestName();
+  return CaptureFrozen(frozen, options);
+}
+
+}  // namespace
+
+// Hears of an assertion that failed at the moment at which it does.
+class FailureWatch : public testing::EmptyTestEventListener {
+ public:
+  static void Install() {
+    static const bool installed = [] {
+      testing::UnitTest::GetInstance()->listeners().Append(new FailureWatch);
+      return true;
+    }();
+    std::ignore = installed;
+  }
+
+  void OnTestPartResult(const testing::TestPartResult& part) override {
+    if (!part.failed() || current == nullptr) return;
+    current->KeepFailure(fmt::format("{}:{}: {}",
+                                     part.file_name() == nullptr ? "" : part.file_name(),
+                                     part.line_number(), part.summary()));
+  }
+};
+
+void UseShareDirectory(const char* directory) { SetShareDirectory(directory); }
+
+Status FrozenVm::Keep(const fs::path& archive) {
+  KTSTR_TRY(KeepFrozen(frozen_, archive, "manual", ""));
+  return {};
+}
+
+VmTest::~VmTest() {
+  if (current == this) current = nullptr;
+}
+
+void VmTest::SetUp() {
+  FailureWatch::Install();
+  std::error_code ignored;
+  fs::remove(ArchivePath(), ignored);  // an earlier run's
+  current = this;
+}
+
+void VmTest::TearDown() {
+  current = nullptr;
+  if (machine_ != nullptr) machine_->qemu().Kill();
+}
+
+fs::path VmTest::ArchivePath() {
+  const char* results = std::getenv("KTSTR_RESULTS");
+  const fs::path directory = results != nullptr && *results != '\0' ? results : "ktstr-results";
+  return directory / (TestName() + ".kts");
+}
+
+Status VmTest::Boot() {
+  if (options_.kernel.empty()) options_.kernel = KTSTR_TRY(ResolveKernel(kernel_));
+  for (const auto& [name, object] : OwnSchedulers()) {
+    options_.files.push_back({object, fmt::format("/schedulers/{}.bpf.o", name)});
+  }
+  machine_ = KTSTR_TRY(GuestMachine::Boot(options_));
+  return {};
+}
+
+Status VmTest::LoadScheduler(const std::string& name, const nlohmann::json& variables) {
+  const bool path = name.find('/') != std::string::npos;
+  return machine_->LoadScheduler(path ? name : fmt::format("/schedulers/{}.bpf.o", name),
+                                 variables);
+}
+
+void VmTest::RunFor(std::chrono::milliseconds time) { std::this_thread::sleep_for(time); }
+
+Result<FrozenVm> VmTest::Freeze() {
+  Frozen frozen = KTSTR_TRY(Frozen::Freeze(machine_->qmp()));
+  auto ops = KTSTR_TRY(LiveOps::Open(frozen, machine_->qemu().pid()));
+  return FrozenVm(std::move(frozen), std::move(ops));
+}
+
+void VmTest::KeepFailure(const std::string& what) {
+  if (kept_ || machine_ == nullptr) return;
+  kept_ = true;
+  std::error_code ignored;
+  const fs::path archive = ArchivePath();
+  fs::create_directories(archive.parent_path(), ignored);
+  auto frozen = Frozen::Freeze(machine_->qmp());
+  auto kept = frozen ? KeepFrozen(*frozen, archive, "assertion", what)
+                     : Result<CaptureSummary>(tl::make_unexpected(frozen.error()));
+  if (kept) {
+    fmt::print("kept {}\n", archive.string());
+    testing::Test::RecordProperty("archive", archive.string());
+  } else {
+    fmt::print("the machine could not be kept: {}\n", kept.error().ToString());
+  }
+}
+
+}  // namespace ktstr
