@@ -6,6 +6,7 @@
 #include <charconv>
 
 #include "ktstr/capture/accelerator.h"
+#include "ktstr/capture/boot_retry.h"
 #include "ktstr/capture/cpio_writer.h"
 #include "ktstr/capture/guest/protocol.h"
 #include "ktstr/capture/initramfs.h"
@@ -19,10 +20,8 @@ namespace {
 
 using nlohmann::json;
 
-// Linux patches its running code through breakpoints. QEMU's multi-threaded TCG (seen in 7.2, about
-// one boot in fifty) now and then lets a vCPU run into one after it is gone, of which the kernel
-// dies before anything of ours has run: such a boot is tried again.
-constexpr int kBootAttempts = 3;
+// A QEMU that dies closes its sockets a moment before it can be waited for.
+constexpr std::chrono::milliseconds kDyingTimeout(500);
 
 Result<UniqueFd> BuildInitramfs(const KernelImage& kernel, const std::vector<GuestFile>& files) {
   CpioWriter cpio;
@@ -98,13 +97,16 @@ Result<std::unique_ptr<GuestMachine>> GuestMachine::Boot(MachineOptions options,
     std::unique_ptr<GuestMachine> machine(new GuestMachine);
     auto up = machine->Start(options, initramfs.get(), timeouts);
     if (up) return machine;
-    const bool again = attempt < kBootAttempts && options.accelerator == Accelerator::kTcg &&
-                       machine->TrippedOverTcg();
-    if (!again) {
+    const std::string console = machine->qemu_ ? machine->qemu_->ConsoleTail() : "";
+    const auto why = WhyBootAgain({.attempt = attempt,
+                                   .accelerator = options.accelerator,
+                                   .console = console,
+                                   .qemu_status = machine->QemuStatus()});
+    if (!why) {
       return Fail(std::move(up).error().Wrap(
           fmt::format("the guest did not come up ({})", kernel.release)));
     }
-    tell("the guest's kernel died of a fault of TCG's (a stale breakpoint); booting it again");
+    tell(fmt::format("{}; booting the guest again", *why));
   }
 }
 
@@ -119,7 +121,13 @@ Status GuestMachine::Start(const MachineOptions& options, int initramfs, const T
 }
 
 bool GuestMachine::TrippedOverTcg() const {
-  return qemu_ != nullptr && qemu_->ConsoleTail().find("int3: 0000 [#1]") != std::string::npos;
+  return qemu_ != nullptr && ShowsStaleBreakpoint(qemu_->ConsoleTail());
+}
+
+std::optional<int> GuestMachine::QemuStatus() {
+  if (qemu_ == nullptr || !HasHungUp(qemu_->qmp().fd())) return std::nullopt;
+  const auto status = qemu_->WaitForExit(After(kDyingTimeout));
+  return status ? std::optional(*status) : std::nullopt;
 }
 
 Error GuestMachine::Explain(Error error) {

@@ -4,6 +4,7 @@
 #include <functional>
 #include <memory>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -100,9 +101,9 @@ class GuestMachine {
   // kPeer, kTimeout.
   Result<int> PowerOff();
 
-  // Whether the kernel died of a fault of QEMU's TCG: it lets a vCPU run into a breakpoint that the
-  // kernel set while it changed its own code, and has taken back. Seen where code is changed at
-  // boot (Boot then tries again) or when a feature is first used, on a busy host.
+  // Whether the kernel died of a fault of QEMU's TCG (ShowsStaleBreakpoint in boot_retry.h). Seen
+  // where code is changed at boot (Boot then tries again) or when a feature is first used, on a
+  // busy host.
   bool TrippedOverTcg() const;
 
   QemuProcess& qemu() { return *qemu_; }
@@ -114,6 +115,8 @@ class GuestMachine {
  private:
   GuestMachine() = default;
   Status Start(const MachineOptions& options, int initramfs, const Timeouts& timeouts);
+  // QEMU's wait status when it has ended, or just does.
+  std::optional<int> QemuStatus();
   // The error, with what QEMU or the console said last.
   Error Explain(Error error);
   Result<nlohmann::json> Ask(std::string_view verb, nlohmann::json arguments);
