@@ -22,6 +22,7 @@
 #include "ktstr/walk/system/topology.h"
 #include "ktstr/walk/system/work_item.h"
 #include "ktstr/walk/task.h"
+#include "ktstr/walk/wait/pipe_end.h"
 #include "ktstr/walk/wait/wait.h"
 
 namespace ktstr {
@@ -100,7 +101,11 @@ void WalkKernel(const GuestKernel& kernel, Collector& tables) {
   auto tasks = WalkTasks(kernel);
   auto stacks = WalkStacks(kernel);
   if (tasks && stacks) AddWaitChannels(kernel, stacks->rows, tasks->rows);
-  if (stacks) tables.Add(WalkLockWaits(kernel, stacks->rows));
+  if (stacks) {
+    auto waits = WalkLockWaits(kernel, stacks->rows);
+    if (waits) tables.Add(WalkPipeEnds(kernel, waits->rows));
+    tables.Add(std::move(waits));
+  }
   tables.Add(WalkCpus(kernel));
   tables.Add(std::move(tasks));
   tables.Add(WalkRqTasks(kernel));
@@ -121,15 +126,16 @@ void WalkKernel(const GuestKernel& kernel, Collector& tables) {
 }  // namespace
 
 std::vector<const TableInfo*> AllTableInfos() {
-  return {&MachineRow::Table().info,     &DerivationRow::Table().info,  &TagRow::Table().info,
-          &MemoryRow::Table().info,      &VcpuRow::Table().info,        &CpuRow::Table().info,
-          &TopologyRow::Table().info,    &SchedDomainRow::Table().info, &TaskRow::Table().info,
-          &RqTaskRow::Table().info,      &StackFrameRow::Table().info,  &LockWaitRow::Table().info,
-          &ScxRow::Table().info,         &ScxOpRow::Table().info,       &ScxEventRow::Table().info,
-          &DsqRow::Table().info,         &DsqTaskRow::Table().info,     &BpfMapRow::Table().info,
-          &BpfMapValueRow::Table().info, &BpfProgRow::Table().info,     &BpfLinkRow::Table().info,
-          &CgroupRow::Table().info,      &TimerRow::Table().info,       &WorkItemRow::Table().info,
-          &LogRow::Table().info,         &AnomalyRow::Table().info,     &FindingRow::Table().info};
+  return {&MachineRow::Table().info,  &DerivationRow::Table().info,  &TagRow::Table().info,
+          &MemoryRow::Table().info,   &VcpuRow::Table().info,        &CpuRow::Table().info,
+          &TopologyRow::Table().info, &SchedDomainRow::Table().info, &TaskRow::Table().info,
+          &RqTaskRow::Table().info,   &StackFrameRow::Table().info,  &LockWaitRow::Table().info,
+          &PipeEndRow::Table().info,  &ScxRow::Table().info,         &ScxOpRow::Table().info,
+          &ScxEventRow::Table().info, &DsqRow::Table().info,         &DsqTaskRow::Table().info,
+          &BpfMapRow::Table().info,   &BpfMapValueRow::Table().info, &BpfProgRow::Table().info,
+          &BpfLinkRow::Table().info,  &CgroupRow::Table().info,      &TimerRow::Table().info,
+          &WorkItemRow::Table().info, &LogRow::Table().info,         &AnomalyRow::Table().info,
+          &FindingRow::Table().info};
 }
 
 Tables BuildTables(FrozenMachine& machine, const std::filesystem::path& vmlinux) {

@@ -15,6 +15,7 @@
 #include "ktstr/walk/sched/scx.h"
 #include "ktstr/walk/stack/stack.h"
 #include "ktstr/walk/task.h"
+#include "ktstr/walk/wait/pipe_end.h"
 #include "ktstr/walk/wait/wait.h"
 
 namespace ktstr {
@@ -315,6 +316,62 @@ TEST(FindingsTest, AReaderOfAPipeThatNobodyCanWriteTo) {
                           "other end is closed everywhere"));
   row.pipe_writers = 1;
   EXPECT_THAT(Machine().With(std::vector{row}).Findings(), IsEmpty());
+}
+
+// Sleeps on the pipe at 0xf1.
+LockWaitRow OnPipe(int64_t pid, const char* function = "pipe_read") {
+  LockWaitRow row;
+  row.pid = pid;
+  row.comm = "t" + std::to_string(pid);
+  row.kind = "pipe";
+  row.function = function;
+  row.lock_kva = Hex(0xf1);
+  row.task_kva = Hex(static_cast<uint64_t>(pid));
+  row.pipe_readers = row.pipe_writers = 1;
+  return row;
+}
+
+PipeEndRow PipeEnd(int64_t pid, const char* end, uint64_t file) {
+  return {Hex(0xf1), end, pid, 3, Hex(file), Hex(0xf5)};
+}
+
+TEST(FindingsTest, AReaderOfAPipeThatOnlySleepersOnItCanWriteTo) {
+  const std::vector<PipeEndRow> ends = {PipeEnd(5, "read", 1), PipeEnd(5, "write", 2)};
+  const auto found = ElementsAre(
+      "pipe_without_waker warning t5 (5): waits in pipe_read for a pipe whose other end is open "
+      "only where every thread sleeps on that pipe (processes: 1)");
+  const auto guest = [&](std::vector<TaskRow> tasks) {
+    return std::move(Machine().With(std::move(tasks)).With(ends).With(std::vector{OnPipe(5)}));
+  };
+  EXPECT_THAT(guest({Task(5), Task(6)}).Findings(), found);
+  // Another thread of the process can write.
+  TaskRow thread = Task(7);
+  thread.tgid = 5;
+  EXPECT_THAT(guest({Task(5), thread}).Findings(), IsEmpty());
+  thread.state = "Z";
+  EXPECT_THAT(guest({Task(5), thread}).Findings(), found);
+}
+
+TEST(FindingsTest, AReaderAndAWriterOfOnePipeThatWaitForEachOther) {
+  const std::vector<PipeEndRow> ends = {PipeEnd(5, "read", 1), PipeEnd(6, "write", 2)};
+  EXPECT_THAT(Machine()
+                  .With(std::vector{Task(5), Task(6)})
+                  .With(ends)
+                  .With(std::vector{OnPipe(5), OnPipe(6, "pipe_write")})
+                  .Findings(),
+              ElementsAre(HasSubstr("pipe_without_waker warning t5 (5)"),
+                          HasSubstr("pipe_without_waker warning t6 (6)")));
+}
+
+TEST(FindingsTest, APipeWhoseOtherEndIsNotFoundOrCanBeOpenedHasAWaker) {
+  const std::vector<TaskRow> tasks = {Task(5), Task(6)};
+  const auto findings = [&](std::vector<PipeEndRow> ends) {
+    return Machine().With(tasks).With(std::move(ends)).With(std::vector{OnPipe(5)}).Findings();
+  };
+  EXPECT_THAT(findings({PipeEnd(5, "read", 1)}), IsEmpty());
+  EXPECT_THAT(findings({PipeEnd(5, "both", 1)}), IsEmpty());
+  EXPECT_THAT(findings({PipeEnd(5, "read", 1), PipeEnd(5, "write", 2), PipeEnd(6, "write", 2)}),
+              IsEmpty());
 }
 
 TEST(FindingsTest, ASchedulerThatEndedOrIsBypassed) {

@@ -1,0 +1,164 @@
+#include "ktstr/walk/wait/pipe_end.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <set>
+#include <unordered_map>
+#include <unordered_set>
+#include <vector>
+
+#include "ktstr/walk/fields.h"
+#include "ktstr/walk/task_list.h"
+
+namespace ktstr {
+
+namespace {
+
+constexpr uint64_t kModeRead = 1, kModeWrite = 2;  // FMODE_READ, FMODE_WRITE, include/linux/fs.h
+// How many pointers to files are read at a time: those of one page at most.
+constexpr size_t kChunk = kPageSize / sizeof(uint64_t);
+
+struct OpenPipe {
+  int64_t fd;
+  Kva file, pipe;
+  std::string_view end;
+};
+
+// The table of files of a process (struct files_struct), and what of it is open on a pipe.
+class FileTables {
+ public:
+  FileTables(const GuestKernel& kernel, const TypeInfo& types, std::unordered_set<uint64_t> pipes,
+             const WalkLimits& limits, Anomalies& anomalies)
+      : kernel_(kernel), pipes_(std::move(pipes)), limits_(limits), anomalies_(anomalies) {
+    table_ = Fields(types, "files_struct", anomalies).Need("fdt");
+    Fields table(types, "fdtable", anomalies);
+    size_ = table.Need("max_fds");
+    slots_ = table.Need("fd");
+    Fields file(types, "file", anomalies);
+    mode_ = file.Need("f_mode");
+    object_ = file.Need("private_data");
+  }
+
+  std::vector<OpenPipe> PipesOf(Kva files) {
+    CellReader object(kernel_, files, "a process' files", anomalies_);
+    const auto table = object.Pointer(table_);
+    if (!table) return {};
+    CellReader fields(kernel_, *table, "a table of open files", anomalies_);
+    const auto size = fields.Unsigned(size_);
+    const auto slots = fields.Pointer(slots_);
+    if (!size || !slots) return {};
+    if (*size > limits_.max_nodes) {
+      anomalies_.Add("cap", *table,
+                     fmt::format("a table of {} open files, of which the first {} "
+                                 "are read",
+                                 *size, limits_.max_nodes));
+    }
+    return PipesIn(*slots, std::min<uint64_t>(*size, limits_.max_nodes));
+  }
+
+ private:
+  std::vector<OpenPipe> PipesIn(Kva slots, uint64_t size) {
+    std::vector<OpenPipe> found;
+    std::array<uint64_t, kChunk> files;
+    for (uint64_t fd = 0; fd < size; fd += kChunk) {
+      const auto chunk = std::span(files).first(std::min<uint64_t>(kChunk, size - fd));
+      const Kva at = slots + fd * sizeof(uint64_t);
+      if (const Status read = kernel_.Read(at, std::as_writable_bytes(chunk)); !read) {
+        anomalies_.Add(read.error(), at, "reading a table of open files");
+        break;
+      }
+      for (size_t i = 0; i < chunk.size(); ++i) {
+        if (chunk[i] == 0) continue;
+        const File& file = FileAt(Kva(chunk[i]));
+        if (file.end.empty()) continue;
+        found.push_back({static_cast<int64_t>(fd + i), Kva(chunk[i]), file.pipe, file.end});
+      }
+    }
+    return found;
+  }
+
+  struct File {
+    std::string_view end;  // empty: of no pipe that is looked for
+    Kva pipe;
+  };
+  // Processes inherit files from each other: each is read once.
+  const File& FileAt(Kva kva) {
+    const auto [known, is_new] = files_.try_emplace(kva.value());
+    if (!is_new) return known->second;
+    CellReader file(kernel_, kva, "an open file", anomalies_);
+    const auto object = file.Pointer(object_);
+    if (!object || !pipes_.contains(object->value())) return known->second;
+    const uint64_t mode = file.Unsigned(mode_).value_or(0) & (kModeRead | kModeWrite);
+    if (mode != 0) {
+      known->second = {mode == kModeRead ? "read" : mode == kModeWrite ? "write" : "both", *object};
+    }
+    return known->second;
+  }
+
+  const GuestKernel& kernel_;
+  std::unordered_set<uint64_t> pipes_;
+  const WalkLimits& limits_;
+  Anomalies& anomalies_;
+  MaybeMember table_, size_, slots_, mode_, object_;
+  std::unordered_map<uint64_t, File> files_;
+};
+
+}  // namespace
+
+const RowTable<PipeEndRow>& PipeEndRow::Table() {
+  using R = PipeEndRow;
+  static const RowTable<R> table(
+      "pipe_end", "Which processes have the pipes open on which tasks sleep.",
+      {
+          Col<&R::pipe_kva>("pipe_kva", "", "Address of the pipe; lock_wait.lock_kva."),
+          Col<&R::open_for>("open_for", "", "read, write, or both (a FIFO that was opened so)."),
+          Col<&R::pid>("pid", "", "Process; task.tgid."),
+          Col<&R::fd>("fd", "", "Number of the file descriptor."),
+          Col<&R::file_kva>("file_kva", "",
+                            "Address of the open description (struct file), which processes may "
+                            "share."),
+          Col<&R::files_kva>("files_kva", "", "Address of the process' table of files."),
+      });
+  return table;
+}
+
+Result<Walked<PipeEndRow>> WalkPipeEnds(const GuestKernel& kernel,
+                                        std::span<const LockWaitRow> waits,
+                                        const WalkLimits& limits) {
+  Walked<PipeEndRow> walked;
+  std::unordered_set<uint64_t> pipes;
+  for (const LockWaitRow& wait : waits) {
+    if (wait.kind == "pipe" && wait.lock_kva) pipes.insert(wait.lock_kva->value);
+  }
+  if (pipes.empty()) return walked;
+  Anomalies anomalies("pipe_end");
+  const TypeInfo& types = *KTSTR_TRY(kernel.types());
+  // What is damaged in the lists of tasks is told by who walks them for their own sake.
+  Anomalies of_lists("");
+  const std::vector<TaskRef> tasks = KTSTR_TRY(ListTasks(kernel, limits, of_lists));
+  Fields task_fields(types, "task_struct", anomalies);
+  const MaybeMember tgid = task_fields.Need("tgid"), files = task_fields.Need("files");
+  FileTables tables(kernel, types, std::move(pipes), limits, anomalies);
+  std::unordered_map<uint64_t, std::vector<OpenPipe>> known;
+  std::set<std::pair<uint64_t, int64_t>> told;  // which process has which table
+  for (const TaskRef& ref : tasks) {
+    if (ref.idle_cpu) continue;
+    CellReader task(kernel, ref.task, "a task", anomalies);
+    const auto table = task.Pointer(files);
+    if (!table || table->is_null()) continue;
+    const auto pid = task.Integer(tgid);
+    if (!told.emplace(table->value(), pid.value_or(-1)).second) continue;
+    const auto [open, is_new] = known.try_emplace(table->value());
+    if (is_new) open->second = tables.PipesOf(*table);
+    for (const OpenPipe& end : open->second) {
+      walked.rows.push_back(
+          {Hex(end.pipe), std::string(end.end), pid, end.fd, Hex(end.file), Hex(*table)});
+    }
+  }
+  walked.anomalies = std::move(anomalies).Take();
+  return walked;
+}
+
+}  // namespace ktstr
