@@ -8,7 +8,7 @@
 #include "ktstr/kernel/bootstrap.h"
 #include "ktstr/walk/fields.h"
 #include "ktstr/walk/stack/generated_code.h"
-#include "ktstr/walk/stack/indirect_thunk.h"
+#include "ktstr/walk/stack/thunk.h"
 
 namespace ktstr {
 
@@ -16,41 +16,8 @@ namespace {
 
 // What the processor pushes for an interrupt (Intel SDM volume 3, 6.14.2): ip, cs, flags, sp, ss.
 constexpr uint64_t kIretFrameSize = 5 * 8, kIretCs = 8, kIretSp = 3 * 8;
-constexpr size_t kMaxRethooks = 4096;
-
-bool StartsWithOneOf(std::string_view name, std::initializer_list<std::string_view> beginnings) {
-  return std::any_of(beginnings.begin(), beginnings.end(),
-                     [&](std::string_view beginning) { return name.starts_with(beginning); });
-}
-
-// entry_64.S, idtentry.h.
-bool IsSyscallEntry(std::string_view symbol) {
-  return StartsWithOneOf(symbol, {"entry_SYSCALL_", "entry_SYSRET", "syscall_return_via_sysret"});
-}
-
-// By the name of the code that keeps the registers.
-FrameKind KindOfRegsFrame(std::string_view symbol) {
-  if (StartsWithOneOf(symbol,
-                      {"asm_exc_nmi", "first_nmi", "repeat_nmi", "end_repeat_nmi", "nmi_restore",
-                       "asm_sysvec_", "asm_common_interrupt", "asm_spurious_interrupt",
-                       "irq_entries_start", "spurious_entries_start"})) {
-    return FrameKind::kInterrupt;
-  }
-  if (symbol.starts_with("asm_exc_")) return FrameKind::kException;
-  if (IsSyscallEntry(symbol) || StartsWithOneOf(symbol, {"entry_SYSENTER_", "entry_INT80_",
-                                                         "asm_int80_", "int80_emulation"})) {
-    return FrameKind::kSyscall;
-  }
-  return FrameKind::kEntry;
-}
 
 }  // namespace
-
-std::string_view FrameKindName(FrameKind kind) {
-  constexpr std::array<std::string_view, 6> kNames = {"call",    "interrupt", "exception",
-                                                      "syscall", "entry",     "bpf"};
-  return kNames[static_cast<size_t>(kind)];
-}
 
 std::string_view StackEndName(StackEnd end) {
   constexpr std::array<std::string_view, 14> kNames = {
@@ -99,7 +66,11 @@ struct Unwinder::State {
 };
 
 Unwinder::Unwinder(const GuestKernel& kernel, TextSymbols& text, OrcTables orc)
-    : kernel_(&kernel), text_(&text), orc_(std::move(orc)), memory_(kernel, Kva(0)) {
+    : kernel_(&kernel),
+      text_(&text),
+      orc_(std::move(orc)),
+      memory_(kernel, Kva(0)),
+      traced_(kernel) {
   const auto symbol = [&](const char* name) -> std::optional<Kva> {
     const auto kva = kernel.symbol_kva(name);
     return kva ? std::optional(*kva) : std::nullopt;
@@ -108,9 +79,7 @@ Unwinder::Unwinder(const GuestKernel& kernel, TextSymbols& text, OrcTables orc)
   // so.
   fork_return_ = symbol("ret_from_fork_asm");
   if (!fork_return_) fork_return_ = symbol("ret_from_fork");
-  rethook_ = symbol("arch_rethook_trampoline");
-  kretprobe_ = symbol("__kretprobe_trampoline");
-  graph_return_ = symbol("return_to_handler");
+  error_entry_ = symbol("error_entry");
   const auto begin = symbol("__entry_text_start"), end = symbol("__entry_text_end");
   if (begin && end) entry_text_ = TextRange{*begin, *end};
 }
@@ -120,12 +89,6 @@ Result<Unwinder> Unwinder::Create(const GuestKernel& kernel, TextSymbols& text,
   const TypeInfo& types = *KTSTR_TRY(kernel.types());
   Unwinder unwinder(kernel, text, KTSTR_TRY(OrcTables::Read(kernel, text, anomalies)));
   KTSTR_TRY(unwinder.ResolveLayout(types));
-  Anomalies ignored("");
-  unwinder.rethooks_ = Fields(types, "task_struct", ignored).Maybe("rethooks.first");
-  Fields hook(types, "rethook_node", ignored);
-  unwinder.hook_node_ = hook.Maybe("llist");
-  unwinder.hook_return_ = hook.Maybe("ret_addr");
-  unwinder.hook_frame_ = hook.Maybe("frame");
   return unwinder;
 }
 
@@ -167,9 +130,10 @@ CodeInfo Unwinder::Look(Kva ip, bool exact) {
   code.place = *place;
   code.orc = orc_.Find(at, *place);
   if (place->kind == TextKind::kBpf) Generated(ip, exact, code);
-  if (std::array<std::byte, 8> around;
-      exact && IsIndirectThunk(place->symbol) && kernel_->Read(ip - 4, around)) {
-    code.orc = UnwindIndirectThunk(around);
+  if (CodeAround around; exact && kernel_->Read(ip - CodeAround::kBefore, around.bytes)) {
+    if (const auto orc = UnwindBeyondTables(place->symbol, ip, around, error_entry_)) {
+      code.orc = orc;
+    }
   }
   const bool keeps_regs =
       code.orc && (code.orc->type == OrcType::kRegs || code.orc->type == OrcType::kRegsPartial);
@@ -229,19 +193,26 @@ Unwound Unwinder::Unwind(const UnwindStart& start, std::span<const StackArea> st
       EndAtEntry(code, state);
       break;
     }
-    if (state.exact && IsReturnThunk(code.place.symbol)) SkipTarget(state);
+    const bool returns = state.exact && IsReturnThunk(code.place.symbol);
+    const bool to_target = returns && SkipTarget(*code.orc, state);
+    const bool ends_entry = state.exact && EndsErrorEntry(code.place.symbol);
     if (!Step(*code.orc, state)) break;
+    // The stack is then as it will be at the instruction that is returned to.
+    if ((returns && !to_target) || ends_entry) state.exact = true;
   }
   return std::move(state.result);
 }
 
 // An indirect jump's thunk returns, too: to the target, a function's begin, above which the way
 // back stands. No call returns there, unless the function before ends in one that never returns.
-void Unwinder::SkipTarget(State& state) {
-  const auto to = memory_.ReadAt<Kva>(state.sp.value());
-  if (!to) return;
+bool Unwinder::SkipTarget(const OrcEntry& orc, State& state) {
+  const Kva slot = state.sp + static_cast<uint64_t>(int64_t{orc.sp_offset}) - 8;
+  const auto to = memory_.ReadAt<Kva>(slot.value());
+  if (!to) return false;
   const auto place = text_->Find(*to);
-  if (place && !place->symbol.empty() && place->begin == *to) state.sp = state.sp + 8;
+  if (!place || place->symbol.empty() || place->begin != *to) return false;
+  state.sp = state.sp + 8;
+  return true;
 }
 
 // The entry from user mode, before the registers are kept on a stack, or after they are restored.
@@ -339,8 +310,8 @@ bool Unwinder::ReadCall(Kva sp, State& state) {
   const auto word = ReadWord(slot, state);
   if (!word) return false;
   Kva ip(*word);
-  if (ip == rethook_ || ip == kretprobe_ || ip == graph_return_) {
-    const auto before = BeforeTracing(slot, state);
+  if (traced_.Replaces(ip)) {
+    const auto before = traced_.Before(slot, state.task);
     if (!before) {
       return state.End(StackEnd::kReplaced, "a tracer keeps the return address elsewhere", ip);
     }
@@ -350,22 +321,6 @@ bool Unwinder::ReadCall(Kva sp, State& state) {
   state.sp = sp;
   state.known.reset();
   return true;
-}
-
-// The return address that a kretprobe replaced (kernel/trace/rethook.c: rethook_find_ret_addr): the
-// task's list has one record for each, with the place on the stack.
-std::optional<Kva> Unwinder::BeforeTracing(Kva slot, const State& state) {
-  if (!state.task || !rethook_ || !rethooks_ || !hook_node_ || !hook_return_ || !hook_frame_) {
-    return std::nullopt;
-  }
-  auto node = ObjectReader(*kernel_, *state.task).Pointer(*rethooks_);
-  for (size_t i = 0; i < kMaxRethooks && node && !node->is_null(); ++i) {
-    ObjectReader hook(*kernel_, *node - hook_node_->offset);
-    const auto frame = hook.Pointer(*hook_frame_), before = hook.Pointer(*hook_return_);
-    if (frame && before && *frame == slot && *before != *rethook_) return *before;
-    node = hook.ReadAt<Kva>(hook_node_->offset);
-  }
-  return std::nullopt;
 }
 
 bool Unwinder::ReadRegs(Kva sp, State& state) {
@@ -387,8 +342,8 @@ bool Unwinder::ReadRegs(Kva sp, State& state) {
   state.known = OrcRegisters{*cx, *dx, *di, *bp, *r10, *r13};
   if ((*cs & 3) == 0) {
     // Interrupted right behind the return to the address that a kretprobe had put there.
-    if (state.ip == rethook_) {
-      state.ip = BeforeTracing(state.sp - 8, state).value_or(state.ip);
+    if (traced_.IsRethook(state.ip)) {
+      state.ip = traced_.Before(state.sp - 8, state.task).value_or(state.ip);
     }
     return true;
   }

@@ -13,24 +13,13 @@
 
 #include "ktstr/kernel/guest_kernel.h"
 #include "ktstr/kernel/object_reader.h"
+#include "ktstr/walk/stack/frame_kind.h"
 #include "ktstr/walk/stack/orc_tables.h"
 #include "ktstr/walk/stack/stack_bounds.h"
+#include "ktstr/walk/stack/traced_return.h"
 #include "ktstr/walk/text/text_symbols.h"
 
 namespace ktstr {
-
-// What a frame is: how the one above it (the one it calls, or that interrupts it) came about is
-// said by that one.
-enum class FrameKind : uint8_t {
-  kCall,       // a function
-  kInterrupt,  // the entry of an interrupt or NMI, which keeps the interrupted registers
-  kException,  // that of an exception
-  kSyscall,    // that of a system call
-  kEntry,      // entry or exit code that all of those share
-  kBpf,        // code that BPF's compiler made
-};
-// "call", "interrupt", "exception", "syscall", "entry", "bpf".
-std::string_view FrameKindName(FrameKind kind);
 
 // Why a stack ends.
 enum class StackEnd : uint8_t {
@@ -130,8 +119,7 @@ class Unwinder {
   bool FindBp(const OrcEntry& orc, Kva sp, State& state);
   bool Enter(Kva at, uint64_t size, State& state);
   std::optional<uint64_t> ReadWord(Kva at, State& state);
-  std::optional<Kva> BeforeTracing(Kva slot, const State& state);
-  void SkipTarget(State& state);
+  bool SkipTarget(const OrcEntry& orc, State& state);
   void EndAtEntry(const CodeInfo& code, State& state);
 
   const GuestKernel* kernel_;
@@ -139,9 +127,9 @@ class Unwinder {
   OrcTables orc_;
   ObjectReader memory_;
   PtRegsLayout regs_;
-  std::optional<Kva> fork_return_, rethook_, kretprobe_, graph_return_;
+  TracedReturns traced_;
+  std::optional<Kva> fork_return_, error_entry_;
   std::optional<TextRange> entry_text_;
-  std::optional<Member> rethooks_, hook_node_, hook_return_, hook_frame_;
   std::unordered_map<uint64_t, CodeInfo> code_[2];  // by ip: behind a call, exact
 };
 

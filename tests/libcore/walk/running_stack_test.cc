@@ -100,6 +100,104 @@ TEST_F(ThunkStackTest, InTheReturnThunkOnTheWayToTheTarget) {
               ElementsAre("__x86_return_thunk+0x0", "busy+0x20", "ret_from_fork_asm+0x5"));
 }
 
+// srso_return_thunk calls what drops the way back to it, and returns.
+class SafeReturnStackTest : public ThunkStackTest {
+ protected:
+  SafeReturnStackTest() {
+    const Kva returns = guest_.stacks.Function("srso_return_thunk", 0);
+    thunk_ = guest_.stacks.Function("srso_safe_ret", OrcEntry{});
+    constexpr uint8_t kSafeReturn[] = {0x48, 0x8d, 0x64, 0x24, 0x08, 0xc3};
+    guest_.builder().PutBytes(thunk_, std::as_bytes(std::span(kSafeReturn)));
+    way_back_ = returns + 5;
+  }
+  Kva way_back_;
+};
+
+TEST_F(SafeReturnStackTest, BeforeTheWayBackIsDropped) {
+  EXPECT_THAT(SymbolsAt(0, {way_back_}),
+              ElementsAre("srso_safe_ret+0x0", "busy+0x20", "ret_from_fork_asm+0x5"));
+}
+
+TEST_F(SafeReturnStackTest, BeforeTheWayBackIsDroppedOnTheWayToATarget) {
+  EXPECT_THAT(SymbolsAt(0, {way_back_, target_}),
+              ElementsAre("srso_safe_ret+0x0", "busy+0x20", "ret_from_fork_asm+0x5"));
+}
+
+TEST_F(SafeReturnStackTest, AtTheReturnToATarget) {
+  EXPECT_THAT(SymbolsAt(5, {target_}),
+              ElementsAre("srso_safe_ret+0x5", "busy+0x20", "ret_from_fork_asm+0x5"));
+}
+
+// `busy` was interrupted; the entry's helper has pushed all registers and returns, or has returned.
+// The table knows of them one instruction later.
+class EntryStackTest : public RunningStackTest {
+ protected:
+  EntryStackTest() {
+    const Kva helper = guest_.stacks.Function("error_entry", 0);
+    const OrcEntry partial = {
+        8, 0, OrcRegister::kSp, OrcRegister::kUndefined, OrcType::kRegsPartial, true};
+    entry_ = guest_.stacks.Function("asm_sysvec_apic_timer_interrupt", partial);
+    const auto distance = static_cast<uint32_t>(helper - (entry_ + 5));
+    guest_.builder().Put<uint8_t>(entry_, 0xe8);
+    guest_.builder().Put(entry_ + 1, distance);
+    constexpr uint8_t kSwitchStack[] = {0x48, 0x89, 0xc4};
+    guest_.builder().PutBytes(entry_ + 5, std::as_bytes(std::span(kSwitchStack)));
+    return_thunk_ = guest_.stacks.Function("__x86_return_thunk", 0);
+    sync_regs_ = guest_.stacks.Function("sync_regs", 0);
+    StackWriter stack = guest_.stacks.NewStack(task_);
+    stack.Push(guest_.stacks.fork_return() + 5);
+    stack.Skip(0x10);
+    guest_.stacks.PushRegs(stack, {.ip = busy_ + 0x1a, .sp = stack.sp()});
+    regs_ = stack.sp();
+    stack.Push(entry_ + 5);
+    guest_.Finish();
+  }
+  Kva entry_, return_thunk_, sync_regs_, regs_;
+};
+
+TEST_F(EntryStackTest, BehindTheHelper) {
+  SetRegisters(1, entry_ + 5, regs_);
+  EXPECT_THAT(Symbols(Walk(), 7), ElementsAre("asm_sysvec_apic_timer_interrupt+0x5", "busy+0x1a",
+                                              "ret_from_fork_asm+0x5"));
+}
+
+TEST_F(EntryStackTest, InTheFunctionByWhichTheHelperReturns) {
+  SetRegisters(1, sync_regs_, regs_ - 8);
+  EXPECT_THAT(Symbols(Walk(), 7),
+              ElementsAre("sync_regs+0x0", "asm_sysvec_apic_timer_interrupt+0x5", "busy+0x1a",
+                          "ret_from_fork_asm+0x5"));
+}
+
+// A CPU fills its return buffer while it switches tasks; of that the table knows nothing. At each
+// instruction so many words of it are on the stack.
+class ReturnBufferTest : public RunningStackTest,
+                         public ::testing::WithParamInterface<std::pair<uint64_t, uint64_t>> {};
+
+TEST_P(ReturnBufferTest, WhereATaskIsSwitched) {
+  const auto [offset, words] = GetParam();
+  const Kva code = guest_.stacks.Function("__switch_to_asm", OrcEntry{});
+  constexpr uint8_t kFill[] = {0xe8, 1,    0,    0,    0,    0xcc, 0xe8, 1,    0,    0,
+                               0,    0xcc, 0x48, 0x83, 0xc4, 0x10, 0x49, 0xff, 0xcc, 0x75};
+  guest_.builder().PutBytes(code, std::as_bytes(std::span(kFill)));
+  constexpr uint64_t kSixRegisters = 6 * 8;
+  guest_.builder().Put(sp_ - 8, busy_ + 0x20);
+  guest_.Finish();
+  SetRegisters(1, code + offset, sp_ - 8 - kSixRegisters - words * 8);
+  EXPECT_THAT(Symbols(Walk(), 7), ElementsAre(fmt::format("__switch_to_asm+{:#x}", offset),
+                                              "busy+0x20", "ret_from_fork_asm+0x5"));
+}
+
+INSTANTIATE_TEST_SUITE_P(Instructions, ReturnBufferTest,
+                         ::testing::Values(std::pair(0, 0), std::pair(6, 1), std::pair(12, 2),
+                                           std::pair(16, 0), std::pair(19, 0)));
+
+TEST_F(EntryStackTest, InTheThunkByWhichTheHelperReturns) {
+  SetRegisters(1, return_thunk_, regs_ - 8);
+  EXPECT_THAT(Symbols(Walk(), 7),
+              ElementsAre("__x86_return_thunk+0x0", "asm_sysvec_apic_timer_interrupt+0x5",
+                          "busy+0x1a", "ret_from_fork_asm+0x5"));
+}
+
 TEST_F(ThunkStackTest, InTheReturnThunkOnTheWayToACaller) {
   thunk_ = guest_.stacks.Function("__x86_return_thunk", 0);
   EXPECT_THAT(SymbolsAt(0, {}),

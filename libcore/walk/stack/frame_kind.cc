@@ -1,0 +1,44 @@
+#include "ktstr/walk/stack/frame_kind.h"
+
+#include <algorithm>
+#include <array>
+#include <initializer_list>
+
+namespace ktstr {
+
+namespace {
+
+bool StartsWithOneOf(std::string_view name, std::initializer_list<std::string_view> beginnings) {
+  return std::any_of(beginnings.begin(), beginnings.end(),
+                     [&](std::string_view beginning) { return name.starts_with(beginning); });
+}
+
+}  // namespace
+
+std::string_view FrameKindName(FrameKind kind) {
+  constexpr std::array<std::string_view, 6> kNames = {"call",    "interrupt", "exception",
+                                                      "syscall", "entry",     "bpf"};
+  return kNames[static_cast<size_t>(kind)];
+}
+
+// entry_64.S, idtentry.h.
+bool IsSyscallEntry(std::string_view symbol) {
+  return StartsWithOneOf(symbol, {"entry_SYSCALL_", "entry_SYSRET", "syscall_return_via_sysret"});
+}
+
+FrameKind KindOfRegsFrame(std::string_view symbol) {
+  if (StartsWithOneOf(symbol,
+                      {"asm_exc_nmi", "first_nmi", "repeat_nmi", "end_repeat_nmi", "nmi_restore",
+                       "asm_sysvec_", "asm_common_interrupt", "asm_spurious_interrupt",
+                       "irq_entries_start", "spurious_entries_start"})) {
+    return FrameKind::kInterrupt;
+  }
+  if (symbol.starts_with("asm_exc_")) return FrameKind::kException;
+  if (IsSyscallEntry(symbol) || StartsWithOneOf(symbol, {"entry_SYSENTER_", "entry_INT80_",
+                                                         "asm_int80_", "int80_emulation"})) {
+    return FrameKind::kSyscall;
+  }
+  return FrameKind::kEntry;
+}
+
+}  // namespace ktstr

@@ -1,0 +1,44 @@
+#include "ktstr/walk/stack/traced_return.h"
+
+#include "ktstr/kernel/object_reader.h"
+#include "ktstr/walk/fields.h"
+
+namespace ktstr {
+
+namespace {
+constexpr size_t kMaxRethooks = 4096;
+}  // namespace
+
+TracedReturns::TracedReturns(const GuestKernel& kernel) : kernel_(&kernel) {
+  const auto symbol = [&](const char* name) -> std::optional<Kva> {
+    const auto kva = kernel.symbol_kva(name);
+    return kva ? std::optional(*kva) : std::nullopt;
+  };
+  rethook_ = symbol("arch_rethook_trampoline");
+  kretprobe_ = symbol("__kretprobe_trampoline");
+  graph_return_ = symbol("return_to_handler");
+  const auto types = kernel.types();
+  if (!types) return;
+  Anomalies ignored("");
+  rethooks_ = Fields(**types, "task_struct", ignored).Maybe("rethooks.first");
+  Fields hook(**types, "rethook_node", ignored);
+  hook_node_ = hook.Maybe("llist");
+  hook_return_ = hook.Maybe("ret_addr");
+  hook_frame_ = hook.Maybe("frame");
+}
+
+std::optional<Kva> TracedReturns::Before(Kva slot, std::optional<Kva> task) const {
+  if (!task || !rethook_ || !rethooks_ || !hook_node_ || !hook_return_ || !hook_frame_) {
+    return std::nullopt;
+  }
+  auto node = ObjectReader(*kernel_, *task).Pointer(*rethooks_);
+  for (size_t i = 0; i < kMaxRethooks && node && !node->is_null(); ++i) {
+    ObjectReader hook(*kernel_, *node - hook_node_->offset);
+    const auto frame = hook.Pointer(*hook_frame_), before = hook.Pointer(*hook_return_);
+    if (frame && before && *frame == slot && *before != *rethook_) return *before;
+    node = hook.ReadAt<Kva>(hook_node_->offset);
+  }
+  return std::nullopt;
+}
+
+}  // namespace ktstr
