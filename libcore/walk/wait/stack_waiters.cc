@@ -1,11 +1,10 @@
 #include "ktstr/walk/wait/stack_waiters.h"
 
+#include "ktstr/walk/wait/stack_scan.h"
+
 namespace ktstr {
 
 namespace {
-// No task's stack is larger (THREAD_SIZE with KASAN, page_64_types.h).
-constexpr uint64_t kMaxStack = 64 << 10;
-
 std::optional<Kva> AddressOf(const GuestKernel& kernel, const char* name) {
   const auto kva = kernel.symbol_kva(name);
   return kva ? std::optional(*kva) : std::nullopt;
@@ -34,14 +33,9 @@ std::optional<StackWaiters::Layout> StackWaiters::LayoutOf(const WaiterShape& sh
 std::optional<FoundWaiter> StackWaiters::Find(const WaiterShape& shape, Kva task, Kva begin,
                                               Kva end) const {
   const auto layout = LayoutOf(shape);
-  if (!layout || end <= begin || end - begin > kMaxStack) return std::nullopt;
-  std::vector<uint64_t> words((end - begin) / sizeof(uint64_t));
-  if (!kernel_.Read(begin, std::as_writable_bytes(std::span(words)))) return std::nullopt;
-  for (size_t i = 0; i < words.size(); ++i) {
-    if (words[i] != task.value()) continue;
-    if (auto found = Check(*layout, begin + i * sizeof(uint64_t) - layout->task)) return found;
-  }
-  return std::nullopt;
+  if (!layout) return std::nullopt;
+  return ScanStack(kernel_, task, begin, end,
+                   [&](Kva at) { return Check(*layout, at - layout->task); });
 }
 
 // Both neighbours of a list's node lead back to it; of one on its own there are none.

@@ -6,6 +6,7 @@
 
 #include "ktstr/walk/fields.h"
 #include "ktstr/walk/task_identity.h"
+#include "ktstr/walk/wait/stack_scan.h"
 #include "ktstr/walk/wait/stack_waiters.h"
 #include "ktstr/walk/wait/waiter_kind.h"
 
@@ -142,23 +143,24 @@ class WaitWalker {
   // task's own mm, which tells it from chance.
   bool FindFutex(CellReader& task, Kva begin, Kva end, LockWaitRow& row) {
     const auto mm = task.Pointer(mm_);
-    if (!futex_task_ || !futex_mm_ || !futex_page_ || !futex_offset_ || !mm || end <= begin) {
-      return false;
-    }
-    std::vector<uint64_t> words((end - begin) / sizeof(uint64_t));
-    if (!kernel_.Read(begin, std::as_writable_bytes(std::span(words)))) return false;
-    for (size_t i = 0; i < words.size(); ++i) {
-      if (words[i] != task.object().base().value()) continue;
-      const Kva at = begin + i * sizeof(uint64_t) - futex_task_->offset;
-      CellReader futex(kernel_, at, "a futex's waiter", ignored_);
-      if (futex.Pointer(futex_mm_) != mm) continue;
+    if (!futex_task_ || !futex_mm_ || !futex_page_ || !futex_offset_ || !mm) return false;
+    struct Futex {
+      Kva waiter;
+      uint64_t address;
+    };
+    const auto check = [&](Kva at) -> std::optional<Futex> {
+      const Kva waiter = at - futex_task_->offset;
+      CellReader futex(kernel_, waiter, "a futex's waiter", ignored_);
+      if (futex.Pointer(futex_mm_) != mm) return std::nullopt;
       const auto page = futex.Unsigned(futex_page_), offset = futex.Unsigned(futex_offset_);
-      if (!page || !offset) continue;
-      row.waiter_kva = Hex(at);
-      row.futex_address = Hex(*page + (*offset & ~kFutexOffsetFlags));
-      return true;
-    }
-    return false;
+      if (!page || !offset) return std::nullopt;
+      return Futex{waiter, *page + (*offset & ~kFutexOffsetFlags)};
+    };
+    const auto found = ScanStack(kernel_, task.object().base(), begin, end, check);
+    if (!found) return false;
+    row.waiter_kva = Hex(found->waiter);
+    row.futex_address = Hex(found->address);
+    return true;
   }
 
   // The wait queue is one of the two of a struct pipe_inode_info (fs/pipe.c).
