@@ -1,5 +1,7 @@
 #include "frozen_guest.h"
 
+#include <gtest/gtest.h>
+
 #include "ktstr/capture/capture.h"
 #include "ktstr/capture/device_state.h"
 #include "ktstr/capture/ram_map.h"
@@ -24,6 +26,14 @@ Result<std::unique_ptr<FrozenGuest>> FrozenGuest::Freeze(GuestMachine& machine,
   guest->archive_ = KTSTR_TRY(FrozenMachine::Open(output));
   guest->kept_ = KTSTR_TRY(guest->archive_->Kernel());
   return guest;
+}
+
+void ExpectNoAnomalies(std::initializer_list<const std::vector<AnomalyRow>*> walks) {
+  for (const std::vector<AnomalyRow>* anomalies : walks) {
+    for (const AnomalyRow& row : *anomalies) {
+      ADD_FAILURE() << row.walker << " " << row.kind << ": " << row.detail;
+    }
+  }
 }
 
 }  // namespace ktstr

@@ -3,13 +3,16 @@
 #pragma once
 
 #include <filesystem>
+#include <initializer_list>
 #include <memory>
+#include <vector>
 
 #include "ktstr/capture/freeze.h"
 #include "ktstr/capture/guest_machine.h"
 #include "ktstr/capture/live_memory.h"
 #include "ktstr/kernel/guest_kernel.h"
 #include "ktstr/replay/frozen_machine.h"
+#include "ktstr/walk/anomaly.h"
 
 namespace ktstr {
 
@@ -30,5 +33,8 @@ class FrozenGuest {
   std::unique_ptr<FrozenMachine> archive_;
   const GuestKernel* kept_ = nullptr;
 };
+
+// A test's failure for each of the anomalies.
+void ExpectNoAnomalies(std::initializer_list<const std::vector<AnomalyRow>*> walks);
 
 }  // namespace ktstr

@@ -45,15 +45,10 @@ Result<Account> TakeAccount(const GuestKernel& kernel) {
                  KTSTR_TRY(WalkBpfLinks(kernel))};
 }
 
-void ExpectNoAnomalies(const Account& account) {
-  for (const auto* anomalies :
-       {&account.tasks.anomalies, &account.rq_tasks.anomalies, &account.scx.anomalies,
-        &account.dsqs.anomalies, &account.maps.anomalies, &account.progs.anomalies,
-        &account.links.anomalies}) {
-    for (const AnomalyRow& row : *anomalies) {
-      ADD_FAILURE() << row.walker << " " << row.kind << ": " << row.detail;
-    }
-  }
+void ExpectNoAnomalies(const Account& a) {
+  ktstr::ExpectNoAnomalies({&a.tasks.anomalies, &a.rq_tasks.anomalies, &a.scx.anomalies,
+                            &a.dsqs.anomalies, &a.maps.anomalies, &a.progs.anomalies,
+                            &a.links.anomalies});
 }
 
 void ExpectEqual(const Account& live, const Account& kept) {

@@ -92,11 +92,7 @@ class StackGuestTest : public testing::TestWithParam<Configuration> {
     EXPECT_EQ(live->waits.rows, kept->waits.rows);
     EXPECT_EQ(live->pipes.rows, kept->pipes.rows);
     account_ = *std::move(kept);
-    for (const auto* anomalies : {&account_.waits.anomalies, &account_.pipes.anomalies}) {
-      for (const AnomalyRow& row : *anomalies) {
-        ADD_FAILURE() << row.walker << " " << row.kind << ": " << row.detail;
-      }
-    }
+    ExpectNoAnomalies({&account_.waits.anomalies, &account_.pipes.anomalies});
     for (const StackFrameRow& frame : account_.stacks.rows) {
       stacks_[frame.task_kva.value].push_back(&frame);
     }
