@@ -60,6 +60,8 @@ class GuestKernel {
   std::optional<uint64_t> kaslr_offset() const { return kaslr_offset_; }
   uint64_t phys_base() const { return place_.phys_base; }
   Kva page_offset() const { return page_offset_; }
+  // The note in which the kernel tells crash tools of itself; nothing where it has none.
+  const std::optional<Vmcoreinfo>& vmcoreinfo() const { return place_.vmcoreinfo; }
   int paging_levels() const { return place_.paging == PagingMode::kFiveLevel ? 5 : 4; }
   WalkContext walk_context() const { return {place_.root, place_.paging, page_offset_}; }
 

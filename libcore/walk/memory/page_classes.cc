@@ -1,0 +1,199 @@
+#include "ktstr/walk/memory/page_classes.h"
+
+#include <algorithm>
+#include <array>
+#include <cstring>
+
+#include "ktstr/walk/memory/pcp_lists.h"
+
+namespace ktstr {
+
+namespace {
+
+// The low bits of page->mapping (include/linux/page-flags.h): anonymous memory (with bit 1: merged
+// by KSM), and, alone, bit 1 for a driver's movable page.
+constexpr uint64_t kMappingAnonymous = 1;
+constexpr uint64_t kMappingFlags = 3;
+// Bit 0 of compound_head: a page that follows another, whose struct page the rest points to.
+constexpr uint64_t kTail = 1;
+constexpr uint32_t kUnmapped = UINT32_MAX;  // page_type of a page without a type or a mapping
+// Struct pages that are read at once: a page of them, as they are usually laid out.
+constexpr uint64_t kBatch = 64;
+
+template <typename T>
+T Load(const std::byte* at) {
+  T value;
+  std::memcpy(&value, at, sizeof(T));
+  return value;
+}
+
+// One struct page, as bytes, of which further ones may follow.
+class PageReader {
+ public:
+  PageReader(const PageLayout& layout, std::span<const std::byte> bytes)
+      : layout_(layout), bytes_(bytes.data()), has_next_(bytes.size() >= 2 * layout.size) {}
+
+  uint64_t flags() const { return Load<uint64_t>(bytes_ + layout_.flags); }
+  uint64_t compound_head() const { return Load<uint64_t>(bytes_ + layout_.compound_head); }
+  uint64_t mapping() const { return Load<uint64_t>(bytes_ + layout_.mapping); }
+  uint64_t private_data() const { return Load<uint64_t>(bytes_ + layout_.private_data); }
+  uint32_t type() const { return Load<uint32_t>(bytes_ + layout_.page_type); }
+  uint32_t refcount() const { return Load<uint32_t>(bytes_ + layout_.refcount); }
+  // Of the first page of a compound one.
+  bool is_hugetlb() const {
+    if (layout_.hugetlb_type && type() == *layout_.hugetlb_type) return true;
+    const auto& destructor = layout_.hugetlb_destructor;
+    return destructor && has_next_ && (flags() & layout_.head) != 0 &&
+           Load<uint8_t>(bytes_ + layout_.size + destructor->offset) == destructor->value;
+  }
+
+ private:
+  const PageLayout& layout_;
+  const std::byte* bytes_;
+  bool has_next_;
+};
+
+// Classifies the frames of one region in ascending order.
+class Classifier {
+ public:
+  Classifier(const GuestKernel& kernel, const PageLayout& layout, const MemoryMap& map,
+             const MemoryRegion& region, const std::vector<FreeBlock>& pcp)
+      : kernel_(kernel),
+        layout_(layout),
+        map_(map),
+        region_(region),
+        pcp_(pcp),
+        next_pcp_(std::lower_bound(pcp.begin(), pcp.end(), region.begin,
+                                   [](const FreeBlock& b, Pfn pfn) { return b.first < pfn; })),
+        reasons_(region.page_count(), LeftOutReason::kNone),
+        heads_(region.page_count()),
+        buffer_(kBatch * layout.size) {}
+
+  void Run() {
+    for (Pfn at = region_.begin; at < region_.end;) {
+      const Pfn batch_end(std::min(region_.end.value(), (at.value() / kBatch + 1) * kBatch));
+      // A section is a multiple of a batch.
+      if (map_.Has(at)) RunBatch(at, batch_end - at);
+      at = batch_end;
+    }
+  }
+
+  std::vector<LeftOutReason> Take() && { return std::move(reasons_); }
+  uint64_t unreadable_pages() const { return unreadable_pages_; }
+
+ private:
+  void RunBatch(Pfn first, uint64_t count) {
+    const auto bytes = std::span(buffer_).first(count * layout_.size);
+    if (!kernel_.Read(map_.PageOf(first), bytes)) {
+      unreadable_pages_ += count;
+      return;
+    }
+    for (uint64_t i = 0; i < count; ++i) {
+      const Pfn pfn = first + i;
+      reasons_[pfn - region_.begin] =
+          Classify(pfn, PageReader(layout_, bytes.subspan(i * layout_.size)));
+    }
+  }
+
+  LeftOutReason Classify(Pfn pfn, const PageReader& page) {
+    const uint64_t head = page.compound_head();
+    if ((head & kTail) != 0) return AsHead(pfn, Kva(head - kTail));
+    const uint32_t type = page.type();
+    if (type == layout_.buddy_type) StartBlock(pfn, page.private_data());
+    StartPcpBlock(pfn);
+    const uint64_t flags = page.flags();
+    if (pfn < free_end_ && IsUnused(page, flags)) return LeftOutReason::kFree;
+    const LeftOutReason reason = OfUsed(page, type, flags);
+    heads_[pfn - region_.begin] = (flags & layout_.head) != 0;
+    return reason;
+  }
+
+  // All pages of a compound one are what the first is.
+  LeftOutReason AsHead(Pfn pfn, Kva page) const {
+    const auto head = map_.FrameOf(page);
+    const bool known =
+        head && region_.Contains(*head) && *head < pfn && heads_[*head - region_.begin];
+    return known ? reasons_[*head - region_.begin] : LeftOutReason::kNone;
+  }
+
+  // A block of 2^order frames begins on a multiple of that, and is smaller than orders allows.
+  void StartBlock(Pfn pfn, uint64_t order) {
+    if (order >= layout_.orders || order >= 32) return;
+    const uint64_t pages = uint64_t{1} << order;
+    if (pfn.value() % pages == 0) free_end_ = std::max(free_end_, pfn + pages);
+  }
+
+  void StartPcpBlock(Pfn pfn) {
+    for (; next_pcp_ != pcp_.end() && next_pcp_->first <= pfn; ++next_pcp_) {
+      if (next_pcp_->first == pfn) StartBlock(pfn, next_pcp_->order);
+    }
+  }
+
+  // Whether this page of a free block has no user: every other page has, or is the tail of one that
+  // has. A block that is wrong about its size ends where pages have a user.
+  bool IsUnused(const PageReader& page, uint64_t flags) const {
+    const uint32_t type = page.type();
+    const uint64_t in_use = layout_.kept | layout_.lru | layout_.head;
+    return page.refcount() == 0 && (flags & in_use) == 0 &&
+           (type == kUnmapped || type == layout_.buddy_type);
+  }
+
+  LeftOutReason OfUsed(const PageReader& page, uint32_t type, uint64_t flags) const {
+    if ((flags & layout_.kept) != 0) return LeftOutReason::kNone;
+    if (page.is_hugetlb()) return LeftOutReason::kUserData;
+    // Types are negative as a count of mappings, and so is a count that makes no sense.
+    if (static_cast<int32_t>(type) < -1) return LeftOutReason::kNone;
+    const uint64_t mapping = page.mapping();
+    const bool on_lru = (flags & layout_.lru) != 0;
+    if ((mapping & kMappingAnonymous) != 0) {
+      return on_lru || type != kUnmapped ? LeftOutReason::kUserData : LeftOutReason::kNone;
+    }
+    // A driver may give its own pages a mapping (perf's buffers), but not put them on the LRU
+    // lists.
+    const bool of_file = (mapping & kMappingFlags) == 0 && static_cast<int64_t>(mapping) < 0;
+    if (!of_file || !on_lru) return LeftOutReason::kNone;
+    return (flags & layout_.swapbacked) != 0 ? LeftOutReason::kUserData : LeftOutReason::kPageCache;
+  }
+
+  const GuestKernel& kernel_;
+  const PageLayout& layout_;
+  const MemoryMap& map_;
+  const MemoryRegion region_;
+  const std::vector<FreeBlock>& pcp_;                // by frame
+  std::vector<FreeBlock>::const_iterator next_pcp_;  // the first that was not met yet
+  Pfn free_end_;                                     // the present block of free pages ends there
+  std::vector<LeftOutReason> reasons_;
+  std::vector<bool> heads_;  // first pages of compound ones
+  std::vector<std::byte> buffer_;
+  uint64_t unreadable_pages_ = 0;
+};
+
+}  // namespace
+
+Result<PageClasses> PageClasses::Read(const GuestKernel& kernel) {
+  return Read(kernel, KTSTR_TRY(PageLayout::Of(kernel)));
+}
+
+Result<PageClasses> PageClasses::Read(const GuestKernel& kernel, const PageLayout& layout) {
+  const MemoryMap map = KTSTR_TRY(MemoryMap::Of(kernel, layout.size));
+  std::vector<FreeBlock> pcp = FindPcpBlocks(kernel, layout, map);
+  std::sort(pcp.begin(), pcp.end(),
+            [](const FreeBlock& a, const FreeBlock& b) { return a.first < b.first; });
+  PageClasses classes;
+  for (const MemoryRegion& region : kernel.memory().regions()) {
+    Classifier classifier(kernel, layout, map, region, pcp);
+    classifier.Run();
+    classes.unreadable_pages_ += classifier.unreadable_pages();
+    classes.regions_.push_back({region, std::move(classifier).Take()});
+  }
+  return classes;
+}
+
+LeftOutReason PageClasses::Of(Pfn pfn) const {
+  for (const Region& region : regions_) {
+    if (region.frames.Contains(pfn)) return region.reasons[pfn - region.frames.begin];
+  }
+  return LeftOutReason::kNone;
+}
+
+}  // namespace ktstr
