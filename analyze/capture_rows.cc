@@ -73,6 +73,7 @@ std::vector<MachineRow> CaptureRows(const ArchiveReader& archive) {
       {"captured_at", FormatUnixTime(m.captured_at_ns)},
       {"captured_at_ns", std::to_string(m.captured_at_ns)},
       {"captured_by", NonEmpty(m.captured_by)},
+      {"kept", m.kept},
       {"trigger", NonEmpty(m.trigger)},
       {"trigger_detail", NonEmpty(m.trigger_detail)},
       {"digest", archive.digest()},

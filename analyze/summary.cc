@@ -88,7 +88,8 @@ Result<std::string> MemoryLine(const Database& index, const Facts& facts) {
   for (const auto& row : fates.rows) {
     list += fmt::format("{}{} {}", list.empty() ? "" : ", ", ToDisplay(row[1]), ToDisplay(row[0]));
   }
-  return fmt::format("{}; pages: {}", Bytes(facts.Number("memory_bytes").value_or(0)), list);
+  return fmt::format("{}{}; pages: {}", Bytes(facts.Number("memory_bytes").value_or(0)),
+                     facts.Text("kept") == "kernel" ? ", only the kernel's kept" : "", list);
 }
 
 Result<std::string> TasksLine(const Database& index) {

@@ -29,7 +29,8 @@ struct ArchiveMetadata {
   std::string captured_by;     // program and version, such as "ktstr-capture 0.1.0"
   std::string trigger;         // why: "manual", "panic", …
   std::string trigger_detail;  // the values that tripped it; may be empty
-  std::string parent_digest;   // the archive this one was derived from; empty for a capture
+  std::string kept = "all";   // of the guest's memory: "all", or "kernel" (pages left out tell why)
+  std::string parent_digest;  // the archive this one was derived from; empty for a capture
   std::map<std::string, std::string> tags;  // free-form
 
   friend bool operator==(const ArchiveMetadata&, const ArchiveMetadata&) = default;

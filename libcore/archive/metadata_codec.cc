@@ -24,6 +24,7 @@ constexpr std::pair<const char*, std::string ArchiveMetadata::*> kTextFields[] =
     {"kernel_cmdline", &ArchiveMetadata::kernel_cmdline},
     {"captured_by", &ArchiveMetadata::captured_by},
     {"trigger", &ArchiveMetadata::trigger},
+    {"kept", &ArchiveMetadata::kept},
     {"trigger_detail", &ArchiveMetadata::trigger_detail},
     {"parent_digest", &ArchiveMetadata::parent_digest},
 };

@@ -24,8 +24,8 @@ enum class PageFate : uint8_t {
 enum class LeftOutReason : uint8_t {
   kNone,       // it was not left out
   kFree,       // free in the kernel's page allocator
-  kPageCache,  // holds file contents that the file system can bring back
-  kUserData,   // belongs to user space
+  kPageCache,  // holds contents of a file; of one that was being written perhaps the only copy
+  kUserData,   // belongs to user space: anonymous or shared memory, the files of a tmpfs
   kDevice,     // a device's memory
 };
 
