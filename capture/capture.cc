@@ -12,6 +12,7 @@
 #include "ktstr/capture/ram_map.h"
 #include "ktstr/capture/vcpu_state.h"
 #include "ktstr/kernel/guest_kernel.h"
+#include "ktstr/walk/memory/page_classes.h"
 
 namespace ktstr {
 
@@ -50,23 +51,52 @@ Result<ArchiveMetadata> DescribeMachine(Frozen& frozen, pid_t pid, const Capture
   return metadata;
 }
 
-// A guest without a kernel that can be found (firmware, another system) is captured all the same.
-void DescribeKernel(const Prepared& prepared, std::span<const VcpuRegisters> vcpus,
-                    ArchiveMetadata* metadata, std::vector<std::string>* warnings) {
-  auto kernel = GuestKernel::Open(*prepared.memory, vcpus, {.vmcoreinfo_hints = prepared.notes});
-  if (!kernel) {
-    warnings->push_back("no kernel found in the guest's memory: " + kernel.error().ToString());
-    return;
-  }
-  metadata->kernel_release = (*kernel)->release();
-  metadata->kernel_build_id = (*kernel)->build_id();
-  metadata->derivations = (*kernel)->derivations();
-  auto cmdline = (*kernel)->CommandLine();
+// Fills in what the kernel says of itself.
+void DescribeKernel(const GuestKernel& kernel, ArchiveMetadata* metadata,
+                    std::vector<std::string>* warnings) {
+  metadata->kernel_release = kernel.release();
+  metadata->kernel_build_id = kernel.build_id();
+  metadata->derivations = kernel.derivations();
+  auto cmdline = kernel.CommandLine();
   if (cmdline) {
     metadata->kernel_cmdline = *cmdline;
   } else {
     warnings->push_back("the kernel's command line is unknown: " + cmdline.error().ToString());
   }
+}
+
+// Has the archive leave out what is not the kernel's.
+void KeepKernelOnly(const GuestKernel& kernel, ArchiveContents* contents,
+                    std::vector<std::string>* warnings) {
+  auto read = PageClasses::Read(kernel);
+  if (!read) {
+    warnings->push_back("everything is kept: " + read.error().ToString());
+    return;
+  }
+  if (const uint64_t pages = read->unreadable_pages(); pages > 0) {
+    warnings->push_back(
+        fmt::format("{} pages are kept since the kernel's account of them cannot be read", pages));
+  }
+  contents->metadata.kept = "kernel";
+  contents->filter = [classes = std::make_shared<PageClasses>(*std::move(read))](Pfn pfn) {
+    return classes->Of(pfn);
+  };
+}
+
+// A guest without a kernel that can be found (firmware, another system) is captured all the same,
+// and whole.
+void LookAtKernel(const Prepared& prepared, const CaptureOptions& options,
+                  ArchiveContents* contents, std::vector<std::string>* warnings) {
+  auto kernel =
+      GuestKernel::Open(*prepared.memory, contents->vcpus, {.vmcoreinfo_hints = prepared.notes});
+  if (!kernel) {
+    warnings->push_back(fmt::format("no kernel found in the guest's memory{}: {}",
+                                    options.keep == Keep::kAll ? "" : ", so everything is kept",
+                                    kernel.error().ToString()));
+    return;
+  }
+  DescribeKernel(**kernel, &contents->metadata, warnings);
+  if (options.keep == Keep::kKernel) KeepKernelOnly(**kernel, contents, warnings);
 }
 
 // Tells the writer to stop when the caller wants it or QEMU has died.
@@ -115,7 +145,7 @@ Result<CaptureSummary> Write(Frozen& frozen, const Prepared& prepared,
       .vcpus = vcpus,
       .device_state = *device_state,
       .metadata = KTSTR_TRY(DescribeMachine(frozen, prepared.pid, options))};
-  DescribeKernel(prepared, vcpus, &contents.metadata, &summary.warnings);
+  LookAtKernel(prepared, options, &contents, &summary.warnings);
   summary.kernel_release = contents.metadata.kernel_release;
 
   Watch watch(frozen.qmp(), options);

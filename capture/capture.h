@@ -22,8 +22,17 @@ enum class AfterCapture : uint8_t {
   kQuit,    // QEMU is asked to end
 };
 
+// What of the guest's memory an archive holds.
+enum class Keep : uint8_t {
+  kAll,     // every page
+  kKernel,  // not those that are free, hold file contents or belong to user space
+};
+
 struct CaptureOptions {
   std::filesystem::path output;
+  // kKernel needs a kernel that tells which pages are its own; else everything is kept, with a
+  // warning.
+  Keep keep = Keep::kAll;
   bool overwrite = false;
   AfterCapture then = AfterCapture::kResume;
   std::string captured_by = "ktstr-capture";  // the program; its version is added

@@ -17,13 +17,19 @@ std::atomic<bool> interrupted = false;
 
 void PrintSummary(std::FILE* to, const std::string& output, const CaptureSummary& summary) {
   const ArchiveWriteSummary& archive = summary.archive;
-  const uint64_t pages = archive.present_pages + archive.duplicate_pages + archive.zero_pages;
+  uint64_t pages = archive.present_pages + archive.duplicate_pages + archive.zero_pages;
+  std::string left_out;
+  for (const auto& [reason, count] : archive.left_out_pages) {
+    pages += count;
+    left_out += fmt::format("{}{} {}", left_out.empty() ? "; left out: " : ", ", count,
+                            LeftOutReasonName(reason));
+  }
   for (const std::string& warning : summary.warnings) fmt::print(stderr, "warning: {}\n", warning);
   fmt::print(to,
-             "{}: {}, {} pages of which {} are stored, {} are repeated and {} are zero; guest{} "
-             "frozen for {} ms\n",
+             "{}: {}, {} pages of which {} are stored, {} are repeated and {} are zero{}; "
+             "guest{} frozen for {} ms\n",
              output, FormatSize(archive.file_size), pages, archive.present_pages,
-             archive.duplicate_pages, archive.zero_pages,
+             archive.duplicate_pages, archive.zero_pages, left_out,
              summary.kernel_release.empty() ? "" : " with kernel " + summary.kernel_release,
              summary.frozen_for.count() / 1000);
 }
@@ -34,6 +40,7 @@ Result<CaptureSummary> CaptureWithProgress(
     const std::function<Result<CaptureSummary>(const CaptureOptions&)>& capture) {
   options.output = arguments.output;
   options.overwrite = arguments.force;
+  options.keep = arguments.keep == "kernel" ? Keep::kKernel : Keep::kAll;
   options.tags = KTSTR_TRY(ParseTags(arguments.tags));
   options.cancel = &interrupted;
   ProgressBar bar("writing " + arguments.output);
@@ -72,6 +79,12 @@ void AddArchiveOptions(CLI::App* app, ArchiveArguments* arguments) {
   app->add_option("-o,--output", arguments->output, "The archive to write, usually NAME.kts")
       ->type_name("FILE");
   app->add_flag("-f,--force", arguments->force, "Overwrite FILE if it exists");
+  app->add_option("--keep", arguments->keep,
+                  "Of the guest's memory: all of it, or the kernel's own, without pages that are "
+                  "free, hold contents of files or belong to user space")
+      ->type_name("all|kernel")
+      ->check(CLI::IsMember({"all", "kernel"}).description(""))
+      ->capture_default_str();
   app->add_option("--tag", arguments->tags, "A note kept in the archive; may be repeated")
       ->type_name("KEY=VALUE")
       ->allow_extra_args(false);

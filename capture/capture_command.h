@@ -16,6 +16,7 @@ namespace ktstr {
 struct ArchiveArguments {
   std::string output;
   bool force = false;
+  std::string keep = "all";
   std::vector<std::string> tags;
 };
 
@@ -25,7 +26,7 @@ class PlainFormatter : public CLI::Formatter {
   std::string make_option_opts(const CLI::Option* option) const override;
 };
 
-// Adds -o, --force and --tag.
+// Adds -o, --force, --keep and --tag.
 void AddArchiveOptions(CLI::App* app, ArchiveArguments* arguments);
 
 // Captures with a progress bar; Ctrl-C and SIGTERM stop it and let the guest go on. Prints the
