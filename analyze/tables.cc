@@ -138,6 +138,14 @@ std::vector<const TableInfo*> AllTableInfos() {
           &FindingRow::Table().info};
 }
 
+Tables KernelTables(const GuestKernel& kernel) {
+  Collector tables;
+  tables.Add(WalkMachine(kernel));
+  tables.Add(VcpuRows(kernel.vcpus(), &kernel));
+  WalkKernel(kernel, tables);
+  return std::move(tables).Take();
+}
+
 Tables BuildTables(FrozenMachine& machine, const std::filesystem::path& vmlinux) {
   Collector tables;
   const ArchiveReader& archive = machine.archive();

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "ktstr/base/result.h"
+#include "ktstr/kernel/guest_kernel.h"
 #include "ktstr/replay/frozen_machine.h"
 #include "ktstr/walk/row.h"
 
@@ -15,6 +16,10 @@ using Tables = std::vector<std::unique_ptr<TableData>>;
 
 // The declarations of all tables, in the order in which documentation lists them.
 std::vector<const TableInfo*> AllTableInfos();
+
+// What every walker makes of a kernel, with its vCPUs; rows of the table "anomaly" are what could
+// not be read. Tables that take an archive to fill are empty.
+Tables KernelTables(const GuestKernel& kernel);
 
 // Runs every walker. What cannot be read is rows of the table "anomaly"; a machine whose kernel
 // cannot be found still has its registers and memory. `vmlinux` may be empty.
