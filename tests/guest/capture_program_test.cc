@@ -21,7 +21,9 @@ using nlohmann::json;
 using std::chrono::milliseconds;
 using std::chrono::seconds;
 using synthetic::TemporaryDirectory;
+using testing::ContainsRegex;
 using testing::HasSubstr;
+using testing::Not;
 
 // A machine without a kernel, with a QMP socket in the file system.
 class ForeignQemu {
@@ -103,6 +105,25 @@ TEST(CaptureProgramTest, AttachesToARunningQemuWithItsRamInAFileThatIsDeleted) {
   EXPECT_THAT(again.said, HasSubstr("--force"));
 }
 
+TEST(CaptureProgramTest, WithoutAKernelThatTellsWhatIsItsOwnEverythingIsKept) {
+  const TemporaryDirectory directory;
+  ForeignQemu qemu(directory, {"-object", "memory-backend-memfd,id=ram,size=64M,share=on",
+                               "-machine", "q35,memory-backend=ram"});
+  ASSERT_TRUE(qemu.AwaitSocket());
+  const std::string archive = (directory / "a.kts").string();
+  const ProgramResult result =
+      RunCaptureProgram({"--qmp", qemu.socket(), "-o", archive, "--keep", "kernel"});
+  EXPECT_EQ(result.status, 0) << result.said;
+  EXPECT_THAT(result.said, HasSubstr("so everything is kept"));
+  EXPECT_THAT(result.said, Not(HasSubstr("left out")));
+  const auto reader = ArchiveReader::Open(archive);
+  ASSERT_OK(reader);
+  EXPECT_EQ((*reader)->metadata().kept, "all");
+  for (const PageCount& count : (*reader)->CountPages()) {
+    EXPECT_NE(count.fate, PageFate::kNotCaptured);
+  }
+}
+
 TEST(CaptureProgramTest, PrivateRamIsAnErrorThatSaysWhatToDo) {
   const TemporaryDirectory directory;
   ForeignQemu qemu(directory, {"-machine", "q35"});
@@ -148,6 +169,7 @@ TEST(CaptureProgramTest, WrongUsageIsExitCode2AndABadKernelExitCode3) {
   EXPECT_EQ(RunCaptureProgram({"--bogus"}).status, 2);
   EXPECT_EQ(RunCaptureProgram({"boot", "--kernel", "/etc/passwd", "-o", "/nonexistent/x"}).status,
             3);
+  EXPECT_EQ(RunCaptureProgram({"--qmp", "x", "-o", "y", "--keep", "some"}).status, 2);
   EXPECT_EQ(RunCaptureProgram({"--help"}).status, 0);
 }
 
@@ -155,13 +177,15 @@ TEST(CaptureProgramTest, BootsCapturesAndEndsAGuest) {
   const TemporaryDirectory directory;
   const std::string archive = (directory / "a.kts").string();
   const std::string report = (directory / "report.json").string();
-  const ProgramResult result =
-      RunCaptureProgram({"boot", "--kernel", StockKernel("6.12").string(), "-o", archive, "--cpus",
-                         "1", "--nokaslr", "--work", "spin:2,pipe", "--report", report});
+  const ProgramResult result = RunCaptureProgram(
+      {"boot", "--kernel", StockKernel("6.12").string(), "-o", archive, "--cpus", "1", "--nokaslr",
+       "--work", "spin:2,pipe", "--report", report, "--keep", "kernel"});
   ASSERT_EQ(result.status, 0) << result.said;
+  EXPECT_THAT(result.said, ContainsRegex("left out: [0-9]+ free, .*[0-9]+ user data"));
   const auto reader = ArchiveReader::Open(archive);
   ASSERT_OK(reader);
   EXPECT_EQ((*reader)->vcpus().size(), 1u);
+  EXPECT_EQ((*reader)->metadata().kept, "kernel");
   EXPECT_THAT((*reader)->metadata().kernel_cmdline, HasSubstr("nokaslr"));
   std::ifstream text(report);
   const json account = json::parse(text, nullptr, false);

@@ -21,6 +21,12 @@ TEST(MetadataCodecTest, KeysOfLaterVersionsAreIgnored) {
   EXPECT_EQ(metadata->trigger, "manual");
 }
 
+TEST(MetadataCodecTest, AnArchiveThatDoesNotSayWhatItKeptKeptAll) {
+  const auto metadata = DecodeMetadata(R"({"trigger": "manual"})");
+  ASSERT_TRUE(metadata);
+  EXPECT_EQ(metadata->kept, "all");
+}
+
 TEST(MetadataCodecTest, WhatIsOfTheWrongTypeIsRefusedAndNamed) {
   const auto error = [](std::string_view json) { return DecodeMetadata(json).error().message(); };
   EXPECT_EQ(error("[1]"), "the metadata is not a JSON object");
