@@ -57,9 +57,11 @@ class Bench {
   std::unique_ptr<GuestMachine> machine_;
 };
 
-void KeepInArchive(Bench& bench, benchmark::State& state) {
+void KeepInArchive(Bench& bench, benchmark::State& state, const char* name = "bench.kts",
+                   Keep keep = Keep::kAll) {
   CaptureOptions options;
-  options.output = bench.Path("bench.kts");
+  options.output = bench.Path(name);
+  options.keep = keep;
   options.overwrite = true;
   options.pid = bench.machine().qemu().pid();
   const auto captured = Capture(bench.machine().qmp(), options);
@@ -73,6 +75,14 @@ void BM_CaptureToArchive(benchmark::State& state) {
   state.counters["file_MB"] = static_cast<double>(bench.Size("bench.kts")) / 1e6;
 }
 BENCHMARK(BM_CaptureToArchive)->Unit(benchmark::kMillisecond)->UseRealTime()->Iterations(10);
+
+// Without free pages, contents of files and user data.
+void BM_CaptureKernelToArchive(benchmark::State& state) {
+  Bench& bench = Bench::Get();
+  for (auto _ : state) KeepInArchive(bench, state, "kernel.kts", Keep::kKernel);
+  state.counters["file_MB"] = static_cast<double>(bench.Size("kernel.kts")) / 1e6;
+}
+BENCHMARK(BM_CaptureKernelToArchive)->Unit(benchmark::kMillisecond)->UseRealTime()->Iterations(10);
 
 void QemuDump(benchmark::State& state, const char* format) {
   Bench& bench = Bench::Get();

@@ -22,13 +22,16 @@ echo
 jq -r '
   def time(n): [.benchmarks[] | select(.aggregate_name == "median" and (.run_name | startswith(n)))][0].real_time;
   def size(n): [.benchmarks[] | select(.aggregate_name == "median" and (.run_name | startswith(n)))][0].file_MB;
-  def frozen: [.benchmarks[] | select(.aggregate_name == "median" and (.run_name | startswith("BM_CaptureToArchive")))][0].frozen_ms;
+  def frozen(n): [.benchmarks[] | select(.aggregate_name == "median" and (.run_name | startswith(n)))][0].frozen_ms;
   def r: . * 100 | round / 100;
   "medians                        time      size",
-  "ktstr archive                \(time("BM_CaptureToArchive") | r) ms  \(size("BM_CaptureToArchive") | r) MB (guest frozen \(frozen | r) ms)",
+  "ktstr archive                \(time("BM_CaptureToArchive") | r) ms  \(size("BM_CaptureToArchive") | r) MB (guest frozen \(frozen("BM_CaptureToArchive") | r) ms)",
+  "the same, --keep kernel      \(time("BM_CaptureKernelToArchive") | r) ms  \(size("BM_CaptureKernelToArchive") | r) MB (guest frozen \(frozen("BM_CaptureKernelToArchive") | r) ms)",
   "QEMU kdump-zlib              \(time("BM_QemuDumpKdumpZlib") | r) ms  \(size("BM_QemuDumpKdumpZlib") | r) MB",
   "QEMU ELF                     \(time("BM_QemuDumpElf") | r) ms  \(size("BM_QemuDumpElf") | r) MB",
   "ratio archive / kdump-zlib   \(time("BM_CaptureToArchive") / time("BM_QemuDumpKdumpZlib") | r)       \(size("BM_CaptureToArchive") / size("BM_QemuDumpKdumpZlib") | r)",
+  "ratio keep kernel / keep all \(time("BM_CaptureKernelToArchive") / time("BM_CaptureToArchive") | r)       \(size("BM_CaptureKernelToArchive") / size("BM_CaptureToArchive") | r)",
+  "ratio keep kernel / kdump    \(time("BM_CaptureKernelToArchive") / time("BM_QemuDumpKdumpZlib") | r)       \(size("BM_CaptureKernelToArchive") / size("BM_QemuDumpKdumpZlib") | r)",
   "ratio archive / ELF          \(time("BM_CaptureToArchive") / time("BM_QemuDumpElf") | r)       \(size("BM_CaptureToArchive") / size("BM_QemuDumpElf") | r)",
   "list all tasks, no index     \(time("BM_ListTasksWithoutIndex") | r) ms (limit 100 ms)",
   "list all tasks, index there  \(time("BM_ListTasksWithIndex") | r) ms"' "$results"
