@@ -26,6 +26,7 @@ struct Arguments {
   std::string junit;
   std::string kernel;
   std::string accelerator;
+  std::string keep;
   int jobs = 1;
   int repeat = 1;
   std::optional<int64_t> seed;
@@ -57,6 +58,9 @@ Result<std::vector<Scenario>> ReadScenarios(const Arguments& arguments) {
     }
     if (!arguments.accelerator.empty()) {
       scenario.machine.accelerator = kAccelerators.at(arguments.accelerator);
+    }
+    if (!arguments.keep.empty()) {
+      scenario.keep = arguments.keep == "kernel" ? Keep::kKernel : Keep::kAll;
     }
     scenarios.push_back(KTSTR_TRY(ResolveScenario(std::move(scenario))));
   }
@@ -162,6 +166,11 @@ int main(int argc, char** argv) {
   app.add_option("--accel", arguments.accelerator, "Takes this in place of the scenarios'")
       ->type_name("auto|kvm|tcg")
       ->check(CLI::IsMember(kAccelerators).description(""));
+  app.add_option("--keep", arguments.keep,
+                 "What archives hold: all, or kernel, without free, page-cache and user pages; in "
+                 "place of what the scenarios say")
+      ->type_name("all|kernel")
+      ->check(CLI::IsMember({"all", "kernel"}).description(""));
   app.add_flag("--reference", arguments.reference, "Prints all that a scenario can say");
   app.set_version_flag("--version", std::string("ktstr-run ") + KTSTR_VERSION);
   app.get_formatter()->column_width(24);

@@ -16,7 +16,8 @@ constexpr std::string_view kSections =
     R"(A scenario is a TOML file. Durations are strings such as "250ms" or "1.5s". Every section may
 be left out.
 
-[run]            description, duration ("2s"), timeout ("2min"), seed (1)
+[run]            description, duration ("2s"), timeout ("2min"), seed (1), keep: all (default) or
+                 kernel, which leaves free, page-cache and user pages out of archives
 [machine]        kernel: a path, or scx-small (default), scx-distribution, debian-6.12,
                  debian-6.1, host; memory ("512M"), cpus (2), cores per socket, threads per
                  core, numa_nodes, cmdline, cpu (QEMU's model), accel (auto, kvm, tcg), kaslr

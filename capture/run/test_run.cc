@@ -273,6 +273,7 @@ CaptureOptions Test::CaptureOptionsFor(const Fired& fired, const fs::path& file)
   options.trigger_detail = fired.detail;
   options.pid = machine_->qemu().pid();
   options.cancel = interrupt_.insisted();
+  options.keep = scenario_.keep;
   options.tags = {
       {"scenario", scenario_.name}, {"phase", phase_}, {"seed", std::to_string(options_.seed)}};
   if (const auto ns = monitor_->GuestTimeNs()) options.tags["guest_time_ns"] = std::to_string(*ns);

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "ktstr/capture/capture.h"
 #include "ktstr/capture/guest_machine.h"
 #include "ktstr/capture/machine_options.h"
 #include "ktstr/scenario/trigger_spec.h"
@@ -83,6 +84,7 @@ struct Scenario {
   std::vector<TriggerSpec> triggers;  // one of each that is always armed, and the scenario's own
   std::vector<Expectation> expectations;
 
+  Keep keep = Keep::kAll;  // what of the memory an archive holds
   std::chrono::microseconds timeout = std::chrono::minutes(2);
   int64_t seed = 1;
 

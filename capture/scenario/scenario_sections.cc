@@ -18,6 +18,10 @@ void ReadRun(TomlTable table, Scenario* scenario, std::chrono::microseconds* dur
   table.Read("duration", duration);
   table.Read("timeout", &scenario->timeout);
   table.Read("seed", &scenario->seed, 0, INT64_MAX);
+  constexpr std::string_view kKeep[] = {"all", "kernel"};
+  size_t keep = 0;
+  table.ReadWord("keep", kKeep, &keep);
+  scenario->keep = keep == 1 ? Keep::kKernel : Keep::kAll;
   table.Finish();
 }
 

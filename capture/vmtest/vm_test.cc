@@ -27,15 +27,17 @@ std::string TestName() {
   return name;
 }
 
-Result<CaptureSummary> KeepFrozen(Frozen& frozen, const fs::path& archive,
-                                  const std::string& trigger, const std::string& detail) {
+Result<CaptureSummary> KeepFrozen(Frozen& frozen, pid_t pid, const fs::path& archive,
+                                  const std::string& test, const std::string& trigger,
+                                  const std::string& detail) {
   CaptureOptions options;
   options.output = archive;
   options.overwrite = true;
+  options.pid = pid;
   options.captured_by = "ktstr::VmTest";
   options.trigger = trigger;
   options.trigger_detail = detail;
-  options.tags["test"] = TestName();
+  options.tags["test"] = test;
   return CaptureFrozen(frozen, options);
 }
 
@@ -63,7 +65,7 @@ class FailureWatch : public testing::EmptyTestEventListener {
 void UseShareDirectory(const char* directory) { SetShareDirectory(directory); }
 
 Status FrozenVm::Keep(const fs::path& archive) {
-  KTSTR_TRY(KeepFrozen(frozen_, archive, "manual", ""));
+  KTSTR_TRY(KeepFrozen(frozen_, pid_, archive, TestName(), "manual", ""));
   return {};
 }
 
@@ -74,19 +76,17 @@ VmTest::~VmTest() {
 void VmTest::SetUp() {
   FailureWatch::Install();
   std::error_code ignored;
-  fs::remove(ArchivePath(), ignored);  // an earlier run's
+  name_ = TestName();
+  const char* results = std::getenv("KTSTR_RESULTS");
+  archive_ = fs::path(results != nullptr && *results != '\0' ? results : "ktstr-results") /
+             (name_ + ".kts");
+  fs::remove(archive_, ignored);  // an earlier run's
   current = this;
 }
 
 void VmTest::TearDown() {
   current = nullptr;
   if (machine_ != nullptr) machine_->qemu().Kill();
-}
-
-fs::path VmTest::ArchivePath() {
-  const char* results = std::getenv("KTSTR_RESULTS");
-  const fs::path directory = results != nullptr && *results != '\0' ? results : "ktstr-results";
-  return directory / (TestName() + ".kts");
 }
 
 Status VmTest::Boot() {
@@ -109,21 +109,20 @@ void VmTest::RunFor(std::chrono::milliseconds time) { std::this_thread::sleep_fo
 Result<FrozenVm> VmTest::Freeze() {
   Frozen frozen = KTSTR_TRY(Frozen::Freeze(machine_->qmp()));
   auto ops = KTSTR_TRY(LiveOps::Open(frozen, machine_->qemu().pid()));
-  return FrozenVm(std::move(frozen), std::move(ops));
+  return FrozenVm(std::move(frozen), std::move(ops), machine_->qemu().pid());
 }
 
 void VmTest::KeepFailure(const std::string& what) {
   if (kept_ || machine_ == nullptr) return;
   kept_ = true;
   std::error_code ignored;
-  const fs::path archive = ArchivePath();
-  fs::create_directories(archive.parent_path(), ignored);
+  fs::create_directories(archive_.parent_path(), ignored);
   auto frozen = Frozen::Freeze(machine_->qmp());
-  auto kept = frozen ? KeepFrozen(*frozen, archive, "assertion", what)
-                     : Result<CaptureSummary>(tl::make_unexpected(frozen.error()));
+  auto kept = frozen
+                  ? KeepFrozen(*frozen, machine_->qemu().pid(), archive_, name_, "assertion", what)
+                  : Result<CaptureSummary>(tl::make_unexpected(frozen.error()));
   if (kept) {
-    fmt::print("kept {}\n", archive.string());
-    testing::Test::RecordProperty("archive", archive.string());
+    fmt::print("kept {}\n", archive_.string());
   } else {
     fmt::print("the machine could not be kept: {}\n", kept.error().ToString());
   }

@@ -31,8 +31,8 @@ namespace ktstr {
 // A machine that stands still for as long as this lives, and its kernel.
 class FrozenVm {
  public:
-  FrozenVm(Frozen frozen, std::unique_ptr<LiveOps> ops)
-      : frozen_(std::move(frozen)), ops_(std::move(ops)) {}
+  FrozenVm(Frozen frozen, std::unique_ptr<LiveOps> ops, pid_t pid)
+      : frozen_(std::move(frozen)), ops_(std::move(ops)), pid_(pid) {}
 
   GuestKernel& kernel() { return ops_->kernel(); }
   // Reads and writes (libcore/ops) within this freeze.
@@ -43,6 +43,7 @@ class FrozenVm {
  private:
   Frozen frozen_;
   std::unique_ptr<LiveOps> ops_;
+  pid_t pid_;  // QEMU's
 };
 
 class VmTest : public testing::Test {
@@ -69,7 +70,7 @@ class VmTest : public testing::Test {
 
   // Where the archive of a failed test goes: $KTSTR_RESULTS, else "ktstr-results", with the name
   // Suite.Test.kts. It is frozen as the first assertion fails; the machine then goes on.
-  static std::filesystem::path ArchivePath();
+  const std::filesystem::path& archive() const { return archive_; }
 
  protected:
   void SetUp() override;
@@ -81,6 +82,9 @@ class VmTest : public testing::Test {
 
   MachineOptions options_;
   std::string kernel_ = "scx-small";
+  // Asked for before anything fails: GoogleTest does not answer while it tells of a failure.
+  std::string name_;
+  std::filesystem::path archive_;
   std::unique_ptr<GuestMachine> machine_;
   bool kept_ = false;
 };

@@ -52,6 +52,7 @@ TEST(ScenarioReader, ReadsEverySection) {
     description = "all of it"
     timeout = "30s"
     seed = 7
+    keep = "kernel"
     [machine]
     kernel = "debian-6.12"
     memory = "1G"
@@ -107,6 +108,7 @@ TEST(ScenarioReader, ReadsEverySection) {
   EXPECT_EQ(scenario.description, "all of it");
   EXPECT_EQ(scenario.timeout, seconds(30));
   EXPECT_EQ(scenario.seed, 7);
+  EXPECT_EQ(scenario.keep, Keep::kKernel);
   EXPECT_EQ(scenario.kernel, "debian-6.12");
   EXPECT_EQ(scenario.machine.memory_bytes, uint64_t{1} << 30);
   EXPECT_EQ(scenario.machine.cpus, 8);
