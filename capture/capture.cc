@@ -151,6 +151,7 @@ Result<CaptureSummary> Write(Frozen& frozen, const Prepared& prepared,
   Watch watch(frozen.qmp(), options);
   const ArchiveWriteOptions write = {
       .overwrite = options.overwrite,
+      .compression_level = options.compression_level,
       .progress = [&](uint64_t done, uint64_t all) { watch.Progress(done, all); },
       .memory_done = std::move(memory_done),
       .accept = options.accept,

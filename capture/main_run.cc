@@ -29,6 +29,7 @@ struct Arguments {
   std::string keep;
   int jobs = 1;
   int repeat = 1;
+  int level = 1;
   std::optional<int64_t> seed;
   bool reference = false;
 };
@@ -92,6 +93,7 @@ std::vector<SuiteJob> MakeJobs(const std::vector<Scenario>& scenarios, const Arg
     for (const Scenario& scenario : scenarios) {
       SuiteJob job = {scenario, {}};
       job.options.out = arguments.out;
+      job.options.compression_level = arguments.level;
       job.options.seed = arguments.seed.value_or(scenario.seed) + round;
       if (round > 0) job.options.file_name = fmt::format("{}@{}", scenario.name, round + 1);
       const std::string name = round > 0 ? job.options.file_name : scenario.name;
@@ -171,6 +173,13 @@ int main(int argc, char** argv) {
                  "place of what the scenarios say")
       ->type_name("all|kernel")
       ->check(CLI::IsMember({"all", "kernel"}).description(""));
+  app.add_option(
+         "--level", arguments.level,
+         "How hard archives are compressed, on zstd's scale: 19 makes them small, to be kept "
+         "with the sources")
+      ->type_name("N")
+      ->check(CLI::Range(1, 19).description(""))
+      ->capture_default_str();
   app.add_flag("--reference", arguments.reference, "Prints all that a scenario can say");
   app.set_version_flag("--version", std::string("ktstr-run ") + KTSTR_VERSION);
   app.get_formatter()->column_width(24);

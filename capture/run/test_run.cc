@@ -274,6 +274,7 @@ CaptureOptions Test::CaptureOptionsFor(const Fired& fired, const fs::path& file)
   options.pid = machine_->qemu().pid();
   options.cancel = interrupt_.insisted();
   options.keep = scenario_.keep;
+  options.compression_level = options_.compression_level;
   options.tags = {
       {"scenario", scenario_.name}, {"phase", phase_}, {"seed", std::to_string(options_.seed)}};
   if (const auto ns = monitor_->GuestTimeNs()) options.tags["guest_time_ns"] = std::to_string(*ns);

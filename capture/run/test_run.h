@@ -29,6 +29,7 @@ struct TestOptions {
   std::filesystem::path analyze;  // the program ktstr-analyze; empty: the one beside ours
   std::string file_name;          // of what is written, without suffix; empty: the scenario's
   int64_t seed = 1;
+  int compression_level = 1;  // of archives, on zstd's scale
   // Told of each step as it begins.
   std::function<void(const std::string&)> progress = nullptr;
 };

@@ -1,0 +1,89 @@
+// Real frozen machines (fixtures/states): what each one died of is found in it, by the findings and
+// by the queries that a person would ask.
+#include <gmock/gmock.h>
+
+#include <filesystem>
+
+#include "ktstr/analyze/index.h"
+#include "ktstr/analyze/output.h"
+
+namespace ktstr {
+namespace {
+
+using testing::ElementsAreArray;
+
+struct State {
+  const char* name;
+  const char* sql;
+  std::vector<const char*> rows;  // values joined by " | "
+};
+
+void PrintTo(const State& state, std::ostream* out) { *out << state.name << ": " << state.sql; }
+
+class StatesTest : public testing::TestWithParam<State> {};
+
+TEST_P(StatesTest, ShowsItsCause) {
+  const State& state = GetParam();
+  const auto archive = std::filesystem::path(KTSTR_STATE_DIR) / (std::string(state.name) + ".kts");
+  const auto index = OpenIndex(archive, {.use_file = false});
+  ASSERT_TRUE(index) << index.error().ToString();
+  const auto result = index->Query(state.sql, {});
+  ASSERT_TRUE(result) << result.error().ToString();
+  std::vector<std::string> rows;
+  for (const auto& row : result->rows) {
+    std::string& text = rows.emplace_back();
+    for (const auto& value : row) text += (text.empty() ? "" : " | ") + ToDisplay(value);
+  }
+  EXPECT_THAT(rows, ElementsAreArray(state.rows));
+}
+
+constexpr char kTrigger[] =
+    "SELECT value FROM machine WHERE key IN ('trigger', 'kept') ORDER BY key";
+constexpr char kFindings[] =
+    "SELECT severity, rule, subject FROM finding ORDER BY severity, rule, subject";
+constexpr char kExit[] = "SELECT exit_kind, exit_reason, exit_message FROM scx";
+constexpr char kAnomalies[] = "SELECT * FROM anomaly";
+
+INSTANTIATE_TEST_SUITE_P(
+    All, StatesTest,
+    testing::Values(
+        State{"stall", kTrigger, {"kernel", "stall"}}, State{"stall", kAnomalies, {}},
+        State{"lost-task", kAnomalies, {}},
+        State{"wrong-cpu",
+              kExit,
+              {"error | runtime error | SCX_DSQ_LOCAL[_ON] target CPU 0 not allowed for "
+               "pinned-0[44]"}},
+        State{"scx-error", kExit, {"error_bpf | scx_bpf_error | an error was asked for"}},
+        State{"self-exit", kExit, {"unreg_bpf | unregistered from BPF | enough for today"}},
+        State{"stall",
+              kFindings,
+              {"info | not_allowed_on_idle_cpus | kworker/0:1 (11)",
+               "warning | dsq_piled_up | DSQ 0x0000000000000000",
+               "warning | idle_beside_work | CPU 1", "warning | long_wait | sleep-0 (48)",
+               "warning | long_wait | sleep-1 (49)", "warning | long_wait | spin-1 (45)",
+               "warning | long_wait | spin-2 (46)", "warning | long_wait | spin-3 (47)"}},
+        State{"lost-task",
+              kFindings,
+              {"error | lost_task | victim-0 (47)", "warning | long_wait | victim-0 (47)"}},
+        State{"wrong-cpu", kFindings, {"error | scheduler_ended | scheduler ktstr_vtime"}},
+        State{"scx-error", kFindings, {"error | scheduler_ended | scheduler ktstr_vtime"}},
+        State{"self-exit", kFindings, {"warning | scheduler_ended | scheduler ktstr_vtime"}},
+        State{"starve-cgroup",
+              kFindings,
+              {"warning | dsq_piled_up | DSQ 0x00000000000003e8",
+               "warning | long_wait | starved-0 (46)", "warning | long_wait | starved-1 (47)"}},
+        State{"panic", kFindings, {"error | kernel_in_trouble | kernel log"}},
+        State{"oops", kFindings, {"error | kernel_in_trouble | kernel log"}},
+        State{"soft-lockup",
+              kFindings,
+              {"error | kernel_in_trouble | kernel log",
+               "warning | dsq_piled_up | DSQ 0x0000000000000000",
+               "warning | long_wait | kworker/1:1 (38)", "warning | long_wait | migration/1 (23)",
+               "warning | watchdog_near | scheduler ktstr_vtime"}},
+        State{"rt-hog",
+              kFindings,
+              {"warning | cpu_hog | CPU 1", "warning | dsq_piled_up | DSQ 0x0000000000000000",
+               "warning | long_wait | victim-0 (44)"}}));
+
+}  // namespace
+}  // namespace ktstr
