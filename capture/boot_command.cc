@@ -8,6 +8,7 @@
 
 #include "ktstr/capture/capture_command.h"
 #include "ktstr/capture/command_line.h"
+#include "ktstr/capture/guest/worker_catalog.h"
 #include "ktstr/capture/guest_machine.h"
 
 namespace ktstr {
@@ -27,6 +28,14 @@ struct BootArguments {
 
 const std::map<std::string, Accelerator> kAccelerators = {
     {"auto", Accelerator::kAuto}, {"kvm", Accelerator::kKvm}, {"tcg", Accelerator::kTcg}};
+
+std::string WorkerKinds() {
+  std::string names;
+  for (const guest::WorkerEntry& entry : guest::kWorkerCatalog) {
+    names += fmt::format("{}{}", names.empty() ? "" : ", ", entry.name);
+  }
+  return names;
+}
 
 void Tell(const std::string& step) { fmt::print(stderr, "{}\n", step); }
 
@@ -99,10 +108,8 @@ void AddBootCommand(CLI::App* app, Status* status) {
   boot->add_option("--append", machine.kernel_cmdline, "Added to the kernel's command line")
       ->type_name("TEXT");
   boot->add_flag("--nokaslr", arguments->no_kaslr, "Leave the kernel at its linked address");
-  boot->add_option(
-          "--work", arguments->work,
-          "What runs in the guest, KIND[:COUNT],… with the kinds spin, yield, sleep, pipe, "
-          "futex-wait, pipe-wait, mutex-wait, zombie, threads")
+  boot->add_option("--work", arguments->work,
+                   "What runs in the guest, KIND[:COUNT],… with the kinds " + WorkerKinds())
       ->type_name("LIST")
       ->capture_default_str();
   boot->add_option("--run-for", arguments->run_for_ms, "How long it works before it is frozen")

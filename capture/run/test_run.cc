@@ -26,6 +26,8 @@ using std::chrono::milliseconds;
 constexpr std::chrono::seconds kLoaderTimeout(20);
 constexpr milliseconds kLoaderPoll(50);
 constexpr char kLoaderName[] = "scheduler-loader";
+// Of a test whose guest dies of a fault of QEMU's (GuestMachine::TrippedOverTcg).
+constexpr int kAttempts = 3;
 
 class Test {
  public:
@@ -38,8 +40,10 @@ class Test {
         result_(result),
         phase_("setting up") {}
 
-  // Errors: those of the environment, for which the test has no verdict of its own.
-  Status Run();
+  // Errors: those of the environment, for which the test has no verdict of its own. When
+  // TrippedOverTcg() it says nothing of the scheduler, and nothing is kept unless `keep_tripped`.
+  Status Run(bool keep_tripped);
+  bool TrippedOverTcg() const { return machine_ != nullptr && machine_->TrippedOverTcg(); }
 
  private:
   std::string BaseName() const {
@@ -79,7 +83,7 @@ class Test {
   std::shared_ptr<const std::vector<std::byte>> device_state_;  // as it was kept last
 };
 
-Status Test::Run() {
+Status Test::Run(bool keep_tripped) {
   KTSTR_TRY(Boot());
   KTSTR_TRY(SetUp());
   for (const PhaseSpec& phase : scenario_.phases) {
@@ -87,7 +91,7 @@ Status Test::Run() {
     KTSTR_TRY(RunPhase(phase));
   }
   if (!monitor_->fired()) KTSTR_TRY(Judge());
-  if (monitor_->fired()) KTSTR_TRY(KeepFailure());
+  if (monitor_->fired() && (keep_tripped || !TrippedOverTcg())) KTSTR_TRY(KeepFailure());
   machine_->qemu().Kill();
   return {};
 }
@@ -353,10 +357,22 @@ TestResult RunTest(const Scenario& scenario, const TestOptions& options,
     result.problems.push_back(log.error().ToString());
     return result;
   }
-  const auto ran = Test(scenario, options, interrupt, *log, result).Run();
-  if (!ran) {
-    result.verdict = interrupt.asked() ? Verdict::kInterrupted : Verdict::kError;
-    result.problems.push_back(ran.error().ToString());
+  for (int attempt = 1;; ++attempt) {
+    Test test(scenario, options, interrupt, *log, result);
+    const bool last = attempt == kAttempts;
+    const auto ran = test.Run(last);
+    if (test.TrippedOverTcg() && !last && !interrupt.asked()) {
+      log->Add(
+          "the guest's kernel died of a fault of TCG's (a stale breakpoint); running it again");
+      result.problems.clear();
+      result.archives.clear();
+      continue;
+    }
+    if (!ran) {
+      result.verdict = interrupt.asked() ? Verdict::kInterrupted : Verdict::kError;
+      result.problems.push_back(ran.error().ToString());
+    }
+    break;
   }
   for (const std::string& problem : result.problems) log->Add(problem);
   log->Add(fmt::format("verdict: {}", VerdictName(result.verdict)));

@@ -44,12 +44,17 @@ void ReadMachine(TomlTable table, const fs::path& directory, Scenario* scenario)
   size_t accelerator = 0;
   table.ReadWord("accel", kAccelerators, &accelerator);
   machine.accelerator = static_cast<Accelerator>(accelerator);
-  const int per_socket = std::max(machine.cores, 1) * std::max(machine.threads, 1);
-  if (machine.cpus % per_socket != 0) {
-    table.Complain("cpus", fmt::format("{} CPUs cannot be laid out as sockets of {} cores with {} "
-                                       "threads each",
-                                       machine.cpus, std::max(machine.cores, 1),
-                                       std::max(machine.threads, 1)));
+  int sockets = 0;
+  table.Read("sockets", &sockets, 1, 255);
+  const int cores = std::max(machine.cores, 1), threads = std::max(machine.threads, 1);
+  if (sockets > 0 && !table.Has("cpus")) machine.cpus = sockets * cores * threads;
+  if (machine.cpus % (cores * threads) != 0 ||
+      (sockets > 0 && machine.cpus != sockets * cores * threads)) {
+    table.Complain(
+        "cpus",
+        fmt::format("{} CPUs cannot be laid out as {}sockets of {} cores with {} threads "
+                    "each",
+                    machine.cpus, sockets > 0 ? fmt::format("{} ", sockets) : "", cores, threads));
   }
   if (machine.numa_nodes > machine.cpus) {
     table.Complain("numa_nodes", "there are more 'numa_nodes' than 'cpus'");

@@ -83,7 +83,15 @@ INSTANTIATE_TEST_SUITE_P(
         State{"rt-hog",
               kFindings,
               {"warning | cpu_hog | CPU 1", "warning | dsq_piled_up | DSQ 0x0000000000000000",
-               "warning | long_wait | victim-0 (44)"}}));
+               "warning | long_wait | victim-0 (44)"}}),
+    [](const testing::TestParamInfo<State>& info) {
+      std::string name = info.param.name + std::string(info.param.sql == kFindings    ? "Findings"
+                                                       : info.param.sql == kExit      ? "Exit"
+                                                       : info.param.sql == kAnomalies ? "Anomalies"
+                                                                                      : "Trigger");
+      std::erase(name, '-');
+      return name;
+    });
 
 }  // namespace
 }  // namespace ktstr

@@ -7,7 +7,13 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
+#include <map>
+#include <set>
+
 #include "guest_tests.h"
+#include "ktstr/capture/guest/worker_catalog.h"
+#include "ktstr/capture/ram_map.h"
+#include "ktstr/capture/watch/running_kernel.h"
 
 namespace ktstr {
 namespace {
@@ -35,6 +41,88 @@ TEST(GuestMachineTest, A612GuestBootsWorksReportsAndEnds) {
   const auto status = (*machine)->PowerOff();
   ASSERT_OK(status);
   EXPECT_EQ(*status, 0);
+}
+
+TEST(GuestMachineTest, EveryKindOfWorkerRunsAndCountsItsRounds) {
+  const auto machine = GuestMachine::Boot(Machine());
+  ASSERT_OK(machine);
+  std::vector<WorkerSpec> workers;
+  for (const guest::WorkerEntry& entry : guest::kWorkerCatalog) {
+    workers.push_back({.kind = std::string(entry.name), .name = std::string(entry.name)});
+  }
+  ASSERT_OK((*machine)->StartWorkers(workers));
+  std::set<std::string> idle = {"futex-wait", "pipe-wait", "mutex-wait", "zombie"};
+  // Each but those has done something when enough time has gone by, of which a busy host needs
+  // more.
+  std::map<std::string, uint64_t> rounds;
+  const auto all_worked = [&] {
+    return std::ranges::all_of(guest::kWorkerCatalog, [&](const guest::WorkerEntry& entry) {
+      return idle.contains(std::string(entry.name)) || rounds[std::string(entry.name)] > 0;
+    });
+  };
+  for (const Deadline deadline = After(std::chrono::seconds(60));
+       !all_worked() && PollTimeout(deadline) > 0;) {
+    rounds.clear();
+    const auto report = (*machine)->Workers();
+    ASSERT_OK(report);
+    for (const json& task : (*report)["workers"]) {
+      rounds[task["worker"]] += task["rounds"].get<uint64_t>();
+      EXPECT_GE(task["ran_ns"], task["gap_ns"]) << task;
+    }
+  }
+  EXPECT_TRUE(all_worked()) << json(rounds);
+  for (const std::string& name : idle) EXPECT_EQ(rounds[name], 0u) << name;
+}
+
+TEST(GuestMachineTest, WorkersRunWhereAndHowTheyAreAskedTo) {
+  const auto machine = GuestMachine::Boot(Machine());
+  ASSERT_OK(machine);
+  ASSERT_OK((*machine)->SetUpCgroup("/of-workers"));
+  ASSERT_OK((*machine)->StartWorkers(
+      {{"sleep", 1, "placed", {{"cgroup", "/of-workers"}, {"cpus", "1"}, {"nice", 7}}},
+       {"sleep", 1, "batch", {{"policy", "batch"}}},
+       {"sleep", 1, "fifo", {{"policy", "fifo"}, {"priority", 3}}}}));
+  const auto report = (*machine)->Report();
+  ASSERT_OK(report);
+  std::map<std::string, json> tasks;
+  for (const json& task : (*report)["account"]["tasks"]) tasks[task["comm"]] = task;
+  EXPECT_EQ(tasks["placed-0"]["nice"], 7);
+  EXPECT_EQ(tasks["placed-0"]["cpu"], 1);
+  EXPECT_EQ(tasks["batch-0"]["policy"], 3);  // SCHED_BATCH, include/uapi/linux/sched.h
+  EXPECT_EQ(tasks["fifo-0"]["policy"], 1);
+  EXPECT_EQ(tasks["fifo-0"]["rt_priority"], 3);
+  ASSERT_OK((*machine)->StopWorkers({"batch"}));
+  const auto again = (*machine)->StopWorkers({"batch"});
+  ASSERT_FALSE(again);
+  EXPECT_THAT(again.error().ToString(), HasSubstr("no worker 'batch' runs"));
+  const auto nowhere =
+      (*machine)->StartWorkers({{"sleep", 1, "lost", {{"cgroup", "/no-such-cgroup"}}}});
+  ASSERT_FALSE(nowhere);
+  EXPECT_THAT(nowhere.error().ToString(),
+              HasSubstr("worker 'lost-0' did not start: joining cgroup /no-such-cgroup"));
+}
+
+TEST(GuestMachineTest, NodesAndCoresAreWhatTheGuestSees) {
+  MachineOptions options = Machine();
+  options.cpus = 4;
+  options.cores = 2;
+  options.numa_nodes = 2;
+  const auto machine = BootWithWork(options, "sleep");
+  ASSERT_OK(machine);
+  const auto report = (*machine)->SystemAccount();
+  ASSERT_OK(report);
+  std::set<json> packages, nodes;
+  for (const json& cpu : (*report)["cpus"]) {
+    packages.insert(cpu.value("physical_package_id", json()));
+    nodes.insert(cpu.value("node", json()));
+  }
+  EXPECT_EQ(packages.size(), 2u) << (*report)["cpus"];
+  EXPECT_EQ(nodes.size(), 2u) << (*report)["cpus"];
+  // Its RAM is in two files then, both of which are read.
+  const auto ram = FindRam((*machine)->qmp(), (*machine)->qemu().pid());
+  ASSERT_OK(ram);
+  EXPECT_EQ(ram->files.size(), 2u);
+  EXPECT_OK(RunningKernel::Open((*machine)->qmp(), (*machine)->qemu().pid()));
 }
 
 TEST(GuestMachineTest, A61GuestBootsWithModulesFromItsPackage) {

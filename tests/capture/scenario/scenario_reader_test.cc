@@ -187,6 +187,14 @@ INSTANTIATE_TEST_SUITE_P(
         Mistake{"[scheduler]\nvariables = {}",
                 "1: [scheduler] needs either an 'object' or a 'loader'"}));
 
+TEST(ScenarioReader, SocketsCountCpusToo) {
+  const Scenario scenario = Read("[machine]\nsockets = 2\ncores = 3\nthreads = 2");
+  EXPECT_EQ(scenario.machine.cpus, 12);
+  EXPECT_EQ(Read("[machine]\nsockets = 2\ncpus = 2").machine.cpus, 2);
+  EXPECT_THAT(Problem("[machine]\nsockets = 2\ncpus = 3"),
+              HasSubstr("3 CPUs cannot be laid out as 2 sockets of 1 cores with 1 threads each"));
+}
+
 TEST(ScenarioReader, TwoWorkersOfOneNameAreRefused) {
   EXPECT_THAT(Problem("[[worker]]\nkind = \"spin\"\n[[worker]]\nkind = \"spin\"\n"),
               HasSubstr("two workers or payloads are called 'spin'"));
