@@ -9,8 +9,9 @@
 namespace ktstr {
 
 struct Fired {
-  std::string trigger;  // its name in the catalog; "expectation", "interrupt" besides
-  std::string detail;   // one line for people: what was seen and what the limit was
+  std::string
+      trigger;  // its name in the catalog; "expectation", "interrupt", "scheduler-load" besides
+  std::string detail;  // one line for people: what was seen and what the limit was
   std::map<std::string, std::string> values;  // the same for programs, by name
   bool fails = true;
   int most = 1;  // captures of it in one test, when it does not fail

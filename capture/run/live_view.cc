@@ -11,6 +11,7 @@ namespace ktstr {
 namespace {
 
 constexpr size_t kNameWidth = 24;
+constexpr std::chrono::milliseconds kTick(500);
 
 double Seconds(std::chrono::steady_clock::duration duration) {
   return std::chrono::duration<double>(duration).count();
@@ -42,7 +43,17 @@ std::string ResultText(const TestResult& result) {
   return text;
 }
 
-LiveView::LiveView(std::FILE* out) : out_(out), terminal_(isatty(fileno(out)) != 0) {}
+LiveView::LiveView(std::FILE* out) : out_(out), terminal_(isatty(fileno(out)) != 0) {
+  if (terminal_) ticker_ = std::jthread([this](std::stop_token stop) { Tick(std::move(stop)); });
+}
+
+void LiveView::Tick(std::stop_token stop) {
+  std::unique_lock lock(mutex_);
+  while (!stopped_.wait_for(lock, stop, kTick, [&] { return stop.stop_requested(); })) {
+    Erase();
+    Draw();
+  }
+}
 
 void LiveView::Step(const std::string& test, const std::string& step) {
   const std::lock_guard lock(mutex_);

@@ -3,10 +3,12 @@
 #pragma once
 
 #include <chrono>
+#include <condition_variable>
 #include <cstdio>
 #include <map>
 #include <mutex>
 #include <string>
+#include <thread>
 
 #include "ktstr/run/test_run.h"
 
@@ -16,6 +18,8 @@ namespace ktstr {
 class LiveView {
  public:
   explicit LiveView(std::FILE* out);
+  LiveView(const LiveView&) = delete;
+  LiveView& operator=(const LiveView&) = delete;
 
   void Step(const std::string& test, const std::string& step);
   void Finish(const TestResult& result);
@@ -26,14 +30,18 @@ class LiveView {
     std::chrono::steady_clock::time_point begun;
   };
 
+  void Tick(std::stop_token stop);
   void Erase();
   void Draw();
 
   std::FILE* out_;
   bool terminal_;
   std::mutex mutex_;
+  std::condition_variable_any stopped_;
   std::map<std::string, Running> running_;  // by test
   size_t drawn_ = 0;                        // lines
+  // On a terminal the seconds go on by themselves. Last: it ends before what it uses.
+  std::jthread ticker_;
 };
 
 // "healthy            passed       3.1 s", and below it what is wrong and where the archive is.

@@ -16,6 +16,8 @@ using std::chrono::microseconds;
 using std::chrono::milliseconds;
 using std::chrono::nanoseconds;
 
+constexpr int kHostTimeShare = 3;
+
 bool IsSampled(TriggerKind kind) {
   return kind == TriggerKind::kStall || kind == TriggerKind::kClockStuck ||
          kind == TriggerKind::kWatchdog;
@@ -98,15 +100,20 @@ std::optional<Fired> SampleTriggers::CheckWatchdog(const TriggerSpec& spec,
 }
 
 // For how long the clock has stood still, by the guest's own time: a host that is busy stops both.
+// That time stands, too, when the CPU that keeps it is the one that is stuck: then a third of the
+// host's counts.
 std::optional<microseconds> SampleTriggers::StandingFor(const CpuSample& cpu) {
   if (cpu.torn || !cpu.clock_ns || !uptime_ns_) return std::nullopt;
-  auto [known, is_new] = clocks_.try_emplace(cpu.cpu, Clock{*cpu.clock_ns, *uptime_ns_});
+  const Clock now = {*cpu.clock_ns, *uptime_ns_, cpu.read_at};
+  auto [known, is_new] = clocks_.try_emplace(cpu.cpu, now);
   const bool idle = cpu.nr_running.value_or(0) == 0;
-  if (is_new || idle || known->second.ns != *cpu.clock_ns) {
-    known->second = {*cpu.clock_ns, *uptime_ns_};
+  if (is_new || idle || known->second.ns != now.ns) {
+    known->second = now;
     return std::nullopt;
   }
-  return duration_cast<microseconds>(nanoseconds(*uptime_ns_ - known->second.guest_ns));
+  const nanoseconds guest(now.guest_ns - known->second.guest_ns);
+  const nanoseconds host = now.read_at - known->second.read_at;
+  return duration_cast<microseconds>(std::max(guest, host / kHostTimeShare));
 }
 
 std::optional<Fired> SampleTriggers::CheckClocks(const TriggerSpec& spec,

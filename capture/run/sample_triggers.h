@@ -32,7 +32,9 @@ class SampleTriggers {
 
   struct Clock {
     int64_t ns;
-    int64_t guest_ns;  // how long the guest was up when it was first seen there
+    // When it was first seen there: how long the guest was up then, and the host's time.
+    int64_t guest_ns;
+    std::chrono::steady_clock::time_point read_at;
   };
 
   std::vector<TriggerSpec> specs_;

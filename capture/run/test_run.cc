@@ -133,8 +133,19 @@ Status Test::StartScheduler() {
   const SchedulerSpec& scheduler = *scenario_.scheduler;
   if (scheduler.loader.empty()) {
     Tell("loading the scheduler " + fs::path(scheduler.object).filename().string());
-    KTSTR_TRY(
-        Ask("scheduler-load", {{"object", scheduler.object}, {"variables", scheduler.variables}}));
+    const auto loaded =
+        Ask("scheduler-load", {{"object", scheduler.object}, {"variables", scheduler.variables}});
+    if (loaded) return {};
+    if (loaded.error().code() != ErrorCode::kPeer || HasHungUp(machine_->channel().fd())) {
+      return Fail(loaded.error());
+    }
+    // It is the scheduler that is at fault, not the test. The verifier has many words.
+    const std::string why = loaded.error().ToString();
+    log_.AddText(why + "\n");
+    const size_t line = std::min(why.find('\n'), why.size());
+    monitor_->Fire({.trigger = "scheduler-load",
+                    .detail = why.substr(0, line) + (line < why.size() ? " (more in the log)" : ""),
+                    .values = {{"error", why}}});
     return {};
   }
   Tell("starting the scheduler's loader " + scheduler.loader[0]);

@@ -192,6 +192,20 @@ rows = "some"
   EXPECT_EQ(run.Wait(), 0) << run.said();
 }
 
+TEST(RunGuestTest, ASchedulerThatCannotBeLoadedFailsTheTest) {
+  const TemporaryDirectory directory;
+  const fs::path scenario = Write(
+      directory / "load.toml",
+      fmt::format("{}[scheduler]\nobject = \"vtime\"\nvariables = {{ slice_n = 1 }}\n", kMachine));
+  RunProgram run(directory, {scenario.string()});
+  EXPECT_EQ(run.Wait(), 1);
+  EXPECT_THAT(run.said(),
+              HasSubstr("scheduler-load: the guest refuses 'scheduler-load': there is no variable "
+                        "'slice_n'; the nearest are slice_ns"));
+  EXPECT_EQ(ArchiveReader::Open(run.out() / "load.kts").value()->metadata().trigger,
+            "scheduler-load");
+}
+
 TEST(RunGuestTest, MistakesCostNoBoot) {
   const TemporaryDirectory directory;
   const fs::path scenario = Write(

@@ -69,6 +69,18 @@ TEST(SampleTriggers, AClockThatGoesOnOrHasNoWorkOrIsTornIsNotStuck) {
   EXPECT_FALSE(triggers.Check(Clock(1400, 6, 1, /*torn=*/true)));
 }
 
+TEST(SampleTriggers, AClockIsStuckAlsoWhenTheGuestsTimeIs) {
+  SampleTriggers triggers({{.kind = TriggerKind::kClockStuck, .over = milliseconds(100)}});
+  const auto at = [](int64_t host_ms) {
+    WatchSample sample = Clock(1000, 5);
+    sample.cpus[0].read_at += milliseconds(host_ms);
+    return sample;
+  };
+  EXPECT_FALSE(triggers.Check(at(0)));
+  EXPECT_FALSE(triggers.Check(at(300)));
+  EXPECT_TRUE(triggers.Check(at(301)));
+}
+
 TEST(SampleTriggers, LooksSeveralTimesWithinTheShortestLimit) {
   EXPECT_FALSE(SampleTriggers({{.kind = TriggerKind::kPanic}}).wanted());
   EXPECT_EQ(SampleTriggers({{.kind = TriggerKind::kStall, .over = milliseconds(50)},
