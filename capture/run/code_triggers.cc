@@ -6,7 +6,7 @@
 #include <charconv>
 
 #include "ktstr/run/exit_account.h"
-#include "ktstr/scenario/nearest_word.h"
+#include "ktstr/base/nearest_word.h"
 
 namespace ktstr {
 

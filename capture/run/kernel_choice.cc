@@ -8,7 +8,7 @@
 #include <cstring>
 #include <vector>
 
-#include "ktstr/scenario/nearest_word.h"
+#include "ktstr/base/nearest_word.h"
 
 namespace ktstr {
 

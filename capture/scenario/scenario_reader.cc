@@ -7,7 +7,7 @@
 #include <cstring>
 #include <fstream>
 
-#include "ktstr/scenario/nearest_word.h"
+#include "ktstr/base/nearest_word.h"
 #include "ktstr/scenario/scenario_sections.h"
 #include "ktstr/scenario/toml_table.h"
 

@@ -4,7 +4,7 @@
 
 #include <algorithm>
 
-#include "ktstr/scenario/nearest_word.h"
+#include "ktstr/base/nearest_word.h"
 
 namespace ktstr {
 

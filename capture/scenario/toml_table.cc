@@ -6,7 +6,7 @@
 
 #include "ktstr/capture/command_line.h"
 #include "ktstr/scenario/duration.h"
-#include "ktstr/scenario/nearest_word.h"
+#include "ktstr/base/nearest_word.h"
 
 namespace ktstr {
 

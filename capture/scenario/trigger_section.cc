@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "ktstr/scenario/nearest_word.h"
+#include "ktstr/base/nearest_word.h"
 #include "ktstr/scenario/scenario_sections.h"
 
 namespace ktstr {

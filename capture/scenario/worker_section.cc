@@ -1,7 +1,7 @@
 #include <fmt/format.h>
 
 #include "ktstr/capture/guest/worker_catalog.h"
-#include "ktstr/scenario/nearest_word.h"
+#include "ktstr/base/nearest_word.h"
 #include "ktstr/scenario/scenario_sections.h"
 
 namespace ktstr {

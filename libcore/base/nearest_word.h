@@ -12,7 +12,8 @@ namespace ktstr {
 // there are none.
 std::string NearestWord(std::string_view word, std::span<const std::string_view> words);
 
-// "unknown WHAT 'word'; did you mean 'nearest'?", or with all words where none is near.
+// "unknown WHAT 'word'; did you mean 'nearest'?", or with all words where none is near and they are
+// few enough to be read.
 std::string UnknownWord(std::string_view what, std::string_view word,
                         std::span<const std::string_view> words);
 

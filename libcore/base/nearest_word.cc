@@ -1,4 +1,4 @@
-#include "ktstr/scenario/nearest_word.h"
+#include "ktstr/base/nearest_word.h"
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -9,6 +9,9 @@
 namespace ktstr {
 
 namespace {
+
+// More words than a reader looks through are not listed.
+constexpr size_t kMaxListed = 60;
 
 // Levenshtein's.
 size_t EditDistance(std::string_view a, std::string_view b) {
@@ -41,6 +44,7 @@ std::string UnknownWord(std::string_view what, std::string_view word,
   if (EditDistance(word, nearest) <= std::max<size_t>(nearest.size() / 2, 1)) {
     return fmt::format("unknown {} '{}'; did you mean '{}'?", what, word, nearest);
   }
+  if (words.size() > kMaxListed) return fmt::format("unknown {} '{}'", what, word);
   return fmt::format("unknown {} '{}'; there are {}", what, word, fmt::join(words, ", "));
 }
 
