@@ -145,6 +145,23 @@ TypeId TypeInfo::Strip(TypeId type) const {
   return TypeId{0};
 }
 
+TypeId TypeInfo::WithoutQualifiers(TypeId type) const {
+  for (int depth = 0; depth < kMaxDepth; ++depth) {
+    const btf_type* t = At(type);
+    if (t == nullptr || !(btf_is_mod(t) || btf_is_type_tag(t)) || btf_is_typedef(t)) return type;
+    type = TypeId{t->type};
+  }
+  return TypeId{0};
+}
+
+std::vector<std::string_view> TypeInfo::TypeNames() const {
+  std::vector<std::string_view> names;
+  names.reserve(structs_.size() + others_.size());
+  for (const auto& [name, id] : structs_) names.push_back(name);
+  for (const auto& [name, id] : others_) names.push_back(name);
+  return names;
+}
+
 TypeKind TypeInfo::KindOf(TypeId type) const {
   const TypeId stripped = Strip(type);
   const btf_type* t = At(stripped);
@@ -260,7 +277,8 @@ Member TypeInfo::MemberAt(const btf_type* composite, uint32_t index, uint64_t ba
   found.size = SizeOf(found.type).value_or(0);
   found.is_signed = IsSigned(found.type);
   found.bit_size = btf_member_bitfield_size(composite, index);
-  if (found.bit_size == 0 || found.size == 0) {
+  // A bit field that is wider than an integer is none: damage, shown as the whole.
+  if (found.bit_size == 0 || found.bit_size > found.size * 8 || found.size > sizeof(uint64_t)) {
     found.bit_size = 0;
     found.offset = bits / 8;
   } else {

@@ -111,12 +111,16 @@ class TypeInfo {
   TypeKind KindOf(TypeId type) const;
   // The type behind typedefs and qualifiers.
   TypeId Strip(TypeId type) const;
+  // The type behind qualifiers (const, volatile, restrict) and type tags; typedefs are kept.
+  TypeId WithoutQualifiers(TypeId type) const;
   // The name as written, empty for anonymous types.
   std::string_view NameOf(TypeId type) const;
   // What a pointer points to, or an array consists of; void for other kinds.
   TypeId Target(TypeId type) const;
 
   size_t type_count() const;
+  // The names of all structures, unions, integers, typedefs and enums, in no order.
+  std::vector<std::string_view> TypeNames() const;
 
  private:
   struct BtfDeleter {

@@ -13,6 +13,8 @@ namespace {
 
 // No C type is nested deeper; a damaged BTF that contains itself is.
 constexpr int kMaxDepth = 32;
+// Nor does any value need more text, in bytes; one of such a BTF does.
+constexpr size_t kMaxText = 64 << 20;
 
 uint64_t LittleEndian(std::span<const std::byte> bytes) {
   uint64_t value = 0;
@@ -30,7 +32,7 @@ class JsonWriter {
       out_ += BytesToJson(bytes);
       return;
     }
-    if (*size > bytes.size()) {
+    if (*size > bytes.size() || out_.size() > kMaxText) {
       out_ += "null";
       return;
     }
@@ -149,7 +151,8 @@ class JsonWriter {
       const Member& member = named.member;
       const auto rest = bytes.subspan(std::min<size_t>(member.offset, bytes.size()));
       if (named.name.empty()) {
-        if (depth < kMaxDepth) AppendMembers(member.type, rest, depth + 1);
+        if (depth < kMaxDepth && out_.size() <= kMaxText)
+          AppendMembers(member.type, rest, depth + 1);
         continue;
       }
       if (!first_) out_ += ',';

@@ -17,4 +17,14 @@ std::optional<std::string> SymbolizeText(const GuestKernel& kernel, Kva kva) {
   return SymbolizeText(text, kva);
 }
 
+std::optional<std::string> SymbolizeAddress(const GuestKernel& kernel, TextSymbols& text, Kva kva) {
+  if (auto symbol = SymbolizeText(text, kva)) return symbol;
+  const auto begin = kernel.symbol_kva("_text");
+  const auto end = kernel.symbol_kva("_end");
+  if (!begin || !end || kva < *begin || kva >= *end) return std::nullopt;
+  const auto symbol = kernel.symbols().FindAt(kva.value());
+  if (!symbol) return std::nullopt;
+  return fmt::format("{}+{:#x}", symbol->name, kva.value() - symbol->address);
+}
+
 }  // namespace ktstr

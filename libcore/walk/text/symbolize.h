@@ -14,5 +14,7 @@ namespace ktstr {
 std::optional<std::string> SymbolizeText(TextSymbols& text, Kva kva);
 // The same where only one or two addresses are asked for: reads the lists of text each time.
 std::optional<std::string> SymbolizeText(const GuestKernel& kernel, Kva kva);
+// The same for data of the kernel's image as well (not of modules, not per-CPU).
+std::optional<std::string> SymbolizeAddress(const GuestKernel& kernel, TextSymbols& text, Kva kva);
 
 }  // namespace ktstr

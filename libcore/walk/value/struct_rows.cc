@@ -1,0 +1,81 @@
+#include "ktstr/walk/value/struct_rows.h"
+
+#include <fmt/format.h>
+
+#include "ktstr/image/type_text.h"
+
+namespace ktstr {
+
+namespace {
+
+// No C type is nested deeper; a damaged BTF that contains itself is.
+constexpr int kMaxDepth = 32;
+
+class Flattener {
+ public:
+  Flattener(const GuestKernel& kernel, const TypeInfo& types, const TypedPlace& whole,
+            const WalkLimits& limits, Anomalies& anomalies)
+      : kernel_(kernel), types_(types), whole_(whole), limits_(limits), anomalies_(anomalies) {}
+
+  // The members of `composite`, `offset` bytes into the whole.
+  void AddMembers(TypeId composite, uint64_t offset, const std::string& prefix, int depth) {
+    // Structures count, too: a damaged BTF nests them without end and without any other member.
+    if (++structures_ > limits_.max_nodes) capped_ = true;
+    for (const NamedMember& named : types_.MembersOf(composite)) {
+      if (capped_) return;
+      Member member = named.member;
+      member.offset += offset;
+      const std::string name = prefix + std::string(named.name);
+      const bool is_composite = member.kind == TypeKind::kStruct || member.kind == TypeKind::kUnion;
+      if (is_composite && depth < kMaxDepth) {
+        AddMembers(member.type, member.offset, named.name.empty() ? prefix : name + ".", depth + 1);
+      } else if (!named.name.empty()) {
+        AddRow(name, member);
+      }
+    }
+  }
+
+  std::vector<StructRow> Take() && { return std::move(rows_); }
+
+ private:
+  void AddRow(const std::string& name, const Member& member) {
+    TypedPlace place{whole_.base, member};
+    place.base += whole_.member.offset;
+    if (rows_.size() + structures_ > limits_.max_nodes) {
+      anomalies_.Add("cap", place.kva(), fmt::format("stopped after {} members", rows_.size()));
+      capped_ = true;
+      return;
+    }
+    auto value = ReadValue(kernel_, types_, place);
+    if (!value) anomalies_.Add(value.error(), place.kva(), name);
+    rows_.push_back({name, TypeText(types_, member.type), static_cast<int64_t>(member.offset),
+                     static_cast<int64_t>(member.size), value ? *std::move(value) : Value()});
+  }
+
+  const GuestKernel& kernel_;
+  const TypeInfo& types_;
+  const TypedPlace& whole_;
+  const WalkLimits& limits_;
+  Anomalies& anomalies_;
+  std::vector<StructRow> rows_;
+  size_t structures_ = 0;
+  bool capped_ = false;
+};
+
+}  // namespace
+
+Result<Walked<StructRow>> ReadStructRows(const GuestKernel& kernel, const TypeInfo& types,
+                                         const TypedPlace& place, const WalkLimits& limits) {
+  const TypeId composite = types.Strip(place.member.type);
+  const TypeKind kind = types.KindOf(composite);
+  if (kind != TypeKind::kStruct && kind != TypeKind::kUnion) {
+    return Fail(ErrorCode::kInvalidArgument,
+                fmt::format("{} is no structure", TypeText(types, place.member.type)));
+  }
+  Anomalies anomalies("struct_rows");
+  Flattener flattener(kernel, types, place, limits, anomalies);
+  flattener.AddMembers(composite, 0, "", 0);
+  return Walked<StructRow>{std::move(flattener).Take(), std::move(anomalies).Take()};
+}
+
+}  // namespace ktstr

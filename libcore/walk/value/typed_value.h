@@ -1,0 +1,35 @@
+// Typed memory as cells and JSON: what stands at an address, by what BTF says it is.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "ktstr/base/result.h"
+#include "ktstr/image/type_info.h"
+#include "ktstr/kernel/guest_kernel.h"
+#include "ktstr/walk/row.h"
+#include "ktstr/walk/value/value_path.h"
+
+namespace ktstr {
+
+// No object of a kernel that anybody wants whole is longer, in bytes.
+inline constexpr uint64_t kMaxObjectSize = 1 << 20;
+
+// An unsigned number as a cell: an integer, or from 2^63 on text "0x…" (which in SQL is greater
+// than every integer, as it should be).
+Value UnsignedValue(uint64_t value);
+
+// The bytes of a value. Errors: kUnsupported for more than kMaxObjectSize, and those of reading.
+Result<std::vector<std::byte>> ReadObject(const GuestKernel& kernel, const TypedPlace& place);
+
+// A value as a cell: integers and bit fields as numbers (booleans 0 and 1), enums by name where the
+// value has one, pointers as "0x…", character arrays as text up to their NUL; structures, unions
+// and other arrays as JSON (value_json.h). Errors: kUnsupported for what has no value (void, a
+// function) or is longer than kMaxObjectSize, and those of reading.
+Result<Value> ReadValue(const GuestKernel& kernel, const TypeInfo& types, const TypedPlace& place);
+
+// A value of any type as JSON. Errors: as ReadValue.
+Result<std::string> ReadJson(const GuestKernel& kernel, const TypeInfo& types,
+                             const TypedPlace& place);
+
+}  // namespace ktstr
