@@ -1,9 +1,11 @@
 #include "ktstr/analyze/database.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <sqlite3.h>
 
 #include <chrono>
+#include <span>
 
 #include "ktstr/analyze/sql_functions.h"
 
@@ -12,6 +14,10 @@ namespace ktstr {
 namespace {
 
 using Statement = std::unique_ptr<sqlite3_stmt, int (*)(sqlite3_stmt*)>;
+
+bool Is(const char* argument, std::string_view name) {
+  return argument != nullptr && argument == name;
+}
 
 // SQLite asks before every action of a statement that is being prepared: a query of the user's may
 // look at everything and change nothing.
@@ -23,9 +29,16 @@ int AllowReadingOnly(void*, int action, const char* argument, const char*, const
     case SQLITE_FUNCTION:
     case SQLITE_RECURSIVE:
       return SQLITE_OK;
+    case SQLITE_UPDATE:
+      // What a virtual table's declaration looks like, json_each's too; a statement that does it is
+      // refused by SQLite itself.
+      return Is(argument, "sqlite_master") ? SQLITE_OK : SQLITE_DENY;
     case SQLITE_PRAGMA:
-      return argument != nullptr && std::string_view(argument).starts_with("table_") ? SQLITE_OK
-                                                                                     : SQLITE_DENY;
+      // Full-text search asks for data_version.
+      return Is(argument, "data_version") || Is(argument, "table_info") ||
+                     Is(argument, "table_xinfo") || Is(argument, "table_list")
+                 ? SQLITE_OK
+                 : SQLITE_DENY;
     default:
       return SQLITE_DENY;
   }
@@ -61,6 +74,17 @@ class Deadline {
   Clock::time_point end_;
 };
 
+std::string HexOf(sqlite3_stmt* statement, int column) {
+  const auto* bytes = static_cast<const uint8_t*>(sqlite3_column_blob(statement, column));
+  const auto size = static_cast<size_t>(sqlite3_column_bytes(statement, column));
+  return fmt::format("{:02x}", fmt::join(std::span(bytes, size), ""));
+}
+
+size_t SizeOf(const Value& value) {
+  const auto* text = std::get_if<std::string>(&value);
+  return sizeof value + (text == nullptr ? 0 : text->size());
+}
+
 Value CellOf(sqlite3_stmt* statement, int column) {
   switch (sqlite3_column_type(statement, column)) {
     case SQLITE_INTEGER:
@@ -69,6 +93,8 @@ Value CellOf(sqlite3_stmt* statement, int column) {
       return sqlite3_column_double(statement, column);
     case SQLITE_NULL:
       return {};
+    case SQLITE_BLOB:
+      return HexOf(statement, column);
     default: {
       const auto* text = static_cast<const char*>(sqlite3_column_blob(statement, column));
       return std::string(text == nullptr ? "" : text,
@@ -165,11 +191,20 @@ Result<QueryResult> Database::Query(const std::string& sql, const QueryLimits& l
   QueryResult result;
   const int columns = sqlite3_column_count(raw);
   for (int c = 0; c < columns; ++c) result.columns.emplace_back(sqlite3_column_name(raw, c));
+  size_t size = 0;
   int step;
   while ((step = sqlite3_step(raw)) == SQLITE_ROW) {
     auto& row = result.rows.emplace_back();
     row.reserve(static_cast<size_t>(columns));
-    for (int c = 0; c < columns; ++c) row.push_back(CellOf(raw, c));
+    for (int c = 0; c < columns; ++c) {
+      row.push_back(CellOf(raw, c));
+      size += SizeOf(row.back());
+    }
+    if (size > limits.max_bytes) {
+      return Fail(ErrorCode::kInvalidArgument,
+                  fmt::format("the result is larger than {} MiB ({} rows so far); ask for less",
+                              limits.max_bytes >> 20, result.rows.size()));
+    }
   }
   if (step == SQLITE_INTERRUPT) {
     return Fail(ErrorCode::kTimeout,

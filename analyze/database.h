@@ -17,14 +17,15 @@ struct sqlite3_stmt;
 
 namespace ktstr {
 
-// What a query gave.
+// What a query gave. BLOBs are text, in hexadecimal digits.
 struct QueryResult {
   std::vector<std::string> columns;
   std::vector<std::vector<Value>> rows;
 };
 
 struct QueryLimits {
-  double timeout_s = 0;  // 0: none
+  double timeout_s = 0;           // 0: none
+  size_t max_bytes = 1ull << 30;  // of all cells together
 };
 
 class Database {
@@ -37,10 +38,13 @@ class Database {
   // Runs one or more statements that give no rows. Errors: kIo, with SQLite's message.
   Status Execute(const std::string& sql);
   // Runs one statement that may only read. Errors: kInvalidArgument (wrong SQL, with the place; a
-  // statement that would write; more than one statement), kTimeout, kIo.
+  // statement that would write; more than one statement; a result of more than max_bytes),
+  // kTimeout, kIo.
   Result<QueryResult> Query(const std::string& sql, const QueryLimits& limits = {}) const;
   // Makes the table and fills it. Errors: kIo.
   Status AddTable(const TableData& table);
+  // SQLite's own connection, for what is added to it. Valid while this object is.
+  sqlite3* handle() const { return db_.get(); }
 
  private:
   struct Closer {

@@ -53,14 +53,35 @@ TEST(DatabaseTest, AddressesSortAsNumbersDo) {
 
 TEST(DatabaseTest, AQueryCannotChangeAnything) {
   Database database = MakeDatabase();
-  for (const char* sql : {"DELETE FROM thing", "DROP TABLE thing",
-                          "INSERT INTO thing VALUES (1,2,3,4)", "UPDATE thing SET number = 0",
-                          "CREATE TABLE x (a)", "PRAGMA writable_schema = 1", "VACUUM", "BEGIN"}) {
+  for (const char* sql :
+       {"DELETE FROM thing", "DROP TABLE thing", "INSERT INTO thing VALUES (1,2,3,4)",
+        "UPDATE thing SET number = 0", "CREATE TABLE x (a)", "PRAGMA writable_schema = 1", "VACUUM",
+        "BEGIN", "UPDATE sqlite_master SET sql = ''", "DELETE FROM sqlite_master",
+        "CREATE VIRTUAL TABLE x USING fts5(a)", "CREATE TEMP TABLE x (a)", "ATTACH '/tmp/x' AS x",
+        "PRAGMA user_version = 1", "INSERT INTO json_each VALUES (1)", "ANALYZE"}) {
     const auto result = database.Query(sql);
     ASSERT_FALSE(result) << sql;
     EXPECT_EQ(result.error().code(), ErrorCode::kInvalidArgument) << sql;
   }
   EXPECT_EQ(database.Query("SELECT count(*) FROM thing")->rows[0][0], Value(int64_t{2}));
+}
+
+TEST(DatabaseTest, TableValuedFunctionsOfSqlitesOwnCanBeAsked) {
+  const auto result = MakeDatabase().Query("SELECT sum(value) FROM json_each('[1, 2]')");
+  ASSERT_TRUE(result) << result.error().ToString();
+  EXPECT_EQ(result->rows[0][0], Value(int64_t{3}));
+}
+
+TEST(DatabaseTest, ABlobIsShownAsHexadecimalDigits) {
+  EXPECT_EQ(MakeDatabase().Query("SELECT x'00ff1b'")->rows[0][0], Value("00ff1b"));
+}
+
+TEST(DatabaseTest, AResultBeyondItsLimitIsRefusedBeforeItFillsMemory) {
+  const auto result = MakeDatabase().Query(
+      "WITH RECURSIVE r(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM r) SELECT x FROM r",
+      {.max_bytes = 1 << 20});
+  ASSERT_FALSE(result);
+  EXPECT_THAT(result.error().message(), HasSubstr("larger than 1 MiB"));
 }
 
 TEST(DatabaseTest, WrongSqlIsAnsweredWithThePlace) {
