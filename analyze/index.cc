@@ -112,7 +112,12 @@ std::vector<fs::path> IndexPaths(const fs::path& archive, const std::string& dig
 
 Result<Database> OpenIndex(const fs::path& path, const IndexOptions& options) {
   const auto machine = KTSTR_TRY(FrozenMachine::Open(path));
-  const std::string& digest = machine->archive().digest();
+  return OpenIndex(*machine, options);
+}
+
+Result<Database> OpenIndex(FrozenMachine& machine, const IndexOptions& options) {
+  const fs::path& path = machine.archive().path();
+  const std::string& digest = machine.archive().digest();
   const bool use_file = options.use_file && !options.accept_damage && options.vmlinux.empty();
   if (use_file) {
     for (const fs::path& candidate : IndexPaths(path, digest)) {
@@ -121,8 +126,8 @@ Result<Database> OpenIndex(const fs::path& path, const IndexOptions& options) {
   }
   // Beside the walkers: they read few of the frames, the check reads all.
   std::future<Status> check =
-      std::async(std::launch::async, [&] { return CheckFrames(machine->archive()); });
-  const Tables tables = BuildTables(*machine, options.vmlinux);
+      std::async(std::launch::async, [&] { return CheckFrames(machine.archive()); });
+  const Tables tables = BuildTables(machine, options.vmlinux);
   const Status intact = check.get();
   if (!intact && !options.accept_damage) return Fail(intact.error());
   if (use_file) {

@@ -22,6 +22,9 @@ struct IndexOptions {
 // Errors: those of FrozenMachine::Open; kDamaged when memory frames of the archive are damaged and
 // that was not accepted; kIo.
 Result<Database> OpenIndex(const std::filesystem::path& archive, const IndexOptions& options);
+// The same of an archive that is open. Where the index need not be built, the machine's kernel is
+// not looked for.
+Result<Database> OpenIndex(FrozenMachine& machine, const IndexOptions& options);
 
 // What an index is keyed by besides the digest: changes whenever the tables' declarations do.
 std::string SchemaKey();

@@ -7,9 +7,11 @@
 #include <string>
 
 #include "ktstr/analyze/index.h"
+#include "ktstr/analyze/memory_sql/memory_sql.h"
 #include "ktstr/analyze/output.h"
 #include "ktstr/analyze/summary.h"
 #include "ktstr/base/process.h"
+#include "ktstr/base/safe_text.h"
 
 namespace {
 
@@ -40,7 +42,7 @@ constexpr const char* kLogQuery =
     "SELECT printf('%.6f', time_ns / 1e9) AS time_s, level, caller, text FROM log ORDER BY seq";
 
 int Report(const ktstr::Error& error) {
-  fmt::print(stderr, "ktstr-analyze: {}\n", error.ToString());
+  fmt::print(stderr, "ktstr-analyze: {}\n", ktstr::SafeText(error.ToString()));
   return static_cast<int>(ktstr::ExitCodeFor(error.code()));
 }
 
@@ -63,9 +65,16 @@ Result<std::string> Answer(const Arguments& arguments, const Database& index,
 }
 
 int Run(const Arguments& arguments, const std::string& command) {
-  const auto index = ktstr::OpenIndex(
-      arguments.archive, {!arguments.no_index, arguments.accept_damage, arguments.vmlinux});
+  auto machine = ktstr::FrozenMachine::Open(arguments.archive);
+  if (!machine) return Report(machine.error());
+  ktstr::MemorySource memory(*std::move(machine), arguments.vmlinux);
+  ktstr::QueryAnomalies anomalies;
+  auto index = ktstr::OpenIndex(memory.machine(),
+                                {!arguments.no_index, arguments.accept_damage, arguments.vmlinux});
   if (!index) return Report(index.error());
+  if (const auto added = ktstr::AddMemorySql(*index, memory, anomalies); !added) {
+    return Report(added.error());
+  }
   const auto answer = Answer(arguments, *index, command);
   if (!answer) return Report(answer.error());
   std::fwrite(answer->data(), 1, answer->size(), stdout);

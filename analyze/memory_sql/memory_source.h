@@ -1,0 +1,53 @@
+// MemorySource: the frozen memory behind a connection's SQL functions. Nothing of it is read before
+// the first question.
+#pragma once
+
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "ktstr/base/result.h"
+#include "ktstr/replay/frozen_machine.h"
+#include "ktstr/walk/anomaly.h"
+#include "ktstr/walk/text/text_symbols.h"
+
+namespace ktstr {
+
+class MemorySource {
+ public:
+  // `vmlinux` is an optional source of symbols and types.
+  MemorySource(std::shared_ptr<FrozenMachine> machine, std::filesystem::path vmlinux)
+      : machine_(std::move(machine)), vmlinux_(std::move(vmlinux)) {}
+
+  FrozenMachine& machine() { return *machine_; }
+  // Errors: those of GuestKernel::Open, and of GuestKernel::types.
+  Result<const GuestKernel*> Kernel();
+  Result<const TypeInfo*> Types();
+
+  // "name+0x…" of an address of text or of the kernel's data; nothing for any other. Errors: those
+  // of Kernel.
+  Result<std::optional<std::string>> Symbolize(Kva kva);
+  // The address of a symbol. Errors: kNotFound, with the nearest name; kInvalidArgument for a
+  // per-CPU one; kAmbiguous; those of Kernel.
+  Result<Kva> FindSymbol(const std::string& name);
+  // The address of a CPU's instance of a per-CPU variable. Errors: as FindSymbol, kInvalidArgument
+  // for one that is not per-CPU; kOutOfRange (no such CPU).
+  Result<Kva> FindPerCpu(const std::string& name, uint32_t cpu);
+  // An address as a user gives it: "0x…", a symbol, or with `cpu` a per-CPU variable. Errors: as
+  // these; kInvalidArgument for other numbers.
+  Result<Kva> FindAddress(const std::string& text, std::optional<uint32_t> cpu = std::nullopt);
+
+ private:
+  Result<Kva> Lookup(const std::string& name);
+
+  std::shared_ptr<FrozenMachine> machine_;
+  std::filesystem::path vmlinux_;
+  Anomalies ignored_{""};
+  std::optional<TextSymbols> text_;
+};
+
+// "0x" and 1 to 16 hexadecimal digits; nothing for any other text.
+std::optional<Kva> ParseKva(std::string_view text);
+
+}  // namespace ktstr

@@ -1,0 +1,23 @@
+// What becomes of an error in a function of ours: "f" ends the query, its twin "try_f" notes it.
+#pragma once
+
+#include <string>
+
+#include "ktstr/analyze/memory_sql/query_anomalies.h"
+#include "ktstr/base/result.h"
+
+namespace ktstr {
+
+enum class OnError { kFail, kNote };
+
+// True when the error is noted and the query goes on without a value. Wrong usage always fails.
+inline bool NoteError(OnError on_error, const std::string& call, const Error& error,
+                      QueryAnomalies& anomalies) {
+  if (on_error == OnError::kFail || error.code() == ErrorCode::kInvalidArgument) return false;
+  Anomalies noted("query");
+  noted.Add(error, std::nullopt, call);
+  anomalies.Add(std::move(noted).Take());
+  return true;
+}
+
+}  // namespace ktstr
