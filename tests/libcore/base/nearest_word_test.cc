@@ -14,6 +14,11 @@ TEST(NearestWordTest, AMistypedWordIsToldItsNearest) {
             "unknown subcommand 'stcak'; did you mean 'stack'?");
 }
 
+TEST(NearestWordTest, NeighboursThatChangedPlacesAreOneMistake) {
+  constexpr std::array<std::string_view, 2> kShort = {"tag", "task"};
+  EXPECT_EQ(NearestWord("tsak", kShort), "task");
+}
+
 TEST(NearestWordTest, AWordThatIsNearToNoneIsToldAll) {
   EXPECT_EQ(UnknownWord("subcommand", "qqqqqqqqqq", kWords),
             "unknown subcommand 'qqqqqqqqqq'; there are stack, schema, symbol");
