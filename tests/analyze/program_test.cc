@@ -43,6 +43,12 @@ class ProgramTest : public ::testing::Test {
     WriteGuest(MakeGuest(), archive_);
   }
 
+  // Of a member of task_struct, in bytes.
+  uint64_t OffsetOf(const std::string& path) {
+    const std::string sql = " sql \"SELECT offset_of('task_struct', '" + path + "') AS o\" --json";
+    return nlohmann::json::parse(Ask(archive_ + sql).out)[0]["o"];
+  }
+
   TemporaryDirectory directory_;
   std::string archive_;
 };
@@ -58,7 +64,13 @@ TEST_F(ProgramTest, TheSummaryIsOneScreen) {
 }
 
 TEST_F(ProgramTest, TextOfTheGuestCannotDriveTheTerminal) {
-  for (const char* command : {"", " log", " log --json"}) {
+  for (const char* command :
+       {"", " log", " log --json", " tasks", " stack --all", " stack --all --json",
+        " sql \"SELECT field('task_struct', task_kva, 'comm'), struct_json('task_struct', "
+        "task_kva), "
+        "text FROM task, log\"",
+        " sql \"SELECT read_u8(text) FROM log WHERE text LIKE '%colour%'\"",
+        " sql \"SELECT x'1b5b'\""}) {
     const Ran ran = Ask(archive_ + command);
     EXPECT_THAT(ran.out, Not(HasSubstr("\x1b"))) << command;
   }
@@ -66,18 +78,142 @@ TEST_F(ProgramTest, TextOfTheGuestCannotDriveTheTerminal) {
 }
 
 TEST_F(ProgramTest, EverySubcommandAnswersAsTextAndAsJsonWithAndWithoutAnIndex) {
-  for (const std::string command : {"tasks", "cpus", "log", "sql 'SELECT * FROM task'"}) {
+  for (const std::string command :
+       {"tasks", "cpus", "log", "topology", "dsq", "memory", "stack --all", "vcpu",
+        "symbol init_task", "read init_task", "schema", "sql 'SELECT * FROM task'"}) {
     const Ran text = Ask(archive_ + " " + command);
     EXPECT_EQ(text.exit_code, 0) << command;
     const Ran json = Ask(archive_ + " " + command + " --json");
     EXPECT_EQ(json.exit_code, 0) << command;
     const auto parsed = nlohmann::json::parse(json.out, nullptr, false);
-    ASSERT_TRUE(parsed.is_array()) << command;
-    ASSERT_FALSE(parsed.empty()) << command;
-    EXPECT_TRUE(parsed[0].is_object()) << command;
+    // Of one table an array, of several an object of arrays.
+    const auto& rows = parsed.is_object() ? *parsed.begin() : parsed;
+    ASSERT_TRUE(rows.is_array()) << command << json.out;
+    ASSERT_FALSE(rows.empty()) << command;
+    EXPECT_TRUE(rows[0].is_object()) << command;
     EXPECT_EQ(Ask(archive_ + " " + command + " --json --no-index").out, json.out) << command;
   }
   EXPECT_TRUE(nlohmann::json::accept(Ask(archive_ + " --json").out));
+}
+
+TEST_F(ProgramTest, WhatIsNotThereIsAnEmptyAnswer) {
+  for (const std::string command : {"rq", "scx", "maps", "progs", "cgroups", "findings"}) {
+    EXPECT_EQ(Ask(archive_ + " " + command).exit_code, 0) << command;
+    EXPECT_TRUE(nlohmann::json::accept(Ask(archive_ + " " + command + " --json").out)) << command;
+  }
+  EXPECT_THAT(Ask(archive_ + " dsq").out, HasSubstr("\n\ntasks: none\n"));
+}
+
+TEST_F(ProgramTest, AStructureIsPrintedByTheKernelsTypes) {
+  const std::string task = nlohmann::json::parse(
+      Ask(archive_ + " sql \"SELECT task_kva FROM task WHERE pid = 100\" --json")
+          .out)[0]["task_kva"];
+  EXPECT_EQ(Ask(archive_ + " print task_struct " + task + " comm").out,
+            fmt::format("char[16] at {:#018x}, comm\n\"worker\"\n",
+                        std::stoull(task, nullptr, 16) + OffsetOf("comm")));
+  EXPECT_EQ(Ask(archive_ + " print task_struct " + task + " se.load").out,
+            fmt::format("struct load_weight at {:#018x}, se.load\n{{\n  weight = 0\n  inv_weight = "
+                        "0\n}}\n",
+                        std::stoull(task, nullptr, 16) + OffsetOf("se.load")));
+  const auto json =
+      nlohmann::json::parse(Ask(archive_ + " print task_struct " + task + " tgid --json").out);
+  EXPECT_EQ(json["value"], 100);
+  EXPECT_EQ(json["type"], "int");
+}
+
+TEST_F(ProgramTest, AStackIsPrintedInnermostFirstAndEndsWithHowItEnds) {
+  EXPECT_EQ(Ask(archive_ + " stack 100").out,
+            "worker (100), S in schedule, last on CPU 0\n"
+            "  ffffffff9e400170  schedule+0x30\n"
+            "  ffffffff9e400120  kthread+0x20\n"
+            "  ffffffff9e4000c5  ret_from_fork_asm+0x5\n"
+            "                    -- end of stack\n");
+  EXPECT_EQ(Ask(archive_ + " stack --cpu 1").out,
+            "swapper/1 (0), running on CPU 1\n"
+            "  ffffffff9e400040  entry_SYSCALL_64+0x0  <syscall>\n"
+            "                    -- end of stack\n");
+}
+
+TEST_F(ProgramTest, TheRegistersOfACpuAreTheArchives) {
+  const Ran text = Ask(archive_ + " vcpu 1");
+  EXPECT_THAT(text.out, testing::StartsWith("CPU 1, kernel at entry_SYSCALL_64+0x0\n"
+                                            "  rip            ffffffff9e400040  rflags "));
+  const auto json = nlohmann::json::parse(Ask(archive_ + " vcpu 1 --json").out);
+  EXPECT_EQ(json[0]["cr3"], "0x0000000000100000");
+  EXPECT_EQ(json[0]["cs"]["selector"], 0x10);
+}
+
+TEST_F(ProgramTest, APerCpuVariableIsPrintedOfOneCpu) {
+  EXPECT_THAT(Ask(archive_ + " print rq runqueues --cpu 1 'idle->comm'").out,
+              HasSubstr("\"swapper/1\""));
+  const Ran ran = Ask(archive_ + " print rq runqueues idle");
+  EXPECT_EQ(ran.exit_code, 2);
+  EXPECT_THAT(ran.out, HasSubstr("say of which CPU"));
+}
+
+TEST_F(ProgramTest, AMistypedNameIsAnsweredWithTheNearest) {
+  const std::vector<std::pair<std::string, std::string>> mistyped = {
+      {"tsaks", "did you mean 'tasks'"},
+      {"print tsk_struct init_task", "did you mean 'task_struct'"},
+      {"print task_struct init_tsk", "did you mean 'init_task'"},
+      {"print task_struct init_task se.vruntme", "did you mean 'vruntime'"},
+      {"symbol init_tsk", "did you mean 'init_task'"},
+      {"schema tsak", "did you mean 'task'"},
+      {"stack 4711", "there is no thread 4711"},
+      {"vcpu 9", "there is no CPU 9"},
+      {"read 4711", "write it as 0x"}};
+  for (const auto& [command, hint] : mistyped) {
+    const Ran ran = Ask(archive_ + " " + command);
+    EXPECT_EQ(ran.exit_code, 2) << command;
+    EXPECT_THAT(ran.out, HasSubstr(hint)) << command;
+    EXPECT_EQ(std::count(ran.out.begin(), ran.out.end(), '\n'), 1) << ran.out;
+  }
+}
+
+TEST_F(ProgramTest, BytesThatCannotBeReadAreToldNotInvented) {
+  const Ran text = Ask(archive_ + " read 0x1000 64");
+  EXPECT_EQ(text.exit_code, 0);
+  EXPECT_THAT(text.out,
+              HasSubstr("0000000000001000  64 bytes cannot be read: 0x1000 is not mapped"));
+  const auto json = nlohmann::json::parse(Ask(archive_ + " read 0x1000 64 --json").out);
+  EXPECT_FALSE(json[0].contains("bytes"));
+  EXPECT_THAT(json[0]["error"], HasSubstr("not mapped"));
+}
+
+TEST_F(ProgramTest, BytesAreShownWithTheirSymbol) {
+  const Ran ran = Ask(archive_ + " read saved_command_line 8");
+  EXPECT_THAT(ran.out, testing::StartsWith("<saved_command_line+0x0>\nffffffff"));
+}
+
+TEST_F(ProgramTest, WhatTryFunctionsCouldNotReadIsToldOnStandardError) {
+  const Ran ran = Ask(archive_ + " sql 'SELECT try_read_u8(0) AS byte'");
+  EXPECT_EQ(ran.exit_code, 0);
+  EXPECT_THAT(ran.out, testing::StartsWith("byte\n"));
+  EXPECT_THAT(ran.out, HasSubstr("not read: 1\n  unmapped: try_read_u8(0): 0x0 is not mapped"));
+}
+
+TEST_F(ProgramTest, AnEndlessQueryEndsAtItsTimeoutAndAtCtrlC) {
+  const std::string endless =
+      " sql 'WITH RECURSIVE r(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM r) SELECT max(x) FROM r'";
+  const Ran ran = Ask(archive_ + endless + " --timeout 0.1");
+  EXPECT_EQ(ran.exit_code, 4);
+  EXPECT_THAT(ran.out, HasSubstr("longer than 0.1 s"));
+  const std::string command = "timeout --signal=INT --preserve-status 0.3 " +
+                              std::string(KTSTR_ANALYZE) + " " + archive_ + endless + " 2>&1";
+  const int status = std::system(command.c_str());
+  EXPECT_EQ(WEXITSTATUS(status), 128 + SIGINT);
+}
+
+TEST_F(ProgramTest, TheSchemaNeedsNoArchive) {
+  const Ran list = Ask("schema");
+  EXPECT_EQ(list.exit_code, 0);
+  EXPECT_THAT(list.out, HasSubstr("field(type, addr, path)"));
+  EXPECT_THAT(Ask("schema task").out,
+              testing::StartsWith("task: Every thread, and the idle task of each CPU (pid 0).\n\n"
+                                  "column "));
+  EXPECT_THAT(Ask("schema try_list").out, testing::StartsWith("list(type, head, member): "));
+  EXPECT_EQ(Ask("tasks").exit_code, 2);
+  EXPECT_THAT(Ask("tasks").out, HasSubstr("FILE is missing"));
 }
 
 TEST_F(ProgramTest, HelpAndVersionAreNoErrors) {

@@ -1,0 +1,103 @@
+// ktstr-analyze FILE print TYPE ADDRESS|SYMBOL [FIELD]
+#include <fmt/format.h>
+
+#include <nlohmann/json.hpp>
+
+#include "ktstr/analyze/command/command.h"
+#include "ktstr/base/safe_text.h"
+#include "ktstr/image/type_text.h"
+#include "ktstr/walk/value/typed_value.h"
+#include "ktstr/walk/value/value_path.h"
+#include "ktstr/walk/value/value_text.h"
+#include "ktstr/walk/value_json.h"
+
+namespace ktstr {
+
+namespace {
+
+struct PrintArguments {
+  std::string type, where, field;
+  std::optional<uint32_t> cpu;
+};
+
+// A name that the user gave and that does not exist is wrong usage.
+Error AsUsage(const Error& error) {
+  if (error.code() != ErrorCode::kNotFound) return error;
+  return Error(ErrorCode::kInvalidArgument, error.ToString());
+}
+
+Result<TypedPlace> Find(MemorySource& memory, const PrintArguments& arguments) {
+  const GuestKernel* kernel = KTSTR_TRY(memory.Kernel());
+  const TypeInfo* types = KTSTR_TRY(memory.Types());
+  const TypeId type = KTSTR_TRY(FindTypeOrNearest(*types, arguments.type));
+  const Kva kva = KTSTR_TRY(memory.FindAddress(arguments.where, arguments.cpu));
+  return FindPlace(*kernel, *types, type, kva, arguments.field);
+}
+
+Result<std::string> Json(MemorySource& memory, const PrintArguments& arguments,
+                         const TypedPlace& place) {
+  const TypeInfo& types = *KTSTR_TRY(memory.Types());
+  std::string value;
+  if (place.member.is_bit_field()) {
+    const Value cell = KTSTR_TRY(ReadValue(*KTSTR_TRY(memory.Kernel()), types, place));
+    value = std::to_string(std::get<int64_t>(cell));
+  } else {
+    value = KTSTR_TRY(ReadJson(*KTSTR_TRY(memory.Kernel()), types, place));
+  }
+  const std::string head =
+      fmt::format(R"({{"type":{},"address":"{}","field":{},"value":{}}})",
+                  TextToJson(TypeText(types, place.member.type)), ToText(Hex(place.kva())),
+                  arguments.field.empty() ? "null" : TextToJson(arguments.field), value);
+  // Over a parser, for lines that people can read as well.
+  const auto document = nlohmann::ordered_json::parse(head, nullptr, false);
+  if (document.is_discarded()) return head + "\n";
+  return document.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
+}
+
+Result<std::string> Text(MemorySource& memory, const PrintArguments& arguments,
+                         const TypedPlace& place) {
+  const TypeInfo& types = *KTSTR_TRY(memory.Types());
+  const ValueTextOptions options = {
+      .symbolize = [&memory](Kva kva) { return memory.Symbolize(kva).value_or(std::nullopt); }};
+  std::string head = fmt::format("{} at {}", SafeText(TypeText(types, place.member.type)),
+                                 ToText(Hex(place.kva())));
+  if (const auto symbol = memory.Symbolize(place.kva()).value_or(std::nullopt)) {
+    head += fmt::format(" <{}>", SafeText(*symbol));
+  }
+  if (!arguments.field.empty()) head += fmt::format(", {}", SafeText(arguments.field));
+  return head + "\n" + ValueText(*KTSTR_TRY(memory.Kernel()), types, place, options);
+}
+
+Result<std::string> Print(Session& session, const PrintArguments& arguments) {
+  MemorySource& memory = *KTSTR_TRY(session.Memory());
+  const auto place = Find(memory, arguments);
+  if (!place) return Fail(AsUsage(place.error()));
+  return session.json() ? Json(memory, arguments, *place) : Text(memory, arguments, *place);
+}
+
+}  // namespace
+
+void AddPrintCommand(CLI::App* app, Command* chosen) {
+  auto arguments = std::make_shared<PrintArguments>();
+  CLI::App* print = app->add_subcommand("print", "A structure in memory, by the kernel's types");
+  print->add_option("TYPE", arguments->type, "Such as task_struct or rq")
+      ->required()
+      ->type_name("");
+  print->add_option("WHERE", arguments->where, "An address 0x… or a symbol")
+      ->required()
+      ->type_name("");
+  print->add_option("FIELD", arguments->field, "A path such as se.vruntime or mm->owner->comm")
+      ->type_name("");
+  print->add_option("--cpu", arguments->cpu, "Whose instance of a per-CPU symbol")->type_name("N");
+  print->footer(
+      "In FIELD '.' enters a structure, '->' follows a pointer, '[n]' takes an element of an\n"
+      "array or of what a pointer points to. To a shell '>' means something else: quote it.\n\n"
+      "Examples:\n"
+      "  ktstr-analyze demo.kts print task_struct init_task\n"
+      "  ktstr-analyze demo.kts print rq runqueues 'curr->comm' --cpu 1");
+  print->callback([chosen, arguments] {
+    *chosen = [arguments](Session& session) { return Print(session, *arguments); };
+  });
+}
+
+}  // namespace ktstr

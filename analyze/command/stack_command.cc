@@ -1,0 +1,54 @@
+// ktstr-analyze FILE stack PID | --cpu N | --all
+#include <fmt/format.h>
+
+#include "ktstr/analyze/command/command.h"
+#include "ktstr/analyze/report/stack_text.h"
+
+namespace ktstr {
+
+namespace {
+
+struct StackArguments {
+  std::optional<int64_t> pid, cpu;
+  bool all = false;
+};
+
+Result<std::string> Condition(const StackArguments& arguments) {
+  if (arguments.all) return std::string("1");
+  if (arguments.pid) return fmt::format("f.pid = {}", *arguments.pid);
+  if (arguments.cpu) return fmt::format("f.running = 1 AND f.cpu = {}", *arguments.cpu);
+  return Fail(ErrorCode::kInvalidArgument, "whose stack? give a PID, --cpu N or --all");
+}
+
+Result<std::string> Stacks(Session& session, const StackArguments& arguments) {
+  const std::string condition = KTSTR_TRY(Condition(arguments));
+  const Database* index = KTSTR_TRY(session.Index());
+  const std::string text = KTSTR_TRY(StackText(*index, condition));
+  if (text.empty() && !arguments.all) {
+    return Fail(ErrorCode::kInvalidArgument,
+                arguments.pid ? fmt::format("there is no thread {}", *arguments.pid)
+                              : fmt::format("nothing is known to run on a CPU {}", *arguments.cpu));
+  }
+  if (!session.json()) return text;
+  return session.Answer("SELECT f.* FROM stack_frame f WHERE " + condition +
+                        " ORDER BY f.task_kva, f.depth");
+}
+
+}  // namespace
+
+void AddStackCommand(CLI::App* app, Command* chosen) {
+  auto arguments = std::make_shared<StackArguments>();
+  CLI::App* stack =
+      app->add_subcommand("stack", "What a thread is in the middle of; <…>: how it got there");
+  CLI::Option* pid = stack->add_option("PID", arguments->pid, "A thread")->type_name("");
+  CLI::Option* cpu =
+      stack->add_option("--cpu", arguments->cpu, "What runs on that CPU")->type_name("N");
+  CLI::Option* all = stack->add_flag("--all", arguments->all, "Every thread");
+  pid->excludes(cpu)->excludes(all);
+  cpu->excludes(all);
+  stack->callback([chosen, arguments] {
+    *chosen = [arguments](Session& session) { return Stacks(session, *arguments); };
+  });
+}
+
+}  // namespace ktstr
