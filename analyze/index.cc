@@ -12,6 +12,7 @@
 
 #include "ktstr/analyze/findings/findings.h"
 #include "ktstr/analyze/tables.h"
+#include "ktstr/analyze/views/views.h"
 
 namespace ktstr {
 
@@ -51,6 +52,7 @@ Status Fill(Database& database, const Tables& tables, const std::string& digest)
       database.Execute("CREATE INDEX task_by_pid ON task (pid);"
                        "CREATE INDEX task_by_kva ON task (task_kva);"
                        "CREATE INDEX stack_frame_by_task ON stack_frame (task_kva, depth)"));
+  KTSTR_TRY(AddViews(database));
   KTSTR_TRY(AddFindings(database));
   KTSTR_TRY(
       database.Execute(fmt::format("CREATE TABLE index_key (digest TEXT, schema TEXT);"
@@ -101,6 +103,7 @@ std::string SchemaKey() {
     }
   }
   for (const FindingRule& rule : FindingRules()) declarations += rule.text;
+  for (const View& view : Views()) declarations += view.text;
   return fmt::format("{:016x}", XXH3_64bits(declarations.data(), declarations.size()));
 }
 

@@ -24,8 +24,8 @@ Result<std::string> Describe(const std::string& name, bool json) {
 void AddSchemaCommand(CLI::App* app, Command* chosen) {
   auto name = std::make_shared<std::string>();
   CLI::App* schema = app->add_subcommand(
-      "schema", "Tables and functions for SQL; with TABLE its columns (needs no FILE)");
-  schema->add_option("TABLE", *name, "A table or function")->type_name("");
+      "schema", "Tables, views and functions for SQL; with TABLE its columns (needs no FILE)");
+  schema->add_option("TABLE", *name, "A table, view or function")->type_name("");
   schema->callback([chosen, name] {
     *chosen = [name](Session& session) { return Describe(*name, session.json()); };
   });

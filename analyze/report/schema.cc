@@ -6,6 +6,7 @@
 #include "ktstr/analyze/memory_sql/memory_sql.h"
 #include "ktstr/analyze/sql_functions.h"
 #include "ktstr/analyze/tables.h"
+#include "ktstr/analyze/views/views.h"
 #include "ktstr/base/nearest_word.h"
 
 namespace ktstr {
@@ -47,6 +48,15 @@ QueryResult ColumnRows(const std::vector<ColumnInfo>& columns) {
   return result;
 }
 
+QueryResult ViewRows(const View& view) {
+  QueryResult result{{"column", "unit", "meaning"}, {}};
+  for (const ViewColumn& column : view.columns) {
+    const std::string unit(UnitOf(column.name));
+    result.rows.push_back({column.name, unit.empty() ? Value() : Value(unit), column.meaning});
+  }
+  return result;
+}
+
 std::string Heading(std::string_view name, std::string_view meaning) {
   return fmt::format("{}: {}", name, meaning);
 }
@@ -61,6 +71,7 @@ QueryResult SchemaList() {
   for (const TableInfo* table : AllTableInfos()) {
     add("table", std::string(table->name), table->meaning);
   }
+  for (const View& view : Views()) add("view", std::string(view.name), view.meaning);
   for (const TableFunction& function : MemoryTableFunctions()) {
     add("table function", Signature(function, 0), function.meaning);
   }
@@ -81,6 +92,10 @@ Result<Schema> SchemaOf(const std::string& name) {
     }
     names.push_back(table->name);
   }
+  for (const View& view : Views()) {
+    if (view.name == own) return Schema{Heading(own, view.meaning), ViewRows(view)};
+    names.push_back(view.name);
+  }
   for (const TableFunction& function : MemoryTableFunctions()) {
     if (function.name == own) {
       return Schema{Heading(Signature(function, 0), function.meaning),
@@ -97,7 +112,7 @@ Result<Schema> SchemaOf(const std::string& name) {
   if (own == kCpuInList.name) {
     return Schema{Heading(kCpuInList.signature, kCpuInList.meaning), {}};
   }
-  return Fail(ErrorCode::kInvalidArgument, UnknownWord("table or function", name, names));
+  return Fail(ErrorCode::kInvalidArgument, UnknownWord("table, view or function", name, names));
 }
 
 }  // namespace ktstr
