@@ -8,6 +8,7 @@
 #include <span>
 
 #include "ktstr/analyze/sql_functions.h"
+#include "ktstr/analyze/temporary_file.h"
 
 namespace ktstr {
 
@@ -241,6 +242,21 @@ Status Database::AddTable(const TableData& table) {
     sqlite3_reset(raw);
   }
   return {};
+}
+
+Status Database::CopyTo(const std::filesystem::path& path) const {
+  TemporaryFile temporary(path);
+  {
+    const Database copy = KTSTR_TRY(Open(temporary.path(), Mode::kCreate));
+    // Page by page: a VACUUM would number rows anew, by which full-text search finds them.
+    sqlite3_backup* backup = sqlite3_backup_init(copy.handle(), "main", handle(), "main");
+    if (backup == nullptr) return Fail(copy.LastError("writing " + path.string()));
+    sqlite3_backup_step(backup, -1);
+    if (sqlite3_backup_finish(backup) != SQLITE_OK) {
+      return Fail(copy.LastError("writing " + path.string()));
+    }
+  }
+  return temporary.Keep();
 }
 
 }  // namespace ktstr

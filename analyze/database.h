@@ -43,6 +43,8 @@ class Database {
   Result<QueryResult> Query(const std::string& sql, const QueryLimits& limits = {}) const;
   // Makes the table and fills it. Errors: kIo.
   Status AddTable(const TableData& table);
+  // Writes the whole database to a file, replacing what is there. Errors: kIo.
+  Status CopyTo(const std::filesystem::path& path) const;
   // SQLite's own connection, for what is added to it. Valid while this object is.
   sqlite3* handle() const { return db_.get(); }
 

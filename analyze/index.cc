@@ -1,17 +1,17 @@
 #include "ktstr/analyze/index.h"
 
 #include <fmt/format.h>
-#include <unistd.h>
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 
 #include <cstdlib>
 #include <future>
-#include <random>
 #include <system_error>
 
 #include "ktstr/analyze/findings/findings.h"
+#include "ktstr/analyze/log_search.h"
 #include "ktstr/analyze/tables.h"
+#include "ktstr/analyze/temporary_file.h"
 #include "ktstr/analyze/views/views.h"
 
 namespace ktstr {
@@ -52,6 +52,7 @@ Status Fill(Database& database, const Tables& tables, const std::string& digest)
       database.Execute("CREATE INDEX task_by_pid ON task (pid);"
                        "CREATE INDEX task_by_kva ON task (task_kva);"
                        "CREATE INDEX stack_frame_by_task ON stack_frame (task_kva, depth)"));
+  KTSTR_TRY(AddLogSearch(database));
   KTSTR_TRY(AddViews(database));
   KTSTR_TRY(AddFindings(database));
   KTSTR_TRY(
@@ -61,25 +62,15 @@ Status Fill(Database& database, const Tables& tables, const std::string& digest)
   return {};
 }
 
-// Builds beside the final name and renames: another process never sees half an index.
+// Another process never sees half an index.
 Status BuildAt(const fs::path& path, const Tables& tables, const std::string& digest) {
-  const fs::path temporary =
-      fmt::format("{}.{}-{:08x}", path.string(), getpid(), std::random_device()());
-  std::error_code ignored;
-  auto database = Database::Open(temporary, Database::Mode::kCreate);
-  Status filled = database ? database->Execute("PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF")
-                           : tl::unexpected<Error>(database.error());
-  if (filled) filled = Fill(*database, tables, digest);
-  if (!filled) {
-    fs::remove(temporary, ignored);
-    return filled;
+  TemporaryFile temporary(path);
+  {
+    Database database = KTSTR_TRY(Database::Open(temporary.path(), Database::Mode::kCreate));
+    KTSTR_TRY(database.Execute("PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF"));
+    KTSTR_TRY(Fill(database, tables, digest));
   }
-  std::error_code error;
-  fs::rename(temporary, path, error);
-  if (!error) return {};
-  fs::remove(temporary, ignored);
-  return Fail(ErrorCode::kIo,
-              fmt::format("cannot rename to {}: {}", path.string(), error.message()));
+  return temporary.Keep();
 }
 
 Status CheckFrames(const ArchiveReader& archive) {
@@ -103,6 +94,7 @@ std::string SchemaKey() {
     }
   }
   for (const FindingRule& rule : FindingRules()) declarations += rule.text;
+  declarations += LogSearchTable().name;
   for (const View& view : Views()) declarations += view.text;
   return fmt::format("{:016x}", XXH3_64bits(declarations.data(), declarations.size()));
 }

@@ -42,6 +42,7 @@ void AddCommands(CLI::App& app, Command* chosen) {
   AddVcpuCommand(&app, chosen);
   AddSqlCommand(&app, chosen);
   AddSchemaCommand(&app, chosen);
+  AddExportCommand(&app, chosen);
 }
 
 // A word too many is usually a subcommand that is not there.

@@ -63,5 +63,6 @@ void AddSymbolCommand(CLI::App* app, Command* chosen);
 void AddVcpuCommand(CLI::App* app, Command* chosen);
 void AddStackCommand(CLI::App* app, Command* chosen);
 void AddSchemaCommand(CLI::App* app, Command* chosen);
+void AddExportCommand(CLI::App* app, Command* chosen);
 
 }  // namespace ktstr

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include "ktstr/analyze/log_search.h"
 #include "ktstr/analyze/memory_sql/memory_sql.h"
 #include "ktstr/analyze/sql_functions.h"
 #include "ktstr/analyze/tables.h"
@@ -12,6 +13,12 @@
 namespace ktstr {
 
 namespace {
+
+std::vector<const TableInfo*> TableInfos() {
+  std::vector<const TableInfo*> tables = AllTableInfos();
+  tables.push_back(&LogSearchTable());
+  return tables;
+}
 
 // "read_string(addr[, max])".
 template <typename Function>
@@ -68,7 +75,7 @@ QueryResult SchemaList() {
   const auto add = [&](const char* kind, std::string name, std::string_view meaning) {
     result.rows.push_back({std::string(kind), std::move(name), std::string(meaning)});
   };
-  for (const TableInfo* table : AllTableInfos()) {
+  for (const TableInfo* table : TableInfos()) {
     add("table", std::string(table->name), table->meaning);
   }
   for (const View& view : Views()) add("view", std::string(view.name), view.meaning);
@@ -86,7 +93,7 @@ Result<Schema> SchemaOf(const std::string& name) {
   // A twin is described where its model is.
   const std::string own = name.starts_with("try_") ? name.substr(4) : name;
   std::vector<std::string_view> names;
-  for (const TableInfo* table : AllTableInfos()) {
+  for (const TableInfo* table : TableInfos()) {
     if (table->name == own) {
       return Schema{Heading(own, table->meaning), ColumnRows(table->columns)};
     }

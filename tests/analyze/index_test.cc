@@ -44,6 +44,21 @@ TEST_F(IndexTest, HoldsEveryTableAndStandsBesideTheArchive) {
   EXPECT_TRUE(fs::exists(archive_.string() + ".index"));
 }
 
+TEST_F(IndexTest, TheLogCanBeSearchedByWords) {
+  for (const bool use_file : {true, false}) {
+    const auto index = OpenIndex(archive_, {.use_file = use_file});
+    ASSERT_TRUE(index) << index.error().ToString();
+    const auto found = index->Query(
+        "SELECT time_ns, snippet(log_text, 3, '[', ']', '', 8) FROM log_text WHERE log_text MATCH "
+        "'linux' ORDER BY rank");
+    ASSERT_TRUE(found) << found.error().ToString();
+    ASSERT_EQ(found->rows.size(), 1u);
+    EXPECT_EQ(found->rows[0][0], Value(int64_t{0}));
+    EXPECT_EQ(found->rows[0][1], Value("[Linux] version synthetic"));
+    EXPECT_FALSE(index->Query("INSERT INTO log_text(log_text) VALUES ('rebuild')"));
+  }
+}
+
 TEST_F(IndexTest, IsReadTheSecondTimeNotBuilt) {
   ASSERT_TRUE(OpenIndex(archive_, {}));
   // What only a rebuilt index would not have.

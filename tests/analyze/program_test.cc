@@ -1,6 +1,7 @@
 // ktstr-analyze as a user runs it: output, errors, exit codes.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sqlite3.h>
 #include <sys/wait.h>
 
 #include <array>
@@ -9,6 +10,8 @@
 #include <nlohmann/json.hpp>
 
 #include "archives.h"
+#include "ktstr/analyze/tables.h"
+#include "ktstr/analyze/views/views.h"
 
 namespace ktstr {
 namespace {
@@ -214,6 +217,25 @@ TEST_F(ProgramTest, TheSchemaNeedsNoArchive) {
   EXPECT_THAT(Ask("schema try_list").out, testing::StartsWith("list(type, head, member): "));
   EXPECT_EQ(Ask("tasks").exit_code, 2);
   EXPECT_THAT(Ask("tasks").out, HasSubstr("FILE is missing"));
+}
+
+TEST_F(ProgramTest, AnExportedDatabaseNeedsNothingOfOurs) {
+  const fs::path out = directory_ / "out.db";
+  EXPECT_EQ(Ask(archive_ + " export-db " + out.string()).exit_code, 0);
+  sqlite3* plain = nullptr;
+  ASSERT_EQ(sqlite3_open_v2(out.c_str(), &plain, SQLITE_OPEN_READONLY, nullptr), SQLITE_OK);
+  std::string queries = "SELECT text FROM log_text WHERE log_text MATCH 'linux';";
+  for (const TableInfo* table : AllTableInfos())
+    queries += fmt::format("SELECT * FROM {};", table->name);
+  for (const View& view : Views()) queries += fmt::format("SELECT * FROM {};", view.name);
+  char* error = nullptr;
+  EXPECT_EQ(sqlite3_exec(plain, queries.c_str(), nullptr, nullptr, &error), SQLITE_OK) << error;
+  sqlite3_free(error);
+  sqlite3_close(plain);
+  const Ran again = Ask(archive_ + " export-db " + out.string());
+  EXPECT_EQ(again.exit_code, 4);
+  EXPECT_THAT(again.out, HasSubstr("--force overwrites it"));
+  EXPECT_EQ(Ask(archive_ + " export-db -f " + out.string()).exit_code, 0);
 }
 
 TEST_F(ProgramTest, HelpAndVersionAreNoErrors) {

@@ -1,0 +1,29 @@
+// A file that is written beside its final place and appears there whole or not at all.
+#pragma once
+
+#include <filesystem>
+
+#include "ktstr/base/result.h"
+
+namespace ktstr {
+
+// While one lives, a SIGINT, SIGTERM or SIGHUP that would end the process removes the file first.
+// One at a time.
+class TemporaryFile {
+ public:
+  // A name beside `final_path` that nobody else uses. Makes no file yet.
+  explicit TemporaryFile(std::filesystem::path final_path);
+  // Removes the file where it is still there.
+  ~TemporaryFile();
+  TemporaryFile(const TemporaryFile&) = delete;
+  TemporaryFile& operator=(const TemporaryFile&) = delete;
+
+  const std::filesystem::path& path() const { return path_; }
+  // Renames it to the final path. Errors: kIo.
+  Status Keep();
+
+ private:
+  std::filesystem::path final_path_, path_;
+};
+
+}  // namespace ktstr
