@@ -43,6 +43,7 @@ void AddCommands(CLI::App& app, Command* chosen) {
   AddSqlCommand(&app, chosen);
   AddSchemaCommand(&app, chosen);
   AddExportCommand(&app, chosen);
+  AddCompletionCommand(&app, chosen);
 }
 
 // A word too many is usually a subcommand that is not there.

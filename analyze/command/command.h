@@ -64,5 +64,6 @@ void AddVcpuCommand(CLI::App* app, Command* chosen);
 void AddStackCommand(CLI::App* app, Command* chosen);
 void AddSchemaCommand(CLI::App* app, Command* chosen);
 void AddExportCommand(CLI::App* app, Command* chosen);
+void AddCompletionCommand(CLI::App* app, Command* chosen);  // of all that `app` has when it is run
 
 }  // namespace ktstr

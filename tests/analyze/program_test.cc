@@ -238,6 +238,29 @@ TEST_F(ProgramTest, AnExportedDatabaseNeedsNothingOfOurs) {
   EXPECT_EQ(Ask(archive_ + " export-db -f " + out.string()).exit_code, 0);
 }
 
+// What bash offers behind these words, the last of which is being typed.
+std::string Complete(const std::string& words, int count) {
+  const std::string script = fmt::format(
+      "source <({} completion bash); COMP_WORDS=(ktstr-analyze {}); COMP_CWORD={}; "
+      "_ktstr_analyze; echo \"${{COMPREPLY[@]}}\"",
+      KTSTR_ANALYZE, words, count);
+  const std::string command = "bash -c '" + script + "' 2>&1";
+  FILE* pipe = popen(command.c_str(), "r");
+  std::array<char, 4096> buffer;
+  const size_t size = fread(buffer.data(), 1, buffer.size(), pipe);
+  pclose(pipe);
+  return std::string(buffer.data(), size);
+}
+
+TEST_F(ProgramTest, BashCompletesSubcommandsOptionsAndTables) {
+  EXPECT_EQ(Complete("a.kts st", 2), "stack\n");
+  EXPECT_EQ(Complete("a.kts stack --c", 3), "--cpu\n");
+  EXPECT_EQ(Complete("a.kts --acc", 2), "--accept-damage\n");
+  EXPECT_EQ(Complete("schema blocked", 2), "blocked_chain\n");
+  EXPECT_EQ(Complete(archive_.substr(0, archive_.size() - 2), 1), archive_ + "\n");
+  EXPECT_EQ(Ask("completion fish").exit_code, 2);
+}
+
 TEST_F(ProgramTest, HelpAndVersionAreNoErrors) {
   for (const char* arguments : {"--help", "--version", "sql --help", "tasks --help"}) {
     EXPECT_EQ(Ask(arguments).exit_code, 0) << arguments;

@@ -1,0 +1,91 @@
+// ktstr-analyze completion bash
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include "ktstr/analyze/command/command.h"
+#include "ktstr/analyze/report/schema.h"
+
+namespace ktstr {
+
+namespace {
+
+// {…} are filled in: the options of every subcommand, all subcommands, a case per subcommand, and
+// what schema can be asked for.
+constexpr const char* kBash =
+    R"(# bash completion of ktstr-analyze:  source <(ktstr-analyze completion bash)
+_ktstr_analyze() {{
+  local current=${{COMP_WORDS[COMP_CWORD]}} previous=${{COMP_WORDS[COMP_CWORD-1]}}
+  local common="{0}" commands="{1}"
+  local word command="" file="" options=""
+  for word in "${{COMP_WORDS[@]:1:COMP_CWORD-1}}"; do
+    if [[ $word == -* ]]; then
+      continue
+    elif [[ -z $command && " $commands " == *" $word "* ]]; then
+      command=$word
+    elif [[ -z $command && -z $file ]]; then
+      file=$word
+    fi
+  done
+  case $command in
+{2}  esac
+  COMPREPLY=()
+  if [[ $current == -* ]]; then
+    COMPREPLY=($(compgen -W "$common $options" -- "$current"))
+  elif [[ $previous == --vmlinux || $command == export-db ]]; then
+    COMPREPLY=($(compgen -f -- "$current"))
+  elif [[ $command == schema ]]; then
+    COMPREPLY=($(compgen -W "{3}" -- "$current"))
+  elif [[ $command == completion ]]; then
+    COMPREPLY=($(compgen -W "bash" -- "$current"))
+  elif [[ -z $command && -z $file ]]; then
+    COMPREPLY=($(compgen -f -X '!*.kts' -- "$current") $(compgen -d -- "$current")
+               $(compgen -W "schema completion" -- "$current"))
+  elif [[ -z $command ]]; then
+    COMPREPLY=($(compgen -W "$commands" -- "$current"))
+  fi
+}}
+complete -o filenames -F _ktstr_analyze ktstr-analyze
+)";
+
+std::string OptionsOf(const CLI::App& app) {
+  std::vector<std::string> names;
+  for (const CLI::Option* option : app.get_options()) {
+    for (const std::string& name : option->get_lnames()) names.push_back("--" + name);
+  }
+  return fmt::format("{}", fmt::join(names, " "));
+}
+
+std::string BashScript(const CLI::App& app) {
+  std::vector<std::string> commands;
+  std::string cases;
+  for (const CLI::App* command : app.get_subcommands(nullptr)) {
+    commands.push_back(command->get_name());
+    cases += fmt::format("    {}) options=\"{}\" ;;\n", command->get_name(), OptionsOf(*command));
+  }
+  std::vector<std::string> names;
+  for (const auto& row : SchemaList().rows) {
+    const auto& name = std::get<std::string>(row[1]);
+    names.push_back(name.substr(0, name.find('(')));
+  }
+  return fmt::format(fmt::runtime(kBash), OptionsOf(app), fmt::join(commands, " "), cases,
+                     fmt::join(names, " "));
+}
+
+}  // namespace
+
+void AddCompletionCommand(CLI::App* app, Command* chosen) {
+  auto shell = std::make_shared<std::string>();
+  CLI::App* completion =
+      app->add_subcommand("completion", "What makes a shell complete these words (needs no FILE)");
+  completion->add_option("SHELL", *shell, "bash")->required()->type_name("");
+  completion->footer("In ~/.bashrc:\n  source <(ktstr-analyze completion bash)");
+  completion->callback([app, chosen, shell] {
+    *chosen = [app, shell](Session&) -> Result<std::string> {
+      if (*shell == "bash") return BashScript(*app);
+      return Fail(ErrorCode::kInvalidArgument,
+                  fmt::format("there is no completion for '{}'; there is one for bash", *shell));
+    };
+  });
+}
+
+}  // namespace ktstr
