@@ -6,6 +6,7 @@
 #include <string>
 
 #include "ktstr/analyze/command/command.h"
+#include "ktstr/analyze/output.h"
 #include "ktstr/base/nearest_word.h"
 #include "ktstr/base/process.h"
 #include "ktstr/base/safe_text.h"
@@ -67,7 +68,8 @@ int Run(const CommonArguments& arguments, const Command& command) {
   Session session(arguments);
   const auto answer = command(session);
   if (!answer) return Report(answer.error());
-  std::fwrite(answer->data(), 1, answer->size(), stdout);
+  const std::string text = session.json() ? EscapeControls(*answer) : *answer;
+  std::fwrite(text.data(), 1, text.size(), stdout);
   if (std::fflush(stdout) != 0) {
     return Report(Error(ErrorCode::kIo, "writing to standard output failed"));
   }

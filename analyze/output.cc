@@ -101,6 +101,24 @@ std::string ToJson(const QueryResult& result) {
   return text + (result.rows.empty() ? "]\n" : "\n]\n");
 }
 
+std::string EscapeControls(std::string_view json) {
+  std::string escaped;
+  escaped.reserve(json.size());
+  for (size_t i = 0; i < json.size(); ++i) {
+    const auto byte = static_cast<uint8_t>(json[i]);
+    const uint8_t next = i + 1 < json.size() ? static_cast<uint8_t>(json[i + 1]) : 0;
+    if (byte == 0x7f) {
+      escaped += "\\u007f";
+    } else if (byte == 0xc2 && 0x80 <= next && next <= 0x9f) {
+      escaped += fmt::format("\\u{:04x}", next);
+      ++i;
+    } else {
+      escaped += json[i];
+    }
+  }
+  return escaped;
+}
+
 size_t TerminalWidth() {
   winsize size = {};
   if (isatty(STDOUT_FILENO) == 0 || ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) != 0) return 0;

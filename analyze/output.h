@@ -2,6 +2,7 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 
 #include "ktstr/analyze/database.h"
 
@@ -17,6 +18,10 @@ std::string ToTextTable(const QueryResult& result, const TextTableOptions& optio
 
 // An array of objects keyed by column; NULL as null. Ends with a newline.
 std::string ToJson(const QueryResult& result);
+
+// JSON whose strings cannot drive a terminal either: JSON itself asks to escape the control
+// characters below U+0020, this does it for U+007F to U+009F as well.
+std::string EscapeControls(std::string_view json);
 
 // A cell as text for people.
 std::string ToDisplay(const Value& value);

@@ -44,5 +44,9 @@ TEST(JsonTest, BytesThatAreNoTextStillGiveJson) {
   EXPECT_TRUE(nlohmann::json::accept(json)) << json;
 }
 
+TEST(JsonTest, ControlCharactersBeyondAsciiAreEscapedToo) {
+  EXPECT_EQ(EscapeControls("\"a\x7f\xc2\x9b\xc3\xa9\xc2\""), "\"a\\u007f\\u009b\xc3\xa9\xc2\"");
+}
+
 }  // namespace
 }  // namespace ktstr
