@@ -14,6 +14,8 @@ namespace {
 // Deeper nesting of typedefs, qualifiers or anonymous members than any compiler emits: a damaged
 // BTF that refers to itself ends here.
 constexpr int kMaxDepth = 32;
+// Nor does a structure have more anonymous members, at all depths together.
+constexpr size_t kMaxAnonymous = 4096;
 
 int IgnoreMessage(libbpf_print_level, const char*, va_list) { return 0; }
 
@@ -308,7 +310,7 @@ Result<Member> TypeInfo::FindDirect(TypeId composite, std::string_view name) con
       if (member.name_off == 0) {
         const TypeId inner = Strip(member_type);
         const btf_type* t = At(inner);
-        if (t != nullptr && IsComposite(t) && depth < kMaxDepth) {
+        if (t != nullptr && IsComposite(t) && depth < kMaxDepth && pending.size() < kMaxAnonymous) {
           pending.push_back({inner, bits, depth + 1});
         }
         continue;

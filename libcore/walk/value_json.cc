@@ -13,8 +13,10 @@ namespace {
 
 // No C type is nested deeper; a damaged BTF that contains itself is.
 constexpr int kMaxDepth = 32;
-// Nor does any value need more text, in bytes; one of such a BTF does.
+// Nor does any value need more text (in bytes) or consist of more structures; one of such a BTF
+// does.
 constexpr size_t kMaxText = 64 << 20;
+constexpr size_t kMaxStructures = 1'000'000;
 
 uint64_t LittleEndian(std::span<const std::byte> bytes) {
   uint64_t value = 0;
@@ -147,6 +149,7 @@ class JsonWriter {
   }
 
   void AppendMembers(TypeId type, std::span<const std::byte> bytes, int depth) {
+    if (++structures_ > kMaxStructures) return;
     for (const NamedMember& named : types_.MembersOf(type)) {
       const Member& member = named.member;
       const auto rest = bytes.subspan(std::min<size_t>(member.offset, bytes.size()));
@@ -185,6 +188,7 @@ class JsonWriter {
   const TypeInfo& types_;
   std::string out_;
   bool first_ = false;
+  size_t structures_ = 0;
 };
 
 }  // namespace

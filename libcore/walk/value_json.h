@@ -12,7 +12,8 @@ namespace ktstr {
 // Structures are objects, arrays are arrays, character arrays that hold text are strings, pointers
 // are strings "0x…", enums are their names where they have one, booleans are true and false.
 // Members of anonymous structures stand beside the others. Bytes that are missing (the type is
-// longer than `bytes`) are null, and so is what begins beyond 64 MiB of text. Without a type (void,
+// longer than `bytes`) are null, and so is what begins beyond 64 MiB of text; no
+// more than a million structures are looked into. Without a type (void,
 // or one of no size) the bytes are one string of hexadecimal digits.
 std::string ToJson(const TypeInfo& types, TypeId type, std::span<const std::byte> bytes);
 // "0a1b…", quoted.

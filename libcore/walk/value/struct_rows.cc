@@ -20,14 +20,16 @@ class Flattener {
   // The members of `composite`, `offset` bytes into the whole.
   void AddMembers(TypeId composite, uint64_t offset, const std::string& prefix, int depth) {
     // Structures count, too: a damaged BTF nests them without end and without any other member.
-    if (++structures_ > limits_.max_nodes) capped_ = true;
+    ++structures_;
+    if (AtCap(whole_.kva())) return;
     for (const NamedMember& named : types_.MembersOf(composite)) {
       if (capped_) return;
       Member member = named.member;
       member.offset += offset;
       const std::string name = prefix + std::string(named.name);
       const bool is_composite = member.kind == TypeKind::kStruct || member.kind == TypeKind::kUnion;
-      if (is_composite && depth < kMaxDepth) {
+      if (is_composite) {
+        if (depth >= kMaxDepth) continue;
         AddMembers(member.type, member.offset, named.name.empty() ? prefix : name + ".", depth + 1);
       } else if (!named.name.empty()) {
         AddRow(name, member);
@@ -38,14 +40,18 @@ class Flattener {
   std::vector<StructRow> Take() && { return std::move(rows_); }
 
  private:
+  bool AtCap(Kva kva) {
+    if (!capped_ && rows_.size() + structures_ > limits_.max_nodes) {
+      anomalies_.Add("cap", kva, fmt::format("stopped after {} members", rows_.size()));
+      capped_ = true;
+    }
+    return capped_;
+  }
+
   void AddRow(const std::string& name, const Member& member) {
     TypedPlace place{whole_.base, member};
     place.base += whole_.member.offset;
-    if (rows_.size() + structures_ > limits_.max_nodes) {
-      anomalies_.Add("cap", place.kva(), fmt::format("stopped after {} members", rows_.size()));
-      capped_ = true;
-      return;
-    }
+    if (AtCap(place.kva())) return;
     auto value = ReadValue(kernel_, types_, place);
     if (!value) anomalies_.Add(value.error(), place.kva(), name);
     rows_.push_back({name, TypeText(types_, member.type), static_cast<int64_t>(member.offset),

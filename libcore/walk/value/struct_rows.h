@@ -26,6 +26,6 @@ struct StructRow {
 // when it is no structure.
 Result<Walked<StructRow>> ReadStructRows(const GuestKernel& kernel, const TypeInfo& types,
                                          const TypedPlace& place,
-                                         const WalkLimits& limits = {.max_nodes = 100'000});
+                                         const WalkLimits& limits = {.max_nodes = 20'000});
 
 }  // namespace ktstr

@@ -225,5 +225,19 @@ TEST_F(TypedValueTest, TextTellsWhatCannotBeReadInItsPlace) {
   EXPECT_THAT(text, HasSubstr(fmt::format("x = <{:#x} is not mapped", unmapped.value())));
 }
 
+TEST(DamagedTypesTest, AStructureThatContainsItselfHasAnEnd) {
+  WalkGuest guest;
+  guest.builder().types().SelfContaining("ring");
+  const Kva kva = guest.builder().Allocate(8);
+  const GuestKernel& kernel = guest.Open();
+  const TypeInfo& types = **kernel.types();
+  const TypeId ring = types.FindStruct("ring").value();
+  const TypedPlace whole = WholeObject(types, ring, kva).value();
+  EXPECT_FALSE(FindPlace(kernel, types, ring, kva, "self.self.other"));
+  EXPECT_THAT(ReadStructRows(kernel, types, whole)->anomalies, HasAnomaly("cap", kva));
+  EXPECT_LT(ValueText(kernel, types, whole, {}).size(), 10u << 20);
+  EXPECT_LT(ReadJson(kernel, types, whole)->size(), 100u << 20);
+}
+
 }  // namespace
 }  // namespace ktstr
