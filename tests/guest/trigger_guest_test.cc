@@ -39,8 +39,9 @@ TEST_P(TriggerGuestTest, EndsTheTestAndIsNamedInTheArchive) {
   EXPECT_EQ((*reader)->metadata().kept, "kernel");
 }
 
-INSTANTIATE_TEST_SUITE_P(All, TriggerGuestTest,
-                         testing::Values(Case{"watchdog", R"(
+INSTANTIATE_TEST_SUITE_P(
+    All, TriggerGuestTest,
+    testing::Values(Case{"watchdog", R"(
 [scheduler]
 object = "vtime"
 variables = { "vtime_ops.timeout_ms" = 4000 }
@@ -54,25 +55,24 @@ set = { stall = 1 }
 on = "watchdog"
 part = 0.25
 )",
-                                              "of the 4.000 s that sched_ext's watchdog gives it"},
-                                         Case{
-                                             "machine-end", R"(
+                         "of the 4.000 s that sched_ext's watchdog gives it"},
+                    Case{"machine-end", R"(
 [[phase]]
 duration = "20s"
 [[phase.write]]
 path = "/proc/sysrq-trigger"
 text = "b"
 )",
-                                             "the machine ended by itself (SHUTDOWN: guest-reset)"},
-                                         Case{"time-out", R"(
+                         "the machine ended by itself (SHUTDOWN: guest-reset)"},
+                    Case{"time-out", R"(
 [run]
 duration = "1min"
 timeout = "1s"
 [[worker]]
 kind = "sleep"
 )",
-                                              "the test took longer than its 'timeout'"},
-                                         Case{"worker-exit", R"(
+                         "the test took longer than its 'timeout'"},
+                    Case{"worker-exit", R"(
 [[worker]]
 kind = "pipe"
 [[payload]]
@@ -80,8 +80,8 @@ program = "kill-all"
 [[phase]]
 duration = "20s"
 )",
-                                              "the worker pipe was killed by signal 9"},
-                                         Case{"silent", R"(
+                         "the worker pipe was killed by signal 9"},
+                    Case{"silent", R"(
 [machine]
 kernel = "scx-distribution"
 cpus = 1
@@ -94,10 +94,12 @@ text = "HARDLOCKUP"
 on = "silent"
 over = "3s"
 )",
-                                              "the guest's init has not answered for"},
-                                         Case{"clock-stuck", R"(
+                         "the guest's init has not answered for"},
+                    // Of one CPU: another one would move the clock by waking tasks there.
+                    Case{"clock-stuck", R"(
 [machine]
 kernel = "scx-distribution"
+cpus = 1
 [[phase]]
 duration = "40s"
 [[phase.write]]
@@ -107,12 +109,12 @@ text = "HARDLOCKUP"
 on = "clock-stuck"
 over = "800ms"
 )",
-                                              "has stood still for"}),
-                         [](const testing::TestParamInfo<Case>& info) {
-                           std::string name = info.param.trigger;
-                           std::erase(name, '-');
-                           return name;
-                         });
+                         "has stood still for"}),
+    [](const testing::TestParamInfo<Case>& info) {
+      std::string name = info.param.trigger;
+      std::erase(name, '-');
+      return name;
+    });
 
 }  // namespace
 }  // namespace ktstr
