@@ -144,6 +144,10 @@ bool SameName(const TaskRow& row, const std::string& in_proc) {
              : row.comm == in_proc;
 }
 
+// In task.__state while a task that is woken is not on a run queue yet; 'R' for ps.
+// Source: TASK_WAKING in include/linux/sched.h.
+constexpr uint64_t kTaskWaking = 0x200;
+
 // Field by field, for the tasks that live across both moments. Returns how many of them stood still
 // in between, so that their state can be compared strictly.
 size_t ExpectTasks(const FrozenGuest& guest) {
@@ -177,9 +181,11 @@ size_t ExpectTasks(const FrozenGuest& guest) {
     EXPECT_GE(*row.nvcsw, task["nvcsw"].get<int64_t>());
     EXPECT_GE(*row.nivcsw, task["nivcsw"].get<int64_t>());
 
-    // A task that was not switched and does not run or wait now has not moved at all.
+    // A task that was not switched, does not run or wait now and is not being woken (TASK_WAKING:
+    // not on its queue yet) has not moved at all.
     const bool switched = *row.nvcsw != task["nvcsw"] || *row.nivcsw != task["nivcsw"];
-    if (switched || *row.on_cpu != 0 || *row.on_rq != 0) continue;
+    const bool waking = (row.state_raw->value & kTaskWaking) != 0;
+    if (switched || waking || *row.on_cpu != 0 || *row.on_rq != 0) continue;
     ++stood_still;
     EXPECT_EQ(row.state, task["state"].get<std::string>());
     EXPECT_EQ(row.cpu, task["cpu"].get<int64_t>());
