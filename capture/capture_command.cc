@@ -6,6 +6,7 @@
 #include <cstdio>
 #include <functional>
 
+#include "ktstr/base/quantity.h"
 #include "ktstr/capture/command_line.h"
 #include "ktstr/capture/progress_bar.h"
 

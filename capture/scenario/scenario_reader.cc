@@ -9,7 +9,7 @@
 
 #include "ktstr/base/nearest_word.h"
 #include "ktstr/scenario/scenario_sections.h"
-#include "ktstr/scenario/toml_table.h"
+#include "ktstr/toml/toml_table.h"
 
 namespace ktstr {
 

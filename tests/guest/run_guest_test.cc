@@ -200,8 +200,8 @@ TEST(RunGuestTest, ASchedulerThatCannotBeLoadedFailsTheTest) {
   RunProgram run(directory, {scenario.string()});
   EXPECT_EQ(run.Wait(), 1);
   EXPECT_THAT(run.said(),
-              HasSubstr("scheduler-load: the guest refuses 'scheduler-load': there is no variable "
-                        "'slice_n'; the nearest are slice_ns"));
+              HasSubstr("scheduler-load: the guest refuses 'scheduler-load': unknown variable "
+                        "'slice_n'; did you mean 'slice_ns'?"));
   EXPECT_EQ(ArchiveReader::Open(run.out() / "load.kts").value()->metadata().trigger,
             "scheduler-load");
 }

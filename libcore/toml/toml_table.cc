@@ -1,12 +1,11 @@
-#include "ktstr/scenario/toml_table.h"
+#include "ktstr/toml/toml_table.h"
 
 #include <fmt/format.h>
 
 #include <algorithm>
 
-#include "ktstr/capture/command_line.h"
-#include "ktstr/scenario/duration.h"
 #include "ktstr/base/nearest_word.h"
+#include "ktstr/base/quantity.h"
 
 namespace ktstr {
 
