@@ -7,6 +7,7 @@
 #include <set>
 
 #include "ktstr/base/process.h"
+#include "ktstr/base/text_file.h"
 #include "ktstr/capture/capture_command.h"
 #include "ktstr/capture/system_error.h"
 #include "ktstr/results/junit.h"
@@ -132,7 +133,7 @@ int Run(const Arguments& arguments) {
   if (!arguments.junit.empty()) {
     std::vector<CaseResult> cases;
     for (const TestResult& result : results) cases.push_back(ForCi(result));
-    const auto written = WriteResults(arguments.junit, ToJunit("ktstr-run", cases));
+    const auto written = WriteTextFile(arguments.junit, ToJunit("ktstr-run", cases));
     if (!written) return Report(written.error());
   }
   return Conclude(results);

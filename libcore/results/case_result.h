@@ -3,11 +3,7 @@
 
 #include <chrono>
 #include <cstdint>
-#include <filesystem>
 #include <string>
-#include <string_view>
-
-#include "ktstr/base/result.h"
 
 namespace ktstr {
 
@@ -27,8 +23,5 @@ struct CaseResult {
   std::string output;   // what else is to be kept with it
   std::chrono::milliseconds duration{};
 };
-
-// Writes a file of results, replacing one that is there. Errors: kIo.
-Status WriteResults(const std::filesystem::path& file, std::string_view text);
 
 }  // namespace ktstr

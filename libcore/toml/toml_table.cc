@@ -48,6 +48,16 @@ Status TomlProblem::ToStatus() const {
   return Fail(ErrorCode::kInvalidArgument, text_);
 }
 
+Result<toml::table> ParseToml(std::string_view text, const std::string& file) {
+  try {
+    return toml::parse(text, file);
+  } catch (const toml::parse_error& error) {
+    TomlProblem problem(file);
+    problem.Report(static_cast<int>(error.source().begin.line), std::string(error.description()));
+    return Fail(problem.ToStatus().error());
+  }
+}
+
 const toml::node* TomlTable::Find(std::string_view key) {
   asked_.emplace_back(key);
   return node_->get(key);

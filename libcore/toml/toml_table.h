@@ -33,6 +33,9 @@ class TomlProblem {
   std::string text_;
 };
 
+// The whole file. Errors: kInvalidArgument, as "FILE:LINE: …".
+Result<toml::table> ParseToml(std::string_view text, const std::string& file);
+
 class TomlTable {
  public:
   // `what` is how messages name the table, such as "[machine]" or "[[worker]]". `node` and

@@ -218,7 +218,7 @@ TEST(RunGuestTest, MistakesCostNoBoot) {
             HasSubstr("wrong.toml:2: unknown kernel 'scx-smal'; did you mean 'scx-small'?")));
   RunProgram missing(directory, {"no-such.toml"});
   EXPECT_EQ(missing.Wait(), 2);
-  EXPECT_EQ(missing.said(), "ktstr-run: no-such.toml: No such file or directory\n");
+  EXPECT_EQ(missing.said(), "ktstr-run: cannot read 'no-such.toml': No such file or directory\n");
   Write(scenario, "[scheduler]\nobject = \"vtim\"\n");
   RunProgram scheduler(directory, {scenario.string()});
   EXPECT_EQ(scheduler.Wait(), 2);
