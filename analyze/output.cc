@@ -38,6 +38,15 @@ void Shrink(std::vector<size_t>& widths, const std::vector<bool>& numeric, size_
   }
 }
 
+constexpr std::string_view kCsvLineEnd = "\r\n";
+
+std::string CsvField(const std::string& text) {
+  if (!text.empty() && text.find_first_of(",\"") == std::string::npos) return text;
+  std::string quoted = "\"";
+  for (const char c : text) quoted += c == '"' ? "\"\"" : std::string(1, c);
+  return quoted + '"';
+}
+
 std::string Line(const std::vector<std::string>& cells, const std::vector<size_t>& widths,
                  const std::vector<bool>& right) {
   std::string line;
@@ -99,6 +108,23 @@ std::string ToJson(const QueryResult& result) {
     text += object.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace);
   }
   return text + (result.rows.empty() ? "]\n" : "\n]\n");
+}
+
+std::string ToCsv(const QueryResult& result) {
+  std::string text;
+  for (size_t c = 0; c < result.columns.size(); ++c) {
+    text += (c == 0 ? "" : ",") + CsvField(SafeText(result.columns[c]));
+  }
+  text += kCsvLineEnd;
+  for (const auto& row : result.rows) {
+    for (size_t c = 0; c < row.size(); ++c) {
+      if (c > 0) text += ',';
+      const bool is_null = std::holds_alternative<std::monostate>(row[c]);
+      if (!is_null) text += CsvField(ToDisplay(row[c]));
+    }
+    text += kCsvLineEnd;
+  }
+  return text;
 }
 
 std::string EscapeControls(std::string_view json) {

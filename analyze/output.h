@@ -19,6 +19,11 @@ std::string ToTextTable(const QueryResult& result, const TextTableOptions& optio
 // An array of objects keyed by column; NULL as null. Ends with a newline.
 std::string ToJson(const QueryResult& result);
 
+// RFC 4180, with a header, lines that end in CR LF. Text that is empty is "", NULL nothing at all.
+// Control characters are \x1b and the like, a newline \n: a record is a line, and no value can
+// drive a terminal.
+std::string ToCsv(const QueryResult& result);
+
 // JSON whose strings cannot drive a terminal either: JSON itself asks to escape the control
 // characters below U+0020, this does it for U+007F to U+009F as well.
 std::string EscapeControls(std::string_view json);
