@@ -43,6 +43,8 @@ void AddCommands(CLI::App& app, Command* chosen) {
   AddVcpuCommand(&app, chosen);
   AddSqlCommand(&app, chosen);
   AddSchemaCommand(&app, chosen);
+  AddCheckCommand(&app, chosen);
+  AddCorpusCommand(&app, chosen);
   AddExportCommand(&app, chosen);
   AddCompletionCommand(&app, chosen);
 }
@@ -74,7 +76,7 @@ int Run(const CommonArguments& arguments, const Command& command) {
     return Report(Error(ErrorCode::kIo, "writing to standard output failed"));
   }
   fmt::print(stderr, "{}", session.AnomalyText());
-  return static_cast<int>(ExitCode::kDone);
+  return static_cast<int>(session.answer_is_no() ? ExitCode::kAnswerIsNo : ExitCode::kDone);
 }
 
 int Main(int argc, char** argv) {
@@ -97,7 +99,8 @@ int Main(int argc, char** argv) {
       "  ktstr-analyze demo.kts tasks --json\n"
       "  ktstr-analyze demo.kts print task_struct init_task se.vruntime\n"
       "  ktstr-analyze demo.kts sql \"SELECT comm, cpu FROM task WHERE state = 'R'\"\n\n"
-      "Exit codes: 0 answered, 2 wrong usage or SQL, 3 the archive cannot be used, 4 the system "
+      "Exit codes: 0 answered, 1 the answer is no (check), 2 wrong usage or SQL, 3 the archive "
+      "cannot be used, 4 the system "
       "refused.");
   Command chosen;
   AddCommands(app, &chosen);

@@ -36,6 +36,9 @@ class Session {
   Result<Database*> Index();
   // The rows of a query, as text that fits the terminal or as JSON.
   Result<std::string> Answer(const std::string& sql, const QueryLimits& limits = {});
+  // The question had an answer, and it is "no" (exit code 1).
+  void SayNo() { answer_is_no_ = true; }
+  bool answer_is_no() const { return answer_is_no_; }
   // What try_ functions could not read, for standard error; empty when everything was.
   std::string AnomalyText() const;
 
@@ -43,6 +46,7 @@ class Session {
   const CommonArguments& arguments_;
   std::optional<MemorySource> memory_;
   QueryAnomalies anomalies_;
+  bool answer_is_no_ = false;
   std::optional<Database> index_;  // uses the two above
 };
 
@@ -63,6 +67,8 @@ void AddSymbolCommand(CLI::App* app, Command* chosen);
 void AddVcpuCommand(CLI::App* app, Command* chosen);
 void AddStackCommand(CLI::App* app, Command* chosen);
 void AddSchemaCommand(CLI::App* app, Command* chosen);
+void AddCheckCommand(CLI::App* app, Command* chosen);
+void AddCorpusCommand(CLI::App* app, Command* chosen);
 void AddExportCommand(CLI::App* app, Command* chosen);
 void AddCompletionCommand(CLI::App* app, Command* chosen);  // of all that `app` has when it is run
 
