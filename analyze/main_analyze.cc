@@ -34,6 +34,7 @@ void AddCommands(CLI::App& app, Command* chosen) {
   *chosen = SummaryCommand();
   app.add_subcommand("summary",
                      "One screen: kernel, machine, what runs where, last log lines (default)");
+  AddReportCommand(&app, chosen);
   AddTableCommands(&app, chosen);
   AddStackCommand(&app, chosen);
   AddBpfCommands(&app, chosen);
@@ -94,6 +95,7 @@ int Main(int argc, char** argv) {
   app.footer(
       "Examples:\n"
       "  ktstr-analyze demo.kts\n"
+      "  ktstr-analyze demo.kts report\n"
       "  ktstr-analyze demo.kts tasks --json\n"
       "  ktstr-analyze demo.kts print task_struct init_task se.vruntime\n"
       "  ktstr-analyze demo.kts sql \"SELECT comm, cpu FROM task WHERE state = 'R'\"\n\n"

@@ -31,7 +31,7 @@ _ktstr_analyze() {{
   COMPREPLY=()
   if [[ $current == -* ]]; then
     COMPREPLY=($(compgen -W "$common $options" -- "$current"))
-  elif [[ $previous == --vmlinux || $command == export-db ]]; then
+  elif [[ $previous == --vmlinux || $previous == --output || $previous == -o || $command == export-db ]]; then
     COMPREPLY=($(compgen -f -- "$current"))
   elif [[ $command == schema ]]; then
     COMPREPLY=($(compgen -W "{3}" -- "$current"))

@@ -238,6 +238,19 @@ TEST_F(ProgramTest, AnExportedDatabaseNeedsNothingOfOurs) {
   EXPECT_EQ(Ask(archive_ + " export-db -f " + out.string()).exit_code, 0);
 }
 
+TEST_F(ProgramTest, AReportIsWrittenBesideTheArchiveWhereOneSaysOrToStandardOutput) {
+  const fs::path beside = directory_ / "a.html", elsewhere = directory_ / "b.html";
+  const Ran ran = Ask(archive_ + " report");
+  EXPECT_EQ(ran.exit_code, 0);
+  EXPECT_EQ(ran.out, beside.string() + "\n");
+  EXPECT_TRUE(fs::exists(beside));
+  EXPECT_EQ(Ask(archive_ + " report -o " + elsewhere.string()).out, elsewhere.string() + "\n");
+  const Ran page = Ask(archive_ + " report -o -");
+  EXPECT_THAT(page.out, testing::StartsWith("<!DOCTYPE html>"));
+  EXPECT_EQ(page.out.size(), fs::file_size(beside));
+  EXPECT_EQ(Ask(archive_ + " report -o /no/such/place.html").exit_code, 4);
+}
+
 // What bash offers behind these words, the last of which is being typed.
 std::string Complete(const std::string& words, int count) {
   const std::string script = fmt::format(
