@@ -38,9 +38,13 @@ class Session {
   Result<std::string> Answer(const std::string& sql, const QueryLimits& limits = {});
   // What try_ functions could not read, for standard error; empty when everything was.
   std::string AnomalyText() const;
+  // How the program ends when the command has answered: kDone, unless the answer is "no".
+  void set_exit_code(ExitCode code) { exit_code_ = code; }
+  ExitCode exit_code() const { return exit_code_; }
 
  private:
   const CommonArguments& arguments_;
+  ExitCode exit_code_ = ExitCode::kDone;
   std::optional<MemorySource> memory_;
   QueryAnomalies anomalies_;
   std::optional<Database> index_;  // uses the two above
@@ -62,6 +66,7 @@ void AddReadCommand(CLI::App* app, Command* chosen);
 void AddSymbolCommand(CLI::App* app, Command* chosen);
 void AddVcpuCommand(CLI::App* app, Command* chosen);
 void AddStackCommand(CLI::App* app, Command* chosen);
+void AddDiffCommand(CLI::App* app, Command* chosen);
 void AddReportCommand(CLI::App* app, Command* chosen);
 void AddSchemaCommand(CLI::App* app, Command* chosen);
 void AddExportCommand(CLI::App* app, Command* chosen);

@@ -251,6 +251,27 @@ TEST_F(ProgramTest, AReportIsWrittenBesideTheArchiveWhereOneSaysOrToStandardOutp
   EXPECT_EQ(Ask(archive_ + " report -o /no/such/place.html").exit_code, 4);
 }
 
+TEST_F(ProgramTest, ADiffEndsWith1WhereSomethingDiffersAndWith0WhereNothingDoes) {
+  const std::string other = (directory_ / "b.kts").string();
+  WriteGuest(MakeGuest(4), other);
+  const Ran same = Ask(archive_ + " diff " + archive_);
+  EXPECT_EQ(same.exit_code, 0) << same.out;
+  const Ran differs = Ask(archive_ + " diff " + other + " --only tasks,queues");
+  EXPECT_EQ(differs.exit_code, 1);
+  EXPECT_THAT(differs.out, HasSubstr("task worker (103)"));
+  EXPECT_THAT(differs.out, Not(HasSubstr("Memory")));
+  // Both behind the word, in the same order.
+  EXPECT_EQ(Ask("diff " + archive_ + " " + other + " --only tasks,queues").out, differs.out);
+  const auto json =
+      nlohmann::json::parse(Ask(archive_ + " diff " + other + " --only tasks --json").out);
+  EXPECT_EQ(json["tasks"][0]["change"], "appeared");
+  EXPECT_FALSE(json.contains("queues"));
+  EXPECT_EQ(Ask(archive_ + " diff").exit_code, 2);
+  EXPECT_EQ(Ask(archive_ + " diff " + archive_ + " " + other).exit_code, 2);
+  EXPECT_EQ(Ask(archive_ + " diff " + other + " --only taks").exit_code, 2);
+  EXPECT_EQ(Ask(archive_ + " diff /no/such.kts").exit_code, 3);
+}
+
 // What bash offers behind these words, the last of which is being typed.
 std::string Complete(const std::string& words, int count) {
   const std::string script = fmt::format(
