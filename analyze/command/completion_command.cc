@@ -33,6 +33,8 @@ _ktstr_analyze() {{
     COMPREPLY=($(compgen -W "$common $options" -- "$current"))
   elif [[ $previous == --vmlinux || $previous == --output || $previous == -o || $command == export-db ]]; then
     COMPREPLY=($(compgen -f -- "$current"))
+  elif [[ $command == diff ]]; then
+    COMPREPLY=($(compgen -f -X '!*.kts' -- "$current") $(compgen -d -- "$current"))
   elif [[ $command == schema ]]; then
     COMPREPLY=($(compgen -W "{3}" -- "$current"))
   elif [[ $command == completion ]]; then

@@ -60,13 +60,17 @@ class Comparison {
 
   void NameWhatDiffers(Pfn pfn, const std::byte* before, const std::byte* after) {
     std::set<std::string> kinds;
+    std::optional<Content> of_page;
     for (size_t at = 0; at < kPageSize; at += kWord) {
       if (std::memcmp(before + at, after + at, kWord) == 0) continue;
-      Content content = contents_.At(pfn.pa() + at);
-      const std::string kind(content.kind);
+      std::optional<Content> content = contents_.At(pfn.pa() + at);
+      if (!content) {
+        if (!of_page) of_page = contents_.OfPage(pfn);
+        content = of_page;
+      }
+      const std::string kind(content->kind);
       kinds.insert(kind);
-      found_.bytes_by_content[{kind, std::move(content.name)}] +=
-          DifferingBytes(before + at, after + at);
+      found_.bytes_by_content[{kind, content->name}] += DifferingBytes(before + at, after + at);
     }
     for (const std::string& kind : kinds) ++found_.pages_by_kind[kind];
   }

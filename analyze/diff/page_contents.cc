@@ -44,6 +44,8 @@ PageContents PageContents::Of(const GuestKernel& kernel, const Database& index) 
   contents.ReadTaskMembers();
   contents.AddTasks(index);
   if (auto classes = PageClasses::Read(kernel)) contents.classes_ = *std::move(classes);
+  if (auto slabs = SlabPages::Of(kernel)) contents.slabs_ = *std::move(slabs);
+  contents.AddStructPages();
   return contents;
 }
 
@@ -72,6 +74,15 @@ void PageContents::AddPerCpu() {
     const auto area = kernel_->PerCpu(Kva(*begin), cpu);
     if (!area) continue;
     Add(*area, *end - *begin, {0, *begin, Range::Kind::kPerCpu, fmt::format(" of CPU {}", cpu)});
+  }
+}
+
+// One page of them after the other: the array has holes where there is no memory.
+void PageContents::AddStructPages() {
+  if (!slabs_) return;
+  for (const MemoryRegion& region : kernel_->memory().regions()) {
+    Kva begin = slabs_->map().PageOf(region.begin), end = slabs_->map().PageOf(region.end);
+    Add(begin, end - begin, {0, 0, Range::Kind::kStructPages, ""});
   }
 }
 
@@ -148,26 +159,33 @@ std::string PageContents::SymbolAt(uint64_t address) const {
   return symbol ? std::string(symbol->name) : "";
 }
 
-Content PageContents::At(Pa pa) const {
+std::optional<Content> PageContents::At(Pa pa) const {
   const auto after = ranges_.upper_bound(pa.value());
-  if (after != ranges_.begin()) {
-    const auto& [begin, range] = *std::prev(after);
-    const uint64_t address = range.address + (pa.value() - begin);
-    if (pa.value() < range.end) {
-      switch (range.kind) {
-        case Range::Kind::kImage:
-          return {"kernel image", SymbolAt(address)};
-        case Range::Kind::kPerCpu:
-          return {"per-CPU data", SymbolAt(address) + range.owner};
-        case Range::Kind::kTaskStruct:
-          return {"task_struct", range.owner + ": " + TaskMemberAt(address)};
-        case Range::Kind::kStack:
-          return {"kernel stack", range.owner};
-      }
-    }
+  if (after == ranges_.begin()) return std::nullopt;
+  const auto& [begin, range] = *std::prev(after);
+  if (pa.value() >= range.end) return std::nullopt;
+  const uint64_t address = range.address + (pa.value() - begin);
+  switch (range.kind) {
+    case Range::Kind::kImage:
+      return Content{"kernel image", SymbolAt(address)};
+    case Range::Kind::kPerCpu:
+      return Content{"per-CPU data", SymbolAt(address) + range.owner};
+    case Range::Kind::kTaskStruct:
+      return Content{"task_struct", range.owner + ": " + TaskMemberAt(address)};
+    case Range::Kind::kStack:
+      return Content{"kernel stack", range.owner};
+    case Range::Kind::kStructPages:
+      return Content{"struct pages", ""};
+  }
+  return std::nullopt;
+}
+
+Content PageContents::OfPage(Pfn pfn) const {
+  if (slabs_) {
+    if (auto cache = slabs_->CacheOf(pfn)) return {"slab", *std::move(cache)};
   }
   if (!classes_) return {"memory of unknown use", ""};
-  return {KindOf(classes_->Of(Pfn::Of(pa))), ""};
+  return {KindOf(classes_->Of(pfn)), ""};
 }
 
 }  // namespace ktstr

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "ktstr/analyze/database.h"
+#include "ktstr/analyze/diff/slab_pages.h"
 #include "ktstr/base/result.h"
 #include "ktstr/kernel/guest_kernel.h"
 #include "ktstr/walk/memory/page_classes.h"
@@ -27,14 +28,16 @@ class PageContents {
   // By the kernel and its index. What cannot be found out is left to kinds that say less.
   static PageContents Of(const GuestKernel& kernel, const Database& index);
 
-  // What the byte at `pa` belongs to.
-  Content At(Pa pa) const;
+  // What the byte at `pa` belongs to, by itself; nothing where only its page tells.
+  std::optional<Content> At(Pa pa) const;
+  // What the page is used for.
+  Content OfPage(Pfn pfn) const;
 
  private:
   struct Range {
     uint64_t end;      // physical
     uint64_t address;  // of the begin: a symbol's (image, per-CPU), or an offset into the structure
-    enum class Kind : uint8_t { kImage, kPerCpu, kTaskStruct, kStack } kind;
+    enum class Kind : uint8_t { kImage, kPerCpu, kTaskStruct, kStack, kStructPages } kind;
     std::string owner;  // the task or CPU
   };
   struct NamedOffset {
@@ -45,6 +48,7 @@ class PageContents {
   explicit PageContents(const GuestKernel& kernel) : kernel_(&kernel) {}
   void AddImage();
   void AddPerCpu();
+  void AddStructPages();
   void AddTasks(const Database& index);
   // Pages of [kva, kva + size), wherever they are.
   void Add(Kva kva, uint64_t size, const Range& range);
@@ -58,6 +62,7 @@ class PageContents {
   std::map<uint64_t, Range> ranges_;       // by physical begin
   std::vector<NamedOffset> task_members_;  // of task_struct, ascending
   std::optional<PageClasses> classes_;
+  std::optional<SlabPages> slabs_;
 };
 
 }  // namespace ktstr

@@ -52,7 +52,7 @@ TableDiff Dsqs(bool one_run) {
                     "printf('%s DSQ %s', kind, coalesce(dsq_id, '?')) || coalesce(' of CPU ' || "
                     "cpu, ' of node ' || node, '')",
                     "printf('%s tasks', coalesce(nr, '?'))",
-                    {"nr", "listed", "by_vtime"}};
+                    {"nr"}};
   if (one_run) dsqs.identity = {"dsq_kva", "dsq_id"};
   return dsqs;
 }

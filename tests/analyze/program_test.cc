@@ -292,6 +292,7 @@ TEST_F(ProgramTest, BashCompletesSubcommandsOptionsAndTables) {
   EXPECT_EQ(Complete("a.kts --acc", 2), "--accept-damage\n");
   EXPECT_EQ(Complete("schema blocked", 2), "blocked_chain\n");
   EXPECT_EQ(Complete(archive_.substr(0, archive_.size() - 2), 1), archive_ + "\n");
+  EXPECT_EQ(Complete("a.kts diff " + archive_.substr(0, archive_.size() - 2), 3), archive_ + "\n");
   EXPECT_EQ(Ask("completion fish").exit_code, 2);
 }
 

@@ -71,13 +71,16 @@ TEST_F(DiffGuestTest, OfOneRunItTellsWhoCameAndWentHowFastThingsWereAndWhichMemo
   EXPECT_GT(diff->memory->changed, 0u);
   EXPECT_GT(diff->memory->same, diff->memory->changed);
   EXPECT_EQ(diff->memory->not_comparable, 0u);
-  bool run_queue = false, runtime = false;
+  bool run_queue = false, runtime = false, slab = false;
   for (const auto& [content, bytes] : diff->memory->bytes_by_content) {
     run_queue |=
         content == std::pair<std::string, std::string>("per-CPU data", "runqueues of CPU 0");
+    // What every process needs.
+    slab |= content == std::pair<std::string, std::string>("slab", "vm_area_struct");
     runtime |= content.first == "task_struct" && content.second.starts_with("spin-0 (") &&
                content.second.ends_with(": se.sum_exec_runtime");
   }
+  EXPECT_TRUE(slab) << DiffText(*diff, 0);
   EXPECT_TRUE(run_queue) << DiffText(*diff, 0);
   EXPECT_TRUE(runtime) << DiffText(*diff, 0);
 }

@@ -10,6 +10,7 @@
 
 #include "../archives.h"
 #include "ktstr/analyze/diff/diff_text.h"
+#include "ktstr/analyze/diff/map_values.h"
 #include "ktstr/analyze/index.h"
 #include "ktstr/analyze/output.h"
 
@@ -199,6 +200,29 @@ TEST_F(DiffTest, TextAndJsonSayTheSame) {
   EXPECT_EQ(json["elapsed_ns"], 2'000'000'000);
   EXPECT_EQ(json["counters"][0]["per_second"], 15.0);
   EXPECT_THAT(json["tasks"], IsEmpty());
+}
+
+TEST(MapValuesTest, AStructuresChangeIsOneOfEachMemberWithItsRate) {
+  const std::vector<Difference> values = {
+      {"changed",
+       "stats[0]",
+       "value",
+       "{\"runs\":40,\"load\":[1,2],\"on\":true}",
+       "{\"runs\":60,\"load\":[1,9],\"on\":true}",
+       {},
+       {}},
+      {"changed", "total", "value", "18446744073709551615", "7", {}, {}},
+      {"changed", "raw", "value", "0badcafe", "0badbeef", {}, {}},
+      {"gone", "old", "", "5", Value(), {}, {}}};
+  const std::vector<Difference> members = ByMember(values, 2'000'000'000);
+  EXPECT_THAT(Lines(members),
+              ElementsAre("changed stats[0], load.1: 2 -> 9", "changed stats[0], runs: 40 -> 60",
+                          "changed total, value: 18446744073709551615 -> 7",
+                          "changed raw, value: 0badcafe -> 0badbeef", "gone old: 5 -> -"));
+  EXPECT_EQ(members[1].delta, 20);
+  EXPECT_EQ(members[1].per_second, 10.0);
+  EXPECT_EQ(members[2].delta, std::nullopt);
+  EXPECT_EQ(ByMember(values, std::nullopt)[1].per_second, std::nullopt);
 }
 
 // Two real machines, both with a scheduler that starves somebody.
