@@ -233,7 +233,7 @@ class Picture {
 
   // How many, and how long the one that waits longest does, which may not be among those shown.
   sizeText(bars) {
-    const longest = Math.max(...bars.map((bar) => bar.wait ?? -1));
+    const longest = longestOf(bars);
     return bars.length > 1 && longest >= 0
         ? `${bars.length}, the longest for ${showDuration(longest)}` : String(bars.length);
   }
@@ -303,7 +303,7 @@ class Picture {
     }
     element.append(this.queue({heading: 'waiting', title: '', bars, shown: 12, table: 'dsq_task',
                                filter: `dsq_kva=${this.dsqs.get(row, 'dsq_kva')}`}));
-    return {element, longest: Math.max(0, ...bars.map((bar) => bar.wait ?? 0))};
+    return {element, longest: longestOf(bars)};
   }
 
   setLengths() {
@@ -341,6 +341,11 @@ class Picture {
     return make('label', {className: 'switch'}, box,
                 ` leave out ${plural(quiet, 'CPU')} with nothing to do`);
   }
+}
+
+// In ns; -1 when no wait is known.
+function longestOf(bars) {
+  return bars.reduce((longest, {wait}) => Math.max(longest, wait ?? -1), -1);
 }
 
 function makeTaskLink(comm, pid) {

@@ -184,6 +184,64 @@ TEST_F(HtmlPageTest, FitsAPhoneInBothThemes) {
   }
 }
 
+// The least contrast (WCAG 2: 4.5 is enough for text) of texts to what is behind them.
+constexpr const char* kLeastContrast = R"js((() => {
+  const canvas = document.createElement('canvas').getContext('2d', {willReadFrequently: true});
+  const channels = (color) => {
+    canvas.clearRect(0, 0, 1, 1);
+    canvas.fillStyle = color;
+    canvas.fillRect(0, 0, 1, 1);
+    return [...canvas.getImageData(0, 0, 1, 1).data];
+  };
+  const luminance = (color) => {
+    const [r, g, b] = channels(color).map((c) => c / 255)
+        .map((c) => c <= 0.04045 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4);
+    return 0.2126 * r + 0.7152 * g + 0.0722 * b;
+  };
+  const behind = (element) => {
+    for (; element !== null; element = element.parentElement) {
+      const color = getComputedStyle(element).backgroundColor;
+      if (channels(color)[3] === 255) return color;
+    }
+    return 'white';
+  };
+  let least = {contrast: 21};
+  for (const selector of ['h1', 'dt', 'dd', '.chip', 'small', '.link', '.severity', '.where',
+                          '.label', '.legend', 'nav a', '.count', 'td', 'th button', 'summary']) {
+    for (const element of document.querySelectorAll(selector)) {
+      const [a, b] = [luminance(getComputedStyle(element).color), luminance(behind(element))];
+      const contrast = (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05);
+      if (contrast < least.contrast) least = {contrast, selector, text: element.textContent};
+    }
+  }
+  return least;
+})())js";
+
+TEST_F(HtmlPageTest, TextsStandOutFromWhatIsBehindThemInBothThemes) {
+  for (const char* state : {"soft-lockup", "rt-hog", "lost-task"}) {
+    OpenState(state);
+    for (const char* theme : {"light", "dark"}) {
+      ASSERT_TRUE(browser_->SetTheme(theme));
+      const json least = Ask(kLeastContrast);
+      EXPECT_GE(least["contrast"], 4.5) << state << " " << theme << " " << least;
+    }
+  }
+}
+
+TEST_F(HtmlPageTest, AMachineWhoseKernelWasNotFoundSaysSo) {
+  Open(MakeIndex({}));
+  EXPECT_THAT(Ask("document.getElementById('machine').textContent").get<std::string>(),
+              testing::HasSubstr("No CPU can be drawn"));
+  EXPECT_THAT(Ask("document.getElementById('stacks').textContent").get<std::string>(),
+              testing::HasSubstr("No stack could be read."));
+}
+
+TEST_F(HtmlPageTest, ALongNameDoesNotWidenThePage) {
+  Open(MakeIndex(CrowdedMachine(40, 2, std::string(300, 'x'))));
+  ASSERT_TRUE(browser_->SetSize(360, 740));
+  EXPECT_LE(Ask("document.documentElement.scrollWidth"), 360);
+}
+
 TEST_F(HtmlPageTest, TheThemeCanBeChosen) {
   Open(MakeIndex(CrowdedMachine(1, 1)));
   const json light = Ask("getComputedStyle(document.body).backgroundColor");
