@@ -112,6 +112,9 @@ std::string MemoryText(const MemoryDifference& memory, size_t max_width) {
       "\nMemory: {} pages changed ({} were zero, {} became zero), {} are the same, {} not "
       "comparable\n",
       memory.changed, memory.was_zero, memory.became_zero, memory.same, memory.not_comparable);
+  for (const auto& [fate, pages] : memory.not_comparable_by_fate) {
+    text += fmt::format("  not comparable: {} pages {}\n", pages, fate);
+  }
   if (memory.changed == 0) return text;
   QueryResult kinds{{"pages", "hold"}, {}};
   for (const auto& [kind, pages] : memory.pages_by_kind) {
@@ -161,6 +164,7 @@ ordered_json ToJsonObject(const MemoryDifference& memory) {
           {"became_zero_pages", memory.became_zero},
           {"same_pages", memory.same},
           {"not_comparable_pages", memory.not_comparable},
+          {"not_comparable_pages_by_fate", memory.not_comparable_by_fate},
           {"changed_pages_by_kind", memory.pages_by_kind},
           {"changed_contents", std::move(contents)}};
 }

@@ -19,6 +19,11 @@ uint64_t DifferingBytes(const std::byte* before, const std::byte* after) {
   return count;
 }
 
+std::string FateText(const PageView& page) {
+  if (page.fate() != PageFate::kNotCaptured) return std::string(PageFateName(page.fate()));
+  return "left out, " + std::string(LeftOutReasonName(page.left_out_reason()));
+}
+
 class Comparison {
  public:
   Comparison(const GuestMemory& before, const GuestMemory& after, const PageContents& contents)
@@ -47,6 +52,7 @@ class Comparison {
     const PageView before = before_.View(pfn), after = after_.View(pfn);
     if (!before.readable() || !after.readable()) {
       ++found_.not_comparable;
+      ++found_.not_comparable_by_fate[FateText(before.readable() ? after : before)];
     } else if (before.data() == after.data() ||
                std::memcmp(before.data(), after.data(), kPageSize) == 0) {
       ++found_.same;
@@ -86,6 +92,9 @@ void AddTo(MemoryDifference& sum, const MemoryDifference& part) {
   sum.not_comparable += part.not_comparable;
   sum.was_zero += part.was_zero;
   sum.became_zero += part.became_zero;
+  for (const auto& [fate, pages] : part.not_comparable_by_fate) {
+    sum.not_comparable_by_fate[fate] += pages;
+  }
   for (const auto& [kind, pages] : part.pages_by_kind) sum.pages_by_kind[kind] += pages;
   for (const auto& [content, bytes] : part.bytes_by_content) sum.bytes_by_content[content] += bytes;
 }
@@ -115,7 +124,9 @@ MemoryDifference CompareMemory(const GuestMemory& before, const GuestMemory& aft
   // Memory that only the first archive has.
   for (const MemoryRegion& region : before.regions()) {
     for (Pfn pfn = region.begin; pfn < region.end; pfn = pfn + 1) {
-      if (after.FindRegion(pfn) == nullptr) ++sum.not_comparable;
+      if (after.FindRegion(pfn) != nullptr) continue;
+      ++sum.not_comparable;
+      ++sum.not_comparable_by_fate[FateText(PageView::Outside())];
     }
   }
   return sum;

@@ -17,6 +17,9 @@ struct MemoryDifference {
   // Pages of RAM. A page that either archive does not have (left out, damaged, outside its memory)
   // is not comparable, whatever the other one has.
   uint64_t same = 0, changed = 0, not_comparable = 0;
+  // The latter by what became of them: "left out, user data", "damaged", …; of both archives the
+  // first that does not have it.
+  std::map<std::string, uint64_t> not_comparable_by_fate;
   // Of those that changed: all zero before, or after.
   uint64_t was_zero = 0, became_zero = 0;
   // Pages that changed, by the kind of what changed in them; a page in which things of several

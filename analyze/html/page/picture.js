@@ -163,12 +163,14 @@ class Picture {
     const details = [modeText];
     if (since !== null) details.push(`for ${showDuration(since)}`);
     if (mode === 'kernel' && at !== null) details.push(`at ${at}`);
+    const stack = task === undefined ? null : this.tasks.get(task, 'stack');
     return make('div', {className: 'now', 'data-class': taskClass},
         make('p', {},
              idle ? make('b', {}, 'idle') : make('b', {}, makeTaskLink(comm, pid)),
              ' ', make('small', {}, idle ? comm : String(pid)), ' ',
              make('span', {className: 'chip'}, taskClass)),
-        make('p', {className: 'where'}, details.join(', ')));
+        make('p', {className: 'where'}, details.join(', '), ' ',
+             stack === null ? null : makeLink(`stack ${stack}`, () => stacks.show(stack - 1))));
   }
 
   // The queues of a CPU that are not empty, and its tasks that are in none.

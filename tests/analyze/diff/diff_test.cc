@@ -27,6 +27,7 @@ using testing::Not;
 struct Moment {
   uint64_t clock_ns = 5'000'000'000;
   uint64_t init_start_ns = 1'000'000'000;
+  std::string worker_name = "worker";
   uint32_t worker_state = 1;  // asleep
   uint32_t worker_cpu = 0;
   uint64_t worker_switches = 10;
@@ -44,8 +45,10 @@ synthetic::SyntheticGuest MakeMoment(const Moment& moment) {
   synthetic::LogBuilder log(kernel);
   sched.AddProcess({.pid = 1, .comm = "init", .start_time_ns = moment.init_start_ns});
   if (!moment.without_worker) {
-    const Kva worker = sched.AddProcess(
-        {.pid = 100, .comm = "worker", .state = moment.worker_state, .cpu = moment.worker_cpu});
+    const Kva worker = sched.AddProcess({.pid = 100,
+                                         .comm = moment.worker_name,
+                                         .state = moment.worker_state,
+                                         .cpu = moment.worker_cpu});
     kernel.Set("task_struct", worker, "nvcsw", moment.worker_switches);
   }
   if (moment.with_late_worker) {
@@ -171,6 +174,7 @@ TEST_F(DiffTest, APageThatOneArchiveDoesNotHaveIsNotComparableAndNotChanged) {
     ASSERT_TRUE(diff.memory);
     EXPECT_EQ(diff.memory->changed, 0u);
     EXPECT_EQ(diff.memory->not_comparable, 1u);
+    EXPECT_EQ(diff.memory->not_comparable_by_fate.at("left out, user data"), 1u);
     EXPECT_FALSE(diff.differs());
   }
 }
@@ -200,6 +204,13 @@ TEST_F(DiffTest, TextAndJsonSayTheSame) {
   EXPECT_EQ(json["elapsed_ns"], 2'000'000'000);
   EXPECT_EQ(json["counters"][0]["per_second"], 15.0);
   EXPECT_THAT(json["tasks"], IsEmpty());
+}
+
+TEST_F(DiffTest, TextOfTheGuestCannotDriveTheTerminal) {
+  const ArchiveDiff diff = Compare({}, {.worker_name = "\x1b[31mred", .worker_switches = 11});
+  EXPECT_THAT(DiffText(diff, 0), Not(HasSubstr("\x1b")));
+  EXPECT_THAT(DiffText(diff, 0), HasSubstr("task \\x1b[31mred (100)"));
+  EXPECT_THAT(DiffText(diff, 0), HasSubstr("\\x1b[31mred (100): nvcsw"));
 }
 
 TEST(MapValuesTest, AStructuresChangeIsOneOfEachMemberWithItsRate) {
