@@ -1,6 +1,7 @@
 // ktstr-analyze FILE diff OTHER [--only PART,…]
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <set>
 
 #include "ktstr/analyze/command/command.h"

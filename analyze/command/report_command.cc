@@ -36,6 +36,11 @@ Result<std::string> Report(Session& session, const std::string& output) {
   std::string page = KTSTR_TRY(HtmlReport(*index, archive));
   if (output == "-") return page;
   const fs::path path = output.empty() ? DefaultOutput(archive) : fs::path(output);
+  std::error_code ignored;
+  if (fs::equivalent(path, archive, ignored)) {
+    return Fail(ErrorCode::kInvalidArgument,
+                fmt::format("{} is the archive itself; name another file with -o", path.string()));
+  }
   KTSTR_TRY(WriteWhole(path, page));
   return SafeText(path.string()) + "\n";
 }

@@ -1,6 +1,7 @@
 // Values of BPF maps that changed, member by member.
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <vector>
 

@@ -1,6 +1,7 @@
 // Compares tables of two indexes row by row.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 

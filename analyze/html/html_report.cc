@@ -3,7 +3,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <string_view>
 #include <unordered_map>
+#include <vector>
 
 #include "ktstr/analyze/html/column_json.h"
 #include "ktstr/analyze/html/page.h"

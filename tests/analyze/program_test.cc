@@ -249,6 +249,10 @@ TEST_F(ProgramTest, AReportIsWrittenBesideTheArchiveWhereOneSaysOrToStandardOutp
   EXPECT_THAT(page.out, testing::StartsWith("<!DOCTYPE html>"));
   EXPECT_EQ(page.out.size(), fs::file_size(beside));
   EXPECT_EQ(Ask(archive_ + " report -o /no/such/place.html").exit_code, 4);
+  const Ran itself = Ask(archive_ + " report -o " + archive_);
+  EXPECT_EQ(itself.exit_code, 2);
+  EXPECT_THAT(itself.out, HasSubstr("is the archive itself"));
+  EXPECT_EQ(Ask(archive_ + " tasks --no-index").exit_code, 0);
 }
 
 TEST_F(ProgramTest, ADiffEndsWith1WhereSomethingDiffersAndWith0WhereNothingDoes) {
