@@ -34,6 +34,8 @@ void AddCommands(CLI::App& app, Command* chosen) {
   *chosen = SummaryCommand();
   app.add_subcommand("summary",
                      "One screen: kernel, machine, what runs where, last log lines (default)");
+  AddReportCommand(&app, chosen);
+  AddDiffCommand(&app, chosen);
   AddTableCommands(&app, chosen);
   AddStackCommand(&app, chosen);
   AddBpfCommands(&app, chosen);
@@ -76,7 +78,7 @@ int Run(const CommonArguments& arguments, const Command& command) {
     return Report(Error(ErrorCode::kIo, "writing to standard output failed"));
   }
   fmt::print(stderr, "{}", session.AnomalyText());
-  return static_cast<int>(session.answer_is_no() ? ExitCode::kAnswerIsNo : ExitCode::kDone);
+  return static_cast<int>(session.exit_code());
 }
 
 int Main(int argc, char** argv) {
@@ -96,12 +98,13 @@ int Main(int argc, char** argv) {
   app.footer(
       "Examples:\n"
       "  ktstr-analyze demo.kts\n"
+      "  ktstr-analyze demo.kts report\n"
+      "  ktstr-analyze before.kts diff after.kts\n"
       "  ktstr-analyze demo.kts tasks --json\n"
       "  ktstr-analyze demo.kts print task_struct init_task se.vruntime\n"
       "  ktstr-analyze demo.kts sql \"SELECT comm, cpu FROM task WHERE state = 'R'\"\n\n"
-      "Exit codes: 0 answered, 1 the answer is no (check), 2 wrong usage or SQL, 3 the archive "
-      "cannot be used, 4 the system "
-      "refused.");
+      "Exit codes: 0 answered, 1 the answer is no (check, diff, corpus), 2 wrong usage or SQL, 3 the\n"
+      "archive cannot be used, 4 the system refused.");
   Command chosen;
   AddCommands(app, &chosen);
   try {

@@ -36,7 +36,7 @@ Result<std::string> Check(Session& session, const Arguments& arguments) {
   const std::vector<Rule> rules = KTSTR_TRY(ChooseRules(arguments));
   if (arguments.list) return RulesText(rules, session.json());
   const auto results = RunRules(*KTSTR_TRY(session.Index()), rules, arguments.options);
-  if (KTSTR_TRY(SomethingFails(results, arguments))) session.SayNo();
+  if (KTSTR_TRY(SomethingFails(results, arguments))) session.set_exit_code(ExitCode::kAnswerIsNo);
   const std::string& archive = session.arguments().archive;
   if (!arguments.junit.empty()) {
     KTSTR_TRY(WriteTextFile(arguments.junit, ToJunit("ktstr-analyze", ForCi(results, archive))));

@@ -36,17 +36,17 @@ class Session {
   Result<Database*> Index();
   // The rows of a query, as text that fits the terminal or as JSON.
   Result<std::string> Answer(const std::string& sql, const QueryLimits& limits = {});
-  // The question had an answer, and it is "no" (exit code 1).
-  void SayNo() { answer_is_no_ = true; }
-  bool answer_is_no() const { return answer_is_no_; }
   // What try_ functions could not read, for standard error; empty when everything was.
   std::string AnomalyText() const;
+  // How the program ends when the command has answered: kDone, unless the answer is "no".
+  void set_exit_code(ExitCode code) { exit_code_ = code; }
+  ExitCode exit_code() const { return exit_code_; }
 
  private:
   const CommonArguments& arguments_;
+  ExitCode exit_code_ = ExitCode::kDone;
   std::optional<MemorySource> memory_;
   QueryAnomalies anomalies_;
-  bool answer_is_no_ = false;
   std::optional<Database> index_;  // uses the two above
 };
 
@@ -66,6 +66,8 @@ void AddReadCommand(CLI::App* app, Command* chosen);
 void AddSymbolCommand(CLI::App* app, Command* chosen);
 void AddVcpuCommand(CLI::App* app, Command* chosen);
 void AddStackCommand(CLI::App* app, Command* chosen);
+void AddDiffCommand(CLI::App* app, Command* chosen);
+void AddReportCommand(CLI::App* app, Command* chosen);
 void AddSchemaCommand(CLI::App* app, Command* chosen);
 void AddCheckCommand(CLI::App* app, Command* chosen);
 void AddCorpusCommand(CLI::App* app, Command* chosen);

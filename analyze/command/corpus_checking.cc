@@ -36,7 +36,7 @@ Result<std::string> Check(Session& session, const CorpusCheckArguments& argument
       CheckCorpus(corpus, entries, rules, arguments.check.options, arguments.jobs, nullptr);
   for (const ArchiveCheck& check : checks) {
     if (!check.error.empty() || KTSTR_TRY(SomethingFails(check.results, arguments.check)))
-      session.SayNo();
+      session.set_exit_code(ExitCode::kAnswerIsNo);
   }
   if (!arguments.check.junit.empty()) {
     KTSTR_TRY(WriteTextFile(arguments.check.junit, ToJunit("ktstr-analyze", ForCi(checks))));
@@ -86,7 +86,7 @@ Result<std::string> Expect(Session& session, const ExpectArguments& arguments) {
         const std::vector<Difference> found = KTSTR_TRY(std::move(differences));
         for (const Difference& difference : found) {
           text += DifferenceText(entries[i], difference, arguments.lines);
-          session.SayNo();
+          session.set_exit_code(ExitCode::kAnswerIsNo);
         }
         same += found.empty();
         return {};

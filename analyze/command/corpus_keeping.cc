@@ -41,7 +41,7 @@ Result<std::string> Add(Session& session, const AddArguments& arguments) {
       text += fmt::format("added {} as {}\n", file, added->name);
     } else if (added.error().code() == ErrorCode::kExists) {
       text += fmt::format("not added: {}\n", added.error().message());
-      session.SayNo();
+      session.set_exit_code(ExitCode::kAnswerIsNo);
     } else {
       return Fail(added.error());
     }
