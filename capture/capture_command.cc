@@ -6,8 +6,8 @@
 #include <cstdio>
 #include <functional>
 
+#include "ktstr/base/progress_bar.h"
 #include "ktstr/capture/command_line.h"
-#include "ktstr/capture/progress_bar.h"
 
 namespace ktstr {
 
