@@ -6,6 +6,7 @@
 #include <string>
 
 #include "ktstr/analyze/command/command.h"
+#include "ktstr/analyze/interrupt.h"
 #include "ktstr/analyze/output.h"
 #include "ktstr/base/nearest_word.h"
 #include "ktstr/base/process.h"
@@ -31,18 +32,8 @@ void AddCommonOptions(CLI::App& app, CommonArguments& arguments) {
 }
 
 void AddCommands(CLI::App& app, Command* chosen) {
-  *chosen = SummaryCommand();
-  app.add_subcommand("summary",
-                     "One screen: kernel, machine, what runs where, last log lines (default)");
-  AddTableCommands(&app, chosen);
-  AddStackCommand(&app, chosen);
-  AddBpfCommands(&app, chosen);
-  AddPrintCommand(&app, chosen);
-  AddReadCommand(&app, chosen);
-  AddSymbolCommand(&app, chosen);
-  AddVcpuCommand(&app, chosen);
+  AddQuestionCommands(&app, chosen);
   AddSqlCommand(&app, chosen);
-  AddSchemaCommand(&app, chosen);
   AddExportCommand(&app, chosen);
   AddCompletionCommand(&app, chosen);
 }
@@ -67,14 +58,18 @@ int ReportUnknownWord(const CLI::App& app, const CLI::ParseError& error) {
 int Run(const CommonArguments& arguments, const Command& command) {
   Session session(arguments);
   const auto answer = command(session);
-  if (!answer) return Report(answer.error());
+  if (!answer) {
+    const int code = Report(answer.error());
+    if (answer.error().code() == ErrorCode::kInterrupted) EndAsInterrupted();
+    return code;
+  }
   const std::string text = session.json() ? EscapeControls(*answer) : *answer;
   std::fwrite(text.data(), 1, text.size(), stdout);
   if (std::fflush(stdout) != 0) {
     return Report(Error(ErrorCode::kIo, "writing to standard output failed"));
   }
-  fmt::print(stderr, "{}", session.AnomalyText());
-  return static_cast<int>(ExitCode::kDone);
+  fmt::print(stderr, "{}", session.TakeNotes());
+  return static_cast<int>(session.exit_code());
 }
 
 int Main(int argc, char** argv) {

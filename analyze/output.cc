@@ -38,6 +38,15 @@ void Shrink(std::vector<size_t>& widths, const std::vector<bool>& numeric, size_
   }
 }
 
+constexpr std::string_view kCsvLineEnd = "\r\n";
+
+std::string CsvField(const std::string& text) {
+  if (!text.empty() && text.find_first_of(",\"") == std::string::npos) return text;
+  std::string quoted = "\"";
+  for (const char c : text) quoted += c == '"' ? "\"\"" : std::string(1, c);
+  return quoted + '"';
+}
+
 std::string Line(const std::vector<std::string>& cells, const std::vector<size_t>& widths,
                  const std::vector<bool>& right) {
   std::string line;
@@ -53,11 +62,11 @@ std::string Line(const std::vector<std::string>& cells, const std::vector<size_t
 
 }  // namespace
 
-std::string ToDisplay(const Value& value) {
+std::string ToDisplay(const Value& value, std::string_view null) {
   if (const auto* integer = std::get_if<int64_t>(&value)) return std::to_string(*integer);
   if (const auto* real = std::get_if<double>(&value)) return fmt::format("{}", *real);
   if (const auto* text = std::get_if<std::string>(&value)) return SafeText(*text);
-  return "-";
+  return std::string(null);
 }
 
 std::string ToTextTable(const QueryResult& result, const TextTableOptions& options) {
@@ -73,7 +82,7 @@ std::string ToTextTable(const QueryResult& result, const TextTableOptions& optio
   for (const auto& row : result.rows) {
     auto& line = cells.emplace_back();
     for (size_t c = 0; c < columns; ++c) {
-      line.push_back(ToDisplay(row[c]));
+      line.push_back(ToDisplay(row[c], options.null));
       widths[c] = std::max(widths[c], DisplayWidth(line.back()));
       if (!IsNumber(row[c]) && !std::holds_alternative<std::monostate>(row[c])) numeric[c] = false;
     }
@@ -99,6 +108,41 @@ std::string ToJson(const QueryResult& result) {
     text += object.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace);
   }
   return text + (result.rows.empty() ? "]\n" : "\n]\n");
+}
+
+std::string ToCsv(const QueryResult& result) {
+  std::string text;
+  for (size_t c = 0; c < result.columns.size(); ++c) {
+    text += (c == 0 ? "" : ",") + CsvField(SafeText(result.columns[c]));
+  }
+  text += kCsvLineEnd;
+  for (const auto& row : result.rows) {
+    for (size_t c = 0; c < row.size(); ++c) {
+      if (c > 0) text += ',';
+      const bool is_null = std::holds_alternative<std::monostate>(row[c]);
+      if (!is_null) text += CsvField(ToDisplay(row[c]));
+    }
+    text += kCsvLineEnd;
+  }
+  return text;
+}
+
+std::string ToLines(const QueryResult& result, std::string_view null) {
+  std::vector<std::string> names;
+  size_t width = 0;
+  for (const std::string& name : result.columns) {
+    names.push_back(SafeText(name));
+    width = std::max(width, DisplayWidth(names.back()));
+  }
+  std::string text;
+  for (const auto& row : result.rows) {
+    if (!text.empty()) text += '\n';
+    for (size_t c = 0; c < row.size(); ++c) {
+      const std::string padding(width - DisplayWidth(names[c]), ' ');
+      text += fmt::format("{}{} = {}\n", padding, names[c], ToDisplay(row[c], null));
+    }
+  }
+  return text;
 }
 
 std::string EscapeControls(std::string_view json) {
