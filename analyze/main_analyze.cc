@@ -34,6 +34,7 @@ void AddCommonOptions(CLI::App& app, CommonArguments& arguments) {
 void AddCommands(CLI::App& app, Command* chosen) {
   AddQuestionCommands(&app, chosen);
   AddSqlCommand(&app, chosen);
+  AddShellCommand(&app, chosen);
   AddExportCommand(&app, chosen);
   AddCompletionCommand(&app, chosen);
 }
