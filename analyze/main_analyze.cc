@@ -87,6 +87,9 @@ int Main(int argc, char** argv) {
   app.require_subcommand(0, 1);
   app.get_formatter()->column_width(24);
   app.failure_message(CLI::FailureMessage::simple);
+  Command chosen;
+  AddCommands(app, &chosen);
+  // Behind them: they would have it, too.
   app.footer(
       "Examples:\n"
       "  ktstr-analyze demo.kts\n"
@@ -95,8 +98,6 @@ int Main(int argc, char** argv) {
       "  ktstr-analyze demo.kts sql \"SELECT comm, cpu FROM task WHERE state = 'R'\"\n\n"
       "Exit codes: 0 answered, 2 wrong usage or SQL, 3 the archive cannot be used, 4 the system "
       "refused.");
-  Command chosen;
-  AddCommands(app, &chosen);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ExtrasError& error) {
