@@ -45,14 +45,26 @@ std::optional<Database> OpenIfItFits(const fs::path& path, const std::string& di
   return *std::move(database);
 }
 
-// Of writing tables, in the same unit as kTableSteps.
-constexpr uint64_t kFillSteps = 20;
+// Of writing tables, and what comes of them, in the same unit as kTableSteps.
+constexpr uint64_t kWriteSteps = 40, kRestSteps = 10;
+
+// A table counts by its rows.
+Status WriteTables(Database& database, const Tables& tables, ProgressSteps& steps) {
+  uint64_t rows = 0, written = 0;
+  for (const auto& table : tables) rows += table->row_count();
+  for (const auto& table : tables) {
+    KTSTR_TRY(database.AddTable(*table));
+    const uint64_t before = written;
+    written += table->row_count();
+    if (rows != 0) steps.Done(written * kWriteSteps / rows - before * kWriteSteps / rows);
+  }
+  return {};
+}
 
 Status Fill(Database& database, const Tables& tables, const std::string& digest,
             ProgressSteps& steps) {
   KTSTR_TRY(database.Execute("BEGIN"));
-  for (const auto& table : tables) KTSTR_TRY(database.AddTable(*table));
-  steps.Done(kFillSteps / 2);
+  KTSTR_TRY(WriteTables(database, tables, steps));
   KTSTR_TRY(
       database.Execute("CREATE INDEX task_by_pid ON task (pid);"
                        "CREATE INDEX task_by_kva ON task (task_kva);"
@@ -64,7 +76,7 @@ Status Fill(Database& database, const Tables& tables, const std::string& digest,
       database.Execute(fmt::format("CREATE TABLE index_key (digest TEXT, schema TEXT);"
                                    "INSERT INTO index_key VALUES ('{}', '{}'); COMMIT",
                                    digest, SchemaKey())));
-  steps.Done(kFillSteps / 2);
+  steps.Done(kRestSteps);
   return {};
 }
 
@@ -126,7 +138,7 @@ Result<Database> OpenIndex(FrozenMachine& machine, const IndexOptions& options) 
       if (auto database = OpenIfItFits(candidate, digest)) return *std::move(database);
     }
   }
-  ProgressSteps steps(options.progress, kTableSteps + kFillSteps);
+  ProgressSteps steps(options.progress, kTableSteps + kWriteSteps + kRestSteps);
   steps.Done(0);
   // Beside the walkers: they read few of the frames, the check reads all.
   std::future<Status> check =

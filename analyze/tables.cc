@@ -104,11 +104,11 @@ void AddBpfMaps(Result<BpfMaps> maps, Collector& tables) {
   tables.Note(std::move(maps->anomalies));
 }
 
-// Steps are as long as they were with ten thousand tasks: only those that grow with these matter.
+// Steps have the lengths that they have with many tasks: with few nobody waits for any.
 void WalkKernel(const GuestKernel& kernel, Collector& tables) {
   tables.Step(5);
   auto tasks = WalkTasks(kernel);
-  tables.Step(15);
+  tables.Step(10);
   auto stacks = WalkStacks(kernel);
   tables.Step(30);
   if (tasks && stacks) AddWaitChannels(kernel, stacks->rows, tasks->rows);
@@ -117,7 +117,7 @@ void WalkKernel(const GuestKernel& kernel, Collector& tables) {
     if (waits) tables.Add(WalkPipeEnds(kernel, waits->rows));
     tables.Add(std::move(waits));
   }
-  tables.Step(20);
+  tables.Step(3);
   tables.Add(WalkCpus(kernel));
   tables.Add(std::move(tasks));
   tables.Add(WalkRqTasks(kernel));
@@ -133,7 +133,7 @@ void WalkKernel(const GuestKernel& kernel, Collector& tables) {
   tables.Add(WalkTimers(kernel));
   tables.Add(WalkWorkItems(kernel));
   tables.Add(WalkLog(kernel));
-  tables.Step(10);
+  tables.Step(2);
 }
 
 }  // namespace

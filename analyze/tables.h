@@ -27,6 +27,6 @@ Tables KernelTables(const GuestKernel& kernel);
 // given, is told of kTableSteps in all.
 Tables BuildTables(FrozenMachine& machine, const std::filesystem::path& vmlinux,
                    ProgressSteps* steps = nullptr);
-inline constexpr uint64_t kTableSteps = 80;
+inline constexpr uint64_t kTableSteps = 50;
 
 }  // namespace ktstr
