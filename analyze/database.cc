@@ -4,11 +4,13 @@
 #include <fmt/ranges.h>
 #include <sqlite3.h>
 
+#include <algorithm>
 #include <chrono>
 #include <span>
 
 #include "ktstr/analyze/sql_functions.h"
 #include "ktstr/analyze/temporary_file.h"
+#include "ktstr/base/utf8.h"
 
 namespace ktstr {
 
@@ -56,24 +58,32 @@ class ReadingOnly {
   sqlite3* db_;
 };
 
-class Deadline {
+// Lets `stop` end what the connection runs. SQLite asks between its own steps; functions of ours
+// that take long ask themselves.
+class StoppedBy {
  public:
-  Deadline(sqlite3* db, double seconds) : db_(db) {
-    if (seconds <= 0) return;
-    end_ = Clock::now() +
-           std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double>(seconds));
+  StoppedBy(sqlite3* db, Stop& stop, const Stop& until) : db_(db), stop_(stop) {
+    stop_ = until;
     constexpr int kInstructionsBetweenChecks = 10000;
     sqlite3_progress_handler(
         db_, kInstructionsBetweenChecks,
-        [](void* self) { return Clock::now() > static_cast<Deadline*>(self)->end_ ? 1 : 0; }, this);
+        [](void* self) { return static_cast<const Stop*>(self)->IsWanted() ? 1 : 0; }, &stop_);
   }
-  ~Deadline() { sqlite3_progress_handler(db_, 0, nullptr, nullptr); }
+  ~StoppedBy() {
+    sqlite3_progress_handler(db_, 0, nullptr, nullptr);
+    stop_ = Stop();
+  }
 
  private:
-  using Clock = std::chrono::steady_clock;
   sqlite3* db_;
-  Clock::time_point end_;
+  Stop& stop_;
 };
+
+std::optional<Stop::Clock::time_point> After(double seconds) {
+  if (seconds <= 0) return std::nullopt;
+  return Stop::Clock::now() +
+         std::chrono::duration_cast<Stop::Clock::duration>(std::chrono::duration<double>(seconds));
+}
 
 std::string HexOf(sqlite3_stmt* statement, int column) {
   const auto* bytes = static_cast<const uint8_t*>(sqlite3_column_blob(statement, column));
@@ -129,12 +139,18 @@ std::string_view SqlType(ColumnType type) {
   return "";
 }
 
-// Where in the query SQLite stumbled, for its message.
+// Where in the query SQLite stumbled, for its message: characters count from 1, in their line.
 std::string PlaceIn(const std::string& sql, int offset) {
   constexpr size_t kShown = 40;
   if (offset < 0 || static_cast<size_t>(offset) >= sql.size()) return "";
+  const std::string_view before = std::string_view(sql).substr(0, static_cast<size_t>(offset));
   const std::string_view rest = std::string_view(sql).substr(static_cast<size_t>(offset), kShown);
-  return fmt::format(" (character {}: {})", offset + 1, rest.substr(0, rest.find('\n')));
+  const auto lines = std::count(before.begin(), before.end(), '\n');
+  const std::string_view line = before.substr(before.rfind('\n') + 1);
+  const auto characters =
+      std::count_if(line.begin(), line.end(), [](char c) { return (c & 0xc0) != 0x80; });
+  return fmt::format(" ({}character {}: {})", lines == 0 ? "" : fmt::format("its line {}, ", lines + 1),
+                     characters + 1, CutAtCharacter(rest.substr(0, rest.find('\n')), kShown));
 }
 
 }  // namespace
@@ -153,6 +169,9 @@ Result<Database> Database::Open(const std::filesystem::path& path, Mode mode) {
   Database database(raw);
   if (code != SQLITE_OK) return Fail(database.LastError(fmt::format("opening {}", path.string())));
   AddSqlFunctions(raw);
+  // Of one text or BLOB that a query makes, in bytes: building one asks nobody whether to go on.
+  constexpr int kMaxCell = 128 << 20;
+  sqlite3_limit(raw, SQLITE_LIMIT_LENGTH, kMaxCell);
   return database;
 }
 
@@ -163,6 +182,46 @@ Status Database::Execute(const std::string& sql) {
     return Fail(LastError("running SQL of ours"));
   }
   return {};
+}
+
+Error Database::WhyEnded(int code, const QueryLimits& limits) const {
+  if (code != SQLITE_INTERRUPT) {
+    return Error(ErrorCode::kInvalidArgument, sqlite3_errmsg(db_.get()));
+  }
+  if (stop_->reason() == Stop::Reason::kInterrupt) {
+    return Error(ErrorCode::kInterrupted, "the query was interrupted");
+  }
+  return Error(ErrorCode::kTimeout,
+               fmt::format("the query took longer than {} s", limits.timeout_s));
+}
+
+Result<QueryResult> Database::TakeRows(sqlite3_stmt* statement, const QueryLimits& limits) const {
+  QueryResult result;
+  const int columns = sqlite3_column_count(statement);
+  for (int c = 0; c < columns; ++c) {
+    result.columns.emplace_back(sqlite3_column_name(statement, c));
+  }
+  size_t size = 0;
+  int step;
+  while ((step = sqlite3_step(statement)) == SQLITE_ROW) {
+    if (result.rows.size() >= limits.max_rows) {
+      result.has_more = true;
+      return result;
+    }
+    auto& row = result.rows.emplace_back();
+    row.reserve(static_cast<size_t>(columns));
+    for (int c = 0; c < columns; ++c) {
+      row.push_back(CellOf(statement, c));
+      size += SizeOf(row.back());
+    }
+    if (size > limits.max_bytes) {
+      return Fail(ErrorCode::kInvalidArgument,
+                  fmt::format("the result is larger than {} MiB ({} rows so far); ask for less",
+                              limits.max_bytes >> 20, result.rows.size()));
+    }
+  }
+  if (step != SQLITE_DONE) return Fail(WhyEnded(step, limits));
+  return result;
 }
 
 Result<QueryResult> Database::Query(const std::string& sql, const QueryLimits& limits) const {
@@ -188,33 +247,8 @@ Result<QueryResult> Database::Query(const std::string& sql, const QueryLimits& l
                 fmt::format("only one statement at a time; a second one begins with: {}",
                             std::string_view(tail).substr(0, 40)));
   }
-  const Deadline deadline(db, limits.timeout_s);
-  QueryResult result;
-  const int columns = sqlite3_column_count(raw);
-  for (int c = 0; c < columns; ++c) result.columns.emplace_back(sqlite3_column_name(raw, c));
-  size_t size = 0;
-  int step;
-  while ((step = sqlite3_step(raw)) == SQLITE_ROW) {
-    auto& row = result.rows.emplace_back();
-    row.reserve(static_cast<size_t>(columns));
-    for (int c = 0; c < columns; ++c) {
-      row.push_back(CellOf(raw, c));
-      size += SizeOf(row.back());
-    }
-    if (size > limits.max_bytes) {
-      return Fail(ErrorCode::kInvalidArgument,
-                  fmt::format("the result is larger than {} MiB ({} rows so far); ask for less",
-                              limits.max_bytes >> 20, result.rows.size()));
-    }
-  }
-  if (step == SQLITE_INTERRUPT) {
-    return Fail(ErrorCode::kTimeout,
-                fmt::format("the query took longer than {} s", limits.timeout_s));
-  }
-  if (step != SQLITE_DONE) {
-    return Fail(ErrorCode::kInvalidArgument, fmt::format("{}", sqlite3_errmsg(db)));
-  }
-  return result;
+  const StoppedBy stopped_by(db, *stop_, Stop(interrupt_, After(limits.timeout_s)));
+  return TakeRows(raw, limits);
 }
 
 Status Database::AddTable(const TableData& table) {

@@ -45,9 +45,26 @@ std::optional<Database> OpenIfItFits(const fs::path& path, const std::string& di
   return *std::move(database);
 }
 
-Status Fill(Database& database, const Tables& tables, const std::string& digest) {
+// Of writing tables, and what comes of them, in the same unit as kTableSteps.
+constexpr uint64_t kWriteSteps = 40, kRestSteps = 10;
+
+// A table counts by its rows.
+Status WriteTables(Database& database, const Tables& tables, ProgressSteps& steps) {
+  uint64_t rows = 0, written = 0;
+  for (const auto& table : tables) rows += table->row_count();
+  for (const auto& table : tables) {
+    KTSTR_TRY(database.AddTable(*table));
+    const uint64_t before = written;
+    written += table->row_count();
+    if (rows != 0) steps.Done(written * kWriteSteps / rows - before * kWriteSteps / rows);
+  }
+  return {};
+}
+
+Status Fill(Database& database, const Tables& tables, const std::string& digest,
+            ProgressSteps& steps) {
   KTSTR_TRY(database.Execute("BEGIN"));
-  for (const auto& table : tables) KTSTR_TRY(database.AddTable(*table));
+  KTSTR_TRY(WriteTables(database, tables, steps));
   KTSTR_TRY(
       database.Execute("CREATE INDEX task_by_pid ON task (pid);"
                        "CREATE INDEX task_by_kva ON task (task_kva);"
@@ -59,16 +76,18 @@ Status Fill(Database& database, const Tables& tables, const std::string& digest)
       database.Execute(fmt::format("CREATE TABLE index_key (digest TEXT, schema TEXT);"
                                    "INSERT INTO index_key VALUES ('{}', '{}'); COMMIT",
                                    digest, SchemaKey())));
+  steps.Done(kRestSteps);
   return {};
 }
 
 // Another process never sees half an index.
-Status BuildAt(const fs::path& path, const Tables& tables, const std::string& digest) {
+Status BuildAt(const fs::path& path, const Tables& tables, const std::string& digest,
+               ProgressSteps& steps) {
   TemporaryFile temporary(path);
   {
     Database database = KTSTR_TRY(Database::Open(temporary.path(), Database::Mode::kCreate));
     KTSTR_TRY(database.Execute("PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF"));
-    KTSTR_TRY(Fill(database, tables, digest));
+    KTSTR_TRY(Fill(database, tables, digest, steps));
   }
   return temporary.Keep();
 }
@@ -119,10 +138,12 @@ Result<Database> OpenIndex(FrozenMachine& machine, const IndexOptions& options) 
       if (auto database = OpenIfItFits(candidate, digest)) return *std::move(database);
     }
   }
+  ProgressSteps steps(options.progress, kTableSteps + kWriteSteps + kRestSteps);
+  steps.Done(0);
   // Beside the walkers: they read few of the frames, the check reads all.
   std::future<Status> check =
       std::async(std::launch::async, [&] { return CheckFrames(machine.archive()); });
-  const Tables tables = BuildTables(machine, options.vmlinux);
+  const Tables tables = BuildTables(machine, options.vmlinux, &steps);
   const Status intact = check.get();
   if (!intact && !options.accept_damage) return Fail(intact.error());
   if (use_file) {
@@ -130,12 +151,12 @@ Result<Database> OpenIndex(FrozenMachine& machine, const IndexOptions& options) 
       std::error_code ignored;
       if (candidate.parent_path() == CacheDirectory())
         fs::create_directories(CacheDirectory(), ignored);
-      if (!BuildAt(candidate, tables, digest)) continue;
+      if (!BuildAt(candidate, tables, digest, steps)) continue;
       if (auto database = OpenIfItFits(candidate, digest)) return *std::move(database);
     }
   }
   Database database = KTSTR_TRY(Database::InMemory());
-  KTSTR_TRY(Fill(database, tables, digest));
+  KTSTR_TRY(Fill(database, tables, digest, steps));
   return database;
 }
 

@@ -6,6 +6,7 @@
 #include <string>
 
 #include "ktstr/analyze/database.h"
+#include "ktstr/base/progress.h"
 #include "ktstr/base/result.h"
 #include "ktstr/replay/frozen_machine.h"
 
@@ -15,6 +16,7 @@ struct IndexOptions {
   bool use_file = true;           // false: build in memory, write nothing
   bool accept_damage = false;     // go on although parts of the archive are damaged
   std::filesystem::path vmlinux;  // another source of symbols and types; such an index is not kept
+  Progress progress;              // told of while an index is built; may be empty
 };
 
 // The archive's database: the one beside it ("x.kts.index"), or in the user's cache directory, when

@@ -6,6 +6,7 @@
 #include <string>
 
 #include "ktstr/analyze/command/command.h"
+#include "ktstr/analyze/interrupt.h"
 #include "ktstr/analyze/output.h"
 #include "ktstr/base/nearest_word.h"
 #include "ktstr/base/process.h"
@@ -31,20 +32,11 @@ void AddCommonOptions(CLI::App& app, CommonArguments& arguments) {
 }
 
 void AddCommands(CLI::App& app, Command* chosen) {
-  *chosen = SummaryCommand();
-  app.add_subcommand("summary",
-                     "One screen: kernel, machine, what runs where, last log lines (default)");
+  AddQuestionCommands(&app, chosen);
   AddReportCommand(&app, chosen);
   AddDiffCommand(&app, chosen);
-  AddTableCommands(&app, chosen);
-  AddStackCommand(&app, chosen);
-  AddBpfCommands(&app, chosen);
-  AddPrintCommand(&app, chosen);
-  AddReadCommand(&app, chosen);
-  AddSymbolCommand(&app, chosen);
-  AddVcpuCommand(&app, chosen);
   AddSqlCommand(&app, chosen);
-  AddSchemaCommand(&app, chosen);
+  AddShellCommand(&app, chosen);
   AddCheckCommand(&app, chosen);
   AddCorpusCommand(&app, chosen);
   AddExportCommand(&app, chosen);
@@ -71,13 +63,17 @@ int ReportUnknownWord(const CLI::App& app, const CLI::ParseError& error) {
 int Run(const CommonArguments& arguments, const Command& command) {
   Session session(arguments);
   const auto answer = command(session);
-  if (!answer) return Report(answer.error());
+  if (!answer) {
+    const int code = Report(answer.error());
+    if (answer.error().code() == ErrorCode::kInterrupted) EndAsInterrupted();
+    return code;
+  }
   const std::string text = session.json() ? EscapeControls(*answer) : *answer;
   std::fwrite(text.data(), 1, text.size(), stdout);
   if (std::fflush(stdout) != 0) {
     return Report(Error(ErrorCode::kIo, "writing to standard output failed"));
   }
-  fmt::print(stderr, "{}", session.AnomalyText());
+  fmt::print(stderr, "{}", session.TakeNotes());
   return static_cast<int>(session.exit_code());
 }
 
@@ -95,6 +91,9 @@ int Main(int argc, char** argv) {
   app.require_subcommand(0, 1);
   app.get_formatter()->column_width(24);
   app.failure_message(CLI::FailureMessage::simple);
+  Command chosen;
+  AddCommands(app, &chosen);
+  // Behind them: they would have it, too.
   app.footer(
       "Examples:\n"
       "  ktstr-analyze demo.kts\n"
@@ -105,8 +104,6 @@ int Main(int argc, char** argv) {
       "  ktstr-analyze demo.kts sql \"SELECT comm, cpu FROM task WHERE state = 'R'\"\n\n"
       "Exit codes: 0 answered, 1 the answer is no (check, diff, corpus), 2 wrong usage or SQL, 3 the\n"
       "archive cannot be used, 4 the system refused.");
-  Command chosen;
-  AddCommands(app, &chosen);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ExtrasError& error) {

@@ -62,11 +62,11 @@ std::string Line(const std::vector<std::string>& cells, const std::vector<size_t
 
 }  // namespace
 
-std::string ToDisplay(const Value& value) {
+std::string ToDisplay(const Value& value, std::string_view null) {
   if (const auto* integer = std::get_if<int64_t>(&value)) return std::to_string(*integer);
   if (const auto* real = std::get_if<double>(&value)) return fmt::format("{}", *real);
   if (const auto* text = std::get_if<std::string>(&value)) return SafeText(*text);
-  return "-";
+  return std::string(null);
 }
 
 std::string ToTextTable(const QueryResult& result, const TextTableOptions& options) {
@@ -82,7 +82,7 @@ std::string ToTextTable(const QueryResult& result, const TextTableOptions& optio
   for (const auto& row : result.rows) {
     auto& line = cells.emplace_back();
     for (size_t c = 0; c < columns; ++c) {
-      line.push_back(ToDisplay(row[c]));
+      line.push_back(ToDisplay(row[c], options.null));
       widths[c] = std::max(widths[c], DisplayWidth(line.back()));
       if (!IsNumber(row[c]) && !std::holds_alternative<std::monostate>(row[c])) numeric[c] = false;
     }
@@ -123,6 +123,24 @@ std::string ToCsv(const QueryResult& result) {
       if (!is_null) text += CsvField(ToDisplay(row[c]));
     }
     text += kCsvLineEnd;
+  }
+  return text;
+}
+
+std::string ToLines(const QueryResult& result, std::string_view null) {
+  std::vector<std::string> names;
+  size_t width = 0;
+  for (const std::string& name : result.columns) {
+    names.push_back(SafeText(name));
+    width = std::max(width, DisplayWidth(names.back()));
+  }
+  std::string text;
+  for (const auto& row : result.rows) {
+    if (!text.empty()) text += '\n';
+    for (size_t c = 0; c < row.size(); ++c) {
+      const std::string padding(width - DisplayWidth(names[c]), ' ');
+      text += fmt::format("{}{} = {}\n", padding, names[c], ToDisplay(row[c], null));
+    }
   }
   return text;
 }

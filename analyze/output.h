@@ -9,10 +9,11 @@
 namespace ktstr {
 
 struct TextTableOptions {
-  size_t max_width = 0;  // in columns; 0: as wide as it gets
+  size_t max_width = 0;         // in columns; 0: as wide as it gets
+  std::string_view null = "-";  // what stands for NULL
 };
 
-// Aligned columns with a header; numbers to the right, NULL as "-". What does not fit into
+// Aligned columns with a header, numbers to the right. What does not fit into
 // max_width is cut from the widest text columns first and marked with "…".
 std::string ToTextTable(const QueryResult& result, const TextTableOptions& options = {});
 
@@ -24,12 +25,15 @@ std::string ToJson(const QueryResult& result);
 // drive a terminal.
 std::string ToCsv(const QueryResult& result);
 
+// Each row as lines "column = value", with an empty line between rows.
+std::string ToLines(const QueryResult& result, std::string_view null = "-");
+
 // JSON whose strings cannot drive a terminal either: JSON itself asks to escape the control
 // characters below U+0020, this does it for U+007F to U+009F as well.
 std::string EscapeControls(std::string_view json);
 
 // A cell as text for people.
-std::string ToDisplay(const Value& value);
+std::string ToDisplay(const Value& value, std::string_view null = "-");
 
 // The width of the terminal at standard output in columns; 0 when it is none.
 size_t TerminalWidth();

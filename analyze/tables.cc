@@ -31,6 +31,12 @@ namespace {
 
 class Collector {
  public:
+  explicit Collector(ProgressSteps* steps = nullptr) : steps_(steps) {}
+
+  // So much of kTableSteps is done.
+  void Step(uint64_t weight) {
+    if (steps_ != nullptr) steps_->Done(weight);
+  }
   template <typename Row>
   void Add(std::vector<Row> rows) {
     tables_.push_back(std::make_unique<RowSet<Row>>(std::move(rows)));
@@ -71,6 +77,7 @@ class Collector {
                        [&](const auto& table) { return &table->info() == &info; });
   }
 
+  ProgressSteps* steps_;
   Tables tables_;
   std::vector<AnomalyRow> anomalies_;
 };
@@ -97,15 +104,20 @@ void AddBpfMaps(Result<BpfMaps> maps, Collector& tables) {
   tables.Note(std::move(maps->anomalies));
 }
 
+// Steps have the lengths that they have with many tasks: with few nobody waits for any.
 void WalkKernel(const GuestKernel& kernel, Collector& tables) {
+  tables.Step(5);
   auto tasks = WalkTasks(kernel);
+  tables.Step(10);
   auto stacks = WalkStacks(kernel);
+  tables.Step(30);
   if (tasks && stacks) AddWaitChannels(kernel, stacks->rows, tasks->rows);
   if (stacks) {
     auto waits = WalkLockWaits(kernel, stacks->rows);
     if (waits) tables.Add(WalkPipeEnds(kernel, waits->rows));
     tables.Add(std::move(waits));
   }
+  tables.Step(3);
   tables.Add(WalkCpus(kernel));
   tables.Add(std::move(tasks));
   tables.Add(WalkRqTasks(kernel));
@@ -121,6 +133,7 @@ void WalkKernel(const GuestKernel& kernel, Collector& tables) {
   tables.Add(WalkTimers(kernel));
   tables.Add(WalkWorkItems(kernel));
   tables.Add(WalkLog(kernel));
+  tables.Step(2);
 }
 
 }  // namespace
@@ -146,8 +159,9 @@ Tables KernelTables(const GuestKernel& kernel) {
   return std::move(tables).Take();
 }
 
-Tables BuildTables(FrozenMachine& machine, const std::filesystem::path& vmlinux) {
-  Collector tables;
+Tables BuildTables(FrozenMachine& machine, const std::filesystem::path& vmlinux,
+                   ProgressSteps* steps) {
+  Collector tables(steps);
   const ArchiveReader& archive = machine.archive();
   const auto found = machine.Kernel(vmlinux);
   if (!found) tables.Fail("machine", found.error());

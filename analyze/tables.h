@@ -5,6 +5,7 @@
 #include <memory>
 #include <vector>
 
+#include "ktstr/base/progress.h"
 #include "ktstr/base/result.h"
 #include "ktstr/kernel/guest_kernel.h"
 #include "ktstr/replay/frozen_machine.h"
@@ -22,7 +23,10 @@ std::vector<const TableInfo*> AllTableInfos();
 Tables KernelTables(const GuestKernel& kernel);
 
 // Runs every walker. What cannot be read is rows of the table "anomaly"; a machine whose kernel
-// cannot be found still has its registers and memory. `vmlinux` may be empty.
-Tables BuildTables(FrozenMachine& machine, const std::filesystem::path& vmlinux);
+// cannot be found still has its registers and memory. `vmlinux` may be empty. `steps`, where it is
+// given, is told of kTableSteps in all.
+Tables BuildTables(FrozenMachine& machine, const std::filesystem::path& vmlinux,
+                   ProgressSteps* steps = nullptr);
+inline constexpr uint64_t kTableSteps = 50;
 
 }  // namespace ktstr

@@ -6,9 +6,9 @@
 #include <cstdio>
 #include <functional>
 
+#include "ktstr/base/progress_bar.h"
 #include "ktstr/base/quantity.h"
 #include "ktstr/capture/command_line.h"
-#include "ktstr/capture/progress_bar.h"
 
 namespace ktstr {
 

@@ -22,31 +22,46 @@ struct CommonArguments {
   std::string vmlinux;
 };
 
-// An archive while one command runs.
+enum class OutputFormat { kText, kJson, kCsv, kLine };
+
+// An archive while one command runs, or a shell.
 class Session {
  public:
-  explicit Session(const CommonArguments& arguments) : arguments_(arguments) {}
+  explicit Session(const CommonArguments& arguments)
+      : arguments_(arguments),
+        format_(arguments.json ? OutputFormat::kJson : OutputFormat::kText) {}
 
   const CommonArguments& arguments() const { return arguments_; }
-  bool json() const { return arguments_.json; }
+  // How answers are written. What is no table of rows is JSON or else text.
+  OutputFormat format() const { return format_; }
+  void set_format(OutputFormat format) { format_ = format; }
+  bool json() const { return format_ == OutputFormat::kJson; }
+  // What stands for NULL in text.
+  void set_null(std::string null) { null_ = std::move(null); }
   // The frozen memory. Errors: those of FrozenMachine::Open; kInvalidArgument without an archive.
   Result<MemorySource*> Memory();
   // The index, with the functions over memory; built where that is needed. Errors: those of Memory
   // and OpenIndex.
   Result<Database*> Index();
-  // The rows of a query, as text that fits the terminal or as JSON.
+  // The rows of a query in the format; text fits the terminal. Ctrl-C ends it. Errors: those of
+  // Index and Database::Query.
   Result<std::string> Answer(const std::string& sql, const QueryLimits& limits = {});
-  // What try_ functions could not read, for standard error; empty when everything was.
-  std::string AnomalyText() const;
-  // How the program ends when the command has answered: kDone, unless the answer is "no".
-  void set_exit_code(ExitCode code) { exit_code_ = code; }
+  // What the program ends with where a command gave an answer.
   ExitCode exit_code() const { return exit_code_; }
+  void set_exit_code(ExitCode code) { exit_code_ = code; }
+  // What is to be told on standard error beside the answers since it was last taken: rows that were
+  // left out, what try_ functions could not read. Empty when there is nothing.
+  std::string TakeNotes();
 
  private:
   const CommonArguments& arguments_;
+  OutputFormat format_;
+  std::string null_ = "-";
   ExitCode exit_code_ = ExitCode::kDone;
+  std::string notes_;
   std::optional<MemorySource> memory_;
   QueryAnomalies anomalies_;
+  uint64_t told_anomalies_ = 0;
   std::optional<Database> index_;  // uses the two above
 };
 
@@ -56,11 +71,15 @@ using Command = std::function<Result<std::string>(Session&)>;
 // Text as an SQL literal.
 std::string Quoted(std::string_view text);
 
+// All subcommands that ask one question of the archive; not sql, and none that makes something.
+void AddQuestionCommands(CLI::App* app, Command* chosen);
+
 // The subcommands. Each adds itself to `app`; `chosen` is what CLI11 has seen on the command line.
 Command SummaryCommand();
 void AddTableCommands(CLI::App* app, Command* chosen);  // tasks, cpus, log, rq, … (one table each)
 void AddBpfCommands(CLI::App* app, Command* chosen);    // maps, progs
 void AddSqlCommand(CLI::App* app, Command* chosen);
+void AddShellCommand(CLI::App* app, Command* chosen);
 void AddPrintCommand(CLI::App* app, Command* chosen);
 void AddReadCommand(CLI::App* app, Command* chosen);
 void AddSymbolCommand(CLI::App* app, Command* chosen);

@@ -2,7 +2,9 @@
 
 #include "ktstr/analyze/command/command.h"
 #include "ktstr/analyze/index.h"
+#include "ktstr/analyze/interrupt.h"
 #include "ktstr/analyze/output.h"
+#include "ktstr/base/patient_bar.h"
 #include "ktstr/base/safe_text.h"
 
 namespace ktstr {
@@ -20,26 +22,53 @@ Result<MemorySource*> Session::Memory() {
 Result<Database*> Session::Index() {
   if (index_) return &*index_;
   MemorySource* memory = KTSTR_TRY(Memory());
-  index_ = KTSTR_TRY(OpenIndex(
-      memory->machine(), {!arguments_.no_index, arguments_.accept_damage, arguments_.vmlinux}));
+  constexpr size_t kWidestName = 32;
+  const std::string name = std::filesystem::path(arguments_.archive).filename().string();
+  PatientBar bar("reading " + CutTo(SafeText(name), kWidestName));
+  index_ = KTSTR_TRY(OpenIndex(memory->machine(), {.use_file = !arguments_.no_index,
+                                                   .accept_damage = arguments_.accept_damage,
+                                                   .vmlinux = arguments_.vmlinux,
+                                                   .progress = [&bar](uint64_t done, uint64_t all) {
+                                                     bar.Set(done, all);
+                                                   }}));
+  index_->InterruptBy(&InterruptGuard::flag());
   KTSTR_TRY(AddMemorySql(*index_, *memory, anomalies_));
   return &*index_;
 }
 
 Result<std::string> Session::Answer(const std::string& sql, const QueryLimits& limits) {
-  const QueryResult result = KTSTR_TRY(KTSTR_TRY(Index())->Query(sql, limits));
-  return json() ? ToJson(result) : ToTextTable(result, {TerminalWidth()});
+  const Database* index = KTSTR_TRY(Index());
+  const InterruptGuard guard;
+  const QueryResult result = KTSTR_TRY(index->Query(sql, limits));
+  if (result.has_more) {
+    notes_ += fmt::format("only the first {} rows; there are more\n", result.rows.size());
+  }
+  switch (format_) {
+    case OutputFormat::kJson:
+      return ToJson(result);
+    case OutputFormat::kCsv:
+      return ToCsv(result);
+    case OutputFormat::kLine:
+      return ToLines(result, null_);
+    case OutputFormat::kText:
+      break;
+  }
+  return ToTextTable(result, {TerminalWidth(), null_});
 }
 
-std::string Session::AnomalyText() const {
+std::string Session::TakeNotes() {
+  std::string text = std::move(notes_);
+  notes_.clear();
+  const uint64_t count = anomalies_.count() - told_anomalies_;
+  if (count == 0) return text;
   constexpr size_t kShown = 5;
-  if (anomalies_.count() == 0) return "";
-  std::string text = fmt::format("not read: {}", anomalies_.count());
-  if (anomalies_.count() > kShown) text += fmt::format(", the first {} of them", kShown);
-  for (size_t i = 0; i < anomalies_.rows().size() && i < kShown; ++i) {
-    const AnomalyRow& row = anomalies_.rows()[i];
-    text += fmt::format("\n  {}: {}", row.kind, SafeText(row.detail));
+  text += fmt::format("not read: {}", count);
+  if (count > kShown) text += fmt::format(", the first {} of them", kShown);
+  const auto& rows = anomalies_.rows();
+  for (size_t i = told_anomalies_; i < rows.size() && i < told_anomalies_ + kShown; ++i) {
+    text += fmt::format("\n  {}: {}", rows[i].kind, SafeText(rows[i].detail));
   }
+  told_anomalies_ = anomalies_.count();
   return text + "\n";
 }
 

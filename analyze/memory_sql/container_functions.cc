@@ -13,7 +13,9 @@ namespace ktstr {
 
 namespace {
 
-constexpr WalkLimits kLimits = {.max_nodes = 1'000'000};
+WalkLimits LimitsOf(const MemorySource& memory) {
+  return {.max_nodes = 1'000'000, .stop = memory.stop()};
+}
 
 using WalkNodes = std::vector<Kva> (*)(const GuestKernel&, Kva, const WalkLimits&, std::string_view,
                                        Anomalies&);
@@ -38,7 +40,8 @@ Result<FunctionRows> Objects(MemorySource& memory, SqlArguments arguments) {
   Anomalies anomalies("query");
   FunctionRows found;
   const std::string name = fmt::format("{}.{}", type_name, path);
-  for (const Kva node : kWalk(*KTSTR_TRY(memory.Kernel()), head, kLimits, name, anomalies)) {
+  const GuestKernel* kernel = KTSTR_TRY(memory.Kernel());
+  for (const Kva node : kWalk(*kernel, head, LimitsOf(memory), name, anomalies)) {
     found.rows.push_back(
         {static_cast<int64_t>(found.rows.size()), Value(ToText(Hex(node - offset)))});
   }
@@ -50,8 +53,9 @@ Result<FunctionRows> XarrayEntries(MemorySource& memory, SqlArguments arguments)
   const Kva xarray = KTSTR_TRY(KvaArgument(arguments[0], "xarray"));
   Anomalies anomalies("query");
   FunctionRows found;
+  const GuestKernel* kernel = KTSTR_TRY(memory.Kernel());
   for (const XarrayEntry& entry :
-       WalkXarray(*KTSTR_TRY(memory.Kernel()), xarray, kLimits, "xarray", anomalies)) {
+       WalkXarray(*kernel, xarray, LimitsOf(memory), "xarray", anomalies)) {
     found.rows.push_back({static_cast<int64_t>(entry.index), Value(ToText(Hex(entry.entry)))});
   }
   found.anomalies = std::move(anomalies).Take();
@@ -64,7 +68,9 @@ Result<FunctionRows> StructMembers(MemorySource& memory, SqlArguments arguments)
   const TypeInfo* types = KTSTR_TRY(memory.Types());
   const TypeId type = KTSTR_TRY(FindTypeOrNearest(*types, name));
   const TypedPlace whole = KTSTR_TRY(WholeObject(*types, type, kva));
-  auto members = KTSTR_TRY(ReadStructRows(*KTSTR_TRY(memory.Kernel()), *types, whole));
+  constexpr size_t kMaxMembers = 20'000;
+  auto members = KTSTR_TRY(ReadStructRows(*KTSTR_TRY(memory.Kernel()), *types, whole,
+                                          {.max_nodes = kMaxMembers, .stop = memory.stop()}));
   FunctionRows found{{}, std::move(members.anomalies)};
   for (StructRow& row : members.rows) {
     found.rows.push_back(

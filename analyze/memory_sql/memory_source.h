@@ -8,6 +8,7 @@
 #include <string>
 
 #include "ktstr/base/result.h"
+#include "ktstr/base/stop.h"
 #include "ktstr/replay/frozen_machine.h"
 #include "ktstr/walk/anomaly.h"
 #include "ktstr/walk/text/text_symbols.h"
@@ -21,6 +22,9 @@ class MemorySource {
       : machine_(std::move(machine)), vmlinux_(std::move(vmlinux)) {}
 
   FrozenMachine& machine() { return *machine_; }
+  // Whether a walk that takes long shall end; nullptr for never. It must outlive the walks.
+  const Stop* stop() const { return stop_; }
+  void StopBy(const Stop* stop) { stop_ = stop; }
   // Errors: those of GuestKernel::Open, and of GuestKernel::types.
   Result<const GuestKernel*> Kernel();
   Result<const TypeInfo*> Types();
@@ -43,6 +47,7 @@ class MemorySource {
 
   std::shared_ptr<FrozenMachine> machine_;
   std::filesystem::path vmlinux_;
+  const Stop* stop_ = nullptr;
   Anomalies ignored_{""};
   std::optional<TextSymbols> text_;
 };

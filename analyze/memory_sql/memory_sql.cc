@@ -30,6 +30,7 @@ const std::vector<TableFunction>& MemoryTableFunctions() {
 
 Status AddMemorySql(Database& database, MemorySource& memory, QueryAnomalies& anomalies) {
   sqlite3* db = database.handle();
+  memory.StopBy(&database.stop());
   for (const OnError on_error : {OnError::kFail, OnError::kNote}) {
     for (const ScalarFunction& function : MemoryFunctions()) {
       KTSTR_TRY(BindScalar(db, function, on_error, memory, anomalies));

@@ -30,6 +30,11 @@ void Call(sqlite3_context* context, int count, sqlite3_value** values) {
       return sqlite3_result_null(context);
     }
   }
+  // Each may read much, and SQLite asks only once in many calls.
+  const Stop* stop = bound.memory.stop();
+  if (stop != nullptr && stop->IsWanted()) {
+    return sqlite3_result_error_code(context, SQLITE_INTERRUPT);
+  }
   const auto result = bound.function.call(bound.memory, arguments);
   if (result) {
     return bound.function.gives_blob ? SetBlobResult(context, *result)

@@ -132,7 +132,11 @@ int Filter(sqlite3_vtab_cursor* raw, int, const char*, int count, sqlite3_value*
     cursor.arguments.push_back(FromSqlite(values[i]));
     if (std::holds_alternative<std::monostate>(cursor.arguments.back())) return SQLITE_OK;
   }
-  return TakeRows(cursor, cursor.bound->function.call(cursor.bound->memory, cursor.arguments));
+  MemorySource& memory = cursor.bound->memory;
+  auto found = cursor.bound->function.call(memory, cursor.arguments);
+  // What was found up to there is no answer.
+  if (memory.stop() != nullptr && memory.stop()->IsWanted()) return SQLITE_INTERRUPT;
+  return TakeRows(cursor, std::move(found));
 }
 
 int Next(sqlite3_vtab_cursor* cursor) {

@@ -28,6 +28,8 @@ std::string_view ErrorCodeName(ErrorCode code) {
       return "peer";
     case ErrorCode::kIo:
       return "i/o";
+    case ErrorCode::kInterrupted:
+      return "interrupted";
     case ErrorCode::kAmbiguous:
       return "ambiguous";
   }
@@ -57,6 +59,7 @@ ExitCode ExitCodeFor(ErrorCode code) {
     case ErrorCode::kPeer:
     case ErrorCode::kIo:
     case ErrorCode::kExists:
+    case ErrorCode::kInterrupted:
       return ExitCode::kEnvironment;
     case ErrorCode::kNotFound:
     case ErrorCode::kUnmapped:

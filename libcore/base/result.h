@@ -24,6 +24,7 @@ enum class ErrorCode {
   kTimeout,      // the other side did not answer in time
   kPeer,         // the other side (QEMU, the guest) answered with an error or went away
   kIo,           // the operating system refused (disk full, permission, ...)
+  kInterrupted,  // somebody asked for the end
   kAmbiguous,    // independent sources disagree, or more than one thing has that name
 };
 

@@ -27,4 +27,8 @@ void Anomalies::Add(const Error& error, std::optional<Kva> address, std::string_
       fmt::format("{}: {}", doing, error.ToString()));
 }
 
+void Anomalies::AddStopped(Kva at, std::string_view name) {
+  Add("stopped", at, fmt::format("{}: was asked to end", name));
+}
+
 }  // namespace ktstr

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "ktstr/base/result.h"
+#include "ktstr/base/stop.h"
 #include "ktstr/walk/row.h"
 
 namespace ktstr {
@@ -31,6 +32,8 @@ class Anomalies {
   void Add(std::string kind, std::optional<Kva> address, std::string detail);
   // An error on the way; its code is the kind.
   void Add(const Error& error, std::optional<Kva> address, std::string_view doing);
+  // A walk of `name` that ended before its end because it was asked to.
+  void AddStopped(Kva at, std::string_view name);
 
   const std::vector<AnomalyRow>& rows() const { return rows_; }
   std::vector<AnomalyRow> Take() && { return std::move(rows_); }
@@ -47,9 +50,13 @@ struct Walked {
   std::vector<AnomalyRow> anomalies;
 };
 
-// How far a walker goes before it says "cap".
+// How far a walker goes before it says "cap", and what else ends it.
 struct WalkLimits {
   size_t max_nodes = size_t{4} << 20;  // PID_MAX_LIMIT, include/linux/threads.h
+  // A walk of one container ends where this is wanted, with an anomaly "stopped"; may be nullptr.
+  const Stop* stop = nullptr;
+
+  bool IsStopped() const { return stop != nullptr && stop->IsWanted(); }
 };
 
 }  // namespace ktstr

@@ -98,7 +98,7 @@ class ListWalker {
       if (!confirmed || earlier == head_ || visited_.contains(earlier.value())) break;
       // The gap is no gap but a ring that `node` is part of: it will be walked the other way round.
       if (earlier == node || !seen.insert(earlier.value()).second ||
-          seen.size() > limits_.max_nodes) {
+          seen.size() > limits_.max_nodes || limits_.IsStopped()) {
         return {};
       }
       between.push_back(earlier);
@@ -109,12 +109,17 @@ class ListWalker {
     return between;
   }
 
-  // False at the cap.
+  // False at the cap, and where a stop is wanted.
   bool Append(const std::vector<Kva>& more, std::vector<Kva>& nodes) {
     for (const Kva node : more) {
       if (visited_.size() >= limits_.max_nodes) {
         anomalies_.Add("cap", node,
                        fmt::format("{}: stopped after {} nodes", name_, limits_.max_nodes));
+        capped_ = true;
+        return false;
+      }
+      if (limits_.IsStopped()) {
+        anomalies_.AddStopped(node, name_);
         capped_ = true;
         return false;
       }

@@ -183,11 +183,11 @@ TEST(FindingsTest, AnIdleCpuBesideWorkThatItMayDo) {
         .Findings();
   };
   EXPECT_THAT(machine("0-1", 50),
-              ElementsAre("idle_beside_work warning CPU 0: idle, while 1 tasks that may use it "
-                          "wait in DSQ 0x0000000000000007, the first for 50 ms"));
+              ElementsAre("idle_beside_work warning CPU 0: idle, while 1 task that may use it "
+                          "waits in DSQ 0x0000000000000007, for 50 ms"));
   EXPECT_THAT(machine("1", 50),
               ElementsAre("not_allowed_on_idle_cpus info t5 (5): waits in DSQ 0x0000000000000007 "
-                          "for 50 ms and may use only the CPUs 1, none of which is idle"));
+                          "for 50 ms and may use only CPU 1, which is not idle"));
   EXPECT_THAT(machine("0-1", 1), IsEmpty());
 }
 

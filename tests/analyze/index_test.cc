@@ -72,6 +72,23 @@ TEST_F(IndexTest, IsReadTheSecondTimeNotBuilt) {
   EXPECT_EQ(Count(*again, "mark"), 0);
 }
 
+TEST_F(IndexTest, TellsHowFarItIsWhileItIsBuilt) {
+  std::vector<uint64_t> seen;
+  uint64_t all = 0;
+  const IndexOptions options = {.progress = [&](uint64_t done, uint64_t of) {
+    seen.push_back(done);
+    all = of;
+  }};
+  ASSERT_TRUE(OpenIndex(archive_, options));
+  ASSERT_GT(seen.size(), 5u);
+  EXPECT_TRUE(std::is_sorted(seen.begin(), seen.end()));
+  EXPECT_EQ(seen.front(), 0u);
+  EXPECT_EQ(seen.back(), all);
+  seen.clear();
+  ASSERT_TRUE(OpenIndex(archive_, options));
+  EXPECT_TRUE(seen.empty());
+}
+
 TEST_F(IndexTest, OfAnotherArchiveIsNeverRead) {
   ASSERT_TRUE(OpenIndex(archive_, {}));
   WriteGuest(MakeGuest(7), archive_);

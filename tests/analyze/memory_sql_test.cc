@@ -3,6 +3,7 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sqlite3.h>
 
 #include "archives.h"
 #include "ktstr/analyze/output.h"
@@ -161,6 +162,38 @@ TEST_F(MemorySqlTest, MemoryCannotBeWritten) {
   EXPECT_THAT(Ask("INSERT INTO list VALUES (1, 2)")[0], HasSubstr("error"));
   EXPECT_THAT(Ask("DELETE FROM query_anomaly")[0], HasSubstr("error"));
   EXPECT_THAT(Ask("CREATE VIRTUAL TABLE x USING list")[0], HasSubstr("error"));
+}
+
+// A query that is asked to end while it runs: interrupt_now() is 0 and asks for it.
+TEST_F(MemorySqlTest, EveryFunctionEndsAQueryThatShallEnd) {
+  static std::atomic<bool> asked = false;
+  database_.InterruptBy(&asked);
+  sqlite3_create_function_v2(
+      database_.handle(), "interrupt_now", 0, SQLITE_UTF8, nullptr,
+      [](sqlite3_context* context, int, sqlite3_value**) {
+        asked = true;
+        sqlite3_result_int(context, 0);
+      },
+      nullptr, nullptr, nullptr);
+  const std::string item = Quoted(items_[0]);
+  for (const std::string prefix : {"", "try_"}) {
+    for (const std::string rest : {"list('item', symbol_address('items') || now, 'link')",
+                                   "rbtree('item', symbol_address('item_root') || now, 'node')",
+                                   "hlist('item', symbol_address('items') || now, 'link')",
+                                   "xarray(symbol_address('items') || now)"}) {
+      asked = false;
+      const std::string from = "(SELECT substr(interrupt_now(), 2) AS now), " + prefix + rest;
+      EXPECT_THAT(Ask("SELECT count(*) FROM " + from)[0], HasSubstr("interrupted")) << from;
+    }
+    asked = false;
+    EXPECT_THAT(Ask("SELECT count(*) FROM (SELECT interrupt_now() AS now), " + prefix +
+                    "struct_rows('item', address(" + item + ", now))")[0],
+                HasSubstr("interrupted"));
+    asked = false;
+    EXPECT_THAT(AskOne("interrupt_now() + " + prefix + "read_u8(" + item + ")"),
+                HasSubstr("interrupted"));
+  }
+  EXPECT_EQ(anomalies_.count(), 0u);
 }
 
 TEST_F(MemorySqlTest, EveryFunctionIsDescribed) {

@@ -22,6 +22,10 @@ TEST(TextTableTest, NumbersStandRightTextLeftAndUnknownIsADash) {
             "12345  a-very-long-name-here     -\n");
 }
 
+TEST(TextTableTest, NullIsWhatItIsSaidToBe) {
+  EXPECT_EQ(ToTextTable({{"a"}, {{Value()}, {"-"}}}, {.null = "NULL"}), "a\nNULL\n-\n");
+}
+
 TEST(TextTableTest, TextIsCutToFitAndSaysSo) {
   const std::string text = ToTextTable(kResult, {.max_width = 26});
   EXPECT_EQ(text,
@@ -37,6 +41,20 @@ TEST(JsonTest, IsAnArrayOfObjectsInColumnOrderWithNulls) {
             "[\n  {\"pid\":1,\"comm\":\"init\",\"time\":0.25},\n"
             "  {\"pid\":12345,\"comm\":\"a-very-long-name-here\",\"time\":null}\n]\n");
   EXPECT_EQ(ToJson({{"a"}, {}}), "[]\n");
+}
+
+TEST(CsvTest, IsWhatRfc4180Asks) {
+  EXPECT_EQ(ToCsv({{"a", "b,c"}, {{"x\"y", 1.5}, {"two\nlines", int64_t{-1}}}}),
+            "a,\"b,c\"\r\n\"x\"\"y\",1.5\r\ntwo\\nlines,-1\r\n");
+}
+
+TEST(CsvTest, NullIsNothingAndEmptyTextIsQuoted) {
+  EXPECT_EQ(ToCsv({{"a", "b", "c"}, {{Value(), "", "\x1b[0m"}}}), "a,b,c\r\n,\"\",\\x1b[0m\r\n");
+}
+
+TEST(LinesTest, EachColumnIsALineAndEachRowAParagraph) {
+  EXPECT_EQ(ToLines({{"a", "long"}, {{int64_t{1}, "x\n"}, {Value(), "y"}}}, "NULL"),
+            "   a = 1\nlong = x\\n\n\n   a = NULL\nlong = y\n");
 }
 
 TEST(JsonTest, BytesThatAreNoTextStillGiveJson) {

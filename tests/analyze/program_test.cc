@@ -207,6 +207,22 @@ TEST_F(ProgramTest, AnEndlessQueryEndsAtItsTimeoutAndAtCtrlC) {
   EXPECT_EQ(WEXITSTATUS(status), 128 + SIGINT);
 }
 
+TEST_F(ProgramTest, RowsThatAreLeftOutAreToldOnStandardError) {
+  const std::string query = " sql 'SELECT pid FROM task ORDER BY pid' --limit 3";
+  EXPECT_EQ(Ask(archive_ + query + " 2>/dev/null | cat").out, "pid\n  0\n  0\n  1\n");
+  EXPECT_EQ(Ask(archive_ + query + " --json 2>&1 >/dev/null | cat").out,
+            "only the first 3 rows; there are more\n");
+  EXPECT_EQ(Ask(archive_ + " sql 'SELECT 1' --limit 1 2>&1 >/dev/null | cat").out, "");
+}
+
+TEST_F(ProgramTest, RowsAreWrittenAsCsv) {
+  EXPECT_EQ(Ask(archive_ + " sql \"SELECT 1 AS a, 'x,y', NULL, '', text FROM log WHERE seq = 1\" "
+                           "--csv")
+                .out,
+            "a,\"'x,y'\",NULL,'',text\r\n1,\"x,y\",,\"\",a line with \\x1b[31mcolour\r\n");
+  EXPECT_EQ(Ask(archive_ + " sql 'SELECT 1' --csv --json").exit_code, 2);
+}
+
 TEST_F(ProgramTest, TheSchemaNeedsNoArchive) {
   const Ran list = Ask("schema");
   EXPECT_EQ(list.exit_code, 0);

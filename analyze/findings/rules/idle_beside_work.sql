@@ -1,8 +1,10 @@
 -- A CPU idles while tasks that may use it have waited in a shared dispatch queue for longer than 10 ms.
 SELECT 'warning' AS severity,
        printf('CPU %d', c.cpu) AS subject,
-       printf('idle, while %d tasks that may use it wait in DSQ %s, the first for %d ms', count(*),
-              q.dsq_id, max(w.waiting_ms)) AS detail,
+       printf(iif(count(*) = 1,
+                  'idle, while %d task that may use it waits in DSQ %s, for %d ms',
+                  'idle, while %d tasks that may use it wait in DSQ %s, the first for %d ms'),
+              count(*), q.dsq_id, max(w.waiting_ms)) AS detail,
        json_array(json_object('table', 'cpu', 'cpu', c.cpu),
                   json_object('table', 'dsq_task', 'dsq_kva', q.dsq_kva, 'pids',
                               json_group_array(w.pid))) AS evidence

@@ -1,8 +1,9 @@
 -- The kernel log tells of a panic, an oops, a bug, a stall or a hung task.
 SELECT 'error' AS severity,
        'kernel log' AS subject,
-       printf('%d such lines, the first after %.3f s: %s', count(*), min(time_ns) / 1e9, text)
-         AS detail,
+       printf(iif(count(*) = 1, '%d line, after %.3f s: %s',
+                  '%d such lines, the first after %.3f s: %s'),
+              count(*), min(time_ns) / 1e9, text) AS detail,
        json_array(json_object('table', 'log', 'seqs', json_group_array(seq))) AS evidence
 FROM (SELECT * FROM log
       WHERE facility = 0 AND (level <= 1 OR text LIKE 'Kernel panic%' OR text LIKE '%Oops:%'

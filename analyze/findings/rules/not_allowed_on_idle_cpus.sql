@@ -1,7 +1,9 @@
 -- CPUs idle, and a task in a shared dispatch queue may use none of them.
 SELECT 'info' AS severity,
        printf('%s (%d)', t.comm, t.pid) AS subject,
-       printf('waits in DSQ %s for %d ms and may use only the CPUs %s, none of which is idle',
+       printf(iif(t.affinity GLOB '*[,-]*',
+                  'waits in DSQ %s for %d ms and may use only the CPUs %s, none of which is idle',
+                  'waits in DSQ %s for %d ms and may use only CPU %s, which is not idle'),
               w.dsq_id, w.waiting_ms, t.affinity) AS detail,
        json_array(json_object('table', 'task', 'pid', t.pid, 'affinity', t.affinity),
                   json_object('table', 'dsq_task', 'dsq_kva', q.dsq_kva, 'position', w.position))

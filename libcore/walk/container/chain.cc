@@ -16,6 +16,10 @@ std::vector<Kva> WalkChain(const GuestKernel& kernel, Kva first, const WalkLimit
       anomalies.Add("cap", at, fmt::format("{}: stopped after {} nodes", name, limits.max_nodes));
       break;
     }
+    if (limits.IsStopped()) {
+      anomalies.AddStopped(at, name);
+      break;
+    }
     // Most chains are short: the set is only built for the others.
     if (nodes.size() == 16) {
       for (const Kva node : nodes) visited.insert(node.value());

@@ -62,6 +62,11 @@ class TreeWalker {
                      fmt::format("{}: stopped after {} nodes", name_, limits_.max_nodes));
       return std::nullopt;
     }
+    if (limits_.IsStopped()) {
+      capped_ = true;
+      anomalies_.AddStopped(kva, name_);
+      return std::nullopt;
+    }
     if (visited_.contains(kva.value())) {
       anomalies_.Add(
           "cycle", kva,

@@ -68,6 +68,10 @@ class XarrayWalker {
   void WalkNode(uint64_t entry, uint64_t base, int parent_shift, int depth,
                 const std::optional<Slot>& from) {
     const Kva kva(entry - kInternalBits);
+    if (limits_.IsStopped()) {
+      capped_ = true;
+      return anomalies_.AddStopped(kva, name_);
+    }
     ObjectReader node(kernel_, kva);
     const auto shift = node.Integer(*shift_);
     const size_t slot_count = slots_->size / sizeof(uint64_t);

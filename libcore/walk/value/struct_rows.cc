@@ -45,6 +45,10 @@ class Flattener {
       anomalies_.Add("cap", kva, fmt::format("stopped after {} members", rows_.size()));
       capped_ = true;
     }
+    if (!capped_ && limits_.IsStopped()) {
+      anomalies_.AddStopped(kva, "struct_rows");
+      capped_ = true;
+    }
     return capped_;
   }
 

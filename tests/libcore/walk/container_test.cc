@@ -96,6 +96,13 @@ TEST_F(ChainTest, TheCapEndsItAndSaysSo) {
   EXPECT_THAT(anomalies_.rows(), HasAnomaly("cap", nodes_[12]));
 }
 
+TEST_F(ChainTest, AWalkThatShallStopDoesAndSaysSo) {
+  const std::atomic<bool> asked = true;
+  const Stop stop(&asked, std::nullopt);
+  EXPECT_THAT(Walk({.stop = &stop}), SizeIs(0));
+  EXPECT_THAT(anomalies_.rows(), HasAnomaly("stopped", nodes_[0]));
+}
+
 // Objects 0 and 5000 and some between, so that there are three levels of nodes.
 class XarrayTest : public ContainerTest {
  protected:
@@ -196,6 +203,13 @@ TEST_F(XarrayTest, ANodeInAPageThatWasLeftOutCostsOnlyItsEntries) {
 TEST_F(XarrayTest, TheCapEndsTheWalkAndSaysSo) {
   EXPECT_THAT(Walk({.max_nodes = 4}), ElementsAre(0, 1, 63, 64));
   EXPECT_THAT(anomalies_.rows(), HasAnomaly("cap", entries_[70]));
+}
+
+TEST_F(XarrayTest, AWalkThatShallStopDoesAndSaysSo) {
+  const std::atomic<bool> asked = true;
+  const Stop stop(&asked, std::nullopt);
+  EXPECT_THAT(Walk({.stop = &stop}), SizeIs(0));
+  EXPECT_THAT(anomalies_.rows(), HasAnomaly("stopped", nodes_[0]));
 }
 
 TEST_F(XarrayTest, AsManyEntriesAsTheCapAreNotOneTooMany) {

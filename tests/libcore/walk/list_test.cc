@@ -58,6 +58,12 @@ TEST_F(ListTest, AllNodesInOrder) {
   EXPECT_TRUE(Kinds().empty());
 }
 
+TEST_F(ListTest, AWalkEndsAtItsTimeAndSaysSo) {
+  const Stop stop(nullptr, Stop::Clock::time_point::min());
+  EXPECT_THAT(Walk({.stop = &stop}), testing::IsEmpty());
+  EXPECT_THAT(Kinds(), testing::ElementsAre("stopped"));
+}
+
 TEST_F(ListTest, AnEmptyListHasNone) {
   builder_.LinkList(head_, {});
   EXPECT_TRUE(Walk().empty());

@@ -85,6 +85,13 @@ TEST_F(RbTreeTest, TheCapEndsTheWalkAndSaysSo) {
   EXPECT_THAT(anomalies_.rows(), HasAnomaly("cap", nodes_[4]));
 }
 
+TEST_F(RbTreeTest, AWalkThatShallStopDoesAndSaysSo) {
+  const std::atomic<bool> asked = true;
+  const Stop stop(&asked, std::nullopt);
+  EXPECT_THAT(Walk({.stop = &stop}), IsEmpty());
+  EXPECT_THAT(anomalies_.rows(), HasAnomaly("stopped", nodes_[7]));
+}
+
 TEST_F(RbTreeTest, AsManyNodesAsTheCapAreNotOneTooMany) {
   EXPECT_THAT(Walk({.max_nodes = 15}), ElementsAreArray(nodes_));
   EXPECT_THAT(anomalies_.rows(), NoAnomalies());

@@ -1,4 +1,4 @@
-#include "ktstr/capture/progress_bar.h"
+#include "ktstr/base/progress_bar.h"
 
 #include <fmt/format.h>
 #include <unistd.h>

@@ -1,0 +1,20 @@
+#include "ktstr/analyze/command/command.h"
+
+namespace ktstr {
+
+void AddQuestionCommands(CLI::App* app, Command* chosen) {
+  *chosen = SummaryCommand();
+  app->add_subcommand("summary",
+                      "One screen: kernel, machine, what runs where, last log lines (default)")
+      ->callback([chosen] { *chosen = SummaryCommand(); });
+  AddTableCommands(app, chosen);
+  AddStackCommand(app, chosen);
+  AddBpfCommands(app, chosen);
+  AddPrintCommand(app, chosen);
+  AddReadCommand(app, chosen);
+  AddSymbolCommand(app, chosen);
+  AddVcpuCommand(app, chosen);
+  AddSchemaCommand(app, chosen);
+}
+
+}  // namespace ktstr

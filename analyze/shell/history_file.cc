@@ -1,0 +1,76 @@
+#include "ktstr/analyze/shell/history_file.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdlib>
+#include <cstring>
+#include <fstream>
+
+#include "ktstr/analyze/temporary_file.h"
+
+namespace ktstr {
+
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr mode_t kForItsOwner = 0600;
+
+Status WriteLine(const fs::path& path, int flags, const std::string& lines) {
+  const int fd = open(path.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC | flags, kForItsOwner);
+  if (fd < 0) {
+    return Fail(ErrorCode::kIo, fmt::format("opening {}: {}", path.string(), std::strerror(errno)));
+  }
+  // One that was made before, by whatever means.
+  (void)fchmod(fd, kForItsOwner);
+  const ssize_t written = write(fd, lines.data(), lines.size());
+  close(fd);
+  if (written == static_cast<ssize_t>(lines.size())) return {};
+  return Fail(ErrorCode::kIo, fmt::format("writing {} failed", path.string()));
+}
+
+}  // namespace
+
+fs::path HistoryFile::DefaultPath() {
+  if (const char* state = std::getenv("XDG_STATE_HOME"); state != nullptr && *state != '\0') {
+    return fs::path(state) / "ktstr" / "history";
+  }
+  if (const char* home = std::getenv("HOME"); home != nullptr && *home != '\0') {
+    return fs::path(home) / ".local" / "state" / "ktstr" / "history";
+  }
+  return {};
+}
+
+std::vector<std::string> HistoryFile::Load() const {
+  std::vector<std::string> entries;
+  std::ifstream file(path_);
+  for (std::string line; std::getline(file, line);) {
+    if (!line.empty()) entries.push_back(line);
+  }
+  if (entries.size() <= kKept) return entries;
+  const bool has_grown = entries.size() > 2 * kKept;
+  entries.erase(entries.begin(), entries.end() - kKept);
+  if (!has_grown) return entries;
+  std::string lines;
+  for (const std::string& entry : entries) lines += entry + "\n";
+  TemporaryFile shorter(path_);
+  if (WriteLine(shorter.path(), O_EXCL, lines)) (void)shorter.Keep();
+  return entries;
+}
+
+Status HistoryFile::Append(const std::string& entry) const {
+  if (entry.find('\n') != std::string::npos) {
+    return Fail(ErrorCode::kInvalidArgument, "an entry of the history is one line");
+  }
+  std::error_code ignored;
+  if (fs::create_directories(path_.parent_path(), ignored)) {
+    fs::permissions(path_.parent_path(), fs::perms::owner_all, ignored);
+  }
+  return WriteLine(path_, O_APPEND, entry + "\n");
+}
+
+}  // namespace ktstr

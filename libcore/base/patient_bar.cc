@@ -1,0 +1,42 @@
+#include "ktstr/base/patient_bar.h"
+
+#include <unistd.h>
+
+namespace ktstr {
+
+namespace {
+
+constexpr std::chrono::milliseconds kInterval(100);
+
+}  // namespace
+
+PatientBar::PatientBar(std::string what, std::chrono::milliseconds patience)
+    : what_(std::move(what)), patience_(patience) {}
+
+PatientBar::~PatientBar() {
+  if (!thread_.joinable()) return;
+  {
+    const std::lock_guard lock(mutex_);
+    end_ = true;
+  }
+  ended_.notify_one();
+  thread_.join();
+}
+
+void PatientBar::Set(uint64_t done, uint64_t all) {
+  done_.store(done);
+  all_.store(all);
+  if (thread_.joinable() || isatty(STDERR_FILENO) == 0) return;
+  thread_ = std::thread([this] { Draw(); });
+}
+
+void PatientBar::Draw() {
+  std::unique_lock lock(mutex_);
+  if (ended_.wait_for(lock, patience_, [this] { return end_; })) return;
+  ProgressBar bar(what_);
+  do {
+    bar.Show(done_.load(), all_.load());
+  } while (!ended_.wait_for(lock, kInterval, [this] { return end_; }));
+}
+
+}  // namespace ktstr

@@ -1,0 +1,135 @@
+// Every example of the README and of the help is a command that works, and answers as it says
+// there.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <fstream>
+#include <map>
+#include <regex>
+#include <sstream>
+
+#include "run_program.h"
+
+namespace ktstr {
+namespace {
+
+namespace fs = std::filesystem;
+
+// The frozen machine that stands for each archive of an example.
+const std::map<std::string, std::string> kArchives = {
+    {"demo.kts", "stall.kts"},
+    {"stall.kts", "stall.kts"},
+};
+
+bool IsExample(const std::string& line) {
+  static const std::regex regex(R"(^(build/bin/)?ktstr-analyze .|[|(] ?ktstr-analyze .)");
+  return std::regex_search(line, regex);
+}
+
+struct Example {
+  std::string command;
+  std::string answer;  // as it is shown; empty where none is
+};
+
+// Whether a shell would wait for more: inside of quotes.
+bool IsOpen(const std::string& command) {
+  char quote = 0;
+  for (const char c : command) {
+    if (quote == 0 && (c == '"' || c == '\'')) {
+      quote = c;
+    } else if (c == quote) {
+      quote = 0;
+    }
+  }
+  return quote != 0;
+}
+
+// The commands in a text: those in lines indented by at least `indent` columns, with or without a
+// prompt; a quote that stays open goes on in the next line. Behind a prompt what follows up to an
+// empty line is its answer.
+std::vector<Example> Examples(std::istream& text, size_t indent) {
+  std::vector<Example> examples;
+  for (std::string line; std::getline(text, line);) {
+    if (line.find_first_not_of(' ') == std::string::npos || line.find_first_not_of(' ') < indent) {
+      continue;
+    }
+    line.erase(0, line.find_first_not_of(' '));
+    const bool has_prompt = line.starts_with("$ ");
+    if (has_prompt) line.erase(0, 2);
+    if (!IsExample(line)) continue;
+    for (std::string more; IsOpen(line) && std::getline(text, more);) line += "\n" + more;
+    std::string answer;
+    for (std::string more; has_prompt && std::getline(text, more) && more.size() > indent;) {
+      answer += more.substr(indent) + "\n";
+    }
+    examples.push_back({line, answer});
+  }
+  return examples;
+}
+
+// In a directory with the archives' stand-ins, the program being found as ktstr-analyze.
+void ExpectThatItRuns(const Example& example) {
+  SCOPED_TRACE(example.command);
+  // One for all: an archive's index is built once.
+  static const synthetic::TemporaryDirectory directory;
+  static const std::regex archive(R"([\w./-]+\.kts\b)");
+  bool is_itself = true;
+  const std::string& words = example.command;
+  for (auto at = std::sregex_iterator(words.begin(), words.end(), archive);
+       at != std::sregex_iterator(); ++at) {
+    const std::string name = at->str();
+    ASSERT_TRUE(kArchives.contains(name)) << name << " stands for nothing: see kArchives";
+    is_itself = is_itself && kArchives.at(name) == name;
+    std::error_code ignored;  // it is there
+    fs::create_symlink(fs::path(KTSTR_STATE_DIR) / kArchives.at(name), directory / name, ignored);
+  }
+  const std::string command =
+      std::regex_replace(words, std::regex("build/bin/ktstr-analyze"), "ktstr-analyze");
+  const Ran ran =
+      RunInShell(fmt::format("cd {}\nPATH={}:$PATH\nset -o pipefail\n{}", directory.path().string(),
+                             fs::path(KTSTR_ANALYZE).parent_path().string(), command));
+  EXPECT_EQ(ran.exit_code, 0) << ran.err;
+  EXPECT_EQ(ran.err, "");
+  // Of another machine, or typed line by line, it would be another one.
+  const bool is_shown = !example.answer.empty() && is_itself && !words.ends_with(" shell");
+  if (is_shown) {
+    EXPECT_EQ(example.answer, ran.out);
+  }
+}
+
+TEST(ExamplesTest, ThoseOfTheReadmeRun) {
+  std::ifstream readme(KTSTR_README);
+  const auto examples = Examples(readme, 4);
+  EXPECT_GE(examples.size(), 6u);
+  for (const Example& example : examples) ExpectThatItRuns(example);
+}
+
+TEST(ExamplesTest, ThoseOfTheHelpRun) {
+  const std::string program = KTSTR_ANALYZE;
+  std::string commands = RunInShell(program + " completion bash").out;
+  std::smatch list;
+  ASSERT_TRUE(std::regex_search(commands, list, std::regex("commands=\"([^\"]*)\"")));
+  std::istringstream names(list[1]);
+  std::string help = RunInShell(program + " --help").out;
+  for (std::string name; names >> name;) help += RunInShell(program + " " + name + " --help").out;
+  std::istringstream text(help);
+  const auto examples = Examples(text, 2);
+  EXPECT_GE(examples.size(), 6u);
+  for (const Example& example : examples) ExpectThatItRuns(example);
+}
+
+TEST(ExamplesTest, AreFoundWithTheirPromptsContinuationsAndAnswers) {
+  std::istringstream text(
+      "    $ ktstr-analyze a.kts sql \"SELECT\n      1\"\n    1\n     2\n\n  ktstr-analyze b.kts\n"
+      "    echo x | ktstr-analyze c.kts shell\n    ktstr-analyze\n");
+  const auto examples = Examples(text, 4);
+  ASSERT_EQ(examples.size(), 2u);
+  EXPECT_EQ(examples[0].command, "ktstr-analyze a.kts sql \"SELECT\n      1\"");
+  EXPECT_EQ(examples[0].answer, "1\n 2\n");
+  EXPECT_EQ(examples[1].command, "echo x | ktstr-analyze c.kts shell");
+  EXPECT_EQ(examples[1].answer, "");
+}
+
+}  // namespace
+}  // namespace ktstr
