@@ -80,7 +80,8 @@ class StoppedBy {
 };
 
 std::optional<Stop::Clock::time_point> After(double seconds) {
-  if (seconds <= 0) return std::nullopt;
+  constexpr double kAsGoodAsNever = 1e9;  // beyond it the clock's own numbers would end
+  if (!(seconds > 0) || seconds > kAsGoodAsNever) return std::nullopt;
   return Stop::Clock::now() +
          std::chrono::duration_cast<Stop::Clock::duration>(std::chrono::duration<double>(seconds));
 }
@@ -149,8 +150,9 @@ std::string PlaceIn(const std::string& sql, int offset) {
   const std::string_view line = before.substr(before.rfind('\n') + 1);
   const auto characters =
       std::count_if(line.begin(), line.end(), [](char c) { return (c & 0xc0) != 0x80; });
-  return fmt::format(" ({}character {}: {})", lines == 0 ? "" : fmt::format("its line {}, ", lines + 1),
-                     characters + 1, CutAtCharacter(rest.substr(0, rest.find('\n')), kShown));
+  return fmt::format(" ({}character {}: {})",
+                     lines == 0 ? "" : fmt::format("its line {}, ", lines + 1), characters + 1,
+                     CutAtCharacter(rest.substr(0, rest.find('\n')), kShown));
 }
 
 }  // namespace
