@@ -115,6 +115,7 @@ Value CellOf(sqlite3_stmt* statement, int column) {
   }
 }
 
+// `value` must outlive the statement's step.
 int Bind(sqlite3_stmt* statement, int index, const Value& value) {
   if (const auto* integer = std::get_if<int64_t>(&value)) {
     return sqlite3_bind_int64(statement, index, *integer);
@@ -123,7 +124,7 @@ int Bind(sqlite3_stmt* statement, int index, const Value& value) {
     return sqlite3_bind_double(statement, index, *real);
   if (const auto* text = std::get_if<std::string>(&value)) {
     return sqlite3_bind_text(statement, index, text->data(), static_cast<int>(text->size()),
-                             SQLITE_TRANSIENT);
+                             SQLITE_STATIC);
   }
   return sqlite3_bind_null(statement, index);
 }
@@ -268,9 +269,11 @@ Status Database::AddTable(const TableData& table) {
     return Fail(LastError(insert));
   }
   const Statement statement(raw, sqlite3_finalize);
+  std::vector<Value> cells(info.columns.size());
   for (size_t row = 0; row < table.row_count(); ++row) {
-    for (size_t c = 0; c < info.columns.size(); ++c) {
-      if (Bind(raw, static_cast<int>(c) + 1, table.Cell(row, c)) != SQLITE_OK) {
+    for (size_t c = 0; c < cells.size(); ++c) {
+      cells[c] = table.Cell(row, c);
+      if (Bind(raw, static_cast<int>(c) + 1, cells[c]) != SQLITE_OK) {
         return Fail(LastError(insert));
       }
     }
