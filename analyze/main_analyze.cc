@@ -33,8 +33,12 @@ void AddCommonOptions(CLI::App& app, CommonArguments& arguments) {
 
 void AddCommands(CLI::App& app, Command* chosen) {
   AddQuestionCommands(&app, chosen);
+  AddReportCommand(&app, chosen);
+  AddDiffCommand(&app, chosen);
   AddSqlCommand(&app, chosen);
   AddShellCommand(&app, chosen);
+  AddCheckCommand(&app, chosen);
+  AddCorpusCommand(&app, chosen);
   AddExportCommand(&app, chosen);
   AddCompletionCommand(&app, chosen);
 }
@@ -93,11 +97,13 @@ int Main(int argc, char** argv) {
   app.footer(
       "Examples:\n"
       "  ktstr-analyze demo.kts\n"
+      "  ktstr-analyze demo.kts report\n"
+      "  ktstr-analyze before.kts diff after.kts\n"
       "  ktstr-analyze demo.kts tasks --json\n"
       "  ktstr-analyze demo.kts print task_struct init_task se.vruntime\n"
       "  ktstr-analyze demo.kts sql \"SELECT comm, cpu FROM task WHERE state = 'R'\"\n\n"
-      "Exit codes: 0 answered, 2 wrong usage or SQL, 3 the archive cannot be used, 4 the system "
-      "refused.");
+      "Exit codes: 0 answered, 1 the answer is no (check, diff, corpus), 2 wrong usage or SQL, 3 the\n"
+      "archive cannot be used, 4 the system refused.");
   try {
     app.parse(argc, argv);
   } catch (const CLI::ExtrasError& error) {

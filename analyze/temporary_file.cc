@@ -6,6 +6,7 @@
 
 #include <array>
 #include <atomic>
+#include <mutex>
 #include <random>
 #include <system_error>
 
@@ -15,16 +16,22 @@ namespace {
 
 constexpr std::array kEndSignals = {SIGINT, SIGTERM, SIGHUP};
 
-// The name of the one that lives; a handler can use nothing that allocates.
-std::atomic<const char*> to_remove = nullptr;
+// The names of those that live; a handler can use nothing that allocates.
+std::array<std::atomic<const char*>, 64> to_remove;
+std::mutex mutex;  // of the handler's coming and going
+size_t living = 0;
 
 void RemoveAndEnd(int signal) {
-  if (const char* path = to_remove.load()) unlink(path);
+  for (const auto& slot : to_remove) {
+    if (const char* path = slot.load()) unlink(path);
+  }
   // The handler is gone (SA_RESETHAND): this ends the process as if there had been none.
   raise(signal);
 }
 
 void CatchEndSignals() {
+  const std::lock_guard lock(mutex);
+  if (living++ > 0) return;
   for (const int signal : kEndSignals) {
     struct sigaction old = {};
     sigaction(signal, nullptr, &old);
@@ -37,10 +44,26 @@ void CatchEndSignals() {
 }
 
 void ReleaseEndSignals() {
+  const std::lock_guard lock(mutex);
+  if (--living > 0) return;
   for (const int signal : kEndSignals) {
     struct sigaction now = {};
     sigaction(signal, nullptr, &now);
     if (now.sa_handler == RemoveAndEnd) ::signal(signal, SIG_DFL);
+  }
+}
+
+void TakeSlot(const char* path) {
+  for (auto& slot : to_remove) {
+    const char* expected = nullptr;
+    if (slot.compare_exchange_strong(expected, path)) return;
+  }
+}
+
+void LeaveSlot(const char* path) {
+  for (auto& slot : to_remove) {
+    const char* expected = path;
+    if (slot.compare_exchange_strong(expected, nullptr)) return;
   }
 }
 
@@ -49,13 +72,13 @@ void ReleaseEndSignals() {
 TemporaryFile::TemporaryFile(std::filesystem::path final_path)
     : final_path_(std::move(final_path)),
       path_(fmt::format("{}.{}-{:08x}", final_path_.string(), getpid(), std::random_device()())) {
-  to_remove.store(path_.c_str());
+  TakeSlot(path_.c_str());
   CatchEndSignals();
 }
 
 TemporaryFile::~TemporaryFile() {
   ReleaseEndSignals();
-  to_remove.store(nullptr);
+  LeaveSlot(path_.c_str());
   std::error_code ignored;
   std::filesystem::remove(path_, ignored);
 }

@@ -8,7 +8,7 @@
 namespace ktstr {
 
 // While one lives, a SIGINT, SIGTERM or SIGHUP that would end the process removes the file first.
-// One at a time.
+// (Of more than 64 at a time, the first 64.) Several threads may have some of their own.
 class TemporaryFile {
  public:
   // A name beside `final_path` that nobody else uses. Makes no file yet.

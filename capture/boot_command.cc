@@ -6,6 +6,7 @@
 #include <fstream>
 #include <thread>
 
+#include "ktstr/base/quantity.h"
 #include "ktstr/capture/capture_command.h"
 #include "ktstr/capture/command_line.h"
 #include "ktstr/capture/guest/worker_catalog.h"

@@ -7,6 +7,7 @@
 #include <functional>
 
 #include "ktstr/base/progress_bar.h"
+#include "ktstr/base/quantity.h"
 #include "ktstr/capture/command_line.h"
 
 namespace ktstr {

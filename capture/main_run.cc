@@ -7,9 +7,11 @@
 #include <set>
 
 #include "ktstr/base/process.h"
+#include "ktstr/base/text_file.h"
 #include "ktstr/capture/capture_command.h"
 #include "ktstr/capture/system_error.h"
-#include "ktstr/run/junit.h"
+#include "ktstr/results/junit.h"
+#include "ktstr/run/ci_result.h"
 #include "ktstr/run/live_view.h"
 #include "ktstr/run/reference.h"
 #include "ktstr/run/suite.h"
@@ -129,7 +131,9 @@ int Run(const Arguments& arguments) {
   const auto results = RunSuite(jobs, arguments.jobs, **interrupt,
                                 [&](const TestResult& result) { view.Finish(result); });
   if (!arguments.junit.empty()) {
-    const auto written = WriteJunit(arguments.junit, results);
+    std::vector<CaseResult> cases;
+    for (const TestResult& result : results) cases.push_back(ForCi(result));
+    const auto written = WriteTextFile(arguments.junit, ToJunit("ktstr-run", cases));
     if (!written) return Report(written.error());
   }
   return Conclude(results);

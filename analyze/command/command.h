@@ -85,7 +85,11 @@ void AddReadCommand(CLI::App* app, Command* chosen);
 void AddSymbolCommand(CLI::App* app, Command* chosen);
 void AddVcpuCommand(CLI::App* app, Command* chosen);
 void AddStackCommand(CLI::App* app, Command* chosen);
+void AddDiffCommand(CLI::App* app, Command* chosen);
+void AddReportCommand(CLI::App* app, Command* chosen);
 void AddSchemaCommand(CLI::App* app, Command* chosen);
+void AddCheckCommand(CLI::App* app, Command* chosen);
+void AddCorpusCommand(CLI::App* app, Command* chosen);
 void AddExportCommand(CLI::App* app, Command* chosen);
 void AddCompletionCommand(CLI::App* app, Command* chosen);  // of all that `app` has when it is run
 

@@ -31,8 +31,10 @@ _ktstr_analyze() {{
   COMPREPLY=()
   if [[ $current == -* ]]; then
     COMPREPLY=($(compgen -W "$common $options" -- "$current"))
-  elif [[ $previous == --vmlinux || $command == export-db ]]; then
+  elif [[ $previous == --vmlinux || $previous == --output || $previous == -o || $command == export-db ]]; then
     COMPREPLY=($(compgen -f -- "$current"))
+  elif [[ $command == diff ]]; then
+    COMPREPLY=($(compgen -f -X '!*.kts' -- "$current") $(compgen -d -- "$current"))
   elif [[ $command == schema ]]; then
     COMPREPLY=($(compgen -W "{3}" -- "$current"))
   elif [[ $command == completion ]]; then

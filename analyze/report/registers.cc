@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "ktstr/base/safe_text.h"
+#include "ktstr/walk/machine.h"
 
 namespace ktstr {
 
@@ -41,18 +42,6 @@ std::vector<std::pair<const char*, DescriptorTable>> Tables(const VcpuRegisters&
   return {{"gdt", v.gdt}, {"idt", v.idt}};
 }
 
-const char* ModeName(VcpuMode mode) {
-  switch (mode) {
-    case VcpuMode::kKernel:
-      return "kernel";
-    case VcpuMode::kUser:
-      return "user";
-    case VcpuMode::kHalted:
-      return "halted";
-  }
-  return "";
-}
-
 std::string HexText(uint64_t value) { return fmt::format("{:#018x}", value); }
 
 // Two to a line.
@@ -70,7 +59,7 @@ std::string Columns(const Named& registers) {
 }  // namespace
 
 std::string RegisterText(const VcpuRegisters& vcpu, const std::optional<std::string>& at) {
-  std::string text = fmt::format("CPU {}, {}{}\n", vcpu.cpu, ModeName(vcpu.mode()),
+  std::string text = fmt::format("CPU {}, {}{}\n", vcpu.cpu, VcpuModeName(vcpu.mode()),
                                  at ? " at " + SafeText(*at) : "");
   text += Columns(General(vcpu));
   text += Columns(System(vcpu));
@@ -85,7 +74,7 @@ std::string RegisterText(const VcpuRegisters& vcpu, const std::optional<std::str
 }
 
 std::string RegisterJson(const VcpuRegisters& vcpu, const std::optional<std::string>& at) {
-  nlohmann::ordered_json json = {{"cpu", vcpu.cpu}, {"mode", ModeName(vcpu.mode())}};
+  nlohmann::ordered_json json = {{"cpu", vcpu.cpu}, {"mode", VcpuModeName(vcpu.mode())}};
   json["rip_symbol"] = at ? nlohmann::ordered_json(*at) : nlohmann::ordered_json();
   for (const Named& registers : {General(vcpu), System(vcpu)}) {
     for (const auto& [name, value] : registers) json[name] = HexText(value);

@@ -2,7 +2,8 @@
 
 #include <algorithm>
 #include <cstring>
-#include <numeric>
+
+#include "ktstr/base/nearest_word.h"
 
 namespace ktstr::guest {
 
@@ -11,7 +12,6 @@ namespace {
 using nlohmann::json;
 
 constexpr int kMaxDepth = 32;
-constexpr size_t kNearest = 3;
 
 std::string NameAt(const btf* types, uint32_t offset) {
   const char* name = btf__name_by_offset(types, offset);
@@ -40,30 +40,10 @@ bool IsSigned(const btf_type* type) {
   return btf_is_int(type) ? (btf_int_encoding(type) & BTF_INT_SIGNED) != 0 : true;
 }
 
-size_t EditDistance(const std::string& a, const std::string& b) {
-  std::vector<size_t> row(b.size() + 1);
-  std::iota(row.begin(), row.end(), 0);
-  for (size_t i = 1; i <= a.size(); ++i) {
-    size_t diagonal = row[0]++;
-    for (size_t j = 1; j <= b.size(); ++j) {
-      const size_t replaced = diagonal + (a[i - 1] == b[j - 1] ? 0 : 1);
-      diagonal = row[j];
-      row[j] = std::min({row[j] + 1, row[j - 1] + 1, replaced});
-    }
-  }
-  return row[b.size()];
-}
-
 std::string NoSuch(const std::string& what, const std::string& name,
-                   std::vector<std::string> names) {
-  std::stable_sort(names.begin(), names.end(), [&](const auto& a, const auto& b) {
-    return EditDistance(name, a) < EditDistance(name, b);
-  });
-  std::string text = "there is no " + what + " '" + name + "'";
-  for (size_t i = 0; i < std::min(names.size(), kNearest); ++i) {
-    text += (i == 0 ? "; the nearest are " : ", ") + names[i];
-  }
-  return text;
+                   const std::vector<std::string>& names) {
+  const std::vector<std::string_view> views(names.begin(), names.end());
+  return ktstr::UnknownWord(what, name, views);
 }
 
 // Narrows `found` to a member of what it is.
@@ -80,7 +60,7 @@ std::string FindMember(const btf* types, const std::string& member, Variable* fo
     found->name += "." + member;
     return "";
   }
-  return NoSuch("member of '" + found->name + "' named", member, names);
+  return NoSuch("member of '" + found->name + "'", member, names);
 }
 
 std::string StoreNumber(const btf_type* type, const std::string& name, const json& value,

@@ -5,8 +5,9 @@
 #include <algorithm>
 #include <charconv>
 
-#include "ktstr/run/exit_account.h"
 #include "ktstr/base/nearest_word.h"
+#include "ktstr/capture/register_text.h"
+#include "ktstr/run/exit_account.h"
 
 namespace ktstr {
 
@@ -15,15 +16,12 @@ namespace {
 // include/linux/panic.h
 constexpr uint64_t kTaintSoftLockup = 14;
 
-// A register of that CPU as the monitor shows it ("RDI=").
+// A register of that CPU, by the monitor's name ("RDI=").
 Result<std::optional<uint64_t>> Register(QmpClient& qmp, int cpu, std::string_view name) {
   const std::string text = KTSTR_TRY(qmp.HumanCommand("info registers -a"));
-  const size_t block = text.find(fmt::format("CPU#{}\r", cpu));
-  const size_t at = block == std::string::npos ? block : text.find(name, block);
-  if (at == std::string::npos) return std::nullopt;
-  uint64_t value = 0;
-  std::from_chars(text.data() + at + name.size(), text.data() + text.size(), value, 16);
-  return value;
+  const auto parts = SplitByCpu(text);
+  if (size_t(cpu) >= parts.size()) return std::nullopt;
+  return RegisterIn(parts[size_t(cpu)], name);
 }
 
 }  // namespace

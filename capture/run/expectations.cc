@@ -6,12 +6,12 @@
 #include <algorithm>
 #include <limits>
 
+#include "ktstr/base/quantity.h"
 #include "ktstr/base/safe_text.h"
 #include "ktstr/capture/child_process.h"
 #include "ktstr/capture/json_access.h"
 #include "ktstr/capture/memory_file.h"
 #include "ktstr/run/own_place.h"
-#include "ktstr/scenario/duration.h"
 
 namespace ktstr {
 

@@ -7,10 +7,10 @@
 #include <algorithm>
 #include <array>
 
+#include "ktstr/base/quantity.h"
 #include "ktstr/base/safe_text.h"
 #include "ktstr/capture/child_process.h"
 #include "ktstr/capture/json_access.h"
-#include "ktstr/scenario/duration.h"
 
 namespace ktstr {
 

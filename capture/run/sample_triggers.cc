@@ -4,8 +4,8 @@
 
 #include <algorithm>
 
+#include "ktstr/base/quantity.h"
 #include "ktstr/base/safe_text.h"
-#include "ktstr/scenario/duration.h"
 
 namespace ktstr {
 

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <set>
 
+#include "ktstr/base/quantity.h"
 #include "ktstr/base/safe_text.h"
 #include "ktstr/capture/capture.h"
 #include "ktstr/capture/command_line.h"
@@ -12,7 +13,6 @@
 #include "ktstr/run/expectations.h"
 #include "ktstr/run/monitor.h"
 #include "ktstr/run/test_log.h"
-#include "ktstr/scenario/duration.h"
 
 namespace ktstr {
 

@@ -3,13 +3,11 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cerrno>
-#include <cstring>
-#include <fstream>
 
 #include "ktstr/base/nearest_word.h"
+#include "ktstr/base/text_file.h"
 #include "ktstr/scenario/scenario_sections.h"
-#include "ktstr/scenario/toml_table.h"
+#include "ktstr/toml/toml_table.h"
 
 namespace ktstr {
 
@@ -78,13 +76,7 @@ Result<Scenario> ParseScenario(std::string_view text, const std::filesystem::pat
   Scenario scenario;
   scenario.name = file.stem().string();
   scenario.file = file;
-  toml::table root;
-  try {
-    root = toml::parse(text, file.string());
-  } catch (const toml::parse_error& error) {
-    problem.Report(static_cast<int>(error.source().begin.line), std::string(error.description()));
-    return Fail(problem.ToStatus().error());
-  }
+  const toml::table root = KTSTR_TRY(ParseToml(text, file.string()));
   TomlTable table(root, "the file", &problem);
   SectionLines lines;
   ReadSections(table, file.parent_path(), &scenario, &lines);
@@ -95,13 +87,10 @@ Result<Scenario> ParseScenario(std::string_view text, const std::filesystem::pat
 }
 
 Result<Scenario> ReadScenario(const std::filesystem::path& file) {
-  std::ifstream stream(file, std::ios::binary);
-  const std::string text{std::istreambuf_iterator<char>(stream), std::istreambuf_iterator<char>()};
-  if (!stream.is_open() || stream.bad()) {
-    return Fail(ErrorCode::kInvalidArgument,
-                fmt::format("{}: {}", file.string(), std::strerror(errno)));
-  }
-  return ParseScenario(text, file);
+  const auto text = ReadTextFile(file);
+  // Whatever the reason: what the user named cannot be used.
+  if (!text) return Fail(ErrorCode::kInvalidArgument, text.error().message());
+  return ParseScenario(*text, file);
 }
 
 }  // namespace ktstr

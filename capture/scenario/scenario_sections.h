@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "ktstr/scenario/scenario.h"
-#include "ktstr/scenario/toml_table.h"
+#include "ktstr/toml/toml_table.h"
 
 namespace ktstr {
 

@@ -9,18 +9,6 @@ namespace ktstr {
 
 namespace {
 
-std::string ModeName(VcpuMode mode) {
-  switch (mode) {
-    case VcpuMode::kKernel:
-      return "kernel";
-    case VcpuMode::kUser:
-      return "user";
-    case VcpuMode::kHalted:
-      return "halted";
-  }
-  return "unknown";
-}
-
 std::optional<std::string> Number(std::optional<int64_t> value) {
   return value ? std::optional(std::to_string(*value)) : std::nullopt;
 }
@@ -39,6 +27,18 @@ std::optional<std::string> KaslrMethods(const GuestKernel& kernel) {
 }
 
 }  // namespace
+
+std::string_view VcpuModeName(VcpuMode mode) {
+  switch (mode) {
+    case VcpuMode::kKernel:
+      return "kernel";
+    case VcpuMode::kUser:
+      return "user";
+    case VcpuMode::kHalted:
+      return "halted";
+  }
+  return "unknown";
+}
 
 const RowTable<MachineRow>& MachineRow::Table() {
   static const RowTable<MachineRow> table(
@@ -146,7 +146,7 @@ std::vector<VcpuRow> VcpuRows(std::span<const VcpuRegisters> vcpus, const GuestK
     row.lstar = Hex(vcpu.lstar);
     row.gs_base = Hex(vcpu.gs.base);
     row.kernel_gs_base = Hex(vcpu.kernel_gs_base);
-    row.mode = ModeName(vcpu.mode());
+    row.mode = VcpuModeName(vcpu.mode());
     if (text && vcpu.mode() != VcpuMode::kUser) {
       row.rip_symbol = SymbolizeText(*text, Kva(vcpu.rip));
     }

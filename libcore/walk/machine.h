@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "ktstr/kernel/guest_kernel.h"
@@ -46,6 +47,9 @@ struct VcpuRow {
   static const RowTable<VcpuRow>& Table();
   friend bool operator==(const VcpuRow&, const VcpuRow&) = default;
 };
+
+// "kernel", "user", "halted".
+std::string_view VcpuModeName(VcpuMode mode);
 
 // `kernel` names the symbols; it may be null.
 std::vector<VcpuRow> VcpuRows(std::span<const VcpuRegisters> vcpus, const GuestKernel* kernel);

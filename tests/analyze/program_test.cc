@@ -258,6 +258,44 @@ TEST_F(ProgramTest, AnExportedDatabaseNeedsNothingOfOurs) {
   EXPECT_EQ(Ask(archive_ + " export-db -f " + out.string()).exit_code, 0);
 }
 
+TEST_F(ProgramTest, AReportIsWrittenBesideTheArchiveWhereOneSaysOrToStandardOutput) {
+  const fs::path beside = directory_ / "a.html", elsewhere = directory_ / "b.html";
+  const Ran ran = Ask(archive_ + " report");
+  EXPECT_EQ(ran.exit_code, 0);
+  EXPECT_EQ(ran.out, beside.string() + "\n");
+  EXPECT_TRUE(fs::exists(beside));
+  EXPECT_EQ(Ask(archive_ + " report -o " + elsewhere.string()).out, elsewhere.string() + "\n");
+  const Ran page = Ask(archive_ + " report -o -");
+  EXPECT_THAT(page.out, testing::StartsWith("<!DOCTYPE html>"));
+  EXPECT_EQ(page.out.size(), fs::file_size(beside));
+  EXPECT_EQ(Ask(archive_ + " report -o /no/such/place.html").exit_code, 4);
+  const Ran itself = Ask(archive_ + " report -o " + archive_);
+  EXPECT_EQ(itself.exit_code, 2);
+  EXPECT_THAT(itself.out, HasSubstr("is the archive itself"));
+  EXPECT_EQ(Ask(archive_ + " tasks --no-index").exit_code, 0);
+}
+
+TEST_F(ProgramTest, ADiffEndsWith1WhereSomethingDiffersAndWith0WhereNothingDoes) {
+  const std::string other = (directory_ / "b.kts").string();
+  WriteGuest(MakeGuest(4), other);
+  const Ran same = Ask(archive_ + " diff " + archive_);
+  EXPECT_EQ(same.exit_code, 0) << same.out;
+  const Ran differs = Ask(archive_ + " diff " + other + " --only tasks,queues");
+  EXPECT_EQ(differs.exit_code, 1);
+  EXPECT_THAT(differs.out, HasSubstr("task worker (103)"));
+  EXPECT_THAT(differs.out, Not(HasSubstr("Memory")));
+  // Both behind the word, in the same order.
+  EXPECT_EQ(Ask("diff " + archive_ + " " + other + " --only tasks,queues").out, differs.out);
+  const auto json =
+      nlohmann::json::parse(Ask(archive_ + " diff " + other + " --only tasks --json").out);
+  EXPECT_EQ(json["tasks"][0]["change"], "appeared");
+  EXPECT_FALSE(json.contains("queues"));
+  EXPECT_EQ(Ask(archive_ + " diff").exit_code, 2);
+  EXPECT_EQ(Ask(archive_ + " diff " + archive_ + " " + other).exit_code, 2);
+  EXPECT_EQ(Ask(archive_ + " diff " + other + " --only taks").exit_code, 2);
+  EXPECT_EQ(Ask(archive_ + " diff /no/such.kts").exit_code, 3);
+}
+
 // What bash offers behind these words, the last of which is being typed.
 std::string Complete(const std::string& words, int count) {
   const std::string script = fmt::format(
@@ -278,6 +316,7 @@ TEST_F(ProgramTest, BashCompletesSubcommandsOptionsAndTables) {
   EXPECT_EQ(Complete("a.kts --acc", 2), "--accept-damage\n");
   EXPECT_EQ(Complete("schema blocked", 2), "blocked_chain\n");
   EXPECT_EQ(Complete(archive_.substr(0, archive_.size() - 2), 1), archive_ + "\n");
+  EXPECT_EQ(Complete("a.kts diff " + archive_.substr(0, archive_.size() - 2), 3), archive_ + "\n");
   EXPECT_EQ(Ask("completion fish").exit_code, 2);
 }
 

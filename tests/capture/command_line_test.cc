@@ -7,17 +7,6 @@
 namespace ktstr {
 namespace {
 
-TEST(CommandLineTest, SizesHaveSuffixesOfPowersOf1024) {
-  EXPECT_EQ(ParseSize("4096"), 4096u);
-  EXPECT_EQ(ParseSize("512M"), uint64_t{512} << 20);
-  EXPECT_EQ(ParseSize("4g"), uint64_t{4} << 30);
-  for (const char* wrong : {"", "M", "12Q", "5MB", "-1", "1.5G", "99999999999T"}) {
-    EXPECT_EQ(ParseSize(wrong).error().code(), ErrorCode::kInvalidArgument) << wrong;
-  }
-  EXPECT_EQ(FormatSize(512), "512 bytes");
-  EXPECT_EQ(FormatSize(uint64_t{512} << 20), "512.0 MiB");
-}
-
 TEST(CommandLineTest, ATagIsSplitAtItsFirstEqualsSign) {
   const auto tags = ParseTags({"a=1", "b=x=y", "c="});
   ASSERT_TRUE(tags);

@@ -200,8 +200,8 @@ TEST(RunGuestTest, ASchedulerThatCannotBeLoadedFailsTheTest) {
   RunProgram run(directory, {scenario.string()});
   EXPECT_EQ(run.Wait(), 1);
   EXPECT_THAT(run.said(),
-              HasSubstr("scheduler-load: the guest refuses 'scheduler-load': there is no variable "
-                        "'slice_n'; the nearest are slice_ns"));
+              HasSubstr("scheduler-load: the guest refuses 'scheduler-load': unknown variable "
+                        "'slice_n'; did you mean 'slice_ns'?"));
   EXPECT_EQ(ArchiveReader::Open(run.out() / "load.kts").value()->metadata().trigger,
             "scheduler-load");
 }
@@ -218,7 +218,7 @@ TEST(RunGuestTest, MistakesCostNoBoot) {
             HasSubstr("wrong.toml:2: unknown kernel 'scx-smal'; did you mean 'scx-small'?")));
   RunProgram missing(directory, {"no-such.toml"});
   EXPECT_EQ(missing.Wait(), 2);
-  EXPECT_EQ(missing.said(), "ktstr-run: no-such.toml: No such file or directory\n");
+  EXPECT_EQ(missing.said(), "ktstr-run: cannot read 'no-such.toml': No such file or directory\n");
   Write(scenario, "[scheduler]\nobject = \"vtim\"\n");
   RunProgram scheduler(directory, {scenario.string()});
   EXPECT_EQ(scheduler.Wait(), 2);

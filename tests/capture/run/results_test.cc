@@ -1,7 +1,7 @@
 // How results are shown: to people, and to CI systems.
 #include <gmock/gmock.h>
 
-#include "ktstr/run/junit.h"
+#include "ktstr/run/ci_result.h"
 #include "ktstr/run/live_view.h"
 #include "ktstr/run/reference.h"
 #include "ktstr/scenario/trigger_spec.h"
@@ -43,27 +43,18 @@ TEST(Results, AFailedOneSaysWhyAndWhereItsMachineIs) {
             "    kept out/stall.kts\n");
 }
 
-TEST(Results, JunitHasCountsTimesAndEscapedProblems) {
+TEST(Results, CiIsToldTheTriggerAndWhereTheMachineIs) {
+  const CaseResult ci = ForCi(Failed());
+  EXPECT_EQ(ci.outcome, CaseResult::Outcome::kFailed);
+  EXPECT_EQ(ci.type, "stall");
+  EXPECT_EQ(ci.output, "log: out/stall.log\narchive: out/stall.kts\n");
+  EXPECT_EQ(ForCi(Passed()).outcome, CaseResult::Outcome::kPassed);
+
   TestResult error;
-  error.name = "broken";
-  error.problems = {"QEMU is gone"};
-  EXPECT_EQ(ToJunit({Passed(), Failed(), error}),
-            R"(<?xml version="1.0"?>
-<testsuites>
-  <testsuite name="ktstr-run" tests="3" failures="1" errors="1" time="4.640">
-    <testcase classname="ktstr" name="healthy" time="3.140" />
-    <testcase classname="ktstr" name="stall" time="1.500">
-      <failure type="stall" message="a &lt;b> &amp; &quot;c&quot; \x1b[31m waits" />
-      <system-out>log: out/stall.log
-archive: out/stall.kts
-</system-out>
-    </testcase>
-    <testcase classname="ktstr" name="broken" time="0.000">
-      <error type="ERROR" message="QEMU is gone" />
-    </testcase>
-  </testsuite>
-</testsuites>
-)");
+  error.problems = {"QEMU is gone", "no log"};
+  EXPECT_EQ(ForCi(error).outcome, CaseResult::Outcome::kError);
+  EXPECT_EQ(ForCi(error).type, "ERROR");
+  EXPECT_EQ(ForCi(error).message, "QEMU is gone; no log");
 }
 
 TEST(Results, TheReferenceNamesEveryTrigger) {

@@ -207,7 +207,7 @@ TEST(ScenarioReader, BrokenTomlIsToldWithItsLine) {
 TEST(ScenarioReader, AMissingFileIsToldByName) {
   const auto scenario = ReadScenario("no-such.toml");
   ASSERT_FALSE(scenario);
-  EXPECT_EQ(scenario.error().ToString(), "no-such.toml: No such file or directory");
+  EXPECT_EQ(scenario.error().ToString(), "cannot read 'no-such.toml': No such file or directory");
 }
 
 }  // namespace

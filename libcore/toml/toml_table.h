@@ -33,6 +33,9 @@ class TomlProblem {
   std::string text_;
 };
 
+// The whole file. Errors: kInvalidArgument, as "FILE:LINE: …".
+Result<toml::table> ParseToml(std::string_view text, const std::string& file);
+
 class TomlTable {
  public:
   // `what` is how messages name the table, such as "[machine]" or "[[worker]]". `node` and
@@ -53,7 +56,7 @@ class TomlTable {
   // From `least` to `most`.
   void Read(std::string_view key, int64_t* value, int64_t least, int64_t most);
   void Read(std::string_view key, int* value, int least, int most);
-  // A duration, written as a string (duration.h).
+  // A duration, written as a string (quantity.h).
   void Read(std::string_view key, std::chrono::microseconds* value);
   // A size in bytes, written as a number or as a string such as "512M".
   void ReadSize(std::string_view key, uint64_t* value);

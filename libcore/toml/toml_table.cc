@@ -1,12 +1,11 @@
-#include "ktstr/scenario/toml_table.h"
+#include "ktstr/toml/toml_table.h"
 
 #include <fmt/format.h>
 
 #include <algorithm>
 
-#include "ktstr/capture/command_line.h"
-#include "ktstr/scenario/duration.h"
 #include "ktstr/base/nearest_word.h"
+#include "ktstr/base/quantity.h"
 
 namespace ktstr {
 
@@ -47,6 +46,16 @@ void TomlProblem::Report(int line, const std::string& what) {
 Status TomlProblem::ToStatus() const {
   if (!found()) return {};
   return Fail(ErrorCode::kInvalidArgument, text_);
+}
+
+Result<toml::table> ParseToml(std::string_view text, const std::string& file) {
+  try {
+    return toml::parse(text, file);
+  } catch (const toml::parse_error& error) {
+    TomlProblem problem(file);
+    problem.Report(static_cast<int>(error.source().begin.line), std::string(error.description()));
+    return Fail(problem.ToStatus().error());
+  }
 }
 
 const toml::node* TomlTable::Find(std::string_view key) {

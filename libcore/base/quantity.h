@@ -1,7 +1,8 @@
-// Durations as people write them.
+// Durations and sizes as people write them.
 #pragma once
 
 #include <chrono>
+#include <cstdint>
 #include <string>
 #include <string_view>
 
@@ -14,5 +15,11 @@ Result<std::chrono::microseconds> ParseDuration(std::string_view text);
 
 // "1.250 s", "37 ms", "0.4 ms": for people.
 std::string FormatDuration(std::chrono::nanoseconds duration);
+
+// "512M", "4G", "1048576": bytes. Suffixes K, M, G, T are powers of 1024. Errors: kInvalidArgument.
+Result<uint64_t> ParseSize(std::string_view text);
+
+// "40.1 MiB", for people.
+std::string FormatSize(uint64_t bytes);
 
 }  // namespace ktstr

@@ -1,0 +1,79 @@
+#include "ktstr/analyze/check/rule.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <set>
+
+#include "ktstr/base/nearest_word.h"
+#include "ktstr/base/text_file.h"
+#include "ktstr/toml/toml_table.h"
+
+namespace ktstr {
+
+namespace {
+
+constexpr std::array<std::string_view, 3> kSeverities = {"error", "warning", "info"};
+constexpr std::array<std::string_view, 2> kWanted = {"none", "some"};
+
+constexpr std::string_view kBuiltIn =
+#include "scheduler_rules.inc"
+    ;
+
+Rule ReadRule(TomlTable table, const std::string& file, std::set<std::string>* names) {
+  Rule rule;
+  for (const char* key : {"name", "message", "sql"}) table.Require(key);
+  table.Read("name", &rule.name);
+  size_t severity = 0, wanted = 0;
+  table.ReadWord("severity", kSeverities, &severity);
+  rule.severity = Severity(severity);
+  table.Read("message", &rule.message);
+  table.Read("when", &rule.when);
+  table.ReadWord("rows", kWanted, &wanted);
+  rule.wants_rows = wanted == 1;
+  table.Read("sql", &rule.sql);
+  rule.place = fmt::format("{}:{}", file, table.LineOf("sql"));
+  if (!names->insert(rule.name).second) {
+    table.Complain("name", fmt::format("another rule is called '{}' too", rule.name));
+  }
+  table.Finish();
+  return rule;
+}
+
+}  // namespace
+
+std::string_view SeverityName(Severity severity) { return kSeverities[size_t(severity)]; }
+
+Result<Severity> ParseSeverity(std::string_view name) {
+  const auto found = std::ranges::find(kSeverities, name);
+  if (found == kSeverities.end()) {
+    return Fail(ErrorCode::kInvalidArgument, UnknownWord("severity", name, kSeverities));
+  }
+  return Severity(found - kSeverities.begin());
+}
+
+Result<std::vector<Rule>> ParseRules(std::string_view text, const std::string& name) {
+  const toml::table parsed = KTSTR_TRY(ParseToml(text, name));
+  TomlProblem problem(name);
+  TomlTable root(parsed, "the file", &problem);
+  std::vector<Rule> rules;
+  std::set<std::string> names;
+  for (TomlTable& table : root.Tables("rule")) rules.push_back(ReadRule(table, name, &names));
+  root.Finish();
+  if (rules.empty()) problem.Report(0, "there is no [[rule]] in it");
+  KTSTR_TRY(problem.ToStatus());
+  return rules;
+}
+
+Result<std::vector<Rule>> ReadRules(const std::filesystem::path& file) {
+  return ParseRules(KTSTR_TRY(ReadTextFile(file)), file.string());
+}
+
+const std::vector<Rule>& BuiltInRules() {
+  // A test reads them: they are right.
+  static const std::vector<Rule> rules = *ParseRules(kBuiltIn, "scheduler.toml");
+  return rules;
+}
+
+}  // namespace ktstr

@@ -1,0 +1,77 @@
+#include "ktstr/analyze/command/check_arguments.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "ktstr/base/nearest_word.h"
+
+namespace ktstr {
+
+namespace {
+
+// Only the rules of these names, in the rules' order.
+Result<std::vector<Rule>> Named(std::vector<Rule> rules, const std::vector<std::string>& names) {
+  std::vector<std::string_view> known;
+  for (const Rule& rule : rules) known.push_back(rule.name);
+  for (const std::string& name : names) {
+    if (std::ranges::find(known, name) != known.end()) continue;
+    return Fail(ErrorCode::kInvalidArgument, UnknownWord("rule", name, known));
+  }
+  std::erase_if(
+      rules, [&](const Rule& rule) { return std::ranges::find(names, rule.name) == names.end(); });
+  return rules;
+}
+
+}  // namespace
+
+void AddCheckOptions(CLI::App* command, CheckArguments* arguments) {
+  command
+      ->add_option("--rules", arguments->files,
+                   "A TOML file of rules to check instead of the built-in ones; may be repeated")
+      ->type_name("FILE");
+  command->add_flag("--built-in", arguments->built_in, "The built-in rules as well as --rules");
+  command->add_option("--only", arguments->only, "Only these rules, by name")
+      ->type_name("NAME,...")
+      ->delimiter(',');
+  command
+      ->add_option("--fail-on", arguments->fail_on,
+                   "Exit code 1 for rules of this severity or worse: error, warning or info")
+      ->type_name("SEVERITY")
+      ->capture_default_str();
+  command->add_flag("--tap", arguments->tap, "Results as TAP (Test Anything Protocol)");
+  command->add_option("--junit", arguments->junit, "Write results as JUnit XML too")
+      ->type_name("OUT");
+  command
+      ->add_option("--rows", arguments->options.kept_rows,
+                   "Show at most that many rows of a rule that fails")
+      ->type_name("N")
+      ->capture_default_str();
+  command
+      ->add_option("--timeout", arguments->options.timeout_s,
+                   "Give a query up after that many seconds; 0: never")
+      ->type_name("S")
+      ->capture_default_str();
+}
+
+Result<std::vector<Rule>> ChooseRules(const CheckArguments& arguments) {
+  KTSTR_TRY(ParseSeverity(arguments.fail_on));
+  std::vector<Rule> rules;
+  if (arguments.files.empty() || arguments.built_in) rules = BuiltInRules();
+  for (const std::string& file : arguments.files) {
+    for (Rule& rule : KTSTR_TRY(ReadRules(file))) rules.push_back(std::move(rule));
+  }
+  if (arguments.only.empty()) return rules;
+  return Named(std::move(rules), arguments.only);
+}
+
+Result<bool> SomethingFails(const std::vector<RuleResult>& results,
+                            const CheckArguments& arguments) {
+  const Severity least = KTSTR_TRY(ParseSeverity(arguments.fail_on));
+  return std::ranges::any_of(results, [&](const RuleResult& result) {
+    return result.outcome == RuleResult::Outcome::kError ||
+           (result.outcome == RuleResult::Outcome::kFails && result.rule->severity <= least);
+  });
+}
+
+}  // namespace ktstr

@@ -1,0 +1,33 @@
+// The options that "check" and "corpus check" share.
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <string>
+#include <vector>
+
+#include "ktstr/analyze/check/check.h"
+#include "ktstr/base/result.h"
+
+namespace ktstr {
+
+struct CheckArguments {
+  std::vector<std::string> files;  // of rules
+  std::vector<std::string> only;   // names of rules
+  bool built_in = false;           // besides the files
+  bool tap = false;
+  std::string junit;  // a file; empty: none
+  std::string fail_on = "info";
+  CheckOptions options;
+};
+
+void AddCheckOptions(CLI::App* command, CheckArguments* arguments);
+
+// The rules of the files, or the built-in ones where no file is given. Errors: those of ReadRules;
+// kInvalidArgument for a rule that is not there.
+Result<std::vector<Rule>> ChooseRules(const CheckArguments& arguments);
+
+// Whether a rule of `fail_on` or worse fails or could not be asked. Errors: kInvalidArgument.
+Result<bool> SomethingFails(const std::vector<RuleResult>& results,
+                            const CheckArguments& arguments);
+
+}  // namespace ktstr

@@ -1,0 +1,74 @@
+// ktstr-analyze FILE check
+#include <fmt/format.h>
+
+#include <nlohmann/json.hpp>
+
+#include "ktstr/analyze/command/check_arguments.h"
+#include "ktstr/analyze/command/command.h"
+#include "ktstr/analyze/output.h"
+#include "ktstr/base/text_file.h"
+#include "ktstr/results/junit.h"
+#include "ktstr/results/tap.h"
+
+namespace ktstr {
+
+namespace {
+
+struct Arguments : CheckArguments {
+  bool list = false;
+};
+
+Result<std::string> RulesText(const std::vector<Rule>& rules, bool json) {
+  QueryResult table{{"severity", "rule", "message", "rows", "sql", "when"}, {}};
+  if (!json) table.columns.resize(3);
+  for (const Rule& rule : rules) {
+    auto& row = table.rows.emplace_back(
+        std::vector<Value>{std::string(SeverityName(rule.severity)), rule.name, rule.message});
+    if (!json) continue;
+    row.push_back(std::string(rule.wants_rows ? "some" : "none"));
+    row.push_back(rule.sql);
+    row.push_back(rule.when.empty() ? Value() : Value(rule.when));
+  }
+  return json ? ToJson(table) : ToTextTable(table, {TerminalWidth()});
+}
+
+Result<std::string> Check(Session& session, const Arguments& arguments) {
+  const std::vector<Rule> rules = KTSTR_TRY(ChooseRules(arguments));
+  if (arguments.list) return RulesText(rules, session.json());
+  const auto results = RunRules(*KTSTR_TRY(session.Index()), rules, arguments.options);
+  if (KTSTR_TRY(SomethingFails(results, arguments))) session.set_exit_code(ExitCode::kAnswerIsNo);
+  const std::string& archive = session.arguments().archive;
+  if (!arguments.junit.empty()) {
+    KTSTR_TRY(WriteTextFile(arguments.junit, ToJunit("ktstr-analyze", ForCi(results, archive))));
+  }
+  if (arguments.tap) return ToTap(ForCi(results, archive));
+  return session.json() ? ToJson(results) : ToText(results, TerminalWidth());
+}
+
+}  // namespace
+
+void AddCheckCommand(CLI::App* app, Command* chosen) {
+  auto arguments = std::make_shared<Arguments>();
+  CLI::App* check = app->add_subcommand(
+      "check", "Hold the machine against rules; exit code 1 when one of them fails");
+  AddCheckOptions(check, arguments.get());
+  check->add_flag("--list", arguments->list, "Show the rules and check nothing");
+  check->footer(
+      "A rule is a query that must give no rows, or must give some:\n"
+      "  [[rule]]\n"
+      "  name = \"nobody_waits\"\n"
+      "  severity = \"error\"            # or warning, info\n"
+      "  message = \"no task waits for longer than 5 s\"\n"
+      "  when = \"SELECT 1 FROM scx\"    # optional: only where this gives rows\n"
+      "  rows = \"none\"                 # what must come: none (the default) or some\n"
+      "  sql = \"SELECT comm, pid FROM task WHERE scx_waiting_ms > 5000\"\n\n"
+      "Examples:\n"
+      "  ktstr-analyze demo.kts check\n"
+      "  ktstr-analyze demo.kts check --rules mine.toml --built-in --junit check.xml\n"
+      "  ktstr-analyze check --list --json");
+  check->callback([chosen, arguments] {
+    *chosen = [arguments](Session& session) { return Check(session, *arguments); };
+  });
+}
+
+}  // namespace ktstr

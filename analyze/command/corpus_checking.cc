@@ -1,0 +1,140 @@
+// ktstr-analyze corpus check, corpus expect
+#include <fmt/format.h>
+
+#include "ktstr/analyze/command/check_arguments.h"
+#include "ktstr/analyze/command/corpus_command.h"
+#include "ktstr/analyze/corpus/corpus_check.h"
+#include "ktstr/analyze/corpus/expected.h"
+#include "ktstr/analyze/corpus/parallel.h"
+#include "ktstr/analyze/output.h"
+#include "ktstr/base/safe_text.h"
+#include "ktstr/base/text_file.h"
+#include "ktstr/results/junit.h"
+#include "ktstr/results/tap.h"
+
+namespace ktstr {
+
+namespace {
+
+struct CorpusCheckArguments : CorpusArguments {
+  CheckArguments check;
+  int jobs = 0;
+};
+
+struct ExpectArguments : CorpusArguments {
+  bool update = false;
+  int jobs = 0;
+  double timeout_s = 60;
+  size_t lines = 20;
+};
+
+Result<std::string> Check(Session& session, const CorpusCheckArguments& arguments) {
+  const std::vector<Rule> rules = KTSTR_TRY(ChooseRules(arguments.check));
+  const Corpus corpus = KTSTR_TRY(Corpus::Open(arguments.directory));
+  const auto entries = KTSTR_TRY(ChosenEntries(corpus, arguments));
+  const auto checks =
+      CheckCorpus(corpus, entries, rules, arguments.check.options, arguments.jobs, nullptr);
+  for (const ArchiveCheck& check : checks) {
+    if (!check.error.empty() || KTSTR_TRY(SomethingFails(check.results, arguments.check)))
+      session.set_exit_code(ExitCode::kAnswerIsNo);
+  }
+  if (!arguments.check.junit.empty()) {
+    KTSTR_TRY(WriteTextFile(arguments.check.junit, ToJunit("ktstr-analyze", ForCi(checks))));
+  }
+  if (arguments.check.tap) return ToTap(ForCi(checks));
+  return session.json() ? ToJson(checks) : ToText(checks, TerminalWidth());
+}
+
+std::string DifferenceText(const CorpusEntry& entry, const Difference& difference, size_t most) {
+  if (difference.unknown && difference.lines.empty()) {
+    return fmt::format("{}: {}: nothing is expected yet (--update)\n", entry.name,
+                       difference.question);
+  }
+  std::string text = fmt::format("{}: {}\n", entry.name, difference.question);
+  for (size_t i = 0; i < difference.lines.size() && i < most; ++i)
+    text += fmt::format("  {}\n", SafeText(difference.lines[i]));
+  if (difference.lines.size() > most)
+    text += fmt::format("  and {} more\n", difference.lines.size() - most);
+  return text;
+}
+
+Result<std::string> Update(const Corpus& corpus, const std::vector<CorpusEntry>& entries,
+                           const std::vector<Question>& questions,
+                           const ExpectArguments& arguments) {
+  KTSTR_TRY(ForEachInOrder<Status>(
+      entries.size(), arguments.jobs,
+      [&](size_t i) { return UpdateExpected(corpus, entries[i], questions, arguments.timeout_s); },
+      [&](size_t, Status updated) { return updated; }));
+  return fmt::format("{} archives: the answers to {} questions are what is expected now\n",
+                     entries.size(), questions.size());
+}
+
+Result<std::string> Expect(Session& session, const ExpectArguments& arguments) {
+  const Corpus corpus = KTSTR_TRY(Corpus::Open(arguments.directory));
+  const auto entries = KTSTR_TRY(ChosenEntries(corpus, arguments));
+  const auto questions = KTSTR_TRY(QuestionsOf(corpus));
+  if (arguments.update) return Update(corpus, entries, questions, arguments);
+  std::string text;
+  size_t same = 0;
+  using Differences = Result<std::vector<Difference>>;
+  KTSTR_TRY(ForEachInOrder<Differences>(
+      entries.size(), arguments.jobs,
+      [&](size_t i) {
+        return CompareWithExpected(corpus, entries[i], questions, arguments.timeout_s);
+      },
+      [&](size_t i, Differences differences) -> Status {
+        const std::vector<Difference> found = KTSTR_TRY(std::move(differences));
+        for (const Difference& difference : found) {
+          text += DifferenceText(entries[i], difference, arguments.lines);
+          session.set_exit_code(ExitCode::kAnswerIsNo);
+        }
+        same += found.empty();
+        return {};
+      }));
+  return text + fmt::format("{} of {} archives answer as expected\n", same, entries.size());
+}
+
+}  // namespace
+
+void AddCorpusCheckCommand(CLI::App* corpus, Command* chosen) {
+  auto arguments = std::make_shared<CorpusCheckArguments>();
+  CLI::App* check = corpus->add_subcommand(
+      "check", "Hold every archive against rules; exit code 1 when one fails");
+  AddCorpusOptions(check, arguments.get());
+  AddCheckOptions(check, &arguments->check);
+  check->add_option("--jobs", arguments->jobs, "Archives at a time; 0: one per CPU")
+      ->type_name("N");
+  check->callback([chosen, arguments] {
+    *chosen = [arguments](Session& session) { return Check(session, *arguments); };
+  });
+}
+
+void AddCorpusExpectCommand(CLI::App* corpus, Command* chosen) {
+  auto arguments = std::make_shared<ExpectArguments>();
+  CLI::App* expect = corpus->add_subcommand(
+      "expect",
+      "Compare the answers of every archive with those that are expected; exit code 1 when one "
+      "differs");
+  AddCorpusOptions(expect, arguments.get());
+  expect->add_flag("--update", arguments->update, "Make the answers of today what is expected");
+  expect->add_option("--lines", arguments->lines, "Show at most that many lines of a difference")
+      ->type_name("N")
+      ->capture_default_str();
+  expect->add_option("--jobs", arguments->jobs, "Archives at a time; 0: one per CPU")
+      ->type_name("N");
+  expect
+      ->add_option("--timeout", arguments->timeout_s,
+                   "Give a query up after that many seconds; 0: never")
+      ->type_name("S")
+      ->capture_default_str();
+  expect->footer(
+      "The questions: findings, rules (which built-in rules fail), scheduler, tables (how many "
+      "rows\n"
+      "each has), and those of your own in DIR/questions/NAME.sql. The answers stand in\n"
+      "DIR/expected/ARCHIVE/QUESTION.csv.");
+  expect->callback([chosen, arguments] {
+    *chosen = [arguments](Session& session) { return Expect(session, *arguments); };
+  });
+}
+
+}  // namespace ktstr

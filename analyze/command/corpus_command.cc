@@ -1,0 +1,133 @@
+// ktstr-analyze corpus …: a directory of archives.
+#include "ktstr/analyze/command/corpus_command.h"
+
+#include <fmt/format.h>
+
+#include "ktstr/analyze/corpus/merged.h"
+#include "ktstr/analyze/corpus/parallel.h"
+#include "ktstr/analyze/output.h"
+
+namespace ktstr {
+
+namespace {
+
+struct QueryArguments : CorpusArguments {
+  std::string sql;
+  bool each = false;
+  int jobs = 0;
+  QueryLimits limits{.timeout_s = 60};
+};
+
+// The query's answer for one archive, with the functions over its memory.
+Result<QueryResult> AskOne(const std::filesystem::path& archive, const QueryArguments& arguments) {
+  const CommonArguments common{.archive = archive.string(), .vmlinux = {}};
+  Session session(common);
+  return KTSTR_TRY(session.Index())->Query(arguments.sql, arguments.limits);
+}
+
+// The answers of each archive by itself, one below the other, with its name before each row.
+Result<QueryResult> AskEach(const Corpus& corpus, const std::vector<CorpusEntry>& entries,
+                            const QueryArguments& arguments) {
+  QueryResult all;
+  KTSTR_TRY(ForEachInOrder<Result<QueryResult>>(
+      entries.size(), arguments.jobs,
+      [&](size_t i) { return AskOne(corpus.ArchiveOf(entries[i]), arguments); },
+      [&](size_t i, Result<QueryResult> answer) -> Status {
+        if (!answer) {
+          return Fail(answer.error().code(),
+                      fmt::format("{}: {}", entries[i].name, answer.error().ToString()));
+        }
+        if (all.columns.empty()) {
+          all.columns = {"archive"};
+          all.columns.insert(all.columns.end(), answer->columns.begin(), answer->columns.end());
+        }
+        for (auto& row : answer->rows) {
+          row.insert(row.begin(), Value(entries[i].name));
+          all.rows.push_back(std::move(row));
+        }
+        return {};
+      }));
+  return all;
+}
+
+Result<std::string> Query(Session& session, const QueryArguments& arguments) {
+  const Corpus corpus = KTSTR_TRY(Corpus::Open(arguments.directory));
+  QueryResult answer;
+  if (arguments.each) {
+    const auto entries = KTSTR_TRY(ChosenEntries(corpus, arguments));
+    answer = KTSTR_TRY(AskEach(corpus, entries, arguments));
+  } else {
+    answer = KTSTR_TRY(
+        KTSTR_TRY(OpenMerged(corpus, arguments.jobs)).Query(arguments.sql, arguments.limits));
+  }
+  return session.json() ? ToJson(answer) : ToTextTable(answer, {TerminalWidth()});
+}
+
+}  // namespace
+
+void AddCorpusOptions(CLI::App* command, CorpusArguments* arguments) {
+  command->add_option("DIR", arguments->directory, "The corpus")->required()->type_name("");
+  command->add_option("--tag", arguments->tags, "Only archives with this tag; may be repeated")
+      ->type_name("TAG");
+}
+
+Result<std::vector<CorpusEntry>> ChosenEntries(const Corpus& corpus,
+                                               const CorpusArguments& arguments) {
+  auto entries = corpus.WithTags(arguments.tags);
+  if (!entries.empty()) return entries;
+  return Fail(ErrorCode::kNotFound,
+              arguments.tags.empty()
+                  ? fmt::format("the corpus '{}' is empty", arguments.directory)
+                  : fmt::format("no archive of '{}' has the tag {}", arguments.directory,
+                                fmt::join(arguments.tags, " and the tag ")));
+}
+
+void AddCorpusQueryCommand(CLI::App* corpus, Command* chosen) {
+  auto arguments = std::make_shared<QueryArguments>();
+  CLI::App* query = corpus->add_subcommand("query", "A query over all archives at once");
+  query->add_option("DIR", arguments->directory, "The corpus")->required()->type_name("");
+  query->add_option("SQL", arguments->sql, "One SELECT statement")->required()->type_name("");
+  CLI::Option* each =
+      query->add_flag("--each", arguments->each,
+                      "Ask each archive by itself, so that functions over memory can be used");
+  query->add_option("--tag", arguments->tags, "With --each: only archives with this tag")
+      ->type_name("TAG")
+      ->needs(each);
+  query->add_option("--jobs", arguments->jobs, "Archives at a time; 0: one per CPU")
+      ->type_name("N");
+  query
+      ->add_option("--timeout", arguments->limits.timeout_s,
+                   "Give up after that many seconds; 0: never")
+      ->type_name("S")
+      ->capture_default_str();
+  query->footer(
+      "Every table and view has the column archive, the archive's name; the table archive has what "
+      "the\ncorpus says of each.\n\nExamples:\n"
+      "  ktstr-analyze corpus query states \"SELECT archive, rule, count(*) FROM finding GROUP BY "
+      "1, "
+      "2\"\n"
+      "  ktstr-analyze corpus query states --each \"SELECT read_u64(symbol('jiffies')) AS "
+      "jiffies\"");
+  query->callback([chosen, arguments] {
+    *chosen = [arguments](Session& session) { return Query(session, *arguments); };
+  });
+}
+
+void AddCorpusCommand(CLI::App* app, Command* chosen) {
+  CLI::App* corpus = app->add_subcommand(
+      "corpus", "A directory of archives: keep them, ask them all, hold them against rules");
+  corpus->require_subcommand(1);
+  AddKeepingCommands(corpus, chosen);
+  AddCorpusQueryCommand(corpus, chosen);
+  AddCorpusCheckCommand(corpus, chosen);
+  AddCorpusExpectCommand(corpus, chosen);
+  AddPackCommands(corpus, chosen);
+  corpus->footer(
+      "Examples:\n"
+      "  ktstr-analyze corpus add states out/*.kts --tag nightly\n"
+      "  ktstr-analyze corpus check states --junit check.xml\n"
+      "  ktstr-analyze corpus expect states --update\n"
+      "  ktstr-analyze corpus pack states states.ktspack");
+}
+
+}  // namespace ktstr

@@ -1,0 +1,169 @@
+// ktstr-analyze corpus add, list, remove, prune
+#include <fmt/format.h>
+
+#include <chrono>
+
+#include "ktstr/analyze/command/corpus_command.h"
+#include "ktstr/analyze/corpus/listing.h"
+#include "ktstr/analyze/output.h"
+#include "ktstr/base/quantity.h"
+#include "ktstr/base/text_file.h"
+
+namespace ktstr {
+
+namespace {
+
+struct AddArguments : CorpusArguments {
+  std::vector<std::string> files;
+  std::string name, scenario;
+};
+
+struct RemoveArguments : CorpusArguments {
+  std::vector<std::string> names;
+};
+
+struct PruneArguments : CorpusArguments {
+  std::string older_than, max_size;
+  bool dry_run = false;
+};
+
+Result<std::string> Add(Session& session, const AddArguments& arguments) {
+  if (!arguments.name.empty() && arguments.files.size() > 1) {
+    return Fail(ErrorCode::kInvalidArgument, "--name is for one archive, not for several");
+  }
+  Corpus corpus = KTSTR_TRY(Corpus::OpenOrCreate(arguments.directory));
+  const std::string scenario =
+      arguments.scenario.empty() ? "" : KTSTR_TRY(ReadTextFile(arguments.scenario));
+  std::string text;
+  for (const std::string& file : arguments.files) {
+    const auto added = corpus.Add({file, arguments.name, arguments.tags, scenario});
+    if (added) {
+      text += fmt::format("added {} as {}\n", file, added->name);
+    } else if (added.error().code() == ErrorCode::kExists) {
+      text += fmt::format("not added: {}\n", added.error().message());
+      session.set_exit_code(ExitCode::kAnswerIsNo);
+    } else {
+      return Fail(added.error());
+    }
+  }
+  return text;
+}
+
+Result<std::string> List(Session& session, const CorpusArguments& arguments) {
+  const Corpus corpus = KTSTR_TRY(Corpus::Open(arguments.directory));
+  const RowSet<CorpusRow> rows = KTSTR_TRY(ListCorpus(corpus, corpus.WithTags(arguments.tags)));
+  Database table = KTSTR_TRY(Database::InMemory());
+  KTSTR_TRY(table.AddTable(rows));
+  const std::string sql =
+      session.json() ? "SELECT * FROM archive"
+                     : "SELECT name, round(bytes / 1048576.0, 1) AS mib, captured_at, \"trigger\", "
+                       "release, kept, tags, substr(digest, 1, 8) AS digest FROM archive";
+  const QueryResult result = KTSTR_TRY(table.Query(sql));
+  if (session.json()) return ToJson(result);
+  uint64_t bytes = 0;
+  for (const CorpusRow& row : rows.rows) bytes += uint64_t(row.bytes);
+  std::string text = fmt::format("{}{} archives, {}\n", ToTextTable(result, {TerminalWidth()}),
+                                 rows.rows.size(), FormatSize(bytes));
+  for (const auto& file : corpus.unlisted()) {
+    text +=
+        fmt::format("{} is in no list: adding it was interrupted; add it again\n", file.string());
+  }
+  return text;
+}
+
+Result<std::string> Remove(Session&, const RemoveArguments& arguments) {
+  Corpus corpus = KTSTR_TRY(Corpus::Open(arguments.directory));
+  std::vector<CorpusEntry> entries;
+  for (const std::string& name : arguments.names) entries.push_back(KTSTR_TRY(corpus.Find(name)));
+  std::string text;
+  for (const CorpusEntry& entry : entries) {
+    KTSTR_TRY(corpus.Remove(entry));
+    text += fmt::format("removed {}\n", entry.name);
+  }
+  return text;
+}
+
+Result<std::string> Prune(Session&, const PruneArguments& arguments) {
+  PruneOptions options{.keep_tags = arguments.tags};
+  if (!arguments.older_than.empty())
+    options.older_than = KTSTR_TRY(ParseDuration(arguments.older_than));
+  if (!arguments.max_size.empty()) options.max_bytes = KTSTR_TRY(ParseSize(arguments.max_size));
+  if (!options.older_than && !options.max_bytes) {
+    return Fail(ErrorCode::kInvalidArgument, "what may go? Give --older-than, --max-size, or both");
+  }
+  Corpus corpus = KTSTR_TRY(Corpus::Open(arguments.directory));
+  const auto rows = KTSTR_TRY(ListCorpus(corpus, corpus.entries()));
+  const int64_t now_ns = std::chrono::duration_cast<std::chrono::nanoseconds>(
+                             std::chrono::system_clock::now().time_since_epoch())
+                             .count();
+  std::string text;
+  uint64_t bytes = 0;
+  const auto chosen = ChooseToPrune(rows.rows, options, now_ns);
+  for (const CorpusRow& row : chosen) {
+    if (!arguments.dry_run) KTSTR_TRY(corpus.Remove(KTSTR_TRY(corpus.Find(row.name))));
+    text +=
+        fmt::format("{} {}, of {}, {}\n", arguments.dry_run ? "would remove" : "removed", row.name,
+                    row.captured_at.value_or("unknown time"), FormatSize(uint64_t(row.bytes)));
+    bytes += uint64_t(row.bytes);
+  }
+  return text +
+         fmt::format("{} of {} archives, {}\n", chosen.size(), rows.rows.size(), FormatSize(bytes));
+}
+
+}  // namespace
+
+void AddKeepingCommands(CLI::App* corpus, Command* chosen) {
+  auto add_arguments = std::make_shared<AddArguments>();
+  CLI::App* add = corpus->add_subcommand(
+      "add",
+      "Copy archives into a corpus (made where it is not there); exit code 1 for one that is "
+      "there already");
+  add->add_option("DIR", add_arguments->directory, "The corpus")->required()->type_name("");
+  add->add_option("FILES", add_arguments->files, "Archives")->required()->type_name("");
+  add->add_option("--name", add_arguments->name, "Its name in the corpus, for a single archive")
+      ->type_name("NAME");
+  add->add_option("--tag", add_arguments->tags, "A tag for each; may be repeated")
+      ->type_name("TAG");
+  add->add_option("--scenario", add_arguments->scenario, "Keep this file with each: what made them")
+      ->type_name("FILE");
+  add->callback([chosen, add_arguments] {
+    *chosen = [add_arguments](Session& session) { return Add(session, *add_arguments); };
+  });
+
+  auto list_arguments = std::make_shared<CorpusArguments>();
+  CLI::App* list = corpus->add_subcommand("list", "What is in it");
+  AddCorpusOptions(list, list_arguments.get());
+  list->callback([chosen, list_arguments] {
+    *chosen = [list_arguments](Session& session) { return List(session, *list_arguments); };
+  });
+
+  auto remove_arguments = std::make_shared<RemoveArguments>();
+  CLI::App* remove = corpus->add_subcommand("remove", "Remove archives, by name or digest");
+  remove->add_option("DIR", remove_arguments->directory, "The corpus")->required()->type_name("");
+  remove->add_option("NAMES", remove_arguments->names, "Which ones")->required()->type_name("");
+  remove->callback([chosen, remove_arguments] {
+    *chosen = [remove_arguments](Session& session) { return Remove(session, *remove_arguments); };
+  });
+
+  auto prune_arguments = std::make_shared<PruneArguments>();
+  CLI::App* prune =
+      corpus->add_subcommand("prune", "Remove archives that are old, or the oldest of too many");
+  prune->add_option("DIR", prune_arguments->directory, "The corpus")->required()->type_name("");
+  prune
+      ->add_option("--older-than", prune_arguments->older_than, "Since their capture, such as 720h")
+      ->type_name("TIME");
+  prune
+      ->add_option("--max-size", prune_arguments->max_size,
+                   "Until all archives together have this size, such as 10G")
+      ->type_name("SIZE");
+  prune
+      ->add_option("--keep-tag", prune_arguments->tags,
+                   "Archives with this tag stay; may be repeated")
+      ->type_name("TAG");
+  prune->add_flag("--dry-run", prune_arguments->dry_run, "Only say what would go");
+  prune->callback([chosen, prune_arguments] {
+    *chosen = [prune_arguments](Session& session) { return Prune(session, *prune_arguments); };
+  });
+}
+
+}  // namespace ktstr

@@ -1,0 +1,89 @@
+// ktstr-analyze corpus pack, corpus unpack
+#include <fmt/format.h>
+
+#include <nlohmann/json.hpp>
+
+#include "ktstr/analyze/command/corpus_command.h"
+#include "ktstr/analyze/corpus/corpus_pack.h"
+#include "ktstr/base/quantity.h"
+
+namespace ktstr {
+
+namespace {
+
+struct PackArguments : CorpusArguments {
+  std::string pack;
+  PackOptions options;
+};
+
+std::string SummaryText(const PackArguments& arguments, const PackSummary& summary, size_t count) {
+  const auto share = [](uint64_t part, uint64_t whole) {
+    return whole == 0 ? 0.0 : 100.0 * double(part) / double(whole);
+  };
+  std::string text = fmt::format(
+      "{}: {} archives of together {} in {} ({:.0f} %)\n"
+      "{:.0f} % of their pages are in more than one of them\n",
+      arguments.pack, count, FormatSize(summary.archive_bytes), FormatSize(summary.pack_bytes),
+      share(summary.pack_bytes, summary.archive_bytes), share(summary.shared_pages, summary.pages));
+  if (summary.not_rebuilt > 0) {
+    text += fmt::format(
+        "{} of them were written by another version of libzstd: kept as they are, nothing shared\n",
+        summary.not_rebuilt);
+  }
+  return text;
+}
+
+Result<std::string> Pack(Session& session, const PackArguments& arguments) {
+  const Corpus corpus = KTSTR_TRY(Corpus::Open(arguments.directory));
+  if (corpus.entries().empty()) return Fail(ErrorCode::kNotFound, "the corpus is empty");
+  const PackSummary summary = KTSTR_TRY(PackCorpus(corpus, arguments.pack, arguments.options));
+  if (!session.json()) return SummaryText(arguments, summary, corpus.entries().size());
+  const nlohmann::ordered_json json = {{"pack", arguments.pack},
+                                       {"archives", corpus.entries().size()},
+                                       {"archive_bytes", summary.archive_bytes},
+                                       {"pack_bytes", summary.pack_bytes},
+                                       {"pages", summary.pages},
+                                       {"shared_pages", summary.shared_pages},
+                                       {"not_rebuilt", summary.not_rebuilt}};
+  return json.dump(2) + "\n";
+}
+
+Result<std::string> Unpack(Session&, const PackArguments& arguments) {
+  const Corpus corpus = KTSTR_TRY(UnpackCorpus(arguments.pack, arguments.directory));
+  return fmt::format("{}: {} archives\n", arguments.directory, corpus.entries().size());
+}
+
+}  // namespace
+
+void AddPackCommands(CLI::App* corpus, Command* chosen) {
+  auto pack_arguments = std::make_shared<PackArguments>();
+  CLI::App* pack = corpus->add_subcommand(
+      "pack",
+      "Write all of it into one file, in which pages that several archives have stand once");
+  pack->add_option("DIR", pack_arguments->directory, "The corpus")->required()->type_name("");
+  pack->add_option("PACK", pack_arguments->pack, "The file, which must not be there yet")
+      ->required()
+      ->type_name("");
+  pack->add_option("--level", pack_arguments->options.compression_level,
+                   "Compression of the shared pages, on zstd's scale")
+      ->check(CLI::Range(1, 22))
+      ->type_name("N")
+      ->capture_default_str();
+  pack->footer("Each archive has been made again from the pack, and compared, before it is there.");
+  pack->callback([chosen, pack_arguments] {
+    *chosen = [pack_arguments](Session& session) { return Pack(session, *pack_arguments); };
+  });
+
+  auto unpack_arguments = std::make_shared<PackArguments>();
+  CLI::App* unpack =
+      corpus->add_subcommand("unpack", "Make the corpus again, every archive bit for bit");
+  unpack->add_option("PACK", unpack_arguments->pack, "The file")->required()->type_name("");
+  unpack->add_option("DIR", unpack_arguments->directory, "A directory that is empty or not there")
+      ->required()
+      ->type_name("");
+  unpack->callback([chosen, unpack_arguments] {
+    *chosen = [unpack_arguments](Session& session) { return Unpack(session, *unpack_arguments); };
+  });
+}
+
+}  // namespace ktstr

@@ -1,0 +1,64 @@
+// ktstr-analyze FILE report [-o OUT.html]
+#include <fmt/format.h>
+
+#include <filesystem>
+#include <fstream>
+
+#include "ktstr/analyze/command/command.h"
+#include "ktstr/analyze/html/html_report.h"
+#include "ktstr/analyze/temporary_file.h"
+#include "ktstr/base/safe_text.h"
+
+namespace ktstr {
+
+namespace {
+
+namespace fs = std::filesystem;
+
+// Beside the archive, with .html in place of .kts.
+fs::path DefaultOutput(const fs::path& archive) {
+  fs::path output = archive;
+  return output.replace_extension(".html");
+}
+
+Status WriteWhole(const fs::path& path, const std::string& text) {
+  TemporaryFile temporary(path);
+  std::ofstream file(temporary.path(), std::ios::binary);
+  file << text;
+  file.close();
+  if (!file) return Fail(ErrorCode::kIo, fmt::format("cannot write {}", path.string()));
+  return temporary.Keep();
+}
+
+Result<std::string> Report(Session& session, const std::string& output) {
+  const std::string& archive = session.arguments().archive;
+  const Database* index = KTSTR_TRY(session.Index());
+  std::string page = KTSTR_TRY(HtmlReport(*index, archive));
+  if (output == "-") return page;
+  const fs::path path = output.empty() ? DefaultOutput(archive) : fs::path(output);
+  std::error_code ignored;
+  if (fs::equivalent(path, archive, ignored)) {
+    return Fail(ErrorCode::kInvalidArgument,
+                fmt::format("{} is the archive itself; name another file with -o", path.string()));
+  }
+  KTSTR_TRY(WriteWhole(path, page));
+  return SafeText(path.string()) + "\n";
+}
+
+}  // namespace
+
+void AddReportCommand(CLI::App* app, Command* chosen) {
+  auto output = std::make_shared<std::string>();
+  CLI::App* report = app->add_subcommand(
+      "report", "One HTML file of everything: findings, a picture of the machine, tables, stacks");
+  report->add_option("-o,--output", *output, "The file to write; - is standard output")
+      ->type_name("OUT");
+  report->footer(
+      "The file is FILE with .html in place of .kts where no other is named; an older report of "
+      "that name is\nreplaced. It needs no network and no other file.");
+  report->callback([chosen, output] {
+    *chosen = [output](Session& session) { return Report(session, *output); };
+  });
+}
+
+}  // namespace ktstr

@@ -1,0 +1,31 @@
+// Rules over all archives of a corpus at once.
+#pragma once
+
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "ktstr/analyze/check/check.h"
+#include "ktstr/analyze/corpus/corpus.h"
+
+namespace ktstr {
+
+struct ArchiveCheck {
+  CorpusEntry entry;
+  std::vector<RuleResult> results;
+  std::string error;  // when the archive could not be asked at all
+};
+
+// `jobs` archives at a time; 0: one per CPU. In the entries' order; `done` is told of each.
+// `rules` must outlive what is returned.
+std::vector<ArchiveCheck> CheckCorpus(const Corpus& corpus, const std::vector<CorpusEntry>& entries,
+                                      const std::vector<Rule>& rules, const CheckOptions& options,
+                                      int jobs,
+                                      const std::function<void(const ArchiveCheck&)>& done);
+
+// A line for each archive: how many rules hold and fail, and which fail.
+std::string ToText(const std::vector<ArchiveCheck>& checks, size_t terminal_width);
+std::string ToJson(const std::vector<ArchiveCheck>& checks);
+std::vector<CaseResult> ForCi(const std::vector<ArchiveCheck>& checks);
+
+}  // namespace ktstr

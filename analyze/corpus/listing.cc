@@ -1,0 +1,93 @@
+#include "ktstr/analyze/corpus/listing.h"
+
+#include <fmt/chrono.h>
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "ktstr/archive/reader.h"
+
+namespace ktstr {
+
+namespace {
+
+std::optional<std::string> NotEmpty(const std::string& text) {
+  return text.empty() ? std::nullopt : std::optional(text);
+}
+
+bool HasOneOf(const CorpusRow& row, const std::vector<std::string>& tags) {
+  const std::string padded = fmt::format(" {} ", row.tags);
+  return std::ranges::any_of(tags, [&](const std::string& tag) {
+    return padded.find(fmt::format(" {} ", tag)) != std::string::npos;
+  });
+}
+
+}  // namespace
+
+const RowTable<CorpusRow>& CorpusRow::Table() {
+  using R = CorpusRow;
+  static const RowTable<R> table(
+      "archive", "The archives of a corpus.",
+      {
+          Col<&R::name>("name", "", "Its name in the corpus."),
+          Col<&R::bytes>("bytes", "bytes", "Size of the archive."),
+          Col<&R::captured_at>("captured_at", "", "When the machine was frozen, UTC."),
+          Col<&R::trigger>("trigger", "", "Why it was frozen."),
+          Col<&R::release>("release", "", "Release of its kernel."),
+          Col<&R::kept>("kept", "", "What of its memory was kept: all or kernel."),
+          Col<&R::tags>("tags", "", "Its tags, by spaces."),
+          Col<&R::has_scenario>("has_scenario", "", "1 when the scenario that made it is kept."),
+          Col<&R::added_at>("added_at", "", "When it was added, UTC."),
+          Col<&R::captured_at_ns>("captured_at_ns", "ns", "When it was frozen, Unix time."),
+          Col<&R::digest>("digest", "", "Identity of the archive."),
+      });
+  return table;
+}
+
+Result<RowSet<CorpusRow>> ListCorpus(const Corpus& corpus,
+                                     const std::vector<CorpusEntry>& entries) {
+  RowSet<CorpusRow> set;
+  for (const CorpusEntry& entry : entries) {
+    const auto reader = ArchiveReader::Open(corpus.ArchiveOf(entry));
+    if (!reader) {
+      return Fail(reader.error().code(),
+                  fmt::format("{}: {}", entry.name, reader.error().ToString()));
+    }
+    const ArchiveMetadata& metadata = (*reader)->metadata();
+    CorpusRow& row = set.rows.emplace_back();
+    row.name = entry.name;
+    row.digest = entry.digest;
+    row.tags = fmt::format("{}", fmt::join(entry.tags, " "));
+    row.bytes = int64_t((*reader)->file_size());
+    row.captured_at_ns = metadata.captured_at_ns;
+    row.captured_at =
+        fmt::format("{:%FT%TZ}", fmt::gmtime(metadata.captured_at_ns / 1'000'000'000));
+    row.release = NotEmpty(metadata.kernel_release);
+    row.trigger = NotEmpty(metadata.trigger);
+    row.kept = NotEmpty(metadata.kept);
+    row.added_at = entry.added_at;
+    row.has_scenario = entry.scenario.empty() ? 0 : 1;
+  }
+  return set;
+}
+
+std::vector<CorpusRow> ChooseToPrune(const std::vector<CorpusRow>& rows,
+                                     const PruneOptions& options, int64_t now_ns) {
+  std::vector<CorpusRow> oldest_first = rows;
+  std::ranges::stable_sort(oldest_first, {}, &CorpusRow::captured_at_ns);
+  uint64_t bytes = 0;
+  for (const CorpusRow& row : rows) bytes += uint64_t(row.bytes);
+  std::vector<CorpusRow> chosen;
+  for (const CorpusRow& row : oldest_first) {
+    if (HasOneOf(row, options.keep_tags)) continue;
+    const bool old =
+        options.older_than && now_ns - row.captured_at_ns > options.older_than->count();
+    const bool too_much = options.max_bytes && bytes > *options.max_bytes;
+    if (!old && !too_much) continue;
+    bytes -= uint64_t(row.bytes);
+    chosen.push_back(row);
+  }
+  return chosen;
+}
+
+}  // namespace ktstr

@@ -1,0 +1,178 @@
+#include "ktstr/analyze/corpus/merged.h"
+
+#include <fmt/format.h>
+#include <sqlite3.h>
+
+#include <algorithm>
+#include <map>
+#include <set>
+
+#include "ktstr/analyze/corpus/parallel.h"
+#include "ktstr/analyze/index.h"
+#include "ktstr/analyze/log_search.h"
+#include "ktstr/analyze/tables.h"
+#include "ktstr/analyze/temporary_file.h"
+#include "ktstr/analyze/views/views.h"
+
+namespace ktstr {
+
+namespace {
+
+namespace fs = std::filesystem;
+
+// To be raised when the same indexes are merged in another way.
+constexpr int kMergeVersion = 1;
+
+std::string Key() { return fmt::format("{}:{}", kMergeVersion, SchemaKey()); }
+
+// What is there already: name by digest. Nothing when the file has another key.
+std::map<std::string, std::string> Merged(const fs::path& path) {
+  std::error_code ignored;
+  std::map<std::string, std::string> names;
+  if (!fs::is_regular_file(path, ignored)) return names;
+  const auto database = Database::Open(path, Database::Mode::kReadOnly);
+  if (!database) return names;
+  const auto key = database->Query("SELECT key FROM merge_key");
+  if (!key || key->rows.size() != 1 || key->rows[0][0] != Value(Key())) return names;
+  const auto archives = database->Query("SELECT digest, name FROM archive");
+  if (!archives) return names;
+  for (const auto& row : archives->rows)
+    names[std::get<std::string>(row[0])] = std::get<std::string>(row[1]);
+  return names;
+}
+
+// All tables and views that an index has, with their columns.
+Result<std::map<std::string, std::vector<std::string>>> Sources(const Database& index,
+                                                                const std::string& schema) {
+  const QueryResult rows = KTSTR_TRY(index.Query(fmt::format(
+      "SELECT m.name, c.name FROM {0}.sqlite_schema m, pragma_table_info(m.name, '{0}') "
+      "c WHERE m.type IN ('table', 'view') AND m.name NOT LIKE 'log_text%' AND m.name "
+      "NOT LIKE 'sqlite_%' AND m.name != 'index_key' ORDER BY m.name, c.cid",
+      schema)));
+  std::map<std::string, std::vector<std::string>> sources;
+  for (const auto& row : rows.rows)
+    sources[std::get<std::string>(row[0])].push_back(std::get<std::string>(row[1]));
+  return sources;
+}
+
+Status CreateTables(Database& merged, const Database& index) {
+  std::string sql = fmt::format(
+      "CREATE TABLE merge_key (key TEXT); INSERT INTO merge_key VALUES ('{}');"
+      "CREATE TABLE archive (name TEXT, digest TEXT, tags TEXT, added_at TEXT);"
+      "CREATE VIRTUAL TABLE log_text USING fts5(archive UNINDEXED, seq UNINDEXED, time_ns "
+      "UNINDEXED, "
+      "level UNINDEXED, text);",
+      Key());
+  for (const auto& [name, columns] : KTSTR_TRY(Sources(index, "main"))) {
+    sql += fmt::format("CREATE TABLE \"{}\" (archive TEXT, \"{}\");", name,
+                       fmt::join(columns, "\", \""));
+    sql += fmt::format("CREATE INDEX \"{0}_by_archive\" ON \"{0}\" (archive);", name);
+  }
+  return merged.Execute(sql);
+}
+
+std::string Literal(std::string_view text) {
+  std::string literal = "'";
+  for (const char c : text) literal += c == '\'' ? "''" : std::string(1, c);
+  return literal + "'";
+}
+
+Status Remove(Database& merged, const std::string& name) {
+  std::string sql;
+  for (const auto& [table, columns] : KTSTR_TRY(Sources(merged, "main"))) {
+    if (table == "merge_key" || table == "archive") continue;
+    sql += fmt::format("DELETE FROM \"{}\" WHERE archive = {};", table, Literal(name));
+  }
+  sql +=
+      fmt::format("DELETE FROM log_text WHERE archive = {0}; DELETE FROM archive WHERE name = {0}",
+                  Literal(name));
+  return merged.Execute(sql);
+}
+
+std::string FileOf(const Database& index) {
+  const char* name = sqlite3_db_filename(index.handle(), "main");
+  return name == nullptr ? "" : name;
+}
+
+Status Add(Database& merged, const CorpusEntry& entry, Database& index, const fs::path& spare) {
+  // An index that could be kept nowhere is only in memory.
+  std::string file = FileOf(index);
+  if (file.empty()) {
+    KTSTR_TRY(index.CopyTo(spare));
+    file = spare.string();
+  }
+  const std::string name = Literal(entry.name);
+  KTSTR_TRY(merged.Execute(fmt::format("ATTACH {} AS one", Literal(file))));
+  std::string sql = "BEGIN;";
+  for (const auto& [table, columns] : KTSTR_TRY(Sources(merged, "one"))) {
+    const std::string list = fmt::format("\"{}\"", fmt::join(columns, "\", \""));
+    sql += fmt::format("INSERT INTO main.\"{0}\" (archive, {1}) SELECT {2}, {1} FROM one.\"{0}\";",
+                       table, list, name);
+  }
+  sql += fmt::format(
+      "INSERT INTO log_text SELECT {0}, seq, time_ns, level, text FROM one.log;"
+      "INSERT INTO archive VALUES ({0}, {1}, {2}, {3}); COMMIT; DETACH one",
+      name, Literal(entry.digest), Literal(fmt::format("{}", fmt::join(entry.tags, " "))),
+      Literal(entry.added_at));
+  const Status added = merged.Execute(sql);
+  std::error_code ignored;
+  fs::remove(spare, ignored);
+  return added;
+}
+
+Error OfArchive(const CorpusEntry& entry, const Error& error) {
+  return Error(error.code(), fmt::format("{}: {}", entry.name, error.ToString()));
+}
+
+}  // namespace
+
+Result<Database> OpenMerged(const Corpus& corpus, int jobs,
+                            const std::function<void(const CorpusEntry&)>& progress) {
+  const fs::path path = corpus.directory() / "merged.index";
+  std::map<std::string, std::string> there = Merged(path);
+  std::vector<CorpusEntry> missing;
+  for (const CorpusEntry& entry : corpus.entries()) {
+    const auto found = there.find(entry.digest);
+    if (found != there.end() && found->second == entry.name) {
+      there.erase(found);
+    } else {
+      missing.push_back(entry);
+    }
+  }
+  if (missing.empty() && there.empty() && !corpus.entries().empty()) {
+    return Database::Open(path, Database::Mode::kReadOnly);
+  }
+  // A copy that takes the old one's place: another process may be reading that.
+  const TemporaryFile spare(corpus.directory() / "spare.index");
+  TemporaryFile temporary(path);
+  const bool anew = missing.size() == corpus.entries().size();
+  std::error_code error;
+  if (!anew) fs::copy_file(path, temporary.path(), error);
+  if (error)
+    return Fail(ErrorCode::kIo, fmt::format("copying '{}': {}", path.string(), error.message()));
+  {
+    Database merged = KTSTR_TRY(Database::Open(temporary.path(), Database::Mode::kCreate));
+    KTSTR_TRY(merged.Execute("PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF"));
+    if (!anew) {
+      for (const auto& [digest, name] : there) KTSTR_TRY(Remove(merged, name));
+    }
+    bool created = !anew;
+    // Indexes are built side by side and merged one after the other.
+    KTSTR_TRY(ForEachInOrder<Result<Database>>(
+        missing.size(), jobs,
+        [&](size_t i) { return OpenIndex(corpus.ArchiveOf(missing[i]), IndexOptions{}); },
+        [&](size_t i, Result<Database> index) -> Status {
+          if (!index) return Fail(OfArchive(missing[i], index.error()));
+          if (!created) KTSTR_TRY(CreateTables(merged, *index));
+          created = true;
+          KTSTR_TRY(Add(merged, missing[i], *index, spare.path()));
+          if (progress) progress(missing[i]);
+          return {};
+        }));
+    if (!created) return Fail(ErrorCode::kNotFound, "the corpus is empty");
+  }
+  KTSTR_TRY(temporary.Keep());
+  return Database::Open(path, Database::Mode::kReadOnly);
+}
+
+}  // namespace ktstr

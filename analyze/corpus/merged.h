@@ -1,0 +1,20 @@
+// The merged index: every table and view of every archive of a corpus in one SQLite file, with the
+// archive's name before each row. Derived data, made again where the corpus has changed.
+#pragma once
+
+#include <functional>
+
+#include "ktstr/analyze/corpus/corpus.h"
+#include "ktstr/analyze/database.h"
+#include "ktstr/base/result.h"
+
+namespace ktstr {
+
+// DIR/merged.index, brought up to date: archives that are new are added, those that are gone
+// removed; made anew when the tables' declarations have changed. `jobs` indexes are built at a
+// time. Opened for reading. `progress` is told of each archive that is added. Errors: those of
+// OpenIndex, with the archive's name; kIo.
+Result<Database> OpenMerged(const Corpus& corpus, int jobs,
+                            const std::function<void(const CorpusEntry&)>& progress = nullptr);
+
+}  // namespace ktstr

@@ -1,0 +1,60 @@
+// Work on many archives at once whose results are taken in order.
+#pragma once
+
+#include <algorithm>
+#include <condition_variable>
+#include <cstddef>
+#include <mutex>
+#include <optional>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "ktstr/base/result.h"
+
+namespace ktstr {
+
+// Calls work(0) … work(count - 1), `jobs` at a time (0: one per CPU), in other threads, and
+// take(i, its result) in order in this one. No more than 2 * jobs results wait to be taken. Ends
+// early, with take's error, when take fails.
+template <typename T, typename Work, typename Take>
+Status ForEachInOrder(size_t count, int jobs, const Work& work, const Take& take) {
+  std::mutex mutex;
+  std::condition_variable changed;
+  std::vector<std::optional<T>> results(count);
+  size_t begun = 0, taken = 0;
+  bool stop = false;
+  const size_t threads = std::min<size_t>(
+      count, jobs > 0 ? size_t(jobs) : std::max(std::thread::hardware_concurrency(), 1u));
+  const auto run = [&] {
+    std::unique_lock lock(mutex);
+    for (;;) {
+      changed.wait(lock, [&] { return stop || begun == count || begun < taken + 2 * threads; });
+      if (stop || begun == count) return;
+      const size_t i = begun++;
+      lock.unlock();
+      T result = work(i);
+      lock.lock();
+      results[i].emplace(std::move(result));
+      changed.notify_all();
+    }
+  };
+  std::vector<std::jthread> workers;
+  for (size_t i = 0; i < threads; ++i) workers.emplace_back(run);
+  Status status;
+  std::unique_lock lock(mutex);
+  for (size_t i = 0; i < count && status; ++i) {
+    changed.wait(lock, [&] { return results[i].has_value(); });
+    T result = *std::exchange(results[i], std::nullopt);
+    lock.unlock();
+    status = take(i, std::move(result));
+    lock.lock();
+    taken = i + 1;
+    stop = !status;
+    changed.notify_all();
+  }
+  lock.unlock();
+  return status;
+}
+
+}  // namespace ktstr

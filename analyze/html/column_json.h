@@ -1,0 +1,37 @@
+// Tables as JSON for the page: column by column, each with its declaration, texts that repeat said
+// once.
+#pragma once
+
+#include <cstddef>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "ktstr/analyze/database.h"
+#include "ktstr/walk/row.h"
+
+namespace ktstr {
+
+// A JSON string of any bytes, made safe to show (SafeText).
+std::string JsonText(std::string_view text);
+
+// Texts of a page that are referred to by their number.
+class SharedTexts {
+ public:
+  size_t NumberOf(const std::string& text);
+  // A JSON array.
+  std::string ToJson() const;
+
+ private:
+  std::unordered_map<std::string, size_t> numbers_;
+  std::vector<const std::string*> texts_;  // keys of the map
+};
+
+// An array of columns: {"name", "unit", "meaning", "values"}, and "shared" where the values are
+// numbers of shared texts. Units and meanings are those of equally named columns in `sources`;
+// other columns have the unit that their name ends with ("_ns", "_ms", "_bytes"). NULL is null.
+std::string ColumnsJson(const QueryResult& rows, const std::vector<const TableInfo*>& sources,
+                        SharedTexts& texts);
+
+}  // namespace ktstr

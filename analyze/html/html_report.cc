@@ -1,0 +1,142 @@
+#include "ktstr/analyze/html/html_report.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "ktstr/analyze/html/column_json.h"
+#include "ktstr/analyze/html/page.h"
+#include "ktstr/analyze/html/report_tables.h"
+#include "ktstr/analyze/html/stack_groups.h"
+
+namespace ktstr {
+
+namespace {
+
+constexpr const char* kTitleParts =
+    "SELECT (SELECT group_concat(DISTINCT ops_name) FROM scx), "
+    "(SELECT value FROM machine WHERE key = 'trigger'), "
+    "(SELECT substr(value, 1, 19) || ' UTC' FROM machine WHERE key = 'captured_at'), "
+    "(SELECT 'Linux ' || value FROM machine WHERE key = 'release')";
+
+std::string TableJson(const ReportTable& table, const QueryResult& rows, SharedTexts& texts) {
+  std::vector<const TableInfo*> sources;
+  for (const char* name : table.sources) sources.push_back(FindTableInfo(name));
+  return fmt::format("{{\"section\":{},\"id\":{},\"title\":{},\"open\":{},\"columns\":{}}}",
+                     JsonText(table.section), JsonText(table.id), JsonText(table.title), table.open,
+                     ColumnsJson(rows, sources, texts));
+}
+
+std::vector<std::string> LinesOf(const std::string& text) {
+  std::vector<std::string> lines;
+  for (size_t at = 0; at < text.size();) {
+    const size_t end = std::min(text.find('\n', at), text.size());
+    lines.push_back(text.substr(at, end - at));
+    at = end + 1;
+  }
+  return lines;
+}
+
+// A message of several lines becomes as many rows; its text is the last column.
+QueryResult ByLine(QueryResult messages) {
+  QueryResult lines{std::move(messages.columns), {}};
+  for (auto& row : messages.rows) {
+    const auto* text = std::get_if<std::string>(&row.back());
+    const std::vector<std::string> parts =
+        text == nullptr ? std::vector<std::string>() : LinesOf(*text);
+    if (parts.size() < 2) {
+      lines.rows.push_back(std::move(row));
+      continue;
+    }
+    for (const std::string& part : parts) {
+      lines.rows.push_back(row);
+      lines.rows.back().back() = part;
+    }
+  }
+  return lines;
+}
+
+// The tasks and, as a column of theirs, the stacks.
+struct TasksAndStacks {
+  std::string tasks, stacks;
+};
+
+Result<TasksAndStacks> TasksAndStacksJson(const Database& index, SharedTexts& texts) {
+  QueryResult tasks = KTSTR_TRY(index.Query(ReportTaskSql()));
+  const size_t kva = tasks.columns.size() - 1;
+  std::unordered_map<std::string, size_t> numbers;
+  for (size_t i = 0; i < tasks.rows.size(); ++i) {
+    if (const auto* text = std::get_if<std::string>(&tasks.rows[i][kva])) numbers[*text] = i;
+  }
+  const StackGroups stacks = KTSTR_TRY(GroupStacks(index, numbers, texts));
+  tasks.columns.insert(tasks.columns.end() - 1, "stack");
+  for (size_t i = 0; i < tasks.rows.size(); ++i) {
+    const auto group = stacks.of_task.find(i);
+    tasks.rows[i].insert(
+        tasks.rows[i].end() - 1,
+        group == stacks.of_task.end() ? Value() : Value(static_cast<int64_t>(group->second) + 1));
+  }
+  const ReportTable table = {"Tasks", "task", "Tasks", "", {"task"}, true};
+  const std::string json = TableJson(table, tasks, texts);
+  return TasksAndStacks{json, stacks.ToJson()};
+}
+
+// Texts of several lines that a scheduler left when it ended: an array of {"title", "lines"}.
+Result<std::string> ExitTextsJson(const Database& index) {
+  const QueryResult rows = KTSTR_TRY(
+      index.Query("SELECT ops_name || ', backtrace of its exit', exit_backtrace FROM scx UNION ALL "
+                  "SELECT ops_name || ', dump of its exit', exit_dump FROM scx"));
+  std::string json;
+  for (const auto& row : rows.rows) {
+    const auto* text = std::get_if<std::string>(&row[1]);
+    if (text == nullptr || text->empty()) continue;
+    const auto* title = std::get_if<std::string>(&row[0]);
+    std::string lines;
+    for (const std::string& line : LinesOf(*text)) {
+      lines += (lines.empty() ? "" : ",") + JsonText(line);
+    }
+    json += fmt::format("{}{{\"title\":{},\"lines\":[{}]}}", json.empty() ? "" : ",",
+                        JsonText(title == nullptr ? "" : *title), lines);
+  }
+  return "[" + json + "]";
+}
+
+}  // namespace
+
+Result<std::string> ReportTitle(const Database& index) {
+  const QueryResult parts = KTSTR_TRY(index.Query(kTitleParts));
+  std::string title;
+  for (const Value& part : parts.rows[0]) {
+    const auto* text = std::get_if<std::string>(&part);
+    if (text != nullptr) title += (title.empty() ? "" : " · ") + *text;
+  }
+  return title.empty() ? "A frozen machine" : title;
+}
+
+Result<std::string> HtmlReport(const Database& index, const std::string& name) {
+  SharedTexts texts;
+  const QueryResult findings =
+      KTSTR_TRY(index.Query("SELECT severity, subject, detail, rule, evidence FROM finding"));
+  const TasksAndStacks tasks = KTSTR_TRY(TasksAndStacksJson(index, texts));
+  const QueryResult now = KTSTR_TRY(index.Query("SELECT * FROM cpu_now"));
+  std::string tables = tasks.tasks;
+  for (const ReportTable& table : ReportTables()) {
+    QueryResult rows = KTSTR_TRY(index.Query(table.sql));
+    if (table.id == std::string_view("log")) rows = ByLine(std::move(rows));
+    tables += "," + TableJson(table, rows, texts);
+  }
+  // One after the other: the texts that they share come last.
+  const std::string finding_columns = ColumnsJson(findings, {FindTableInfo("finding")}, texts);
+  const std::string now_columns = ColumnsJson(now, {}, texts);
+  const std::string json = fmt::format(
+      "{{\"name\":{},\"findings\":{},\"cpu_now\":{},\"tables\":[{}],\"stacks\":{},"
+      "\"exit_texts\":{},\"texts\":{}}}",
+      JsonText(name), finding_columns, now_columns, tables, tasks.stacks,
+      KTSTR_TRY(ExitTextsJson(index)), texts.ToJson());
+  return HtmlPage(KTSTR_TRY(ReportTitle(index)), json);
+}
+
+}  // namespace ktstr

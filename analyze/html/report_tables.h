@@ -1,0 +1,29 @@
+// Which tables a report shows, under which headings.
+#pragma once
+
+#include <vector>
+
+#include "ktstr/walk/row.h"
+
+namespace ktstr {
+
+struct ReportTable {
+  const char* section;  // heading that it stands under; those of one section follow each other
+  const char* id;       // unique within the page
+  const char* title;
+  const char* sql;
+  std::vector<const char*> sources;  // tables whose columns they are
+  bool open = false;                 // shown at once, not when asked for
+};
+
+// Without the table of tasks, which has its own query.
+const std::vector<ReportTable>& ReportTables();
+
+// The tasks, each with how long it waits and where: those that run first, then those that wait,
+// the longest first.
+const char* ReportTaskSql();
+
+// The declaration of a table of the index, or nullptr.
+const TableInfo* FindTableInfo(const char* name);
+
+}  // namespace ktstr

@@ -1,0 +1,37 @@
+// Stacks as the page folds them: each different stack once, with the tasks that are in it.
+#pragma once
+
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "ktstr/analyze/database.h"
+#include "ktstr/analyze/html/column_json.h"
+#include "ktstr/base/result.h"
+
+namespace ktstr {
+
+struct StackGroup {
+  std::vector<size_t> frames;  // numbers of shared texts, innermost first
+  std::string end;             // how it ends
+  bool running = false;        // on a CPU
+  std::vector<size_t> tasks;   // numbers of tasks
+};
+
+struct StackGroups {
+  // Those that run first, then by how many tasks are in them.
+  std::vector<StackGroup> groups;
+  // The group of each task; tasks without a stack are not in it.
+  std::unordered_map<size_t, size_t> of_task;
+
+  // An array of {"frames", "end", "running", "tasks"}.
+  std::string ToJson() const;
+};
+
+// Groups the stacks of `index`. `task_numbers` gives a task's number by its task_kva; stacks of
+// others are left out. Errors: those of Database::Query.
+Result<StackGroups> GroupStacks(const Database& index,
+                                const std::unordered_map<std::string, size_t>& task_numbers,
+                                SharedTexts& texts);
+
+}  // namespace ktstr

@@ -1,0 +1,93 @@
+#include "ktstr/archive/pack/archive_file.h"
+
+#include <fmt/format.h>
+#include <zstd.h>
+
+#include <algorithm>
+#include <numeric>
+
+#include "ktstr/archive/frame_codec.h"
+#include "ktstr/memory/page.h"
+
+namespace ktstr::archive {
+
+Result<ArchiveFile> ArchiveFile::Open(const std::filesystem::path& path) {
+  InputFile file = KTSTR_TRY(InputFile::Open(path));
+  Container container = KTSTR_TRY(ReadContainer(file));
+  return ArchiveFile(std::move(file), std::move(container));
+}
+
+uint64_t ArchiveFile::PageCount(uint64_t frame) const {
+  const bool last = frame + 1 == frame_count();
+  return (last ? container_.last_frame_bytes : container_.frame_bytes) / kPageSize;
+}
+
+uint64_t ArchiveFile::CompressedSize(uint64_t frame) const {
+  return container_.frame_offsets[frame + 1] - container_.frame_offsets[frame];
+}
+
+Result<std::vector<std::byte>> ArchiveFile::ReadBytes(uint64_t begin, uint64_t end) const {
+  std::vector<std::byte> bytes(end - begin);
+  KTSTR_TRY(file_.ReadAt(begin, bytes));
+  return bytes;
+}
+
+Result<std::vector<std::byte>> ArchiveFile::ReadCompressed(uint64_t frame) const {
+  return ReadBytes(container_.frame_offsets[frame], container_.frame_offsets[frame + 1]);
+}
+
+Result<std::vector<std::byte>> ArchiveFile::ReadPages(uint64_t frame) const {
+  const std::vector<std::byte> compressed = KTSTR_TRY(ReadCompressed(frame));
+  std::vector<std::byte> pages(PageCount(frame) * kPageSize);
+  if (const Status read = DecompressFrame(compressed, pages); !read) {
+    return Fail(InFile(file_, Error(read.error().code(), fmt::format("memory frame {}: {}", frame,
+                                                                     read.error().message()))));
+  }
+  return pages;
+}
+
+Result<Digest> ArchiveFile::HashWhole() const {
+  const std::unique_ptr<XXH3_state_t, decltype(&XXH3_freeState)> hash(XXH3_createState(),
+                                                                      XXH3_freeState);
+  XXH3_128bits_reset(hash.get());
+  constexpr uint64_t kChunk = 1 << 20;
+  for (uint64_t at = 0; at < file_.size(); at += kChunk) {
+    const auto bytes = KTSTR_TRY(ReadBytes(at, std::min(at + kChunk, file_.size())));
+    XXH3_128bits_update(hash.get(), bytes.data(), bytes.size());
+  }
+  XXH128_canonical_t canonical;
+  XXH128_canonicalFromHash(&canonical, XXH3_128bits_digest(hash.get()));
+  Digest digest;
+  std::memcpy(digest.data(), canonical.digest, digest.size());
+  return digest;
+}
+
+Result<std::optional<int>> ArchiveFile::FindLevel() const {
+  struct Sample {
+    std::vector<std::byte> pages, compressed;
+  };
+  constexpr uint64_t kSamples = 5;
+  const uint64_t count = std::min(kSamples, frame_count());
+  std::vector<Sample> samples;
+  for (uint64_t i = 0; i < count; ++i) {
+    const uint64_t frame = i * frame_count() / count;
+    samples.push_back({KTSTR_TRY(ReadPages(frame)), KTSTR_TRY(ReadCompressed(frame))});
+  }
+  // The levels that people use come first. One that gives the same bytes serves as well as the one
+  // that was used.
+  std::vector<int> levels = {1, 19, 3};
+  for (int level = -5; level <= ZSTD_maxCLevel(); ++level) levels.push_back(level);
+  for (const int level : levels) {
+    FrameCompressor compressor(level);
+    bool fits = true;
+    for (size_t i = 0; i < samples.size() && fits; ++i) {
+      std::vector<std::byte> again;
+      KTSTR_TRY(compressor.Compress(samples[i].pages, again));
+      fits = again == samples[i].compressed;
+    }
+    if (fits) return level;
+  }
+  return std::nullopt;
+}
+
+}  // namespace ktstr::archive

@@ -1,0 +1,50 @@
+// An archive as a pack sees it: memory frames, and the bytes around them.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "ktstr/archive/checksum.h"
+#include "ktstr/archive/container.h"
+#include "ktstr/archive/input_file.h"
+#include "ktstr/base/result.h"
+
+namespace ktstr::archive {
+
+class ArchiveFile {
+ public:
+  // Errors: those of InputFile::Open and ReadContainer.
+  static Result<ArchiveFile> Open(const std::filesystem::path& path);
+
+  const InputFile& file() const { return file_; }
+  uint64_t frame_count() const { return container_.frame_count(); }
+  uint64_t frames_begin() const { return container_.frame_offsets.front(); }  // in the file
+  uint64_t frames_end() const { return container_.frame_offsets.back(); }
+  uint64_t PageCount(uint64_t frame) const;
+  uint64_t CompressedSize(uint64_t frame) const;
+
+  // Bytes of the file. Errors: kDamaged, kIo.
+  Result<std::vector<std::byte>> ReadBytes(uint64_t begin, uint64_t end) const;
+  // A memory frame as it stands in the file. Errors: kDamaged, kIo.
+  Result<std::vector<std::byte>> ReadCompressed(uint64_t frame) const;
+  // Its pages. Errors: kDamaged, kIo.
+  Result<std::vector<std::byte>> ReadPages(uint64_t frame) const;
+  // XXH3-128 of the whole file. Errors: kIo.
+  Result<Digest> HashWhole() const;
+  // The level at which this libzstd compresses a few of the frames to the bytes that they have;
+  // nothing when there is none. Errors: kDamaged, kIo.
+  Result<std::optional<int>> FindLevel() const;
+
+ private:
+  ArchiveFile(InputFile file, Container container)
+      : file_(std::move(file)), container_(std::move(container)) {}
+
+  InputFile file_;
+  Container container_;
+};
+
+}  // namespace ktstr::archive

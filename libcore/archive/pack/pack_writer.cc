@@ -1,0 +1,290 @@
+#include "ktstr/archive/pack/pack_writer.h"
+
+#include <fmt/format.h>
+#include <zstd.h>
+
+#include <algorithm>
+#include <future>
+#include <unordered_map>
+
+#include "ktstr/archive/bytes.h"
+#include "ktstr/archive/pack/archive_file.h"
+#include "ktstr/archive/pack/page_store.h"
+#include "ktstr/archive/pack/recipe.h"
+#include "ktstr/archive/worker_pool.h"
+
+namespace ktstr {
+
+namespace {
+
+using archive::ArchiveFile;
+using archive::Digest;
+using archive::Recipe;
+using archive::Step;
+using archive::WorkerPool;
+using Bytes = std::vector<std::byte>;
+
+constexpr uint64_t kFramesPerTask = 32;
+constexpr uint64_t kNoPage = UINT64_MAX;
+
+struct DigestHash {
+  size_t operator()(const Digest& digest) const {
+    size_t hash;
+    std::memcpy(&hash, digest.data(), sizeof hash);
+    return hash;
+  }
+};
+
+// A page that occurs somewhere.
+struct PageUse {
+  size_t first_archive = 0;
+  bool shared = false;
+  uint64_t number = kNoPage;  // in the pack
+};
+
+std::span<const std::byte> PageAt(const Bytes& pages, uint64_t page) {
+  return std::span(pages).subspan(page * kPageSize, kPageSize);
+}
+
+// Runs work(begin, end) over all frames, in the pool, and yields the results in order.
+template <typename Work>
+auto OverFrames(uint64_t frames, WorkerPool& pool, const Work& work)
+    -> Result<std::vector<typename decltype(work(0, 0))::value_type>> {
+  using R = decltype(work(0, 0));
+  std::vector<std::future<R>> futures;
+  for (uint64_t begin = 0; begin < frames; begin += kFramesPerTask) {
+    const uint64_t end = std::min(begin + kFramesPerTask, frames);
+    futures.push_back(pool.Run([&work, begin, end] { return work(begin, end); }));
+  }
+  // All of them: the threads use what the caller owns.
+  std::vector<R> results;
+  for (auto& future : futures) results.push_back(future.get());
+  std::vector<typename R::value_type> values;
+  for (R& result : results) values.push_back(KTSTR_TRY(std::move(result)));
+  return values;
+}
+
+class Packer {
+ public:
+  Packer(const std::vector<PackedArchive>& archives, const PackOptions& options,
+         archive::OutputFile& file)
+      : packed_(archives), options_(options), file_(file), pool_(options.threads) {}
+
+  Status Open();
+  // Which pages occur, and which of them more than once.
+  Status Survey();
+  Status WritePages();
+  // What becomes of each archive, after it was tried.
+  Status WriteRecipes();
+  Status WriteFiles(const std::vector<PackedFile>& files);
+  Status Finish() { return archive::AppendEnd(file_, blocks_); }
+
+  PackSummary summary;
+
+ private:
+  using Hashes = std::vector<Digest>;
+
+  Result<Hashes> HashFrames(const ArchiveFile& archive, uint64_t begin, uint64_t end) const;
+  // Whether the frame has a page that another archive has, too: then it is made again from pages.
+  bool IsShared(size_t index, uint64_t frame) const;
+  std::span<const Digest> HashesOf(size_t index, uint64_t frame) const;
+  Result<std::vector<Step>> StepsOf(size_t index, const archive::PageStore& store);
+  Status AppendVerbatim(const ArchiveFile& archive, uint64_t begin, uint64_t end, Recipe* recipe);
+  Result<Recipe> RecipeOf(size_t index, const archive::PageStore& store);
+  void Report() {
+    if (options_.progress) options_.progress(++done_, 2 * packed_.size());
+  }
+
+  const std::vector<PackedArchive>& packed_;
+  const PackOptions& options_;
+  archive::OutputFile& file_;
+  WorkerPool pool_;
+  std::vector<archive::BlockPlace> blocks_;
+  std::vector<ArchiveFile> archives_;
+  std::vector<std::optional<int>> levels_;
+  std::vector<Hashes> hashes_;  // of each archive's stored pages
+  std::unordered_map<Digest, PageUse, DigestHash> uses_;
+  size_t done_ = 0;
+};
+
+Status Packer::Open() {
+  for (const PackedArchive& one : packed_) {
+    archives_.push_back(KTSTR_TRY(ArchiveFile::Open(one.path)));
+    levels_.push_back(KTSTR_TRY(archives_.back().FindLevel()));
+    summary.archive_bytes += archives_.back().file().size();
+    summary.not_rebuilt += archives_.back().frame_count() > 0 && !levels_.back();
+  }
+  return {};
+}
+
+Result<Packer::Hashes> Packer::HashFrames(const ArchiveFile& archive, uint64_t begin,
+                                          uint64_t end) const {
+  Hashes hashes;
+  for (uint64_t frame = begin; frame < end; ++frame) {
+    const Bytes pages = KTSTR_TRY(archive.ReadPages(frame));
+    for (uint64_t p = 0; p < archive.PageCount(frame); ++p)
+      hashes.push_back(archive::DigestOf(PageAt(pages, p)));
+  }
+  return hashes;
+}
+
+Status Packer::Survey() {
+  for (size_t i = 0; i < archives_.size(); ++i) {
+    const ArchiveFile& file = archives_[i];
+    const auto parts =
+        KTSTR_TRY(OverFrames(file.frame_count(), pool_, [&](uint64_t begin, uint64_t end) {
+          return HashFrames(file, begin, end);
+        }));
+    Hashes& all = hashes_.emplace_back();
+    for (const Hashes& part : parts) all.insert(all.end(), part.begin(), part.end());
+    summary.pages += all.size();
+    Report();
+    if (!levels_[i]) continue;
+    for (const Digest& hash : all) {
+      const auto [use, is_new] = uses_.try_emplace(hash, PageUse{i});
+      if (!is_new && use->second.first_archive != i) use->second.shared = true;
+    }
+  }
+  for (const Hashes& all : hashes_) {
+    summary.shared_pages += uint64_t(std::ranges::count_if(all, [&](const Digest& hash) {
+      const auto use = uses_.find(hash);
+      return use != uses_.end() && use->second.shared;
+    }));
+  }
+  return {};
+}
+
+std::span<const Digest> Packer::HashesOf(size_t index, uint64_t frame) const {
+  const ArchiveFile& file = archives_[index];
+  return std::span(hashes_[index]).subspan(frame * file.PageCount(0), file.PageCount(frame));
+}
+
+bool Packer::IsShared(size_t index, uint64_t frame) const {
+  return levels_[index] && std::ranges::any_of(HashesOf(index, frame), [&](const Digest& hash) {
+           return uses_.at(hash).shared;
+         });
+}
+
+Status Packer::WritePages() {
+  archive::PageStoreWriter writer(file_, blocks_, pool_, options_.compression_level);
+  for (size_t i = 0; i < archives_.size(); ++i) {
+    for (uint64_t frame = 0; frame < archives_[i].frame_count(); ++frame) {
+      if (!IsShared(i, frame)) continue;
+      const auto hashes = HashesOf(i, frame);
+      const auto is_new = [&](const Digest& hash) { return uses_.at(hash).number == kNoPage; };
+      if (std::ranges::none_of(hashes, is_new)) continue;
+      const Bytes pages = KTSTR_TRY(archives_[i].ReadPages(frame));
+      for (size_t p = 0; p < hashes.size(); ++p) {
+        PageUse& use = uses_.at(hashes[p]);
+        if (use.number == kNoPage) use.number = KTSTR_TRY(writer.Add(PageAt(pages, p)));
+      }
+    }
+  }
+  return writer.Finish();
+}
+
+// For each frame a step; one without pages for a frame that is to be kept as it is.
+Result<std::vector<Step>> Packer::StepsOf(size_t index, const archive::PageStore& store) {
+  const ArchiveFile& file = archives_[index];
+  const auto parts = KTSTR_TRY(OverFrames(
+      file.frame_count(), pool_, [&](uint64_t begin, uint64_t end) -> Result<std::vector<Step>> {
+        archive::PageStore::Cursor cursor(store);
+        archive::FrameCompressor compressor(levels_[index].value_or(1));
+        Bytes pages;
+        std::vector<Step> steps;
+        for (uint64_t frame = begin; frame < end; ++frame) {
+          Step& step = steps.emplace_back();
+          if (!IsShared(index, frame)) continue;
+          for (const Digest& hash : HashesOf(index, frame))
+            step.pages.push_back(uses_.at(hash).number);
+          Bytes again;
+          KTSTR_TRY(archive::CompressStep(step, cursor, compressor, pages, again));
+          if (again != KTSTR_TRY(file.ReadCompressed(frame))) step.pages.clear();
+        }
+        return steps;
+      }));
+  std::vector<Step> all;
+  for (const auto& part : parts) all.insert(all.end(), part.begin(), part.end());
+  return all;
+}
+
+Status Packer::AppendVerbatim(const ArchiveFile& archive, uint64_t begin, uint64_t end,
+                              Recipe* recipe) {
+  const Bytes bytes = KTSTR_TRY(archive.ReadBytes(begin, end));
+  recipe->verbatim.insert(recipe->verbatim.end(), bytes.begin(), bytes.end());
+  if (recipe->steps.empty() || !recipe->steps.back().pages.empty()) recipe->steps.emplace_back();
+  recipe->steps.back().copy += bytes.size();
+  return {};
+}
+
+Result<Recipe> Packer::RecipeOf(size_t index, const archive::PageStore& store) {
+  const ArchiveFile& file = archives_[index];
+  Recipe recipe{.name = packed_[index].name,
+                .file_size = file.file().size(),
+                .digest = KTSTR_TRY(file.HashWhole()),
+                .level = levels_[index].value_or(0),
+                .zstd_version = ZSTD_versionString(),
+                .steps = {},
+                .verbatim = {}};
+  KTSTR_TRY(AppendVerbatim(file, 0, file.frames_begin(), &recipe));
+  std::vector<Step> steps = KTSTR_TRY(StepsOf(index, store));
+  uint64_t at = file.frames_begin();
+  for (uint64_t frame = 0; frame < steps.size(); ++frame) {
+    const uint64_t end = at + file.CompressedSize(frame);
+    if (steps[frame].pages.empty()) {
+      KTSTR_TRY(AppendVerbatim(file, at, end, &recipe));
+    } else {
+      recipe.steps.push_back(std::move(steps[frame]));
+    }
+    at = end;
+  }
+  KTSTR_TRY(AppendVerbatim(file, at, file.file().size(), &recipe));
+  return recipe;
+}
+
+Status Packer::WriteRecipes() {
+  const auto written = archive::InputFile::Open(KTSTR_TRY(file_.Readable()));
+  if (!written) return Fail(written.error());
+  const archive::PageStore store = KTSTR_TRY(archive::PageStore::Open(*written, blocks_));
+  for (size_t i = 0; i < archives_.size(); ++i) {
+    const Recipe recipe = KTSTR_TRY(RecipeOf(i, store));
+    blocks_.push_back(KTSTR_TRY(
+        archive::AppendBlock(file_, archive::BlockType::kArchive, archive::EncodeRecipe(recipe))));
+    Report();
+  }
+  return {};
+}
+
+Status Packer::WriteFiles(const std::vector<PackedFile>& files) {
+  for (const PackedFile& one : files) {
+    archive::ByteSink payload;
+    payload.PutVarint(one.name.size());
+    payload.PutText(one.name);
+    payload.PutText(one.text);
+    blocks_.push_back(
+        KTSTR_TRY(archive::AppendBlock(file_, archive::BlockType::kFile, payload.bytes())));
+  }
+  return {};
+}
+
+}  // namespace
+
+Result<PackSummary> WritePack(const std::filesystem::path& path,
+                              const std::vector<PackedArchive>& archives,
+                              const std::vector<PackedFile>& files, const PackOptions& options) {
+  archive::OutputFile file =
+      KTSTR_TRY(archive::OutputFile::Create(path, archive::OutputFile::Existing::kKeep));
+  KTSTR_TRY(archive::AppendPackHeader(file));
+  Packer packer(archives, options, file);
+  KTSTR_TRY(packer.Open());
+  KTSTR_TRY(packer.Survey());
+  KTSTR_TRY(packer.WritePages());
+  KTSTR_TRY(packer.WriteRecipes());
+  KTSTR_TRY(packer.WriteFiles(files));
+  KTSTR_TRY(packer.Finish());
+  packer.summary.pack_bytes = file.size();
+  KTSTR_TRY(file.Publish());
+  return packer.summary;
+}
+
+}  // namespace ktstr

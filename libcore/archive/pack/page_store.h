@@ -1,0 +1,84 @@
+// The pages of a pack, numbered from 0 in the order in which they were added.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <future>
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "ktstr/archive/pack/block.h"
+#include "ktstr/archive/worker_pool.h"
+#include "ktstr/base/result.h"
+#include "ktstr/memory/page.h"
+
+namespace ktstr::archive {
+
+inline constexpr uint64_t kPagesPerBlock = 256;
+
+class PageStoreWriter {
+ public:
+  // All must outlive it.
+  PageStoreWriter(OutputFile& file, std::vector<BlockPlace>& blocks, WorkerPool& pool, int level)
+      : file_(file), blocks_(blocks), pool_(pool), level_(level) {}
+
+  // Yields the page's number. Errors: kIo.
+  Result<uint64_t> Add(std::span<const std::byte> page);
+  // Errors: kIo.
+  Status Finish();
+  uint64_t page_count() const { return count_; }
+
+ private:
+  using Compressed = Result<std::vector<std::byte>>;
+
+  void Compress();
+  Status WriteOldest();
+
+  OutputFile& file_;
+  std::vector<BlockPlace>& blocks_;
+  WorkerPool& pool_;
+  int level_;
+  uint64_t count_ = 0;
+  std::vector<std::byte> pages_;  // of the block that is not full yet
+  std::deque<std::future<Compressed>> pending_;
+};
+
+// What was written. May be used by several threads at once, each with a cursor of its own.
+class PageStore {
+ public:
+  // `file` must outlive it. `blocks` may hold blocks of other types. Errors: kDamaged, when the
+  // blocks' sizes make no sense.
+  static Result<PageStore> Open(const InputFile& file, std::span<const BlockPlace> blocks);
+
+  uint64_t page_count() const { return page_count_; }
+
+  class Cursor {
+   public:
+    explicit Cursor(const PageStore& store) : store_(store) {}
+    // Copies a page to the end of `out`. Errors: kDamaged, kIo.
+    Status Append(uint64_t page, std::vector<std::byte>& out);
+
+   private:
+    struct Cached {
+      uint64_t block = UINT64_MAX;
+      std::vector<std::byte> pages;
+    };
+    static constexpr size_t kCachedBlocks = 16;
+
+    const PageStore& store_;
+    std::vector<Cached> cache_ = std::vector<Cached>(kCachedBlocks);
+    size_t next_ = 0;  // which one goes next
+  };
+
+ private:
+  explicit PageStore(const InputFile& file) : file_(&file) {}
+  Result<std::vector<std::byte>> ReadPages(uint64_t block) const;
+
+  const InputFile* file_;
+  std::vector<BlockPlace> blocks_;
+  uint64_t page_count_ = 0;
+};
+
+}  // namespace ktstr::archive

@@ -1,0 +1,44 @@
+#include "ktstr/base/text_file.h"
+
+#include <fmt/format.h>
+
+#include <array>
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
+#include <memory>
+
+namespace ktstr {
+
+namespace {
+
+using File = std::unique_ptr<std::FILE, int (*)(std::FILE*)>;
+
+Error Failed(const char* doing, const std::filesystem::path& file) {
+  return Error(errno == ENOENT ? ErrorCode::kNotFound : ErrorCode::kIo,
+               fmt::format("cannot {} '{}': {}", doing, file.string(), std::strerror(errno)));
+}
+
+}  // namespace
+
+Result<std::string> ReadTextFile(const std::filesystem::path& file) {
+  const File stream(std::fopen(file.c_str(), "rb"), std::fclose);
+  if (!stream) return Fail(Failed("read", file));
+  std::string text;
+  std::array<char, 65536> buffer;
+  for (size_t n; (n = std::fread(buffer.data(), 1, buffer.size(), stream.get())) > 0;)
+    text.append(buffer.data(), n);
+  // A directory can be opened, but not read.
+  if (std::ferror(stream.get()) != 0) return Fail(Failed("read", file));
+  return text;
+}
+
+Status WriteTextFile(const std::filesystem::path& file, std::string_view text) {
+  File stream(std::fopen(file.c_str(), "wb"), std::fclose);
+  if (!stream) return Fail(Failed("write", file));
+  const bool written = std::fwrite(text.data(), 1, text.size(), stream.get()) == text.size();
+  if (std::fclose(stream.release()) == 0 && written) return {};
+  return Fail(Failed("write", file));
+}
+
+}  // namespace ktstr

@@ -1,0 +1,17 @@
+// Small files that people write and read, as a whole.
+#pragma once
+
+#include <filesystem>
+#include <string>
+#include <string_view>
+
+#include "ktstr/base/result.h"
+
+namespace ktstr {
+
+// Errors: kNotFound (no such file), kIo; each with the operating system's reason.
+Result<std::string> ReadTextFile(const std::filesystem::path& file);
+// Replaces what is there. Errors: as above.
+Status WriteTextFile(const std::filesystem::path& file, std::string_view text);
+
+}  // namespace ktstr

@@ -1,0 +1,183 @@
+// Rules: how they are written down, and what becomes of them.
+#include "ktstr/analyze/check/check.h"
+
+#include <gmock/gmock.h>
+
+#include <filesystem>
+
+#include "ktstr/analyze/findings/findings.h"
+#include "ktstr/analyze/index.h"
+
+namespace ktstr {
+namespace {
+
+using testing::HasSubstr;
+using Outcome = RuleResult::Outcome;
+
+std::string Wrong(std::string_view text) {
+  const auto rules = ParseRules(text, "r.toml");
+  return rules ? "nothing is wrong" : rules.error().message();
+}
+
+TEST(RulesTest, AreReadWithTheirDefaults) {
+  const auto rules = ParseRules(R"(
+[[rule]]
+name = "a"
+message = "m"
+sql = "SELECT 1"
+[[rule]]
+name = "b"
+severity = "info"
+message = "n"
+when = "SELECT 2"
+rows = "some"
+sql = """
+SELECT 3"""
+)",
+                                "r.toml");
+  ASSERT_TRUE(rules) << rules.error().ToString();
+  ASSERT_EQ(rules->size(), 2u);
+  EXPECT_EQ((*rules)[0].severity, Severity::kError);
+  EXPECT_FALSE((*rules)[0].wants_rows);
+  EXPECT_EQ((*rules)[0].place, "r.toml:5");
+  EXPECT_EQ((*rules)[1].severity, Severity::kInfo);
+  EXPECT_TRUE((*rules)[1].wants_rows);
+  EXPECT_EQ((*rules)[1].when, "SELECT 2");
+}
+
+TEST(RulesTest, MistakesAreToldWithTheirLine) {
+  constexpr const char* kRule = "[[rule]]\nname = 'a'\nmessage = 'm'\nsql = 'SELECT 1'\n";
+  EXPECT_EQ(Wrong(""), "r.toml: there is no [[rule]] in it");
+  EXPECT_THAT(Wrong("[[rule]"), HasSubstr("r.toml:1: "));
+  EXPECT_THAT(Wrong("[[rules]]\nname = 'a'"), HasSubstr("'rule'"));
+  EXPECT_EQ(Wrong("[[rule]]\nname = 'a'\nsql = 'x'"), "r.toml:1: [[rule]] needs 'message'");
+  EXPECT_THAT(Wrong(std::string(kRule) + "severity = 'warn'"), HasSubstr("'warning'"));
+  EXPECT_THAT(Wrong(std::string(kRule) + "serverity = 'info'"), HasSubstr("r.toml:5: "));
+  EXPECT_EQ(Wrong(std::string(kRule) + kRule), "r.toml:6: another rule is called 'a' too");
+  EXPECT_EQ(ReadRules("no/such.toml").error().code(), ErrorCode::kNotFound);
+}
+
+std::vector<Rule> FourRules() {
+  return *ParseRules(R"(
+[[rule]]
+name = "some"
+message = "there is one"
+rows = "some"
+sql = "SELECT n FROM t WHERE n = 2"
+[[rule]]
+name = "none"
+severity = "warning"
+message = "there is no large one"
+sql = "SELECT n FROM t WHERE n > 1 ORDER BY n"
+[[rule]]
+name = "elsewhere"
+message = "is not asked"
+when = "SELECT 1 FROM t WHERE n > 99"
+sql = "SELECT nonsense"
+[[rule]]
+name = "broken"
+message = "cannot be asked"
+sql = "SELECT m FROM t"
+)",
+                     "r.toml");
+}
+
+class CheckTest : public testing::Test {
+ protected:
+  CheckTest() : database_(*Database::InMemory()) {
+    EXPECT_TRUE(database_.Execute("CREATE TABLE t (n); INSERT INTO t VALUES (1), (2), (3), (4)"));
+  }
+  std::vector<RuleResult> Run() { return RunRules(database_, rules_, {.kept_rows = 2}); }
+
+  Database database_;
+  std::vector<Rule> rules_ = FourRules();
+};
+
+TEST_F(CheckTest, ARuleHoldsFailsDoesNotApplyOrCannotBeAsked) {
+  const auto results = Run();
+  ASSERT_EQ(results.size(), 4u);
+  EXPECT_EQ(results[0].outcome, Outcome::kHolds);
+  EXPECT_EQ(results[1].outcome, Outcome::kFails);
+  EXPECT_EQ(results[1].all_rows, 3u);
+  EXPECT_EQ(results[1].rows.rows, (std::vector<std::vector<Value>>{{int64_t{2}}, {int64_t{3}}}));
+  EXPECT_EQ(results[2].outcome, Outcome::kNotApplicable);
+  EXPECT_EQ(results[3].outcome, Outcome::kError);
+  EXPECT_THAT(results[3].error, HasSubstr("r.toml:20: "));
+  EXPECT_THAT(results[3].error, HasSubstr("no such column: m"));
+}
+
+TEST_F(CheckTest, TheTextShowsWhatFailsWithItsFirstRows) {
+  EXPECT_THAT(ToText(Run(), 80), testing::StartsWith(R"(ok    error   some      there is one
+FAILS warning none      there is no large one
+      n
+      2
+      3
+      and 1 more
+-     error   elsewhere is not asked (not applicable)
+ERROR error   broken    cannot be asked
+      r.toml:20: )"));
+  EXPECT_THAT(
+      ToText(Run(), 80),
+      testing::EndsWith("4 rules: 1 hold, 1 fail, 1 could not be asked, 1 not applicable\n"));
+}
+
+TEST_F(CheckTest, CiIsToldTheSame) {
+  const auto cases = ForCi(Run(), "a.kts");
+  EXPECT_EQ(cases[0].outcome, CaseResult::Outcome::kPassed);
+  EXPECT_EQ(cases[1].outcome, CaseResult::Outcome::kFailed);
+  EXPECT_EQ(cases[1].group, "a.kts");
+  EXPECT_EQ(cases[1].message, "not so: there is no large one");
+  EXPECT_THAT(cases[1].output, HasSubstr("and 1 more"));
+  EXPECT_EQ(cases[2].outcome, CaseResult::Outcome::kSkipped);
+  EXPECT_EQ(cases[3].outcome, CaseResult::Outcome::kError);
+}
+
+// On real frozen machines: which of the built-in rules each one breaks.
+struct State {
+  const char* name;
+  std::vector<std::string> fails;
+};
+
+class BuiltInRulesTest : public testing::TestWithParam<State> {};
+
+TEST_P(BuiltInRulesTest, FindWhatTheMachineDiedOf) {
+  const auto archive =
+      std::filesystem::path(KTSTR_STATE_DIR) / (std::string(GetParam().name) + ".kts");
+  const auto index = OpenIndex(archive, {.use_file = false});
+  ASSERT_TRUE(index) << index.error().ToString();
+  std::vector<std::string> fails;
+  for (const RuleResult& result : RunRules(*index, BuiltInRules())) {
+    EXPECT_NE(result.outcome, Outcome::kError) << result.error;
+    if (result.outcome == Outcome::kFails) fails.push_back(result.rule->name);
+  }
+  EXPECT_EQ(fails, GetParam().fails);
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    States, BuiltInRulesTest,
+    testing::Values(
+        State{"stall",
+              {"dsq_piled_up", "idle_beside_work", "not_allowed_on_idle_cpus", "long_wait"}},
+        State{"lost-task", {"lost_task", "long_wait"}}, State{"wrong-cpu", {"scheduler_ended"}},
+        State{"scx-error", {"scheduler_ended"}}, State{"self-exit", {"scheduler_ended"}},
+        State{"starve-cgroup", {"dsq_piled_up", "long_wait"}},
+        State{"panic", {"kernel_in_trouble"}}, State{"oops", {"kernel_in_trouble"}},
+        State{"soft-lockup", {"kernel_in_trouble", "watchdog_near", "dsq_piled_up", "long_wait"}},
+        State{"rt-hog", {"dsq_piled_up", "long_wait", "cpu_hog"}}),
+    [](const testing::TestParamInfo<State>& info) {
+      std::string name = info.param.name;
+      std::erase(name, '-');
+      return name;
+    });
+
+// Every finding has a rule that is about it, and "other_findings" catches none that it should not.
+TEST(BuiltInRules, KnowEveryFinding) {
+  std::string all;
+  for (const Rule& rule : BuiltInRules()) all += rule.sql;
+  for (const FindingRule& finding : FindingRules()) {
+    EXPECT_THAT(all, HasSubstr("'" + std::string(finding.name) + "'"));
+  }
+}
+
+}  // namespace
+}  // namespace ktstr
