@@ -8,6 +8,7 @@
 #include <chrono>
 #include <span>
 
+#include "ktstr/analyze/reading_only.h"
 #include "ktstr/analyze/sql_functions.h"
 #include "ktstr/analyze/temporary_file.h"
 #include "ktstr/base/utf8.h"
@@ -17,46 +18,6 @@ namespace ktstr {
 namespace {
 
 using Statement = std::unique_ptr<sqlite3_stmt, int (*)(sqlite3_stmt*)>;
-
-bool Is(const char* argument, std::string_view name) {
-  return argument != nullptr && argument == name;
-}
-
-// SQLite asks before every action of a statement that is being prepared: a query of the user's may
-// look at everything and change nothing.
-int AllowReadingOnly(void*, int action, const char* argument, const char*, const char*,
-                     const char*) {
-  switch (action) {
-    case SQLITE_SELECT:
-    case SQLITE_READ:
-    case SQLITE_FUNCTION:
-    case SQLITE_RECURSIVE:
-      return SQLITE_OK;
-    case SQLITE_UPDATE:
-      // What a virtual table's declaration looks like, json_each's too; a statement that does it is
-      // refused by SQLite itself.
-      return Is(argument, "sqlite_master") ? SQLITE_OK : SQLITE_DENY;
-    case SQLITE_PRAGMA:
-      // Full-text search asks for data_version.
-      return Is(argument, "data_version") || Is(argument, "table_info") ||
-                     Is(argument, "table_xinfo") || Is(argument, "table_list")
-                 ? SQLITE_OK
-                 : SQLITE_DENY;
-    default:
-      return SQLITE_DENY;
-  }
-}
-
-class ReadingOnly {
- public:
-  explicit ReadingOnly(sqlite3* db) : db_(db) {
-    sqlite3_set_authorizer(db_, AllowReadingOnly, nullptr);
-  }
-  ~ReadingOnly() { sqlite3_set_authorizer(db_, nullptr, nullptr); }
-
- private:
-  sqlite3* db_;
-};
 
 // Lets `stop` end what the connection runs. SQLite asks between its own steps; functions of ours
 // that take long ask themselves.
@@ -80,7 +41,8 @@ class StoppedBy {
 };
 
 std::optional<Stop::Clock::time_point> After(double seconds) {
-  if (seconds <= 0) return std::nullopt;
+  constexpr double kAsGoodAsNever = 1e9;  // beyond it the clock's own numbers would end
+  if (!(seconds > 0) || seconds > kAsGoodAsNever) return std::nullopt;
   return Stop::Clock::now() +
          std::chrono::duration_cast<Stop::Clock::duration>(std::chrono::duration<double>(seconds));
 }
@@ -114,6 +76,7 @@ Value CellOf(sqlite3_stmt* statement, int column) {
   }
 }
 
+// `value` must outlive the statement's step.
 int Bind(sqlite3_stmt* statement, int index, const Value& value) {
   if (const auto* integer = std::get_if<int64_t>(&value)) {
     return sqlite3_bind_int64(statement, index, *integer);
@@ -122,7 +85,7 @@ int Bind(sqlite3_stmt* statement, int index, const Value& value) {
     return sqlite3_bind_double(statement, index, *real);
   if (const auto* text = std::get_if<std::string>(&value)) {
     return sqlite3_bind_text(statement, index, text->data(), static_cast<int>(text->size()),
-                             SQLITE_TRANSIENT);
+                             SQLITE_STATIC);
   }
   return sqlite3_bind_null(statement, index);
 }
@@ -149,8 +112,9 @@ std::string PlaceIn(const std::string& sql, int offset) {
   const std::string_view line = before.substr(before.rfind('\n') + 1);
   const auto characters =
       std::count_if(line.begin(), line.end(), [](char c) { return (c & 0xc0) != 0x80; });
-  return fmt::format(" ({}character {}: {})", lines == 0 ? "" : fmt::format("its line {}, ", lines + 1),
-                     characters + 1, CutAtCharacter(rest.substr(0, rest.find('\n')), kShown));
+  return fmt::format(" ({}character {}: {})",
+                     lines == 0 ? "" : fmt::format("its line {}, ", lines + 1), characters + 1,
+                     CutAtCharacter(rest.substr(0, rest.find('\n')), kShown));
 }
 
 }  // namespace
@@ -266,9 +230,11 @@ Status Database::AddTable(const TableData& table) {
     return Fail(LastError(insert));
   }
   const Statement statement(raw, sqlite3_finalize);
+  std::vector<Value> cells(info.columns.size());
   for (size_t row = 0; row < table.row_count(); ++row) {
-    for (size_t c = 0; c < info.columns.size(); ++c) {
-      if (Bind(raw, static_cast<int>(c) + 1, table.Cell(row, c)) != SQLITE_OK) {
+    for (size_t c = 0; c < cells.size(); ++c) {
+      cells[c] = table.Cell(row, c);
+      if (Bind(raw, static_cast<int>(c) + 1, cells[c]) != SQLITE_OK) {
         return Fail(LastError(insert));
       }
     }

@@ -4,6 +4,7 @@
 #include "ktstr/analyze/index.h"
 #include "ktstr/analyze/interrupt.h"
 #include "ktstr/analyze/output.h"
+#include "ktstr/analyze/report/sql_hint.h"
 #include "ktstr/base/patient_bar.h"
 #include "ktstr/base/safe_text.h"
 
@@ -39,9 +40,13 @@ Result<Database*> Session::Index() {
 Result<std::string> Session::Answer(const std::string& sql, const QueryLimits& limits) {
   const Database* index = KTSTR_TRY(Index());
   const InterruptGuard guard;
-  const QueryResult result = KTSTR_TRY(index->Query(sql, limits));
+  const auto answer = index->Query(sql, limits);
+  if (!answer) return Fail(WithNearestName(answer.error(), sql));
+  const QueryResult& result = *answer;
   if (result.has_more) {
-    notes_ += fmt::format("only the first {} rows; there are more\n", result.rows.size());
+    const size_t rows = result.rows.size();
+    notes_ += rows == 1 ? "only the first row; there are more\n"
+                        : fmt::format("only the first {} rows; there are more\n", rows);
   }
   switch (format_) {
     case OutputFormat::kJson:

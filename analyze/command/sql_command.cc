@@ -41,7 +41,10 @@ void AddSqlCommand(CLI::App* app, Command* chosen) {
       "'ktstr-analyze schema' lists the tables, views and functions; 'schema TABLE' the columns.\n"
       "Each function over memory has a twin with try_ before its name, which gives NULL where the\n"
       "other ends the query because memory cannot be read; what that was is told on standard\n"
-      "error, and in the table query_anomaly.");
+      "error, and in the table query_anomaly.\n\n"
+      "Examples:\n"
+      "  ktstr-analyze demo.kts sql \"SELECT comm, queue, waiting_ns FROM runnable\" --limit 20\n"
+      "  ktstr-analyze demo.kts sql \"SELECT * FROM task\" --csv > tasks.csv");
   sql->callback([chosen, arguments] {
     *chosen = [arguments](Session& session) { return Ask(session, *arguments); };
   });

@@ -185,7 +185,9 @@ Result<std::string> Help(const Context& context, const Words& words) {
   for (const DotCommand& command : kCommands) {
     text += HelpLine(fmt::format(".{} {}", command.name, command.argument), command.meaning);
   }
-  text += "\nOf the program's subcommands, with the same arguments (.help NAME tells them):\n\n";
+  text +=
+      "\nQuestions, with the arguments of the program's subcommands (.help NAME), --json as "
+      "well:\n\n";
   const Questions questions;
   for (const CLI::App* command : questions.app.get_subcommands(nullptr)) {
     text += HelpLine("." + NameHere(command->get_name()), command->get_description());

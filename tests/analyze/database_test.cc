@@ -5,6 +5,7 @@
 #include <sqlite3.h>
 
 #include <fstream>
+#include <limits>
 
 #include "ktstr/sample/temporary_directory.h"
 
@@ -158,6 +159,14 @@ TEST(DatabaseTest, RowsBeyondTheLimitAreLeftOutAndThatIsSaid) {
                        {.max_rows = 3})
                 ->rows.size(),
             3u);
+}
+
+TEST(DatabaseTest, ATimeBeyondAllClocksIsNone) {
+  const Database database = MakeDatabase();
+  for (const double timeout_s : {1e300, -1.0, std::numeric_limits<double>::infinity(),
+                                 std::numeric_limits<double>::quiet_NaN()}) {
+    EXPECT_TRUE(database.Query("SELECT count(*) FROM thing", {.timeout_s = timeout_s}));
+  }
 }
 
 TEST(DatabaseTest, OneCellCannotFillMemory) {

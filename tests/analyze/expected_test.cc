@@ -32,7 +32,7 @@ struct Case {
   std::string state() const { return file.substr(0, file.find('/')); }
 };
 
-void PrintTo(const Case& c, std::ostream* out) { *out << c.file << ": " << c.arguments; }
+void PrintTo(const Case& c, std::ostream* out) { *out << c.file; }
 
 // Lines "FILE ARGUMENTS"; a line that begins with blanks goes on with the one before it.
 std::vector<Case> ReadCases() {
@@ -66,6 +66,7 @@ class ExpectedTest : public testing::TestWithParam<Case> {};
 
 TEST_P(ExpectedTest, IsAnswered) {
   const Case& c = GetParam();
+  SCOPED_TRACE(c.arguments);
   const Ran ran = RunInShell(fmt::format("cd {} && {} {}.kts --no-index {}", KTSTR_STATE_DIR,
                                          KTSTR_ANALYZE, c.state(), c.arguments));
   EXPECT_EQ(ran.err, "");

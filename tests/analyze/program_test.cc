@@ -162,6 +162,10 @@ TEST_F(ProgramTest, AMistypedNameIsAnsweredWithTheNearest) {
       {"print task_struct init_task se.vruntme", "did you mean 'vruntime'"},
       {"symbol init_tsk", "did you mean 'init_task'"},
       {"schema tsak", "did you mean 'task'"},
+      {"sql 'SELECT 1 FROM tsak'", "no such table: tsak; did you mean 'task'"},
+      {"sql 'SELECT t.vruntme FROM task t'",
+       "no such column: t.vruntme (character 8: t.vruntme FROM task t); did you mean 'vruntime'"},
+      {"sql 'SELECT fild(1)'", "did you mean 'field'"},
       {"stack 4711", "there is no thread 4711"},
       {"vcpu 9", "there is no CPU 9"},
       {"read 4711", "write it as 0x"}};

@@ -107,7 +107,7 @@ TEST_F(ShellTest, AFileIsReadAndItsErrorsNameIt) {
 TEST_F(ShellTest, LimitsAreSetByCommands) {
   const Ran ran = Pipe(".limit 1\nSELECT pid FROM task ORDER BY pid DESC;\n.limit\n");
   EXPECT_EQ(ran.out, "pid\n102\n1 rows\n");
-  EXPECT_EQ(ran.err, "only the first 1 rows; there are more\n");
+  EXPECT_EQ(ran.err, "only the first row; there are more\n");
   EXPECT_THAT(Pipe(std::string(".timeout 0.1\n") + kEndless).err, HasSubstr("longer than 0.1 s"));
   EXPECT_EQ(Pipe(".timeout soon\n").exit_code, 2);
 }
