@@ -106,7 +106,7 @@ void AddCorpusQueryCommand(CLI::App* corpus, Command* chosen) {
       "  ktstr-analyze corpus query states \"SELECT archive, rule, count(*) FROM finding GROUP BY "
       "1, "
       "2\"\n"
-      "  ktstr-analyze corpus query states --each \"SELECT read_u64(symbol('jiffies')) AS "
+      "  ktstr-analyze corpus query states --each \"SELECT read_u64(symbol_address('jiffies')) AS "
       "jiffies\"");
   query->callback([chosen, arguments] {
     *chosen = [arguments](Session& session) { return Query(session, *arguments); };
