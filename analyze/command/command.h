@@ -46,6 +46,8 @@ class Session {
   // The rows of a query in the format; text fits the terminal. Ctrl-C ends it. Errors: those of
   // Index and Database::Query.
   Result<std::string> Answer(const std::string& sql, const QueryLimits& limits = {});
+  // Rows that are there, in the same way. Where some were left out, a note says so.
+  std::string Show(const QueryResult& result);
   // What the program ends with where a command gave an answer.
   ExitCode exit_code() const { return exit_code_; }
   void set_exit_code(ExitCode code) { exit_code_ = code; }

@@ -3,9 +3,10 @@
 
 #include <fmt/format.h>
 
+#include "ktstr/analyze/corpus/archive_index.h"
 #include "ktstr/analyze/corpus/merged.h"
 #include "ktstr/analyze/corpus/parallel.h"
-#include "ktstr/analyze/output.h"
+#include "ktstr/analyze/interrupt.h"
 
 namespace ktstr {
 
@@ -16,14 +17,9 @@ struct QueryArguments : CorpusArguments {
   bool each = false;
   int jobs = 0;
   QueryLimits limits{.timeout_s = 60};
+  size_t max_rows = 0;  // 0: all
+  bool csv = false;
 };
-
-// The query's answer for one archive, with the functions over its memory.
-Result<QueryResult> AskOne(const std::filesystem::path& archive, const QueryArguments& arguments) {
-  const CommonArguments common{.archive = archive.string(), .vmlinux = {}};
-  Session session(common);
-  return KTSTR_TRY(session.Index())->Query(arguments.sql, arguments.limits);
-}
 
 // The answers of each archive by itself, one below the other, with its name before each row.
 Result<QueryResult> AskEach(const Corpus& corpus, const std::vector<CorpusEntry>& entries,
@@ -31,7 +27,10 @@ Result<QueryResult> AskEach(const Corpus& corpus, const std::vector<CorpusEntry>
   QueryResult all;
   KTSTR_TRY(ForEachInOrder<Result<QueryResult>>(
       entries.size(), arguments.jobs,
-      [&](size_t i) { return AskOne(corpus.ArchiveOf(entries[i]), arguments); },
+      [&](size_t i) -> Result<QueryResult> {
+        const auto archive = KTSTR_TRY(ArchiveIndex::Open(corpus.ArchiveOf(entries[i])));
+        return archive->database().Query(arguments.sql, arguments.limits);
+      },
       [&](size_t i, Result<QueryResult> answer) -> Status {
         if (!answer) {
           return Fail(answer.error().code(),
@@ -41,6 +40,7 @@ Result<QueryResult> AskEach(const Corpus& corpus, const std::vector<CorpusEntry>
           all.columns = {"archive"};
           all.columns.insert(all.columns.end(), answer->columns.begin(), answer->columns.end());
         }
+        all.has_more |= answer->has_more;
         for (auto& row : answer->rows) {
           row.insert(row.begin(), Value(entries[i].name));
           all.rows.push_back(std::move(row));
@@ -50,17 +50,21 @@ Result<QueryResult> AskEach(const Corpus& corpus, const std::vector<CorpusEntry>
   return all;
 }
 
-Result<std::string> Query(Session& session, const QueryArguments& arguments) {
+Result<std::string> Query(Session& session, QueryArguments arguments) {
+  if (arguments.csv && session.json()) {
+    return Fail(ErrorCode::kInvalidArgument, "--csv and --json exclude each other");
+  }
+  if (arguments.csv) session.set_format(OutputFormat::kCsv);
+  if (arguments.max_rows > 0) arguments.limits.max_rows = arguments.max_rows;
   const Corpus corpus = KTSTR_TRY(Corpus::Open(arguments.directory));
-  QueryResult answer;
+  const InterruptGuard guard;
   if (arguments.each) {
     const auto entries = KTSTR_TRY(ChosenEntries(corpus, arguments));
-    answer = KTSTR_TRY(AskEach(corpus, entries, arguments));
-  } else {
-    answer = KTSTR_TRY(
-        KTSTR_TRY(OpenMerged(corpus, arguments.jobs)).Query(arguments.sql, arguments.limits));
+    return session.Show(KTSTR_TRY(AskEach(corpus, entries, arguments)));
   }
-  return session.json() ? ToJson(answer) : ToTextTable(answer, {TerminalWidth()});
+  Database merged = KTSTR_TRY(OpenMerged(corpus, arguments.jobs));
+  merged.InterruptBy(&InterruptGuard::flag());
+  return session.Show(KTSTR_TRY(merged.Query(arguments.sql, arguments.limits)));
 }
 
 }  // namespace
@@ -100,6 +104,12 @@ void AddCorpusQueryCommand(CLI::App* corpus, Command* chosen) {
                    "Give up after that many seconds; 0: never")
       ->type_name("S")
       ->capture_default_str();
+  query
+      ->add_option("--limit", arguments->max_rows,
+                   "Give the first rows only (with --each, of each archive); 0: all")
+      ->type_name("ROWS")
+      ->capture_default_str();
+  query->add_flag("--csv", arguments->csv, "Comma-separated values (RFC 4180), NULL as nothing");
   query->footer(
       "Every table and view has the column archive, the archive's name; the table archive has what "
       "the\ncorpus says of each.\n\nExamples:\n"

@@ -42,7 +42,10 @@ Result<std::string> Session::Answer(const std::string& sql, const QueryLimits& l
   const InterruptGuard guard;
   const auto answer = index->Query(sql, limits);
   if (!answer) return Fail(WithNearestName(answer.error(), sql));
-  const QueryResult& result = *answer;
+  return Show(*answer);
+}
+
+std::string Session::Show(const QueryResult& result) {
   if (result.has_more) {
     const size_t rows = result.rows.size();
     notes_ += rows == 1 ? "only the first row; there are more\n"

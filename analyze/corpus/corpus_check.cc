@@ -4,9 +4,8 @@
 
 #include <nlohmann/json.hpp>
 
+#include "ktstr/analyze/corpus/archive_index.h"
 #include "ktstr/analyze/corpus/parallel.h"
-#include "ktstr/analyze/index.h"
-#include "ktstr/analyze/memory_sql/memory_sql.h"
 #include "ktstr/analyze/output.h"
 
 namespace ktstr {
@@ -18,11 +17,7 @@ using Outcome = RuleResult::Outcome;
 Result<std::vector<RuleResult>> CheckArchive(const std::filesystem::path& archive,
                                              const std::vector<Rule>& rules,
                                              const CheckOptions& options) {
-  MemorySource memory(KTSTR_TRY(FrozenMachine::Open(archive)), {});
-  QueryAnomalies anomalies;
-  Database index = KTSTR_TRY(OpenIndex(memory.machine(), IndexOptions{}));
-  KTSTR_TRY(AddMemorySql(index, memory, anomalies));
-  return RunRules(index, rules, options);
+  return RunRules(KTSTR_TRY(ArchiveIndex::Open(archive))->database(), rules, options);
 }
 
 std::string Failing(const ArchiveCheck& check) {

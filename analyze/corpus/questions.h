@@ -20,7 +20,8 @@ struct Question {
 // by name. Errors: kIo; kInvalidArgument when one of the corpus's has a built-in one's name.
 Result<std::vector<Question>> QuestionsOf(const Corpus& corpus);
 
-// The answer as CSV, with line ends that tools for text and version control like. Errors: those of Database::Query.
+// The answer as CSV, with line ends that tools for text and version control like. Errors: those of
+// Database::Query.
 Result<std::string> AnswerTo(const Question& question, const Database& index, double timeout_s);
 
 }  // namespace ktstr

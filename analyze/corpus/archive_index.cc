@@ -1,0 +1,16 @@
+#include "ktstr/analyze/corpus/archive_index.h"
+
+#include "ktstr/analyze/index.h"
+#include "ktstr/analyze/interrupt.h"
+
+namespace ktstr {
+
+Result<std::unique_ptr<ArchiveIndex>> ArchiveIndex::Open(const std::filesystem::path& archive) {
+  std::unique_ptr<ArchiveIndex> opened(new ArchiveIndex(KTSTR_TRY(FrozenMachine::Open(archive))));
+  opened->index_ = KTSTR_TRY(OpenIndex(opened->memory_.machine(), IndexOptions{}));
+  opened->index_->InterruptBy(&InterruptGuard::flag());
+  KTSTR_TRY(AddMemorySql(*opened->index_, opened->memory_, opened->anomalies_));
+  return opened;
+}
+
+}  // namespace ktstr

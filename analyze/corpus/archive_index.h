@@ -1,0 +1,28 @@
+// One archive of many, opened to be asked: its index, with the functions over its memory.
+#pragma once
+
+#include <filesystem>
+#include <memory>
+
+#include "ktstr/analyze/database.h"
+#include "ktstr/analyze/memory_sql/memory_sql.h"
+#include "ktstr/base/result.h"
+
+namespace ktstr {
+
+class ArchiveIndex {
+ public:
+  // Errors: those of FrozenMachine::Open and OpenIndex. Ctrl-C ends its queries (interrupt.h).
+  static Result<std::unique_ptr<ArchiveIndex>> Open(const std::filesystem::path& archive);
+
+  Database& database() { return *index_; }
+
+ private:
+  explicit ArchiveIndex(std::shared_ptr<FrozenMachine> machine) : memory_(std::move(machine), {}) {}
+
+  MemorySource memory_;
+  QueryAnomalies anomalies_;
+  std::optional<Database> index_;  // uses the two above
+};
+
+}  // namespace ktstr
