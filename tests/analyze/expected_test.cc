@@ -108,7 +108,7 @@ TEST(ExpectedCasesTest, CoverEveryTableAndView) {
 
 TEST(ExpectedCasesTest, CoverEverySubcommand) {
   // These write what is no answer, or take none; they have tests of their own.
-  const std::vector<std::string> others = {"completion", "export-db", "shell"};
+  const std::vector<std::string> others = {"completion", "corpus", "export-db", "report", "shell"};
   const std::string script = RunInShell(std::string(KTSTR_ANALYZE) + " completion bash").out;
   std::smatch list;
   ASSERT_TRUE(std::regex_search(script, list, std::regex("commands=\"([^\"]*)\"")));
