@@ -45,7 +45,7 @@ Result<std::string> Check(Session& session, const CorpusCheckArguments& argument
   return session.json() ? ToJson(checks) : ToText(checks, TerminalWidth());
 }
 
-std::string DifferenceText(const CorpusEntry& entry, const Difference& difference, size_t most) {
+std::string OtherAnswerText(const CorpusEntry& entry, const OtherAnswer& difference, size_t most) {
   if (difference.unknown && difference.lines.empty()) {
     return fmt::format("{}: {}: nothing is expected yet (--update)\n", entry.name,
                        difference.question);
@@ -76,16 +76,16 @@ Result<std::string> Expect(Session& session, const ExpectArguments& arguments) {
   if (arguments.update) return Update(corpus, entries, questions, arguments);
   std::string text;
   size_t same = 0;
-  using Differences = Result<std::vector<Difference>>;
-  KTSTR_TRY(ForEachInOrder<Differences>(
+  using OtherAnswers = Result<std::vector<OtherAnswer>>;
+  KTSTR_TRY(ForEachInOrder<OtherAnswers>(
       entries.size(), arguments.jobs,
       [&](size_t i) {
         return CompareWithExpected(corpus, entries[i], questions, arguments.timeout_s);
       },
-      [&](size_t i, Differences differences) -> Status {
-        const std::vector<Difference> found = KTSTR_TRY(std::move(differences));
-        for (const Difference& difference : found) {
-          text += DifferenceText(entries[i], difference, arguments.lines);
+      [&](size_t i, OtherAnswers differences) -> Status {
+        const std::vector<OtherAnswer> found = KTSTR_TRY(std::move(differences));
+        for (const OtherAnswer& difference : found) {
+          text += OtherAnswerText(entries[i], difference, arguments.lines);
           session.set_exit_code(ExitCode::kAnswerIsNo);
         }
         same += found.empty();

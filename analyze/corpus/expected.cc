@@ -82,17 +82,17 @@ std::vector<std::string> DifferingLines(const std::string& expected, const std::
   return lines;
 }
 
-Result<std::vector<Difference>> CompareWithExpected(const Corpus& corpus, const CorpusEntry& entry,
-                                                    const std::vector<Question>& questions,
-                                                    double timeout_s) {
+Result<std::vector<OtherAnswer>> CompareWithExpected(const Corpus& corpus, const CorpusEntry& entry,
+                                                     const std::vector<Question>& questions,
+                                                     double timeout_s) {
   const Database index = KTSTR_TRY(OpenIndex(corpus.ArchiveOf(entry), IndexOptions{}));
   const fs::path directory = corpus.ExpectedOf(entry);
   std::set<std::string> left = ExpectedNames(directory);
-  std::vector<Difference> differences;
+  std::vector<OtherAnswer> differences;
   for (const Question& question : questions) {
     const auto answer = AnswerTo(question, index, timeout_s);
     const bool known = left.erase(question.name) > 0;
-    Difference difference{question.name, {}, !known};
+    OtherAnswer difference{question.name, {}, !known};
     if (!answer) {
       difference.lines = {answer.error().ToString()};
     } else if (known) {

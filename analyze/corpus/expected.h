@@ -8,7 +8,8 @@
 
 namespace ktstr {
 
-struct Difference {
+// One that is not the expected one.
+struct OtherAnswer {
   std::string question;
   std::vector<std::string> lines;  // "-expected", "+found"; the error where there is no answer
   bool unknown = false;            // nothing was expected yet
@@ -16,9 +17,9 @@ struct Difference {
 
 // What differs from what is expected, for each question that does; a file that no question belongs
 // to is a difference, too. Errors: those of OpenIndex; kIo.
-Result<std::vector<Difference>> CompareWithExpected(const Corpus& corpus, const CorpusEntry& entry,
-                                                    const std::vector<Question>& questions,
-                                                    double timeout_s);
+Result<std::vector<OtherAnswer>> CompareWithExpected(const Corpus& corpus, const CorpusEntry& entry,
+                                                     const std::vector<Question>& questions,
+                                                     double timeout_s);
 
 // Makes what is found now what is expected. Errors: those of OpenIndex and AnswerTo; kIo.
 Status UpdateExpected(const Corpus& corpus, const CorpusEntry& entry,
