@@ -5,6 +5,7 @@
 
 #include <filesystem>
 #include <fstream>
+#include <iterator>
 #include <map>
 #include <regex>
 #include <sstream>
@@ -51,25 +52,33 @@ bool IsOpen(const std::string& command) {
   return quote != 0;
 }
 
+std::vector<std::string> LinesOf(const std::string& text) {
+  std::vector<std::string> lines;
+  std::istringstream stream(text);
+  for (std::string line; std::getline(stream, line);) lines.push_back(line);
+  return lines;
+}
+
 // The commands in a text: those in lines indented by at least `indent` columns, with or without a
 // prompt; a quote that stays open goes on in the next line. Behind a prompt what follows up to an
-// empty line is its answer.
-std::vector<Example> Examples(std::istream& text, size_t indent) {
+// empty line or the next prompt is its answer.
+std::vector<Example> Examples(const std::string& text, size_t indent) {
+  const std::vector<std::string> lines = LinesOf(text);
   std::vector<Example> examples;
-  for (std::string line; std::getline(text, line);) {
-    if (line.find_first_not_of(' ') == std::string::npos || line.find_first_not_of(' ') < indent) {
-      continue;
+  for (size_t i = 0; i < lines.size(); ++i) {
+    const size_t begin = lines[i].find_first_not_of(' ');
+    if (begin == std::string::npos || begin < indent) continue;
+    Example example{lines[i].substr(begin), ""};
+    const bool has_prompt = example.command.starts_with("$ ");
+    if (has_prompt) example.command.erase(0, 2);
+    if (!IsExample(example.command)) continue;
+    while (IsOpen(example.command) && i + 1 < lines.size()) example.command += "\n" + lines[++i];
+    for (; has_prompt && i + 1 < lines.size() && lines[i + 1].size() > indent; ++i) {
+      const std::string line = lines[i + 1].substr(indent);
+      if (line.starts_with("$ ")) break;
+      example.answer += line + "\n";
     }
-    line.erase(0, line.find_first_not_of(' '));
-    const bool has_prompt = line.starts_with("$ ");
-    if (has_prompt) line.erase(0, 2);
-    if (!IsExample(line)) continue;
-    for (std::string more; IsOpen(line) && std::getline(text, more);) line += "\n" + more;
-    std::string answer;
-    for (std::string more; has_prompt && std::getline(text, more) && more.size() > indent;) {
-      answer += more.substr(indent) + "\n";
-    }
-    examples.push_back({line, answer});
+    examples.push_back(example);
   }
   return examples;
 }
@@ -124,9 +133,12 @@ void ExamplesTest::ExpectThatItRuns(const Example& example) {
 
 TEST_F(ExamplesTest, ThoseOfTheReadmeRun) {
   std::ifstream readme(KTSTR_README);
-  const auto examples = Examples(readme, 4);
+  const std::string text(std::istreambuf_iterator<char>(readme), {});
+  const auto examples = Examples(text, 4);
   EXPECT_GE(examples.size(), 6u);
-  for (const Example& example : examples) ExpectThatItRuns(example);
+  const synthetic::TemporaryDirectory directory;
+  MakeSurroundings(directory.path());
+  for (const Example& example : examples) ExpectThatItRuns(example, directory);
 }
 
 TEST_F(ExamplesTest, ThoseOfTheHelpRun) {
@@ -143,7 +155,9 @@ TEST_F(ExamplesTest, ThoseOfTheHelpRun) {
   std::istringstream text(help);
   const auto examples = Examples(text, 2);
   EXPECT_GE(examples.size(), 6u);
-  for (const Example& example : examples) ExpectThatItRuns(example);
+  const synthetic::TemporaryDirectory directory;
+  MakeSurroundings(directory.path());
+  for (const Example& example : examples) ExpectThatItRuns(example, directory);
 }
 
 TEST(ExamplesInText, AreFoundWithTheirPromptsContinuationsAndAnswers) {
