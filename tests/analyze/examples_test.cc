@@ -135,9 +135,7 @@ TEST(ExamplesTest, ThoseOfTheReadmeRun) {
   const std::string text(std::istreambuf_iterator<char>(readme), {});
   const auto examples = Examples(text, 4);
   EXPECT_GE(examples.size(), 6u);
-  const synthetic::TemporaryDirectory directory;
-  MakeSurroundings(directory.path());
-  for (const Example& example : examples) ExpectThatItRuns(example, directory);
+  for (const Example& example : examples) ExpectThatItRuns(example);
 }
 
 TEST(ExamplesTest, ThoseOfTheHelpRun) {
@@ -148,24 +146,26 @@ TEST(ExamplesTest, ThoseOfTheHelpRun) {
   std::istringstream names(list[1]);
   std::string help = RunInShell(program + " --help").out;
   for (std::string name; names >> name;) help += RunInShell(program + " " + name + " --help").out;
+  for (const char* name : {"add", "list", "query", "check", "expect", "prune", "remove"}) {
+    help += RunInShell(program + " corpus " + name + " --help").out;
+  }
   const auto examples = Examples(help, 2);
   EXPECT_GE(examples.size(), 6u);
-  const synthetic::TemporaryDirectory directory;
-  MakeSurroundings(directory.path());
-  for (const Example& example : examples) ExpectThatItRuns(example, directory);
+  for (const Example& example : examples) ExpectThatItRuns(example);
 }
 
-TEST(ExamplesTest, AreFoundWithTheirPromptsContinuationsAndAnswers) {
+TEST(ExamplesInText, AreFoundWithTheirPromptsContinuationsAndAnswers) {
   const std::string text =
-      "    $ ktstr-analyze a.kts sql \"SELECT\n      1\"\n    1\n     2\n    $ next\n  "
-      "ktstr-analyze b.kts\n"
+      "    $ ktstr-analyze a.kts sql \"SELECT\n      1\"\n    1\n     2\n"
+      "    $ ktstr-analyze d.kts\n\n  ktstr-analyze b.kts\n"
       "    echo x | ktstr-analyze c.kts shell\n    ktstr-analyze\n";
   const auto examples = Examples(text, 4);
-  ASSERT_EQ(examples.size(), 2u);
+  ASSERT_EQ(examples.size(), 3u);
   EXPECT_EQ(examples[0].command, "ktstr-analyze a.kts sql \"SELECT\n      1\"");
   EXPECT_EQ(examples[0].answer, "1\n 2\n");
-  EXPECT_EQ(examples[1].command, "echo x | ktstr-analyze c.kts shell");
-  EXPECT_EQ(examples[1].answer, "");
+  EXPECT_EQ(examples[1].command, "ktstr-analyze d.kts");
+  EXPECT_EQ(examples[2].command, "echo x | ktstr-analyze c.kts shell");
+  EXPECT_EQ(examples[2].answer, "");
 }
 
 }  // namespace
