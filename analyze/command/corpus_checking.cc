@@ -7,6 +7,7 @@
 #include "ktstr/analyze/corpus/expected.h"
 #include "ktstr/analyze/corpus/parallel.h"
 #include "ktstr/analyze/output.h"
+#include "ktstr/base/patient_bar.h"
 #include "ktstr/base/safe_text.h"
 #include "ktstr/base/text_file.h"
 #include "ktstr/results/junit.h"
@@ -32,8 +33,10 @@ Result<std::string> Check(Session& session, const CorpusCheckArguments& argument
   const std::vector<Rule> rules = KTSTR_TRY(ChooseRules(arguments.check));
   const Corpus corpus = KTSTR_TRY(Corpus::Open(arguments.directory));
   const auto entries = KTSTR_TRY(ChosenEntries(corpus, arguments));
-  const auto checks =
-      CheckCorpus(corpus, entries, rules, arguments.check.options, arguments.jobs, nullptr);
+  PatientBar bar("checking");
+  size_t done = 0;
+  const auto checks = CheckCorpus(corpus, entries, rules, arguments.check.options, arguments.jobs,
+                                  [&](const ArchiveCheck&) { bar.Set(++done, entries.size()); });
   for (const ArchiveCheck& check : checks) {
     if (!check.error.empty() || KTSTR_TRY(SomethingFails(check.results, arguments.check)))
       session.set_exit_code(ExitCode::kAnswerIsNo);
@@ -76,6 +79,7 @@ Result<std::string> Expect(Session& session, const ExpectArguments& arguments) {
   if (arguments.update) return Update(corpus, entries, questions, arguments);
   std::string text;
   size_t same = 0;
+  PatientBar bar("asking");
   using OtherAnswers = Result<std::vector<OtherAnswer>>;
   KTSTR_TRY(ForEachInOrder<OtherAnswers>(
       entries.size(), arguments.jobs,
@@ -89,6 +93,7 @@ Result<std::string> Expect(Session& session, const ExpectArguments& arguments) {
           session.set_exit_code(ExitCode::kAnswerIsNo);
         }
         same += found.empty();
+        bar.Set(i + 1, entries.size());
         return {};
       }));
   return text + fmt::format("{} of {} archives answer as expected\n", same, entries.size());

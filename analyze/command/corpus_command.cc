@@ -7,6 +7,7 @@
 #include "ktstr/analyze/corpus/merged.h"
 #include "ktstr/analyze/corpus/parallel.h"
 #include "ktstr/analyze/interrupt.h"
+#include "ktstr/base/patient_bar.h"
 
 namespace ktstr {
 
@@ -62,7 +63,12 @@ Result<std::string> Query(Session& session, QueryArguments arguments) {
     const auto entries = KTSTR_TRY(ChosenEntries(corpus, arguments));
     return session.Show(KTSTR_TRY(AskEach(corpus, entries, arguments)));
   }
-  Database merged = KTSTR_TRY(OpenMerged(corpus, arguments.jobs));
+  const auto open = [&] {
+    PatientBar bar("merging");
+    return OpenMerged(corpus, arguments.jobs,
+                      [&bar](size_t done, size_t all) { bar.Set(done, all); });
+  };
+  Database merged = KTSTR_TRY(open());
   merged.InterruptBy(&InterruptGuard::flag());
   return session.Show(KTSTR_TRY(merged.Query(arguments.sql, arguments.limits)));
 }

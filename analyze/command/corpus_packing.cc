@@ -5,6 +5,7 @@
 
 #include "ktstr/analyze/command/corpus_command.h"
 #include "ktstr/analyze/corpus/corpus_pack.h"
+#include "ktstr/base/patient_bar.h"
 #include "ktstr/base/quantity.h"
 
 namespace ktstr {
@@ -33,9 +34,11 @@ std::string SummaryText(const PackArguments& arguments, const PackSummary& summa
   return text;
 }
 
-Result<std::string> Pack(Session& session, const PackArguments& arguments) {
+Result<std::string> Pack(Session& session, PackArguments arguments) {
   const Corpus corpus = KTSTR_TRY(Corpus::Open(arguments.directory));
   if (corpus.entries().empty()) return Fail(ErrorCode::kNotFound, "the corpus is empty");
+  PatientBar bar("packing");
+  arguments.options.progress = [&bar](size_t done, size_t all) { bar.Set(done, all); };
   const PackSummary summary = KTSTR_TRY(PackCorpus(corpus, arguments.pack, arguments.options));
   if (!session.json()) return SummaryText(arguments, summary, corpus.entries().size());
   const nlohmann::ordered_json json = {{"pack", arguments.pack},
@@ -49,7 +52,10 @@ Result<std::string> Pack(Session& session, const PackArguments& arguments) {
 }
 
 Result<std::string> Unpack(Session&, const PackArguments& arguments) {
-  const Corpus corpus = KTSTR_TRY(UnpackCorpus(arguments.pack, arguments.directory));
+  PatientBar bar("unpacking");
+  const Corpus corpus =
+      KTSTR_TRY(UnpackCorpus(arguments.pack, arguments.directory,
+                             [&bar](size_t done, size_t all) { bar.Set(done, all); }));
   return fmt::format("{}: {} archives\n", arguments.directory, corpus.entries().size());
 }
 

@@ -127,7 +127,7 @@ Error OfArchive(const CorpusEntry& entry, const Error& error) {
 }  // namespace
 
 Result<Database> OpenMerged(const Corpus& corpus, int jobs,
-                            const std::function<void(const CorpusEntry&)>& progress) {
+                            const std::function<void(size_t done, size_t all)>& progress) {
   const fs::path path = corpus.directory() / "merged.index";
   std::map<std::string, std::string> there = Merged(path);
   std::vector<CorpusEntry> missing;
@@ -166,7 +166,7 @@ Result<Database> OpenMerged(const Corpus& corpus, int jobs,
           if (!created) KTSTR_TRY(CreateTables(merged, *index));
           created = true;
           KTSTR_TRY(Add(merged, missing[i], *index, spare.path()));
-          if (progress) progress(missing[i]);
+          if (progress) progress(i + 1, missing.size());
           return {};
         }));
     if (!created) return Fail(ErrorCode::kNotFound, "the corpus is empty");

@@ -12,9 +12,9 @@ namespace ktstr {
 
 // DIR/merged.index, brought up to date: archives that are new are added, those that are gone
 // removed; made anew when the tables' declarations have changed. `jobs` indexes are built at a
-// time. Opened for reading. `progress` is told of each archive that is added. Errors: those of
-// OpenIndex, with the archive's name; kIo.
+// time. Opened for reading. `progress` is told how many of those that are new are added. Errors:
+// those of OpenIndex, with the archive's name; kIo.
 Result<Database> OpenMerged(const Corpus& corpus, int jobs,
-                            const std::function<void(const CorpusEntry&)>& progress = nullptr);
+                            const std::function<void(size_t done, size_t all)>& progress = nullptr);
 
 }  // namespace ktstr
