@@ -43,7 +43,7 @@ TEST(ScenarioReader, AnEmptyFileIsAnIdleMachineForTwoSeconds) {
   EXPECT_EQ(scenario.phases[0].duration, seconds(2));
   EXPECT_NE(Find(scenario, TriggerKind::kPanic), nullptr);
   EXPECT_EQ(Find(scenario, TriggerKind::kStall), nullptr);
-  EXPECT_EQ(Find(scenario, TriggerKind::kSilent)->over, seconds(10));
+  EXPECT_EQ(Find(scenario, TriggerKind::kSilent)->over, seconds(20));
 }
 
 TEST(ScenarioReader, ReadsEverySection) {
