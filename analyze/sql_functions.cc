@@ -50,4 +50,10 @@ void AddSqlFunctions(sqlite3* db) {
                              CpuInList, nullptr, nullptr, nullptr);
 }
 
+std::string Quoted(std::string_view text) {
+  std::string quoted = "'";
+  for (const char c : text) quoted += c == '\'' ? "''" : std::string(1, c);
+  return quoted + "'";
+}
+
 }  // namespace ktstr

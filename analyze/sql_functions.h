@@ -1,6 +1,7 @@
 // Functions of ours that queries can use.
 #pragma once
 
+#include <string>
 #include <string_view>
 
 struct sqlite3;
@@ -17,5 +18,8 @@ inline constexpr SqlFunctionInfo kCpuInList = {
 
 // Adds them to a connection.
 void AddSqlFunctions(sqlite3* db);
+
+// Text as an SQL literal.
+std::string Quoted(std::string_view text);
 
 }  // namespace ktstr

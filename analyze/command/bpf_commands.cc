@@ -5,6 +5,7 @@
 
 #include "ktstr/analyze/command/command.h"
 #include "ktstr/analyze/output.h"
+#include "ktstr/analyze/sql_functions.h"
 #include "ktstr/base/nearest_word.h"
 
 namespace ktstr {

@@ -70,9 +70,6 @@ class Session {
 // What a chosen subcommand writes to standard output.
 using Command = std::function<Result<std::string>(Session&)>;
 
-// Text as an SQL literal.
-std::string Quoted(std::string_view text);
-
 // All subcommands that ask one question of the archive; not sql, and none that makes something.
 void AddQuestionCommands(CLI::App* app, Command* chosen);
 

@@ -80,10 +80,4 @@ std::string Session::TakeNotes() {
   return text + "\n";
 }
 
-std::string Quoted(std::string_view text) {
-  std::string quoted = "'";
-  for (const char c : text) quoted += c == '\'' ? "''" : std::string(1, c);
-  return quoted + "'";
-}
-
 }  // namespace ktstr

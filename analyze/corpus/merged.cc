@@ -10,6 +10,7 @@
 #include "ktstr/analyze/corpus/parallel.h"
 #include "ktstr/analyze/index.h"
 #include "ktstr/analyze/log_search.h"
+#include "ktstr/analyze/sql_functions.h"
 #include "ktstr/analyze/tables.h"
 #include "ktstr/analyze/temporary_file.h"
 #include "ktstr/analyze/views/views.h"
@@ -71,21 +72,15 @@ Status CreateTables(Database& merged, const Database& index) {
   return merged.Execute(sql);
 }
 
-std::string Literal(std::string_view text) {
-  std::string literal = "'";
-  for (const char c : text) literal += c == '\'' ? "''" : std::string(1, c);
-  return literal + "'";
-}
-
 Status Remove(Database& merged, const std::string& name) {
   std::string sql;
   for (const auto& [table, columns] : KTSTR_TRY(Sources(merged, "main"))) {
     if (table == "merge_key" || table == "archive") continue;
-    sql += fmt::format("DELETE FROM \"{}\" WHERE archive = {};", table, Literal(name));
+    sql += fmt::format("DELETE FROM \"{}\" WHERE archive = {};", table, Quoted(name));
   }
   sql +=
       fmt::format("DELETE FROM log_text WHERE archive = {0}; DELETE FROM archive WHERE name = {0}",
-                  Literal(name));
+                  Quoted(name));
   return merged.Execute(sql);
 }
 
@@ -101,8 +96,8 @@ Status Add(Database& merged, const CorpusEntry& entry, Database& index, const fs
     KTSTR_TRY(index.CopyTo(spare));
     file = spare.string();
   }
-  const std::string name = Literal(entry.name);
-  KTSTR_TRY(merged.Execute(fmt::format("ATTACH {} AS one", Literal(file))));
+  const std::string name = Quoted(entry.name);
+  KTSTR_TRY(merged.Execute(fmt::format("ATTACH {} AS one", Quoted(file))));
   std::string sql = "BEGIN;";
   for (const auto& [table, columns] : KTSTR_TRY(Sources(merged, "one"))) {
     const std::string list = fmt::format("\"{}\"", fmt::join(columns, "\", \""));
@@ -112,8 +107,8 @@ Status Add(Database& merged, const CorpusEntry& entry, Database& index, const fs
   sql += fmt::format(
       "INSERT INTO log_text SELECT {0}, seq, time_ns, level, text FROM one.log;"
       "INSERT INTO archive VALUES ({0}, {1}, {2}, {3}); COMMIT; DETACH one",
-      name, Literal(entry.digest), Literal(fmt::format("{}", fmt::join(entry.tags, " "))),
-      Literal(entry.added_at));
+      name, Quoted(entry.digest), Quoted(fmt::format("{}", fmt::join(entry.tags, " "))),
+      Quoted(entry.added_at));
   const Status added = merged.Execute(sql);
   std::error_code ignored;
   fs::remove(spare, ignored);

@@ -17,6 +17,7 @@
 #include "ktstr/analyze/shell/history_file.h"
 #include "ktstr/analyze/shell/line_editor.h"
 #include "ktstr/analyze/shell/statement_splitter.h"
+#include "ktstr/analyze/sql_functions.h"
 #include "ktstr/base/safe_text.h"
 
 namespace ktstr {
