@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <utility>
+
 #include "ktstr/capture/guest/protocol.h"
 #include "ktstr/capture/json_access.h"
 
@@ -24,6 +26,7 @@ Result<nlohmann::json> GuestChannel::WaitForHello(Deadline deadline) {
 
 Result<nlohmann::json> GuestChannel::Ask(std::string_view verb, nlohmann::json arguments,
                                          Deadline deadline) {
+  const auto patience = deadline - std::chrono::steady_clock::now();
   const int64_t id = KTSTR_TRY(Post(verb, std::move(arguments), deadline));
   for (;;) {
     if (auto received = Receive(deadline); !received) {
@@ -31,6 +34,9 @@ Result<nlohmann::json> GuestChannel::Ask(std::string_view verb, nlohmann::json a
       return Fail(std::move(received).error());
     }
     if (auto answer = TakeAnswer(id)) return *std::move(answer);
+    if (std::exchange(posted_[id].busy, false)) {
+      deadline = std::chrono::steady_clock::now() + patience;
+    }
   }
 }
 
@@ -46,12 +52,17 @@ Result<int64_t> GuestChannel::Post(std::string_view verb, nlohmann::json argumen
 
 Status GuestChannel::Receive(Deadline deadline) {
   nlohmann::json message = KTSTR_TRY(socket_.Receive(deadline));
+  last_heard_ = std::chrono::steady_clock::now();
   if (message.contains("event")) {
     events_.push_back(std::move(message));
     if (events_.size() > kMaxEvents) events_.pop_front();
   } else if (const auto posted = posted_.find(IntegerMember(message, "id").value_or(0));
              posted != posted_.end()) {
-    posted->second.answer = std::move(message);
+    if (BoolMember(message, "busy")) {
+      posted->second.busy = true;
+    } else {
+      posted->second.answer = std::move(message);
+    }
   }  // else its caller gave up
   return {};
 }
@@ -59,11 +70,12 @@ Status GuestChannel::Receive(Deadline deadline) {
 std::optional<Result<nlohmann::json>> GuestChannel::TakeAnswer(int64_t id) {
   const auto posted = posted_.find(id);
   if (posted == posted_.end() || !posted->second.answer) return std::nullopt;
-  const auto [verb, answer] = std::move(posted->second);
+  const std::string verb = std::move(posted->second.verb);
+  nlohmann::json answer = *std::move(posted->second.answer);
   posted_.erase(posted);
-  if (BoolMember(*answer, "ok")) return *answer;
+  if (BoolMember(answer, "ok")) return answer;
   return Fail(ErrorCode::kPeer, fmt::format("the guest refuses '{}': {}", verb,
-                                            StringMember(*answer, "error", "no reason")));
+                                            StringMember(answer, "error", "no reason")));
 }
 
 std::optional<nlohmann::json> GuestChannel::TakeEvent() {

@@ -23,7 +23,8 @@ class GuestChannel {
   Result<nlohmann::json> WaitForHello(Deadline deadline);
 
   // Sends a request and waits for its answer. `arguments` is an object. Errors: kPeer when the
-  // guest refuses (with its reason) or is gone, kTimeout.
+  // guest refuses (with its reason) or is gone, kTimeout. As often as the guest says that it is
+  // busy with it, it is given as much time again.
   Result<nlohmann::json> Ask(std::string_view verb, nlohmann::json arguments, Deadline deadline);
 
   // The same in steps, for a caller who waits for other things too. Send: the request's number.
@@ -35,6 +36,9 @@ class GuestChannel {
   // Events in the order in which they came, without waiting.
   std::optional<nlohmann::json> TakeEvent();
 
+  // When anything was last received: a sign of life.
+  Deadline last_heard() const { return last_heard_; }
+
   // The oldest event that nobody took: worker-exit and the like. Errors: kTimeout, kPeer.
   Result<nlohmann::json> NextEvent(Deadline deadline);
 
@@ -44,12 +48,14 @@ class GuestChannel {
   struct Posted {
     std::string verb;
     std::optional<nlohmann::json> answer;
+    bool busy = false;  // the guest said so, and nobody has looked
   };
 
   JsonSocket socket_;
   std::deque<nlohmann::json> events_;
   std::map<int64_t, Posted> posted_;  // by number
   int64_t next_id_ = 1;
+  Deadline last_heard_ = std::chrono::steady_clock::now();
 };
 
 }  // namespace ktstr

@@ -19,7 +19,11 @@ namespace ktstr {
 struct SnapshotMemoryOptions {
   // Decompressed pages that are kept, in bytes. Pages that a view holds on to, and those that were
   // written to, come on top.
-  uint64_t cache_bytes = uint64_t{256} << 20;
+  uint64_t cache_bytes = DefaultCacheBytes();
+
+  // An eighth of this machine's memory, but 256 MiB to 1 GiB. Walkers come by the same pages
+  // several times: 10,000 tasks and their stacks fill some 350 MiB.
+  static uint64_t DefaultCacheBytes();
 };
 
 class SnapshotMemory : public GuestMemory {

@@ -20,6 +20,9 @@ struct CommonArguments {
   bool no_index = false;
   bool accept_damage = false;
   std::string vmlinux;
+
+  // Whether answers may come from an index that is kept.
+  bool keeps_index() const { return !no_index && !accept_damage && vmlinux.empty(); }
 };
 
 enum class OutputFormat { kText, kJson, kCsv, kLine };

@@ -150,7 +150,7 @@ void AddKeepingCommands(CLI::App* corpus, Command* chosen) {
       corpus->add_subcommand("prune", "Remove archives that are old, or the oldest of too many");
   prune->add_option("DIR", prune_arguments->directory, "The corpus")->required()->type_name("");
   prune
-      ->add_option("--older-than", prune_arguments->older_than, "Since their capture, such as 720h")
+      ->add_option("--older-than", prune_arguments->older_than, "Since their capture, such as 30d")
       ->type_name("TIME");
   prune
       ->add_option("--max-size", prune_arguments->max_size,

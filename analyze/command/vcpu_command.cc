@@ -1,6 +1,8 @@
 // ktstr-analyze FILE vcpu [N]
 #include <fmt/format.h>
 
+#include <map>
+
 #include "ktstr/analyze/command/command.h"
 #include "ktstr/analyze/report/registers.h"
 
@@ -8,19 +10,48 @@ namespace ktstr {
 
 namespace {
 
-std::optional<std::string> SymbolOf(MemorySource& memory, const VcpuRegisters& vcpu) {
-  if (vcpu.mode() == VcpuMode::kUser) return std::nullopt;
-  // Registers are there whatever became of the kernel.
-  return memory.Symbolize(Kva(vcpu.rip)).value_or(std::nullopt);
+using SymbolByCpu = std::map<int64_t, std::string>;
+
+// Where each CPU is, out of the index: it is there sooner than the kernel's symbols.
+Result<SymbolByCpu> AskIndex(Session& session) {
+  const QueryResult answer = KTSTR_TRY(KTSTR_TRY(session.Index())
+                                           ->Query("SELECT cpu, rip_symbol FROM vcpu WHERE "
+                                                   "rip_symbol IS NOT NULL"));
+  SymbolByCpu symbols;
+  for (const auto& row : answer.rows) {
+    symbols[std::get<int64_t>(row[0])] = std::get<std::string>(row[1]);
+  }
+  return symbols;
+}
+
+// Registers are there whatever became of the kernel and of memory.
+SymbolByCpu AskMemory(MemorySource& memory, std::span<const VcpuRegisters> vcpus) {
+  SymbolByCpu symbols;
+  for (const VcpuRegisters& vcpu : vcpus) {
+    if (vcpu.mode() == VcpuMode::kUser) continue;
+    if (auto symbol = memory.Symbolize(Kva(vcpu.rip)).value_or(std::nullopt)) {
+      symbols[vcpu.cpu] = *std::move(symbol);
+    }
+  }
+  return symbols;
+}
+
+SymbolByCpu Symbols(Session& session, MemorySource& memory) {
+  if (session.arguments().keeps_index()) {
+    if (auto symbols = AskIndex(session)) return *std::move(symbols);
+  }
+  return AskMemory(memory, memory.machine().archive().vcpus());
 }
 
 Result<std::string> Registers(Session& session, std::optional<uint32_t> cpu) {
   MemorySource& memory = *KTSTR_TRY(session.Memory());
   const auto vcpus = memory.machine().archive().vcpus();
+  const SymbolByCpu symbols = Symbols(session, memory);
   std::string text, json;
   for (const VcpuRegisters& vcpu : vcpus) {
     if (cpu && vcpu.cpu != *cpu) continue;
-    const auto at = SymbolOf(memory, vcpu);
+    const auto symbol = symbols.find(vcpu.cpu);
+    const auto at = symbol == symbols.end() ? std::nullopt : std::optional(symbol->second);
     text += (text.empty() ? "" : "\n") + RegisterText(vcpu, at);
     json += (json.empty() ? "[\n  " : ",\n  ") + RegisterJson(vcpu, at);
   }

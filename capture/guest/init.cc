@@ -14,6 +14,7 @@
 
 #include <string>
 
+#include "at_work.h"
 #include "capture_request.h"
 #include "cgroup.h"
 #include "host_port.h"
@@ -130,7 +131,8 @@ class Init {
   // "" or what went wrong.
   std::string Do(const std::string& verb, const json& request, json* reply) {
     if (verb == "start") {
-      return Start(request.value("workers", json::array()));
+      AtWork at_work(port_, request.value("id", json()));
+      return Start(request.value("workers", json::array()), at_work);
     }
     if (verb == "report") {
       (*reply)["workers"] = pool_.Accounts();
@@ -161,9 +163,9 @@ class Init {
     return verb == "bye" || verb == "ping" ? "" : "there is no verb '" + verb + "'";
   }
 
-  std::string Start(const json& workers) {
+  std::string Start(const json& workers, AtWork& at_work) {
     for (const json& spec : workers) {
-      std::string error = pool_.Start(spec);
+      std::string error = pool_.Start(spec, at_work);
       if (!error.empty()) return error;
     }
     return "";

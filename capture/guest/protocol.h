@@ -3,6 +3,7 @@
 //   guest → host, once:     {"event": "hello", "version": 1, "release": "6.12…"}
 //   host → guest:           {"id": N, "do": VERB, …}
 //   guest → host, each:     {"id": N, "ok": true, …} or {"id": N, "ok": false, "error": TEXT}
+//                           before that, every second, {"id": N, "busy": true} of what takes long
 //   guest → host, any time: {"event": "worker-exit", "pid": P, "worker": NAME, "status": S} when a
 //                           worker ended that nobody stopped
 //                           {"event": "payload-exit", "name", "status", "output"}

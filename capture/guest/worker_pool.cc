@@ -15,7 +15,7 @@ namespace ktstr::guest {
 namespace {
 
 constexpr int kMaxTasks = 65'536;
-constexpr uint64_t kBeginTimeoutNs = 60'000'000'000;
+constexpr uint64_t kBeginTimeoutNs = 60'000'000'000;  // since the last one began
 
 void UnblockSignals() {
   sigset_t none;
@@ -46,7 +46,7 @@ WorkerPool::WorkerPool() {
   accounts_ = shared == MAP_FAILED ? nullptr : static_cast<WorkerAccount*>(shared);
 }
 
-std::string WorkerPool::Start(const nlohmann::json& spec) {
+std::string WorkerPool::Start(const nlohmann::json& spec, AtWork& at_work) {
   const std::string kind_name = spec.value("kind", "");
   const WorkerEntry* kind = FindWorkerEntry(kind_name);
   if (kind == nullptr) {
@@ -65,8 +65,9 @@ std::string WorkerPool::Start(const nlohmann::json& spec) {
   for (int i = 0; i < count; ++i) {
     std::string error = StartGroup(*kind, name, i, tasks, spec);
     if (!error.empty()) return error;
+    at_work.Tell();
   }
-  return AwaitBegun(first);
+  return AwaitBegun(first, at_work);
 }
 
 std::string WorkerPool::StartGroup(const WorkerEntry& kind, const std::string& name, int index,
@@ -101,11 +102,11 @@ std::string WorkerPool::StartGroup(const WorkerEntry& kind, const std::string& n
   return "";
 }
 
-std::string WorkerPool::AwaitBegun(size_t first_group) const {
-  const uint64_t deadline = NowNs() + kBeginTimeoutNs;
+std::string WorkerPool::AwaitBegun(size_t first_group, AtWork& at_work) const {
   for (size_t g = first_group; g < groups_.size(); ++g) {
     const Group& group = groups_[g];
     for (int i = group.first; i < group.first + group.tasks; ++i) {
+      const uint64_t deadline = NowNs() + kBeginTimeoutNs;
       while (accounts_[i].tid.load() == 0) {
         const bool ended = HasEnded(group.pid);
         const std::string why = accounts_[group.first].error;
@@ -113,6 +114,7 @@ std::string WorkerPool::AwaitBegun(size_t first_group) const {
           return std::string("worker '") + accounts_[i].name + "' did not start" +
                  (why.empty() ? "" : ": " + why);
         }
+        at_work.Tell();
         SleepFor(1'000'000);
       }
     }

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "at_work.h"
 #include "worker.h"
 
 namespace ktstr::guest {
@@ -17,8 +18,8 @@ class WorkerPool {
 
   // Starts what `spec` asks for: {"kind": "spin", "count": 2, "name": "spin", "tasks": 4, "seed":
   // 1, the kind's parameters, how to schedule it (task_setting.h)}; all but the kind may be left
-  // out. Returns once every task of it runs. "" or what went wrong.
-  std::string Start(const nlohmann::json& spec);
+  // out. Returns once every task of it runs, and tells `at_work` until then. "" or what went wrong.
+  std::string Start(const nlohmann::json& spec, AtWork& at_work);
   // Kills the workers that were started under that name and still run. "" or that there are none.
   std::string Stop(const std::string& name);
   // Whether `pid` was a worker of ours that ended without having been stopped; if so, its name.
@@ -40,7 +41,7 @@ class WorkerPool {
 
   std::string StartGroup(const WorkerEntry& kind, const std::string& name, int index, int tasks,
                          nlohmann::json spec);
-  std::string AwaitBegun(size_t first_group) const;
+  std::string AwaitBegun(size_t first_group, AtWork& at_work) const;
 
   WorkerAccount* accounts_;
   int used_ = 0;

@@ -264,9 +264,10 @@ Status Monitor::Periodic(Clock::time_point now) {
 Status Monitor::Beat(Clock::time_point now) {
   if (beat_) {
     const TriggerSpec& silent = Spec(TriggerKind::kSilent);
-    if (now - beat_sent_ > silent.over) {
+    const auto silence = now - std::max(beat_sent_, machine_.channel().last_heard());
+    if (silence > silent.over) {
       return Strike(FiredBy(silent, fmt::format("the guest's init has not answered for {}",
-                                                FormatDuration(now - beat_sent_))));
+                                                FormatDuration(silence))));
     }
     next_beat_ = now + milliseconds(100);
     return {};

@@ -9,7 +9,7 @@ namespace ktstr {
 
 Result<std::chrono::microseconds> ParseDuration(std::string_view text) {
   constexpr std::pair<std::string_view, double> kUnits[] = {
-      {"us", 1}, {"ms", 1e3}, {"s", 1e6}, {"min", 60e6}, {"h", 3600e6}};
+      {"us", 1}, {"ms", 1e3}, {"s", 1e6}, {"min", 60e6}, {"h", 3600e6}, {"d", 86400e6}};
   double number = 0;
   const auto [rest, error] = std::from_chars(text.data(), text.data() + text.size(), number);
   const std::string_view unit(rest, size_t(text.data() + text.size() - rest));
@@ -31,14 +31,17 @@ Result<uint64_t> ParseSize(std::string_view text) {
   uint64_t number = 0;
   const char* end = text.data() + text.size();
   const auto [rest, error] = std::from_chars(text.data(), end, number);
+  std::string_view unit(rest, size_t(end - rest));
   int shift = 0;
-  if (error == std::errc() && rest != end) {
-    const size_t suffix = std::string_view("KMGTkmgt").find(*rest);
-    shift = suffix == std::string_view::npos || rest + 1 != end ? -1 : 10 * (int(suffix % 4) + 1);
+  if (!unit.empty()) {
+    if (unit.front() == ' ') unit.remove_prefix(1);
+    const size_t letter = std::string_view("KMGTkmgt").find(unit.substr(0, 1));
+    const bool binary = unit.size() == 1 || (unit.size() == 3 && unit.ends_with("iB"));
+    shift = letter == std::string_view::npos || !binary ? -1 : 10 * (int(letter % 4) + 1);
   }
   if (error != std::errc() || shift < 0 || number > (UINT64_MAX >> shift)) {
     return Fail(ErrorCode::kInvalidArgument,
-                fmt::format("'{}' is no size: write bytes, or 512M, 4G and the like", text));
+                fmt::format("'{}' is no size: write bytes, or 512M, 4 GiB and the like", text));
   }
   return number << shift;
 }

@@ -164,7 +164,7 @@ INSTANTIATE_TEST_SUITE_P(
         Mistake{"[machine]\ncpus = 6\ncores = 4",
                 "2: 6 CPUs cannot be laid out as sockets of 4 cores with 1 threads each"},
         Mistake{"[machine]\nmemory = \"1Q\"",
-                "2: 'memory' of [machine]: '1Q' is no size: write bytes, or 512M, 4G and the like"},
+                "2: 'memory' of [machine]: '1Q' is no size: write bytes, or 512M, 4 GiB and the like"},
         Mistake{"[[worker]]\nkind = \"spinn\"",
                 "2: unknown worker kind 'spinn'; did you mean 'spin'?"},
         Mistake{"[[worker]]\ncount = 2", "1: [[worker]] needs 'kind'"},
