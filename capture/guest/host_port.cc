@@ -19,6 +19,7 @@ void HostPort::Send(const nlohmann::json& message) {
   // The log may hold bytes that are no UTF-8.
   const std::string line =
       message.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
+  const std::lock_guard lock(sending_);
   for (size_t at = 0; at < line.size();) {
     const ssize_t n = write(fd_, line.data() + at, line.size() - at);
     if (n > 0) {

@@ -1,6 +1,7 @@
 // The guest's end of the virtio-serial port: lines of JSON to and from the host.
 #pragma once
 
+#include <mutex>
 #include <nlohmann/json.hpp>
 #include <string>
 
@@ -12,6 +13,7 @@ class HostPort {
   std::string Open();
 
   int fd() const { return fd_; }
+  // Safe from several threads at once; the rest is not.
   void Send(const nlohmann::json& message);
   // Takes in what has arrived.
   void Receive();
@@ -20,6 +22,7 @@ class HostPort {
 
  private:
   int fd_ = -1;
+  std::mutex sending_;
   std::string received_;
 };
 

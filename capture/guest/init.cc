@@ -131,7 +131,7 @@ class Init {
   // "" or what went wrong.
   std::string Do(const std::string& verb, const json& request, json* reply) {
     if (verb == "start") {
-      AtWork at_work(port_, request.value("id", json()));
+      AtWork at_work(TellingOf(request));
       return Start(request.value("workers", json::array()), at_work);
     }
     if (verb == "report") {
@@ -153,7 +153,12 @@ class Init {
     }
     if (verb == "cgroup") return SetUpCgroup(request);
     if (verb == "run") return RunProgram(request, reply);
-    if (verb == "scheduler-load") return scheduler_.Load(request);
+    if (verb == "scheduler-load") {
+      // The verifier takes seconds where the host is slow.
+      AtWork at_work(TellingOf(request));
+      const Pulse pulse(at_work);
+      return scheduler_.Load(request);
+    }
     if (verb == "scheduler-set") return scheduler_.Set(request);
     if (verb == "scheduler-unload") return scheduler_.Unload(reply);
     if (verb == "scheduler-state") {
@@ -161,6 +166,10 @@ class Init {
       return "";
     }
     return verb == "bye" || verb == "ping" ? "" : "there is no verb '" + verb + "'";
+  }
+
+  std::function<void()> TellingOf(const json& request) {
+    return [this, id = request.value("id", json())] { port_.Send({{"id", id}, {"busy", true}}); };
   }
 
   std::string Start(const json& workers, AtWork& at_work) {
