@@ -6,10 +6,12 @@
 
 #include <cstdlib>
 #include <future>
+#include <span>
 #include <system_error>
 
 #include "ktstr/analyze/findings/findings.h"
 #include "ktstr/analyze/log_search.h"
+#include "ktstr/analyze/table_writer.h"
 #include "ktstr/analyze/tables.h"
 #include "ktstr/analyze/temporary_file.h"
 #include "ktstr/analyze/views/views.h"
@@ -48,48 +50,57 @@ std::optional<Database> OpenIfItFits(const fs::path& path, const std::string& di
 // Of writing tables, and what comes of them, in the same unit as kTableSteps.
 constexpr uint64_t kWriteSteps = 40, kRestSteps = 10;
 
-// A table counts by its rows.
-Status WriteTables(Database& database, const Tables& tables, ProgressSteps& steps) {
-  uint64_t rows = 0, written = 0;
-  for (const auto& table : tables) rows += table->row_count();
-  for (const auto& table : tables) {
-    KTSTR_TRY(database.AddTable(*table));
-    const uint64_t before = written;
-    written += table->row_count();
-    if (rows != 0) steps.Done(written * kWriteSteps / rows - before * kWriteSteps / rows);
-  }
-  return {};
-}
-
-Status Fill(Database& database, const Tables& tables, const std::string& digest,
-            ProgressSteps& steps) {
-  KTSTR_TRY(database.Execute("BEGIN"));
-  KTSTR_TRY(WriteTables(database, tables, steps));
-  KTSTR_TRY(
-      database.Execute("CREATE INDEX task_by_pid ON task (pid);"
-                       "CREATE INDEX task_by_kva ON task (task_kva);"
-                       "CREATE INDEX stack_frame_by_task ON stack_frame (task_kva, depth)"));
-  KTSTR_TRY(AddLogSearch(database));
-  KTSTR_TRY(AddViews(database));
-  KTSTR_TRY(AddFindings(database));
-  KTSTR_TRY(
-      database.Execute(fmt::format("CREATE TABLE index_key (digest TEXT, schema TEXT);"
-                                   "INSERT INTO index_key VALUES ('{}', '{}'); COMMIT",
-                                   digest, SchemaKey())));
-  steps.Done(kRestSteps);
-  return {};
-}
-
-// Another process never sees half an index.
-Status BuildAt(const fs::path& path, const Tables& tables, const std::string& digest,
-               ProgressSteps& steps) {
-  TemporaryFile temporary(path);
-  {
-    Database database = KTSTR_TRY(Database::Open(temporary.path(), Database::Mode::kCreate));
+// An index in the making. Another process never sees half of one.
+class NewIndex {
+ public:
+  // Errors: kIo when there can be no file.
+  static Result<NewIndex> At(const fs::path& path) {
+    auto temporary = std::make_unique<TemporaryFile>(path);
+    Database database = KTSTR_TRY(Database::Open(temporary->path(), Database::Mode::kCreate));
     KTSTR_TRY(database.Execute("PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF"));
-    KTSTR_TRY(Fill(database, tables, digest, steps));
+    return Begin(std::move(temporary), std::move(database));
   }
-  return temporary.Keep();
+  static Result<NewIndex> InMemory() { return Begin(nullptr, KTSTR_TRY(Database::InMemory())); }
+
+  Database& database() { return *database_; }
+
+  // Once all tables are in it: adds what is made of them, and the key. Errors: kIo.
+  Result<Database> Finish(const std::string& digest) && {
+    KTSTR_TRY(
+        database_->Execute("CREATE INDEX task_by_pid ON task (pid);"
+                           "CREATE INDEX task_by_kva ON task (task_kva);"
+                           "CREATE INDEX stack_frame_by_task ON stack_frame (task_kva, depth)"));
+    KTSTR_TRY(AddLogSearch(*database_));
+    KTSTR_TRY(AddViews(*database_));
+    KTSTR_TRY(AddFindings(*database_));
+    KTSTR_TRY(database_->Execute(
+        fmt::format("INSERT INTO index_key VALUES ('{}', '{}'); COMMIT", digest, SchemaKey())));
+    if (file_ == nullptr) return *std::move(database_);
+    database_.reset();
+    KTSTR_TRY(file_->Keep());
+    return Database::Open(file_->final_path(), Database::Mode::kReadOnly);
+  }
+
+ private:
+  NewIndex(std::unique_ptr<TemporaryFile> file, Database database)
+      : file_(std::move(file)), database_(std::move(database)) {}
+
+  static Result<NewIndex> Begin(std::unique_ptr<TemporaryFile> file, Database database) {
+    // The first write finds out whether the file can be there.
+    KTSTR_TRY(database.Execute("BEGIN; CREATE TABLE index_key (digest TEXT, schema TEXT)"));
+    return NewIndex(std::move(file), std::move(database));
+  }
+
+  std::unique_ptr<TemporaryFile> file_;  // null in memory
+  std::optional<Database> database_;     // closed before the file is removed
+};
+
+// An empty path stands for memory.
+Result<NewIndex> MakeAt(const fs::path& path) {
+  if (path.empty()) return NewIndex::InMemory();
+  std::error_code ignored;
+  if (path.parent_path() == CacheDirectory()) fs::create_directories(CacheDirectory(), ignored);
+  return NewIndex::At(path);
 }
 
 Status CheckFrames(const ArchiveReader& archive) {
@@ -100,6 +111,47 @@ Status CheckFrames(const ArchiveReader& archive) {
       fmt::format("{} is damaged: {} of its {} memory frames, the first is frame {}; "
                   "--accept-damage shows what can still be read",
                   archive.path().string(), damaged.size(), archive.frame_count(), damaged.front()));
+}
+
+// At the first place that takes it; the last one is memory.
+Result<Database> Build(FrozenMachine& machine, std::span<const fs::path> places,
+                       const IndexOptions& options) {
+  ProgressSteps steps(options.progress, kTableSteps + kWriteSteps + kRestSteps);
+  steps.Done(0);
+  // Beside the walkers: they read few of the frames, the check reads all.
+  std::future<Status> check =
+      std::async(std::launch::async, [&] { return CheckFrames(machine.archive()); });
+  Tables tables;
+  std::optional<Error> last;
+  for (const fs::path& place : places) {
+    auto index = MakeAt(place);
+    if (!index) {
+      last = index.error();
+      continue;
+    }
+    TableWriter writer(index->database());
+    if (tables.empty()) {
+      // Walkers go on while tables are written.
+      tables = BuildTables(machine, options.vmlinux, &steps,
+                           [&writer](const TableData& table) { writer.Add(table); });
+      const Status intact = check.get();
+      if (!intact && !options.accept_damage) return Fail(intact.error());
+    } else {
+      for (const auto& table : tables) writer.Add(*table);
+    }
+    if (const Status written = writer.Finish(); !written) {
+      last = written.error();
+      continue;
+    }
+    steps.Done(kWriteSteps);
+    auto database = (*std::move(index)).Finish(machine.archive().digest());
+    if (database) {
+      steps.Done(kRestSteps);
+      return database;
+    }
+    last = database.error();
+  }
+  return Fail(*std::move(last));
 }
 
 }  // namespace
@@ -138,26 +190,10 @@ Result<Database> OpenIndex(FrozenMachine& machine, const IndexOptions& options) 
       if (auto database = OpenIfItFits(candidate, digest)) return *std::move(database);
     }
   }
-  ProgressSteps steps(options.progress, kTableSteps + kWriteSteps + kRestSteps);
-  steps.Done(0);
-  // Beside the walkers: they read few of the frames, the check reads all.
-  std::future<Status> check =
-      std::async(std::launch::async, [&] { return CheckFrames(machine.archive()); });
-  const Tables tables = BuildTables(machine, options.vmlinux, &steps);
-  const Status intact = check.get();
-  if (!intact && !options.accept_damage) return Fail(intact.error());
-  if (use_file) {
-    for (const fs::path& candidate : IndexPaths(path, digest)) {
-      std::error_code ignored;
-      if (candidate.parent_path() == CacheDirectory())
-        fs::create_directories(CacheDirectory(), ignored);
-      if (!BuildAt(candidate, tables, digest, steps)) continue;
-      if (auto database = OpenIfItFits(candidate, digest)) return *std::move(database);
-    }
-  }
-  Database database = KTSTR_TRY(Database::InMemory());
-  KTSTR_TRY(Fill(database, tables, digest, steps));
-  return database;
+  std::vector<fs::path> places;
+  if (use_file) places = IndexPaths(path, digest);
+  places.emplace_back();  // memory
+  return Build(machine, places, options);
 }
 
 }  // namespace ktstr

@@ -31,26 +31,32 @@ namespace {
 
 class Collector {
  public:
-  explicit Collector(ProgressSteps* steps = nullptr) : steps_(steps) {}
+  explicit Collector(ProgressSteps* steps = nullptr, TableSink sink = {})
+      : steps_(steps), sink_(std::move(sink)) {}
 
   // So much of kTableSteps is done.
   void Step(uint64_t weight) {
     if (steps_ != nullptr) steps_->Done(weight);
   }
+  // The rows where they are from then on.
   template <typename Row>
-  void Add(std::vector<Row> rows) {
-    tables_.push_back(std::make_unique<RowSet<Row>>(std::move(rows)));
+  std::span<const Row> Add(std::vector<Row> rows) {
+    auto table = std::make_unique<RowSet<Row>>(std::move(rows));
+    const std::span<const Row> kept = table->rows;
+    Keep(std::move(table));
+    return kept;
   }
   template <typename Row>
-  void Add(Walked<Row> walked) {
+  std::span<const Row> Add(Walked<Row> walked) {
     Note(std::move(walked.anomalies));
-    Add(std::move(walked.rows));
+    return Add(std::move(walked.rows));
   }
-  // A walker that could not even begin says why.
+  // A walker that could not even begin says why, and gives no rows.
   template <typename Row>
-  void Add(Result<Walked<Row>> walked) {
+  std::span<const Row> Add(Result<Walked<Row>> walked) {
     if (walked) return Add(*std::move(walked));
     Fail(std::string(Row::Table().info.name), walked.error());
+    return {};
   }
   void Fail(const std::string& walker, const Error& error) {
     Anomalies anomalies(walker);
@@ -66,18 +72,23 @@ class Collector {
     Add(std::move(anomalies_));
     for (const TableInfo* info : AllTableInfos()) {
       if (info == &FindingRow::Table().info || Has(*info)) continue;
-      tables_.push_back(std::make_unique<EmptyTable>(*info));
+      Keep(std::make_unique<EmptyTable>(*info));
     }
     return std::move(tables_);
   }
 
  private:
+  void Keep(std::unique_ptr<TableData> table) {
+    if (sink_) sink_(*table);
+    tables_.push_back(std::move(table));
+  }
   bool Has(const TableInfo& info) const {
     return std::any_of(tables_.begin(), tables_.end(),
                        [&](const auto& table) { return &table->info() == &info; });
   }
 
   ProgressSteps* steps_;
+  TableSink sink_;
   Tables tables_;
   std::vector<AnomalyRow> anomalies_;
 };
@@ -104,7 +115,8 @@ void AddBpfMaps(Result<BpfMaps> maps, Collector& tables) {
   tables.Note(std::move(maps->anomalies));
 }
 
-// Steps have the lengths that they have with many tasks: with few nobody waits for any.
+// Steps have the lengths that they have with many tasks: with few nobody waits for any. The largest
+// tables come first, so that they can be written while the others are made.
 void WalkKernel(const GuestKernel& kernel, Collector& tables) {
   tables.Step(5);
   auto tasks = WalkTasks(kernel);
@@ -112,21 +124,22 @@ void WalkKernel(const GuestKernel& kernel, Collector& tables) {
   auto stacks = WalkStacks(kernel);
   tables.Step(30);
   if (tasks && stacks) AddWaitChannels(kernel, stacks->rows, tasks->rows);
-  if (stacks) {
-    auto waits = WalkLockWaits(kernel, stacks->rows);
+  const bool have_stacks = stacks.has_value();
+  const auto frames = tables.Add(std::move(stacks));
+  tables.Add(std::move(tasks));
+  if (have_stacks) {
+    auto waits = WalkLockWaits(kernel, frames);
     if (waits) tables.Add(WalkPipeEnds(kernel, waits->rows));
     tables.Add(std::move(waits));
   }
   tables.Step(3);
   tables.Add(WalkCpus(kernel));
-  tables.Add(std::move(tasks));
   tables.Add(WalkRqTasks(kernel));
   AddScx(WalkScx(kernel), tables);
   AddDsqs(WalkDsqs(kernel), tables);
   AddBpfMaps(WalkBpfMaps(kernel), tables);
   tables.Add(WalkBpfProgs(kernel));
   tables.Add(WalkBpfLinks(kernel));
-  tables.Add(std::move(stacks));
   tables.Add(WalkTopology(kernel));
   tables.Add(WalkSchedDomains(kernel));
   tables.Add(WalkCgroups(kernel));
@@ -160,8 +173,8 @@ Tables KernelTables(const GuestKernel& kernel) {
 }
 
 Tables BuildTables(FrozenMachine& machine, const std::filesystem::path& vmlinux,
-                   ProgressSteps* steps) {
-  Collector tables(steps);
+                   ProgressSteps* steps, TableSink sink) {
+  Collector tables(steps, std::move(sink));
   const ArchiveReader& archive = machine.archive();
   const auto found = machine.Kernel(vmlinux);
   if (!found) tables.Fail("machine", found.error());

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <vector>
 
@@ -14,6 +15,9 @@
 namespace ktstr {
 
 using Tables = std::vector<std::unique_ptr<TableData>>;
+// Is given each table as soon as it is whole; it stays as it is, in the Tables that come in the
+// end.
+using TableSink = std::function<void(const TableData&)>;
 
 // The declarations of all tables, in the order in which documentation lists them.
 std::vector<const TableInfo*> AllTableInfos();
@@ -23,10 +27,10 @@ std::vector<const TableInfo*> AllTableInfos();
 Tables KernelTables(const GuestKernel& kernel);
 
 // Runs every walker. What cannot be read is rows of the table "anomaly"; a machine whose kernel
-// cannot be found still has its registers and memory. `vmlinux` may be empty. `steps`, where it is
-// given, is told of kTableSteps in all.
+// cannot be found still has its registers and memory. `vmlinux` and `sink` may be empty. `steps`,
+// where it is given, is told of kTableSteps in all.
 Tables BuildTables(FrozenMachine& machine, const std::filesystem::path& vmlinux,
-                   ProgressSteps* steps = nullptr);
+                   ProgressSteps* steps = nullptr, TableSink sink = {});
 inline constexpr uint64_t kTableSteps = 50;
 
 }  // namespace ktstr

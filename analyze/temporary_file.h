@@ -19,6 +19,7 @@ class TemporaryFile {
   TemporaryFile& operator=(const TemporaryFile&) = delete;
 
   const std::filesystem::path& path() const { return path_; }
+  const std::filesystem::path& final_path() const { return final_path_; }
   // Renames it to the final path. Errors: kIo.
   Status Keep();
 
