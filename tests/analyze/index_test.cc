@@ -2,6 +2,8 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <signal.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <fstream>
@@ -132,6 +134,22 @@ TEST_F(IndexTest, WithoutAFileWritesNothing) {
   EXPECT_EQ(Count(*index, "task"), 2 + 1 + 3);
   EXPECT_FALSE(fs::exists(archive_.string() + ".index"));
   EXPECT_FALSE(fs::exists(directory_ / "cache"));
+}
+
+TEST_F(IndexTest, IsMadeInMemoryWhenNoFileMayGrow) {
+  // Refuses while tables are written, as a full disk does.
+  signal(SIGXFSZ, SIG_IGN);
+  rlimit before;
+  ASSERT_EQ(getrlimit(RLIMIT_FSIZE, &before), 0);
+  const rlimit small = {16384, before.rlim_max};
+  ASSERT_EQ(setrlimit(RLIMIT_FSIZE, &small), 0);
+  const auto index = OpenIndex(archive_, {});
+  setrlimit(RLIMIT_FSIZE, &before);
+  ASSERT_TRUE(index) << index.error().ToString();
+  EXPECT_EQ(Count(*index, "task"), 2 + 1 + 3);
+  EXPECT_EQ(Count(*index, "anomaly"), 0);
+  EXPECT_FALSE(fs::exists(archive_.string() + ".index"));
+  EXPECT_TRUE(fs::is_empty(directory_ / "cache/ktstr/index"));
 }
 
 TEST_F(IndexTest, LeavesNoTemporaryFilesBehind) {
