@@ -1,22 +1,15 @@
 // Rules find what they are for, and nothing where it is not.
 #include "ktstr/analyze/findings/findings.h"
 
-#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <nlohmann/json.hpp>
-
-#include "ktstr/analyze/tables.h"
+#include "findings_machine.h"
 #include "ktstr/walk/anomaly.h"
-#include "ktstr/walk/cpu.h"
 #include "ktstr/walk/log.h"
 #include "ktstr/walk/sched/dsq.h"
 #include "ktstr/walk/sched/scx.h"
 #include "ktstr/walk/stack/stack.h"
-#include "ktstr/walk/task.h"
-#include "ktstr/walk/wait/pipe_end.h"
-#include "ktstr/walk/wait/wait.h"
 
 namespace ktstr {
 namespace {
@@ -24,76 +17,6 @@ namespace {
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
-
-constexpr int64_t kSecond = 1'000'000'000;
-Hex IdleTaskOf(uint64_t cpu) { return Hex(0x1000 + cpu); }
-
-// An index of the rows that were added, all other tables empty.
-class Machine {
- public:
-  template <typename Row>
-  Machine& With(std::vector<Row> rows) {
-    tables_.push_back(std::make_unique<RowSet<Row>>(std::move(rows)));
-    return *this;
-  }
-  // CPUs that idle, and then those that run the task at `curr`.
-  Machine& WithCpus(uint32_t idle, std::vector<Hex> curr = {}, int64_t nr_running = 2) {
-    std::vector<CpuRow> cpus(idle + curr.size());
-    for (size_t i = 0; i < cpus.size(); ++i) {
-      cpus[i].cpu = static_cast<int64_t>(i);
-      cpus[i].online = 1;
-      cpus[i].clock_ns = 100 * kSecond;
-      cpus[i].clock_behind_ns = 0;
-      cpus[i].idle_kva = IdleTaskOf(i);
-      cpus[i].curr_kva = i < idle ? IdleTaskOf(i) : curr[i - idle];
-      // Tasks in shared dispatch queues count on the run queue that they came from.
-      cpus[i].nr_running = i < idle ? 1 : nr_running;
-    }
-    return With(std::move(cpus));
-  }
-
-  // "rule severity subject: detail" of each finding.
-  std::vector<std::string> Findings() {
-    Database index = Database::InMemory().value();
-    for (const auto& table : tables_) EXPECT_TRUE(index.AddTable(*table));
-    for (const TableInfo* info : AllTableInfos()) {
-      const bool there = std::any_of(tables_.begin(), tables_.end(),
-                                     [&](const auto& table) { return &table->info() == info; });
-      if (!there && info != &FindingRow::Table().info) {
-        EXPECT_TRUE(index.AddTable(EmptyTable(*info)));
-      }
-    }
-    const Status added = AddFindings(index);
-    EXPECT_TRUE(added) << added.error().ToString();
-    const auto found = index.Query("SELECT rule, severity, subject, detail, evidence FROM finding");
-    std::vector<std::string> findings;
-    for (const auto& row : found->rows) {
-      const auto text = [&](size_t i) { return std::get<std::string>(row[i]); };
-      findings.push_back(fmt::format("{} {} {}: {}", text(0), text(1), text(2), text(3)));
-      const auto evidence = nlohmann::json::parse(text(4));
-      EXPECT_TRUE(evidence.is_array() && (text(2) == "others" || evidence.at(0).contains("table")))
-          << text(4);
-    }
-    return findings;
-  }
-
- private:
-  Tables tables_;
-};
-
-TaskRow Task(int64_t pid, const std::string& sched_class = "fair") {
-  TaskRow task;
-  task.pid = task.tgid = pid;
-  task.comm = "t" + std::to_string(pid);
-  task.cpu = 0;
-  task.on_cpu = task.on_rq = 0;
-  task.sched_class = sched_class;
-  task.state = "S";
-  task.is_kthread = 0;
-  task.affinity = "0-1";
-  task.task_kva = Hex(static_cast<uint64_t>(pid));
-  return task;
-}
 
 TaskRow Waiting(int64_t pid, int64_t waiting_ns, const std::string& sched_class = "fair") {
   TaskRow task = Task(pid, sched_class);
@@ -125,13 +48,13 @@ DsqTaskRow InQueue(int64_t pid, int64_t waiting_ms) {
 }
 
 TEST(FindingsTest, ARestingMachineHasNone) {
-  EXPECT_THAT(Machine().Findings(), IsEmpty());
-  EXPECT_THAT(Machine().WithCpus(2).With(std::vector{Task(5)}).Findings(), IsEmpty());
+  EXPECT_THAT(FindingsMachine().Findings(), IsEmpty());
+  EXPECT_THAT(FindingsMachine().WithCpus(2).With(std::vector{Task(5)}).Findings(), IsEmpty());
 }
 
 TEST(FindingsTest, WhoWaitsForLongerThanASecondIsNamedTheLongestFirst) {
   EXPECT_THAT(
-      Machine()
+      FindingsMachine()
           .With(std::vector{Waiting(5, kSecond), Waiting(6, 2 * kSecond), Waiting(7, 11 * kSecond)})
           .Findings(),
       ElementsAre("long_wait error t7 (7): class fair, on CPU 0: runnable for 11.000 s without "
@@ -143,7 +66,7 @@ TEST(FindingsTest, WhoWaitsForLongerThanASecondIsNamedTheLongestFirst) {
 TEST(FindingsTest, OfVeryManyTheFirstAreNamedAndTheRestCounted) {
   std::vector<TaskRow> tasks;
   for (int64_t pid = 1; pid <= 150; ++pid) tasks.push_back(Waiting(pid, (200 - pid) * kSecond));
-  const auto findings = Machine().With(tasks).Findings();
+  const auto findings = FindingsMachine().With(tasks).Findings();
   ASSERT_EQ(findings.size(), 101u);
   EXPECT_EQ(findings.back(), "long_wait error others: 50 more like these");
 }
@@ -154,7 +77,7 @@ TEST(FindingsTest, ATaskThatTheSchedulerKeepsIsLost) {
   lost.scx_ops_qseq = 9;
   lost.scx_waiting_ms = 3000;
   kept.scx_waiting_ms = 500;
-  EXPECT_THAT(Machine().With(std::vector{lost, kept}).Findings(),
+  EXPECT_THAT(FindingsMachine().With(std::vector{lost, kept}).Findings(),
               ElementsAre("lost_task error t5 (5): runnable for 3.000 s and in no dispatch queue; "
                           "the scheduler has had it since its enqueueing 9",
                           "long_wait warning t5 (5): class ext, on CPU 0: runnable for 3.000 s "
@@ -162,7 +85,7 @@ TEST(FindingsTest, ATaskThatTheSchedulerKeepsIsLost) {
 }
 
 TEST(FindingsTest, AQueueWhoseTasksAgeIsPiledUp) {
-  Machine machine;
+  FindingsMachine machine;
   machine.With(std::vector{Queue("user")})
       .With(std::vector{InQueue(5, 1200), InQueue(6, 300)})
       .With(std::vector{Task(5), Task(6)});
@@ -175,7 +98,7 @@ TEST(FindingsTest, AnIdleCpuBesideWorkThatItMayDo) {
   const auto machine = [](const char* affinity, int64_t waiting_ms) {
     TaskRow task = Task(5);
     task.affinity = affinity;
-    return Machine()
+    return FindingsMachine()
         .WithCpus(1, {Hex(6)})
         .With(std::vector{task})
         .With(std::vector{Queue("user")})
@@ -195,7 +118,7 @@ TEST(FindingsTest, ATaskOnAForbiddenCpusQueue) {
   TaskRow task = Task(5);
   task.affinity = "0,2-3";
   const auto on_cpu = [&](int64_t cpu) {
-    return Machine()
+    return FindingsMachine()
         .With(std::vector{task})
         .With(std::vector{Queue("local", cpu)})
         .With(std::vector{InQueue(5, 1)})
@@ -216,11 +139,11 @@ TEST(FindingsTest, AClockThatStandsWhileItsCpuRuns) {
   cpu.idle_kva = IdleTaskOf(1);
   cpu.nr_running = 1;
   cpu.clock_behind_ns = 3 * kSecond;
-  EXPECT_THAT(Machine().With(std::vector{cpu}).Findings(),
+  EXPECT_THAT(FindingsMachine().With(std::vector{cpu}).Findings(),
               ElementsAre("clock_behind warning CPU 1: runs t5 (5), and its run queue's clock is "
                           "3.000 s behind that of other CPUs"));
   cpu.curr_kva = cpu.idle_kva;
-  EXPECT_THAT(Machine().With(std::vector{cpu}).Findings(), IsEmpty());
+  EXPECT_THAT(FindingsMachine().With(std::vector{cpu}).Findings(), IsEmpty());
 }
 
 TEST(FindingsTest, AWatchdogThatIsAboutToFire) {
@@ -232,18 +155,18 @@ TEST(FindingsTest, AWatchdogThatIsAboutToFire) {
   scx.oldest_waiting_ms = 1500;
   scx.watchdog_margin_ms = 500;
   scx.exit_kind = "none";
-  EXPECT_THAT(Machine().With(std::vector{scx}).Findings(),
+  EXPECT_THAT(FindingsMachine().With(std::vector{scx}).Findings(),
               ElementsAre("watchdog_near warning scheduler s: task 5 has been runnable for 1500 ms "
                           "of the 2000 ms after which the watchdog ends the scheduler"));
   scx.watchdog_margin_ms = 1500;
-  EXPECT_THAT(Machine().With(std::vector{scx}).Findings(), IsEmpty());
+  EXPECT_THAT(FindingsMachine().With(std::vector{scx}).Findings(), IsEmpty());
 }
 
 TEST(FindingsTest, AHogByItsClassAndOnlyWhereOthersWait) {
   const auto running = [](const char* sched_class, int64_t ran_ns, int64_t queued) {
     TaskRow task = Task(5, sched_class);
     task.last_arrival_ns = 100 * kSecond - ran_ns;
-    return Machine().WithCpus(0, {Hex(5)}, queued).With(std::vector{task}).Findings();
+    return FindingsMachine().WithCpus(0, {Hex(5)}, queued).With(std::vector{task}).Findings();
   };
   EXPECT_THAT(
       running("rt", kSecond / 2, 3),
@@ -256,122 +179,9 @@ TEST(FindingsTest, AHogByItsClassAndOnlyWhereOthersWait) {
 
 TEST(FindingsTest, DamageIsCountedByWalkerAndKind) {
   const AnomalyRow cycle = {"task", "cycle", Hex(0xff), "the list"};
-  EXPECT_THAT(Machine().With(std::vector{cycle, cycle}).Findings(),
+  EXPECT_THAT(FindingsMachine().With(std::vector{cycle, cycle}).Findings(),
               ElementsAre("damage error task: cycle: 2 times, first at 0x00000000000000ff: the "
                           "list"));
-}
-
-TEST(FindingsTest, AProcessOfWhichEveryThreadWaitsForAFutex) {
-  const auto frame = [](int64_t pid, const char* symbol) {
-    StackFrameRow row;
-    row.task_kva = Hex(static_cast<uint64_t>(pid));
-    row.symbol = symbol;
-    return row;
-  };
-  TaskRow other = Task(6);
-  other.tgid = 5;
-  const std::vector<TaskRow> tasks = {Task(5), other};
-  EXPECT_THAT(Machine()
-                  .With(tasks)
-                  .With(std::vector{frame(5, "futex_wait"), frame(6, "__futex_wait")})
-                  .Findings(),
-              ElementsAre(HasSubstr("futex_without_waker info t5 (5)")));
-  EXPECT_THAT(Machine()
-                  .With(tasks)
-                  .With(std::vector{frame(5, "futex_wait"), frame(6, "hrtimer_nanosleep")})
-                  .Findings(),
-              IsEmpty());
-}
-
-TEST(FindingsTest, TasksThatWaitForEachOther) {
-  const auto waits = [](int64_t pid, int64_t owner) {
-    LockWaitRow row;
-    row.pid = pid;
-    row.kind = "mutex";
-    row.task_kva = Hex(static_cast<uint64_t>(pid));
-    row.owner_kva = Hex(static_cast<uint64_t>(owner));
-    return row;
-  };
-  const std::vector<TaskRow> tasks = {Task(5), Task(6), Task(7)};
-  EXPECT_THAT(
-      Machine().With(tasks).With(std::vector{waits(5, 6), waits(6, 5), waits(7, 5)}).Findings(),
-      ElementsAre("lock_cycle error t5 (5): waits for a lock in a circle of 2 tasks, itself "
-                  "included",
-                  "lock_cycle error t6 (6): waits for a lock in a circle of 2 tasks, itself "
-                  "included"));
-  EXPECT_THAT(Machine().With(tasks).With(std::vector{waits(5, 6), waits(7, 5)}).Findings(),
-              IsEmpty());
-}
-
-TEST(FindingsTest, AReaderOfAPipeThatNobodyCanWriteTo) {
-  LockWaitRow row;
-  row.pid = 5;
-  row.comm = "t5";
-  row.kind = "pipe";
-  row.function = "pipe_read";
-  row.pipe_readers = 1;
-  row.pipe_writers = 0;
-  EXPECT_THAT(Machine().With(std::vector{row}).Findings(),
-              ElementsAre("pipe_without_peer warning t5 (5): waits in pipe_read for a pipe whose "
-                          "other end is closed everywhere"));
-  row.pipe_writers = 1;
-  EXPECT_THAT(Machine().With(std::vector{row}).Findings(), IsEmpty());
-}
-
-// Sleeps on the pipe at 0xf1.
-LockWaitRow OnPipe(int64_t pid, const char* function = "pipe_read") {
-  LockWaitRow row;
-  row.pid = pid;
-  row.comm = "t" + std::to_string(pid);
-  row.kind = "pipe";
-  row.function = function;
-  row.lock_kva = Hex(0xf1);
-  row.task_kva = Hex(static_cast<uint64_t>(pid));
-  row.pipe_readers = row.pipe_writers = 1;
-  return row;
-}
-
-PipeEndRow PipeEnd(int64_t pid, const char* end, uint64_t file) {
-  return {Hex(0xf1), end, pid, 3, Hex(file), Hex(0xf5)};
-}
-
-TEST(FindingsTest, AReaderOfAPipeThatOnlySleepersOnItCanWriteTo) {
-  const std::vector<PipeEndRow> ends = {PipeEnd(5, "read", 1), PipeEnd(5, "write", 2)};
-  const auto found = ElementsAre(
-      "pipe_without_waker warning t5 (5): waits in pipe_read for a pipe whose other end is open "
-      "only where every thread sleeps on that pipe (processes: 1)");
-  const auto guest = [&](std::vector<TaskRow> tasks) {
-    return std::move(Machine().With(std::move(tasks)).With(ends).With(std::vector{OnPipe(5)}));
-  };
-  EXPECT_THAT(guest({Task(5), Task(6)}).Findings(), found);
-  // Another thread of the process can write.
-  TaskRow thread = Task(7);
-  thread.tgid = 5;
-  EXPECT_THAT(guest({Task(5), thread}).Findings(), IsEmpty());
-  thread.state = "Z";
-  EXPECT_THAT(guest({Task(5), thread}).Findings(), found);
-}
-
-TEST(FindingsTest, AReaderAndAWriterOfOnePipeThatWaitForEachOther) {
-  const std::vector<PipeEndRow> ends = {PipeEnd(5, "read", 1), PipeEnd(6, "write", 2)};
-  EXPECT_THAT(Machine()
-                  .With(std::vector{Task(5), Task(6)})
-                  .With(ends)
-                  .With(std::vector{OnPipe(5), OnPipe(6, "pipe_write")})
-                  .Findings(),
-              ElementsAre(HasSubstr("pipe_without_waker warning t5 (5)"),
-                          HasSubstr("pipe_without_waker warning t6 (6)")));
-}
-
-TEST(FindingsTest, APipeWhoseOtherEndIsNotFoundOrCanBeOpenedHasAWaker) {
-  const std::vector<TaskRow> tasks = {Task(5), Task(6)};
-  const auto findings = [&](std::vector<PipeEndRow> ends) {
-    return Machine().With(tasks).With(std::move(ends)).With(std::vector{OnPipe(5)}).Findings();
-  };
-  EXPECT_THAT(findings({PipeEnd(5, "read", 1)}), IsEmpty());
-  EXPECT_THAT(findings({PipeEnd(5, "both", 1)}), IsEmpty());
-  EXPECT_THAT(findings({PipeEnd(5, "read", 1), PipeEnd(5, "write", 2), PipeEnd(6, "write", 2)}),
-              IsEmpty());
 }
 
 TEST(FindingsTest, ASchedulerThatEndedOrIsBypassed) {
@@ -382,7 +192,7 @@ TEST(FindingsTest, ASchedulerThatEndedOrIsBypassed) {
   scx.exit_kind = "error_stall";
   scx.exit_reason = "runnable task stall";
   scx.exit_message = "t5[5] failed to run for 2.0s";
-  EXPECT_THAT(Machine().With(std::vector{scx}).Findings(),
+  EXPECT_THAT(FindingsMachine().With(std::vector{scx}).Findings(),
               ElementsAre("scheduler_ended error scheduler s: error_stall: runnable task stall "
                           "(t5[5] failed to run for 2.0s)",
                           "scheduler_bypassed warning scheduler s: is disabling, with a bypass "
@@ -399,13 +209,13 @@ TEST(FindingsTest, AKernelInTrouble) {
     row.text = text;
     return row;
   };
-  EXPECT_THAT(Machine()
+  EXPECT_THAT(FindingsMachine()
                   .With(std::vector{line(1, 6, "BUG in no way"), line(2, 1, "BUG: kernel NULL"),
                                     line(3, 0, "Kernel panic - not syncing: test")})
                   .Findings(),
               ElementsAre("kernel_in_trouble error kernel log: 2 such lines, the first after "
                           "2.000 s: BUG: kernel NULL"));
-  EXPECT_THAT(Machine().With(std::vector{line(1, 6, "all is well")}).Findings(), IsEmpty());
+  EXPECT_THAT(FindingsMachine().With(std::vector{line(1, 6, "all is well")}).Findings(), IsEmpty());
 }
 
 }  // namespace
