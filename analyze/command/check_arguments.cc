@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "ktstr/analyze/command/common_options.h"
 #include "ktstr/base/nearest_word.h"
 
 namespace ktstr {
@@ -47,11 +48,7 @@ void AddCheckOptions(CLI::App* command, CheckArguments* arguments) {
                    "Show at most that many rows of a rule that fails")
       ->type_name("N")
       ->capture_default_str();
-  command
-      ->add_option("--timeout", arguments->options.timeout_s,
-                   "Give a query up after that many seconds; 0: never")
-      ->type_name("S")
-      ->capture_default_str();
+  AddTimeoutOption(command, &arguments->options.timeout_s);
 }
 
 Result<std::vector<Rule>> ChooseRules(const CheckArguments& arguments) {

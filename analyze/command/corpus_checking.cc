@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include "ktstr/analyze/command/check_arguments.h"
+#include "ktstr/analyze/command/common_options.h"
 #include "ktstr/analyze/command/corpus_command.h"
 #include "ktstr/analyze/corpus/corpus_check.h"
 #include "ktstr/analyze/corpus/expected.h"
@@ -107,8 +108,7 @@ void AddCorpusCheckCommand(CLI::App* corpus, Command* chosen) {
       "check", "Hold every archive against rules; exit code 1 when one fails");
   AddCorpusOptions(check, arguments.get());
   AddCheckOptions(check, &arguments->check);
-  check->add_option("--jobs", arguments->jobs, "Archives at a time; 0: one per CPU")
-      ->type_name("N");
+  AddJobsOption(check, &arguments->jobs);
   check->callback([chosen, arguments] {
     *chosen = [arguments](Session& session) { return Check(session, *arguments); };
   });
@@ -125,13 +125,8 @@ void AddCorpusExpectCommand(CLI::App* corpus, Command* chosen) {
   expect->add_option("--lines", arguments->lines, "Show at most that many lines of a difference")
       ->type_name("N")
       ->capture_default_str();
-  expect->add_option("--jobs", arguments->jobs, "Archives at a time; 0: one per CPU")
-      ->type_name("N");
-  expect
-      ->add_option("--timeout", arguments->timeout_s,
-                   "Give a query up after that many seconds; 0: never")
-      ->type_name("S")
-      ->capture_default_str();
+  AddJobsOption(expect, &arguments->jobs);
+  AddTimeoutOption(expect, &arguments->timeout_s);
   expect->footer(
       "The questions: findings, rules (which built-in rules fail), scheduler, tables (how many "
       "rows\n"

@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include "ktstr/analyze/command/common_options.h"
 #include "ktstr/analyze/corpus/archive_index.h"
 #include "ktstr/analyze/corpus/merged.h"
 #include "ktstr/analyze/corpus/parallel.h"
@@ -76,7 +77,7 @@ Result<std::string> Query(Session& session, QueryArguments arguments) {
 }  // namespace
 
 void AddCorpusOptions(CLI::App* command, CorpusArguments* arguments) {
-  command->add_option("DIR", arguments->directory, "The corpus")->required()->type_name("");
+  AddCorpusDirectory(command, &arguments->directory);
   command->add_option("--tag", arguments->tags, "Only archives with this tag; may be repeated")
       ->type_name("TAG");
 }
@@ -95,7 +96,7 @@ Result<std::vector<CorpusEntry>> ChosenEntries(const Corpus& corpus,
 void AddCorpusQueryCommand(CLI::App* corpus, Command* chosen) {
   auto arguments = std::make_shared<QueryArguments>();
   CLI::App* query = corpus->add_subcommand("query", "A query over all archives at once");
-  query->add_option("DIR", arguments->directory, "The corpus")->required()->type_name("");
+  AddCorpusDirectory(query, &arguments->directory);
   query->add_option("SQL", arguments->sql, "One SELECT statement")->required()->type_name("");
   CLI::Option* each =
       query->add_flag("--each", arguments->each,
@@ -103,13 +104,8 @@ void AddCorpusQueryCommand(CLI::App* corpus, Command* chosen) {
   query->add_option("--tag", arguments->tags, "With --each: only archives with this tag")
       ->type_name("TAG")
       ->needs(each);
-  query->add_option("--jobs", arguments->jobs, "Archives at a time; 0: one per CPU")
-      ->type_name("N");
-  query
-      ->add_option("--timeout", arguments->limits.timeout_s,
-                   "Give up after that many seconds; 0: never")
-      ->type_name("S")
-      ->capture_default_str();
+  AddJobsOption(query, &arguments->jobs);
+  AddTimeoutOption(query, &arguments->limits.timeout_s);
   query
       ->add_option("--limit", arguments->max_rows,
                    "Give the first rows only (with --each, of each archive); 0: all")

@@ -3,6 +3,7 @@
 
 #include <chrono>
 
+#include "ktstr/analyze/command/common_options.h"
 #include "ktstr/analyze/command/corpus_command.h"
 #include "ktstr/analyze/corpus/listing.h"
 #include "ktstr/analyze/output.h"
@@ -118,7 +119,7 @@ void AddKeepingCommands(CLI::App* corpus, Command* chosen) {
       "add",
       "Copy archives into a corpus (made where it is not there); exit code 1 for one that is "
       "there already");
-  add->add_option("DIR", add_arguments->directory, "The corpus")->required()->type_name("");
+  AddCorpusDirectory(add, &add_arguments->directory);
   add->add_option("FILES", add_arguments->files, "Archives")->required()->type_name("");
   add->add_option("--name", add_arguments->name, "Its name in the corpus, for a single archive")
       ->type_name("NAME");
@@ -139,7 +140,7 @@ void AddKeepingCommands(CLI::App* corpus, Command* chosen) {
 
   auto remove_arguments = std::make_shared<RemoveArguments>();
   CLI::App* remove = corpus->add_subcommand("remove", "Remove archives, by name or digest");
-  remove->add_option("DIR", remove_arguments->directory, "The corpus")->required()->type_name("");
+  AddCorpusDirectory(remove, &remove_arguments->directory);
   remove->add_option("NAMES", remove_arguments->names, "Which ones")->required()->type_name("");
   remove->callback([chosen, remove_arguments] {
     *chosen = [remove_arguments](Session& session) { return Remove(session, *remove_arguments); };
@@ -148,9 +149,8 @@ void AddKeepingCommands(CLI::App* corpus, Command* chosen) {
   auto prune_arguments = std::make_shared<PruneArguments>();
   CLI::App* prune =
       corpus->add_subcommand("prune", "Remove archives that are old, or the oldest of too many");
-  prune->add_option("DIR", prune_arguments->directory, "The corpus")->required()->type_name("");
-  prune
-      ->add_option("--older-than", prune_arguments->older_than, "Since their capture, such as 30d")
+  AddCorpusDirectory(prune, &prune_arguments->directory);
+  prune->add_option("--older-than", prune_arguments->older_than, "Since their capture, such as 30d")
       ->type_name("TIME");
   prune
       ->add_option("--max-size", prune_arguments->max_size,

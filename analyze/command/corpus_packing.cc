@@ -3,6 +3,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "ktstr/analyze/command/common_options.h"
 #include "ktstr/analyze/command/corpus_command.h"
 #include "ktstr/analyze/corpus/corpus_pack.h"
 #include "ktstr/base/patient_bar.h"
@@ -66,7 +67,7 @@ void AddPackCommands(CLI::App* corpus, Command* chosen) {
   CLI::App* pack = corpus->add_subcommand(
       "pack",
       "Write all of it into one file, in which pages that several archives have stand once");
-  pack->add_option("DIR", pack_arguments->directory, "The corpus")->required()->type_name("");
+  AddCorpusDirectory(pack, &pack_arguments->directory);
   pack->add_option("PACK", pack_arguments->pack, "The file, which must not be there yet")
       ->required()
       ->type_name("");

@@ -1,5 +1,6 @@
 // ktstr-analyze FILE sql QUERY
 #include "ktstr/analyze/command/command.h"
+#include "ktstr/analyze/command/common_options.h"
 
 namespace ktstr {
 
@@ -29,9 +30,7 @@ void AddSqlCommand(CLI::App* app, Command* chosen) {
   CLI::App* sql =
       app->add_subcommand("sql", "Any query over the tables and the memory (only reading)");
   sql->add_option("QUERY", arguments->query, "One SELECT statement")->required()->type_name("");
-  sql->add_option("--timeout", arguments->timeout_s, "Give up after that many seconds; 0: never")
-      ->type_name("S")
-      ->capture_default_str();
+  AddTimeoutOption(sql, &arguments->timeout_s);
   sql->add_option("--limit", arguments->max_rows,
                   "Give the first rows only, and say when there are more; 0: all")
       ->type_name("ROWS")
