@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include "ktstr/analyze/command/command.h"
+#include "ktstr/analyze/report/folded_stacks.h"
 #include "ktstr/analyze/report/stack_text.h"
 
 namespace ktstr {
@@ -10,7 +11,7 @@ namespace {
 
 struct StackArguments {
   std::optional<int64_t> pid, cpu;
-  bool all = false;
+  bool all = false, fold = false;
 };
 
 Result<std::string> Condition(const StackArguments& arguments) {
@@ -21,6 +22,10 @@ Result<std::string> Condition(const StackArguments& arguments) {
 }
 
 Result<std::string> Stacks(Session& session, const StackArguments& arguments) {
+  if (arguments.fold) {
+    const Database* index = KTSTR_TRY(session.Index());
+    return session.json() ? FoldedStackJson(*index) : FoldedStackText(*index);
+  }
   const std::string condition = KTSTR_TRY(Condition(arguments));
   const Database* index = KTSTR_TRY(session.Index());
   const std::string text = KTSTR_TRY(StackText(*index, condition));
@@ -46,6 +51,10 @@ void AddStackCommand(CLI::App* app, Command* chosen) {
   CLI::Option* all = stack->add_flag("--all", arguments->all, "Every thread");
   pid->excludes(cpu)->excludes(all);
   cpu->excludes(all);
+  stack
+      ->add_flag("--fold", arguments->fold,
+                 "With --all: threads whose stacks are alike together, what most are in first")
+      ->needs(all);
   stack->callback([chosen, arguments] {
     *chosen = [arguments](Session& session) { return Stacks(session, *arguments); };
   });

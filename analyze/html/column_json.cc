@@ -59,15 +59,11 @@ std::string Cell(const Value& value, SharedTexts* texts) {
 
 std::string JsonText(std::string_view text) { return nlohmann::json(SafeText(text)).dump(); }
 
-size_t SharedTexts::NumberOf(const std::string& text) {
-  const auto [entry, is_new] = numbers_.emplace(text, texts_.size());
-  if (is_new) texts_.push_back(&entry->first);
-  return entry->second;
-}
-
-std::string SharedTexts::ToJson() const {
+std::string TextsJson(const SharedTexts& texts) {
   std::string json;
-  for (const std::string* text : texts_) json += (json.empty() ? "[" : ",") + JsonText(*text);
+  for (size_t i = 0; i < texts.size(); ++i) {
+    json += (json.empty() ? "[" : ",") + JsonText(texts.At(i));
+  }
   return json.empty() ? "[]" : json + "]";
 }
 

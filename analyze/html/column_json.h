@@ -2,13 +2,12 @@
 // once.
 #pragma once
 
-#include <cstddef>
 #include <string>
 #include <string_view>
-#include <unordered_map>
 #include <vector>
 
 #include "ktstr/analyze/database.h"
+#include "ktstr/analyze/report/shared_texts.h"
 #include "ktstr/walk/row.h"
 
 namespace ktstr {
@@ -16,17 +15,8 @@ namespace ktstr {
 // A JSON string of any bytes, made safe to show (SafeText).
 std::string JsonText(std::string_view text);
 
-// Texts of a page that are referred to by their number.
-class SharedTexts {
- public:
-  size_t NumberOf(const std::string& text);
-  // A JSON array.
-  std::string ToJson() const;
-
- private:
-  std::unordered_map<std::string, size_t> numbers_;
-  std::vector<const std::string*> texts_;  // keys of the map
-};
+// A JSON array of all of them, by number.
+std::string TextsJson(const SharedTexts& texts);
 
 // An array of columns: {"name", "unit", "meaning", "values"}, and "shared" where the values are
 // numbers of shared texts. Units and meanings are those of equally named columns in `sources`;

@@ -1,6 +1,7 @@
 #include "ktstr/analyze/html/html_report.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <string_view>
@@ -10,7 +11,7 @@
 #include "ktstr/analyze/html/column_json.h"
 #include "ktstr/analyze/html/page.h"
 #include "ktstr/analyze/html/report_tables.h"
-#include "ktstr/analyze/html/stack_groups.h"
+#include "ktstr/analyze/report/stack_groups.h"
 
 namespace ktstr {
 
@@ -59,6 +60,17 @@ QueryResult ByLine(QueryResult messages) {
   return lines;
 }
 
+// An array of {"frames", "end", "running", "tasks"}.
+std::string StacksJson(const StackGroups& stacks) {
+  std::string json;
+  for (const StackGroup& group : stacks.groups) {
+    json += fmt::format("{}{{\"frames\":[{}],\"end\":{},\"running\":{},\"tasks\":[{}]}}",
+                        json.empty() ? "" : ",", fmt::join(group.frames, ","), JsonText(group.end),
+                        group.running, fmt::join(group.tasks, ","));
+  }
+  return "[" + json + "]";
+}
+
 // The tasks and, as a column of theirs, the stacks.
 struct TasksAndStacks {
   std::string tasks, stacks;
@@ -81,7 +93,7 @@ Result<TasksAndStacks> TasksAndStacksJson(const Database& index, SharedTexts& te
   }
   const ReportTable table = {"Tasks", "task", "Tasks", "", {"task"}, true};
   const std::string json = TableJson(table, tasks, texts);
-  return TasksAndStacks{json, stacks.ToJson()};
+  return TasksAndStacks{json, StacksJson(stacks)};
 }
 
 // Texts of several lines that a scheduler left when it ended: an array of {"title", "lines"}.
@@ -135,7 +147,7 @@ Result<std::string> HtmlReport(const Database& index, const std::string& name) {
       "{{\"name\":{},\"findings\":{},\"cpu_now\":{},\"tables\":[{}],\"stacks\":{},"
       "\"exit_texts\":{},\"texts\":{}}}",
       JsonText(name), finding_columns, now_columns, tables, tasks.stacks,
-      KTSTR_TRY(ExitTextsJson(index)), texts.ToJson());
+      KTSTR_TRY(ExitTextsJson(index)), TextsJson(texts));
   return HtmlPage(KTSTR_TRY(ReportTitle(index)), json);
 }
 

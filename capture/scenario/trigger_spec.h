@@ -55,7 +55,7 @@ inline constexpr std::array kTriggerCatalog = {
     TriggerEntry{TriggerKind::kPayloadExit, "payload-exit", "", true,
                  "a program of [[payload]] failed"},
     TriggerEntry{TriggerKind::kSilent, "silent", "over", true,
-                 "init, which runs above all, did not answer for so long (20s)"},
+                 "init, which runs above all, gave no sign of life for so long (20s)"},
     TriggerEntry{TriggerKind::kTimeOut, "time-out", "", true,
                  "the test took longer than 'timeout' of [run]"},
     TriggerEntry{TriggerKind::kRequest, "request", "", true,

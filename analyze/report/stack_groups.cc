@@ -1,7 +1,4 @@
-#include "ktstr/analyze/html/stack_groups.h"
-
-#include <fmt/format.h>
-#include <fmt/ranges.h>
+#include "ktstr/analyze/report/stack_groups.h"
 
 #include <algorithm>
 #include <map>
@@ -37,6 +34,7 @@ class Grouping {
     groups_[entry->second].tasks.push_back(task);
   }
   StackGroups Take() && {
+    for (StackGroup& group : groups_) std::sort(group.tasks.begin(), group.tasks.end());
     std::stable_sort(groups_.begin(), groups_.end(), [](const auto& a, const auto& b) {
       return std::make_pair(a.running, a.tasks.size()) > std::make_pair(b.running, b.tasks.size());
     });
@@ -76,16 +74,6 @@ Result<StackGroups> GroupStacks(const Database& index,
     if (task != task_numbers.end()) grouping.Add(task->second, std::move(stack));
   }
   return std::move(grouping).Take();
-}
-
-std::string StackGroups::ToJson() const {
-  std::string json;
-  for (const StackGroup& group : groups) {
-    json += fmt::format("{}{{\"frames\":[{}],\"end\":{},\"running\":{},\"tasks\":[{}]}}",
-                        json.empty() ? "" : ",", fmt::join(group.frames, ","), JsonText(group.end),
-                        group.running, fmt::join(group.tasks, ","));
-  }
-  return "[" + json + "]";
 }
 
 }  // namespace ktstr

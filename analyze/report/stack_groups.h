@@ -1,4 +1,4 @@
-// Stacks as the page folds them: each different stack once, with the tasks that are in it.
+// Stacks folded: each different stack once, with the tasks that are in it.
 #pragma once
 
 #include <string>
@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "ktstr/analyze/database.h"
-#include "ktstr/analyze/html/column_json.h"
+#include "ktstr/analyze/report/shared_texts.h"
 #include "ktstr/base/result.h"
 
 namespace ktstr {
@@ -15,7 +15,7 @@ struct StackGroup {
   std::vector<size_t> frames;  // numbers of shared texts, innermost first
   std::string end;             // how it ends
   bool running = false;        // on a CPU
-  std::vector<size_t> tasks;   // numbers of tasks
+  std::vector<size_t> tasks;   // numbers of tasks, ascending
 };
 
 struct StackGroups {
@@ -23,9 +23,6 @@ struct StackGroups {
   std::vector<StackGroup> groups;
   // The group of each task; tasks without a stack are not in it.
   std::unordered_map<size_t, size_t> of_task;
-
-  // An array of {"frames", "end", "running", "tasks"}.
-  std::string ToJson() const;
 };
 
 // Groups the stacks of `index`. `task_numbers` gives a task's number by its task_kva; stacks of
