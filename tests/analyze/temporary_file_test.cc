@@ -46,6 +46,7 @@ TEST_F(TemporaryFileTest, LeavesNothingWhenItIsNotKept) {
 TEST_F(TemporaryFileTest, LeavesNothingWhenTheProcessIsInterrupted) {
   const pid_t child = fork();
   if (child == 0) {
+    signal(SIGINT, SIG_DFL);  // a shell's background processes ignore it
     const TemporaryFile temporary(directory_ / "file");
     std::ofstream(temporary.path()) << "half";
     raise(SIGINT);
