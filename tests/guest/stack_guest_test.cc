@@ -252,7 +252,7 @@ void StackGuestTest::ExpectWhatSleepersWaitFor() {
 void StackGuestTest::ExpectSleepersAsTheGuestsKernelShowsThem() {
   std::map<int64_t, const TaskRow*> by_pid;
   for (const TaskRow& task : account_.tasks.rows) by_pid[task.pid.value_or(-1)] = &task;
-  size_t compared = 0;
+  size_t compared = 0, being_switched = 0;
   for (const json& shown : proc_) {
     const auto found = by_pid.find(shown["pid"].get<int64_t>());
     if (found == by_pid.end() || !found->second->wait_channel) continue;
@@ -266,10 +266,18 @@ void StackGuestTest::ExpectSleepersAsTheGuestsKernelShowsThem() {
     ASSERT_GE(lines.size(), expected.size());
     lines.erase(lines.begin(), lines.end() - static_cast<ptrdiff_t>(expected.size()));
     EXPECT_THAT(lines, ElementsAreArray(expected));
-    EXPECT_EQ(task.wait_channel, shown["wchan"].get<std::string>());
+    // The kernel shows 0 of one that it is just switching away from, whose saved frame is the last
+    // one: counted already, but still on its CPU.
+    const auto wchan = shown["wchan"].get<std::string>();
+    if (wchan == "0") {
+      ++being_switched;
+      continue;
+    }
+    EXPECT_EQ(task.wait_channel, wchan);
     ++compared;
   }
   EXPECT_GT(compared, 20u);
+  EXPECT_LE(being_switched, 1u);
 }
 
 TEST_P(StackGuestTest, EveryTaskShowsWhatItIsInTheMiddleOf) {
