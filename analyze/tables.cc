@@ -116,17 +116,17 @@ void AddBpfMaps(Result<BpfMaps> maps, Collector& tables) {
 }
 
 // Steps have the lengths that they have with many tasks: with few nobody waits for any. The largest
-// tables come first, so that they can be written while the others are made.
+// table comes first, so that it can be written while the others are made.
 void WalkKernel(const GuestKernel& kernel, Collector& tables) {
   tables.Step(5);
-  auto tasks = WalkTasks(kernel);
-  tables.Step(10);
   auto stacks = WalkStacks(kernel);
-  tables.Step(30);
-  if (tasks && stacks) AddWaitChannels(kernel, stacks->rows, tasks->rows);
   const bool have_stacks = stacks.has_value();
   const auto frames = tables.Add(std::move(stacks));
+  tables.Step(30);
+  auto tasks = WalkTasks(kernel);
+  if (tasks && have_stacks) AddWaitChannels(kernel, frames, tasks->rows);
   tables.Add(std::move(tasks));
+  tables.Step(10);
   if (have_stacks) {
     auto waits = WalkLockWaits(kernel, frames);
     if (waits) tables.Add(WalkPipeEnds(kernel, waits->rows));
