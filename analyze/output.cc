@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "ktstr/analyze/json_cell.h"
 #include "ktstr/base/safe_text.h"
 
 namespace ktstr {
@@ -99,10 +100,7 @@ std::string ToJson(const QueryResult& result) {
   for (const auto& row : result.rows) {
     nlohmann::ordered_json object = nlohmann::ordered_json::object();
     for (size_t c = 0; c < row.size(); ++c) {
-      auto& cell = object[result.columns[c]];
-      if (const auto* integer = std::get_if<int64_t>(&row[c])) cell = *integer;
-      if (const auto* real = std::get_if<double>(&row[c])) cell = *real;
-      if (const auto* string = std::get_if<std::string>(&row[c])) cell = *string;
+      object[result.columns[c]] = JsonCell(row[c]);
     }
     text += text.size() == 1 ? "\n  " : ",\n  ";
     text += object.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace);

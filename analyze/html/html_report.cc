@@ -5,7 +5,6 @@
 
 #include <algorithm>
 #include <string_view>
-#include <unordered_map>
 #include <vector>
 
 #include "ktstr/analyze/html/column_json.h"
@@ -79,11 +78,7 @@ struct TasksAndStacks {
 Result<TasksAndStacks> TasksAndStacksJson(const Database& index, SharedTexts& texts) {
   QueryResult tasks = KTSTR_TRY(index.Query(ReportTaskSql()));
   const size_t kva = tasks.columns.size() - 1;
-  std::unordered_map<std::string, size_t> numbers;
-  for (size_t i = 0; i < tasks.rows.size(); ++i) {
-    if (const auto* text = std::get_if<std::string>(&tasks.rows[i][kva])) numbers[*text] = i;
-  }
-  const StackGroups stacks = KTSTR_TRY(GroupStacks(index, numbers, texts));
+  const StackGroups stacks = KTSTR_TRY(GroupStacks(index, tasks, kva, texts));
   tasks.columns.insert(tasks.columns.end() - 1, "stack");
   for (size_t i = 0; i < tasks.rows.size(); ++i) {
     const auto group = stacks.of_task.find(i);

@@ -5,6 +5,7 @@
 #include <map>
 #include <nlohmann/json.hpp>
 
+#include "ktstr/analyze/json_cell.h"
 #include "ktstr/analyze/output.h"
 #include "ktstr/analyze/report/shared_texts.h"
 #include "ktstr/analyze/report/stack_groups.h"
@@ -27,12 +28,7 @@ struct FoldedStacks {
 Result<FoldedStacks> Fold(const Database& index) {
   FoldedStacks folded;
   folded.tasks = KTSTR_TRY(index.Query(kTasks));
-  std::unordered_map<std::string, size_t> numbers;
-  for (size_t i = 0; i < folded.tasks.rows.size(); ++i) {
-    const auto* kva = std::get_if<std::string>(&folded.tasks.rows[i][kKva]);
-    if (kva != nullptr) numbers[*kva] = i;
-  }
-  folded.stacks = KTSTR_TRY(GroupStacks(index, numbers, folded.texts));
+  folded.stacks = KTSTR_TRY(GroupStacks(index, folded.tasks, kKva, folded.texts));
   return folded;
 }
 
@@ -63,12 +59,6 @@ std::string Heading(const QueryResult& tasks, const StackGroup& group) {
   return text;
 }
 
-nlohmann::ordered_json ToJsonValue(const Value& value) {
-  if (const auto* integer = std::get_if<int64_t>(&value)) return *integer;
-  if (const auto* text = std::get_if<std::string>(&value)) return SafeText(*text);
-  return nullptr;
-}
-
 }  // namespace
 
 Result<std::string> FoldedStackText(const Database& index) {
@@ -91,18 +81,18 @@ Result<std::string> FoldedStackJson(const Database& index) {
     auto tasks = nlohmann::ordered_json::array(), frames = nlohmann::ordered_json::array();
     for (const size_t task : group.tasks) {
       const auto& row = folded.tasks.rows[task];
-      tasks.push_back({{"pid", ToJsonValue(row[kPid])},
-                       {"comm", ToJsonValue(row[kComm])},
-                       {"state", ToJsonValue(row[kState])},
-                       {"cpu", ToJsonValue(row[kCpu])}});
+      tasks.push_back({{"pid", JsonCell(row[kPid])},
+                       {"comm", JsonCell(row[kComm])},
+                       {"state", JsonCell(row[kState])},
+                       {"cpu", JsonCell(row[kCpu])}});
     }
-    for (const size_t frame : group.frames) frames.push_back(SafeText(folded.texts.At(frame)));
+    for (const size_t frame : group.frames) frames.push_back(folded.texts.At(frame));
     json.push_back({{"tasks", std::move(tasks)},
                     {"running", group.running},
                     {"frames", std::move(frames)},
-                    {"end", SafeText(group.end)}});
+                    {"end", group.end}});
   }
-  return json.dump(2) + "\n";
+  return json.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + "\n";
 }
 
 }  // namespace ktstr

@@ -10,6 +10,11 @@ namespace ktstr {
 
 class SharedTexts {
  public:
+  SharedTexts() = default;
+  // A copy would point into the original.
+  SharedTexts(SharedTexts&&) = default;
+  SharedTexts& operator=(SharedTexts&&) = default;
+
   // The number that it has, or the next one.
   size_t NumberOf(const std::string& text);
   const std::string& At(size_t number) const { return *texts_[number]; }

@@ -52,9 +52,13 @@ class Grouping {
 
 }  // namespace
 
-Result<StackGroups> GroupStacks(const Database& index,
-                                const std::unordered_map<std::string, size_t>& task_numbers,
+Result<StackGroups> GroupStacks(const Database& index, const QueryResult& tasks, size_t kva_column,
                                 SharedTexts& texts) {
+  std::unordered_map<std::string, size_t> task_numbers;
+  for (size_t i = 0; i < tasks.rows.size(); ++i) {
+    const auto* kva = std::get_if<std::string>(&tasks.rows[i][kva_column]);
+    if (kva != nullptr) task_numbers[*kva] = i;
+  }
   const QueryResult frames = KTSTR_TRY(index.Query(kFrames));
   Grouping grouping;
   for (size_t r = 0; r < frames.rows.size();) {

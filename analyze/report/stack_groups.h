@@ -25,10 +25,9 @@ struct StackGroups {
   std::unordered_map<size_t, size_t> of_task;
 };
 
-// Groups the stacks of `index`. `task_numbers` gives a task's number by its task_kva; stacks of
-// others are left out. Errors: those of Database::Query.
-Result<StackGroups> GroupStacks(const Database& index,
-                                const std::unordered_map<std::string, size_t>& task_numbers,
+// Groups the stacks of `index`. A task's number is that of its row in `tasks`, whose column
+// `kva_column` is task_kva; stacks of others are left out. Errors: those of Database::Query.
+Result<StackGroups> GroupStacks(const Database& index, const QueryResult& tasks, size_t kva_column,
                                 SharedTexts& texts);
 
 }  // namespace ktstr
