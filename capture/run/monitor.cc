@@ -81,7 +81,7 @@ Status Monitor::Strike(Fired fired) {
     Fire(std::move(fired));
     return {};
   }
-  if (kept_[fired.trigger]++ >= fired.most) return {};
+  if (kept_[fired.trigger + " " + fired.which]++ >= fired.most) return {};
   KTSTR_TRY(keep_(fired));
   // The guest has stood still meanwhile: what it owes an answer to was not asked for so long.
   beat_sent_ = Clock::now();
