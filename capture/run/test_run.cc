@@ -25,6 +25,7 @@ using std::chrono::milliseconds;
 
 constexpr std::chrono::seconds kLoaderTimeout(20);
 constexpr milliseconds kLoaderPoll(50);
+constexpr std::chrono::seconds kDyingTimeout(30);
 constexpr char kLoaderName[] = "scheduler-loader";
 // Of a test whose guest dies of a fault of QEMU's (GuestMachine::TrippedOverTcg).
 constexpr int kAttempts = 3;
@@ -60,6 +61,7 @@ class Test {
   Status AwaitLoader();
   Status StartWork(const std::vector<std::string>& names);
   Status RunPhase(const PhaseSpec& phase);
+  Status AwaitDying();
   Status Judge();
   Result<json> Ask(std::string_view verb, json arguments);
   void WriteAccounts(const json& answer);
@@ -211,8 +213,27 @@ Status Test::RunPhase(const PhaseSpec& phase) {
   return {};
 }
 
+// A kernel that is in the middle of a panic or an oops prints it first, which takes a slow console
+// seconds: the trigger is yet to come, and nothing has passed.
+Status Test::AwaitDying() {
+  const auto holds = [this](const char* symbol, int32_t idle) {
+    return monitor_->kernel().ReadSymbol<int32_t>(symbol).value_or(idle) != idle;
+  };
+  constexpr int32_t kNobody = -1;  // PANIC_CPU_INVALID (include/linux/panic.h)
+  const auto dying = [&] { return holds("panic_cpu", kNobody) || holds("oops_in_progress", 0); };
+  if (!dying()) return {};
+  Tell("the kernel is in trouble: waiting for what it says");
+  KTSTR_TRY(monitor_->WaitUntil(After(kDyingTimeout), [&] { return !dying(); }));
+  if (!monitor_->fired() && dying()) {
+    monitor_->Fire({.trigger = "panic", .detail = "the kernel is in the middle of a panic"});
+  }
+  return {};
+}
+
 Status Test::Judge() {
   phase_ = "the end";
+  KTSTR_TRY(AwaitDying());
+  if (monitor_->fired()) return {};
   const json answer = KTSTR_TRY(Ask("workers", json::object()));
   if (monitor_->fired()) return {};
   WriteAccounts(answer);

@@ -155,6 +155,29 @@ min_rounds_per_s = 1
   }
 }
 
+// The kernel prints for a while before the panic's breakpoint is reached; the test's time is up
+// before that.
+TEST(RunGuestTest, APanicThatIsStillPrintingAtTheEndFailsTheTest) {
+  const TemporaryDirectory directory;
+  const fs::path script = Write(directory / "crash", R"(#!/bin/sh
+(echo c > /proc/sysrq-trigger) &
+while read -r line; do case "$line" in *"Trigger a crash"*) exit 0 ;; esac; done < /dev/kmsg
+)");
+  fs::permissions(script, fs::perms::owner_all);
+  const fs::path scenario = Write(directory / "late.toml", fmt::format(R"({}
+[run]
+duration = "20s"
+[[payload]]
+program = "crash"
+[[phase]]
+until = "crash"
+)",
+                                                                       kMachine));
+  RunProgram run(directory, {scenario.string()});
+  EXPECT_EQ(run.Wait(), 1) << run.said();
+  EXPECT_THAT(run.said(), HasSubstr("panic: Kernel panic - not syncing: sysrq triggered crash"));
+}
+
 TEST(RunGuestTest, AProgramThatFailsFailsTheTest) {
   const TemporaryDirectory directory;
   const fs::path script = Write(directory / "broken", "#!/bin/sh\necho oh dear\nexit 3\n");
