@@ -23,7 +23,8 @@ namespace {
 namespace fs = std::filesystem;
 using std::chrono::milliseconds;
 
-constexpr milliseconds kProbeTimeout(5000);
+// A KVM within another, emulated one takes some seconds.
+constexpr milliseconds kProbeTimeout(15'000);
 constexpr milliseconds kProbeStep(50);
 // What every kernel says first.
 constexpr std::string_view kFirstWords = "Linux version";
@@ -114,8 +115,23 @@ Result<AcceleratorChoice> Probe(const MachineOptions& options) {
 
 }  // namespace
 
+std::optional<int> DebugRegisters(Accelerator accelerator) {
+  // DR0 to DR3, of Intel's and AMD's processors alike. TCG compares every address itself.
+  if (accelerator == Accelerator::kKvm) return 4;
+  return std::nullopt;
+}
+
 Result<AcceleratorChoice> ChooseAccelerator(const MachineOptions& options) {
   if (options.accelerator == Accelerator::kTcg) return AcceleratorChoice{Accelerator::kTcg, ""};
+  if (options.watched_variables > *DebugRegisters(Accelerator::kKvm)) {
+    const std::string why =
+        fmt::format("{} variables are watched, and KVM has {} debug registers",
+                    options.watched_variables, *DebugRegisters(Accelerator::kKvm));
+    if (options.accelerator == Accelerator::kKvm) {
+      return Fail(ErrorCode::kUnsupported, why + ": use TCG (accel = \"tcg\")");
+    }
+    return AcceleratorChoice{Accelerator::kTcg, why};
+  }
   const UniqueFd device(open("/dev/kvm", O_RDWR | O_CLOEXEC));
   if (!device.valid()) {
     if (options.accelerator == Accelerator::kKvm) return FailErrno("opening /dev/kvm");

@@ -29,6 +29,7 @@ Result<Prepared> Prepare(QmpClient& qmp, const CaptureOptions& options) {
   Prepared prepared;
   prepared.pid = options.pid != 0 ? options.pid : KTSTR_TRY(qmp.PeerPid());
   prepared.memory = KTSTR_TRY(LiveMemory::Map(KTSTR_TRY(FindRam(qmp, prepared.pid))));
+  prepared.memory->Hide(options.planted);
   for (const Vmcoreinfo& note : Vmcoreinfo::FindAll(*prepared.memory)) {
     prepared.notes.push_back(note.pa());
   }

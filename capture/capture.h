@@ -13,6 +13,7 @@
 #include "ktstr/archive/writer.h"
 #include "ktstr/base/result.h"
 #include "ktstr/capture/freeze.h"
+#include "ktstr/capture/live_memory.h"
 #include "ktstr/capture/qmp_client.h"
 
 namespace ktstr {
@@ -39,6 +40,9 @@ struct CaptureOptions {
   std::string trigger = "manual";
   std::string trigger_detail;
   std::map<std::string, std::string> tags;
+  // Breakpoints that a debugger has put into the guest's text: the archive holds what was there
+  // before.
+  std::vector<PlantedByte> planted = {};
   // QEMU's process; 0: the one that owns the other end of the QMP socket.
   pid_t pid = 0;
   // Called now and then while the guest's memory is written: pages done, pages in all.

@@ -46,6 +46,9 @@ std::optional<int> CpuOfThread(std::string_view thread) {
   return *number - 1;
 }
 
+// The number by which Z and z packets call it.
+int TypeOf(BreakpointKind kind) { return kind == BreakpointKind::kSoftware ? 0 : 1; }
+
 bool IsStop(std::string_view packet) {
   return !packet.empty() && std::string_view("TSWX").find(packet[0]) != std::string_view::npos;
 }
@@ -102,12 +105,17 @@ Status GdbStub::Halt() {
               fmt::format("{} is no gdbstub: it answers '{}' to what none knows", name_, answer));
 }
 
-Status GdbStub::SetBreakpoint(Kva address) {
-  return Command(fmt::format("Z1,{:x},1", address.value()), "a breakpoint");
+Status GdbStub::SetBreakpoint(Kva address, BreakpointKind kind) {
+  return Command(fmt::format("Z{},{:x},1", TypeOf(kind), address.value()), "a breakpoint");
 }
 
-Status GdbStub::RemoveBreakpoint(Kva address) {
-  return Command(fmt::format("z1,{:x},1", address.value()), "taking a breakpoint away");
+Status GdbStub::RemoveBreakpoint(Kva address, BreakpointKind kind) {
+  return Command(fmt::format("z{},{:x},1", TypeOf(kind), address.value()),
+                 "taking a breakpoint away");
+}
+
+Status GdbStub::SelectCpu(int cpu) {
+  return Command(fmt::format("Hc{:x}", cpu + 1), "choosing a CPU");
 }
 
 Status GdbStub::SetWriteWatchpoint(Kva address, uint64_t length) {

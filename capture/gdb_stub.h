@@ -32,6 +32,16 @@ struct GdbStop {
   int signal = 0;              // GDB's number
 };
 
+// How an instruction is watched.
+enum class BreakpointKind : uint8_t {
+  // By QEMU's own means: TCG has as many as one likes, KVM the four debug registers of the
+  // processor, which watchpoints need as well. The guest's memory stays as it is.
+  kHardware,
+  // With KVM, by a breakpoint instruction (int3) in the guest's text: whoever reads that memory
+  // sees it. As many as one likes.
+  kSoftware,
+};
+
 // One session. Every call but WaitForStop stops a machine that runs. Not for use by several threads
 // at once.
 //
@@ -56,11 +66,14 @@ class GdbStub {
   Status Halt();
   // A breakpoint at an instruction's first byte. A CPU that stands at one hits it again when it
   // goes on: remove it before, or Step over it.
-  Status SetBreakpoint(Kva address);
-  Status RemoveBreakpoint(Kva address);
+  Status SetBreakpoint(Kva address, BreakpointKind kind = BreakpointKind::kHardware);
+  Status RemoveBreakpoint(Kva address, BreakpointKind kind = BreakpointKind::kHardware);
   // Stops behind the instruction that wrote to any of `length` bytes.
   Status SetWriteWatchpoint(Kva address, uint64_t length);
   Status RemoveWriteWatchpoint(Kva address, uint64_t length);
+  // The CPU (from 0) by whose page tables the places of software breakpoints are found. With
+  // page-table isolation one in user mode does not lead to the kernel.
+  Status SelectCpu(int cpu);
   // Lets the machine go on, also after a freeze (freeze.h) of it. Stops that have not been taken
   // are forgotten.
   Status Continue();

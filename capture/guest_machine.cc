@@ -112,6 +112,7 @@ Result<std::unique_ptr<GuestMachine>> GuestMachine::Boot(MachineOptions options,
 
 Status GuestMachine::Start(const MachineOptions& options, int initramfs, const Timeouts& timeouts) {
   timeouts_ = timeouts;
+  accelerator_ = options.accelerator;
   qemu_ = KTSTR_TRY(QemuProcess::Start(options, initramfs));
   channel_ = std::make_unique<GuestChannel>(qemu_->TakePort());
   auto hello = channel_->WaitForHello(After(timeouts.boot));

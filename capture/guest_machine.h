@@ -109,6 +109,8 @@ class GuestMachine {
   QemuProcess& qemu() { return *qemu_; }
   QmpClient& qmp() { return qemu_->qmp(); }
   GuestChannel& channel() { return *channel_; }
+  // What it runs on, never kAuto.
+  Accelerator accelerator() const { return accelerator_; }
   // As the guest's uname says.
   const std::string& release() const { return release_; }
 
@@ -123,6 +125,7 @@ class GuestMachine {
 
   std::unique_ptr<QemuProcess> qemu_;
   std::unique_ptr<GuestChannel> channel_;
+  Accelerator accelerator_ = Accelerator::kTcg;
   std::string release_;
   Timeouts timeouts_;
 };

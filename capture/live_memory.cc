@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 
 #include <algorithm>
+#include <cstring>
 
 #include "ktstr/capture/system_error.h"
 
@@ -55,10 +56,33 @@ const LiveMemory::Mapped* LiveMemory::Find(Pfn pfn) const {
   return nullptr;
 }
 
+void LiveMemory::Hide(std::vector<PlantedByte> planted) {
+  planted_ = std::move(planted);
+  std::ranges::sort(planted_, {}, &PlantedByte::pa);
+}
+
+bool LiveMemory::Holds(Pa pa, std::byte byte) const {
+  const Mapped* mapped = Find(Pfn::Of(pa));
+  return mapped != nullptr && mapped->bytes[pa - mapped->piece.begin.pa()] == byte;
+}
+
 PageView LiveMemory::View(Pfn pfn) const {
   const Mapped* mapped = Find(pfn);
   if (mapped == nullptr) return PageView::Outside();
-  return PageView::Present(mapped->bytes + (pfn - mapped->piece.begin) * kPageSize);
+  const std::byte* page = mapped->bytes + (pfn - mapped->piece.begin) * kPageSize;
+  return planted_.empty() ? PageView::Present(page) : WithoutPlanted(page, pfn);
+}
+
+PageView LiveMemory::WithoutPlanted(const std::byte* page, Pfn pfn) const {
+  auto planted = std::ranges::lower_bound(planted_, pfn.pa(), {}, &PlantedByte::pa);
+  if (planted == planted_.end() || Pfn::Of(planted->pa) != pfn) return PageView::Present(page);
+  const std::shared_ptr<std::byte[]> copy = std::make_shared<std::byte[]>(kPageSize);
+  std::memcpy(copy.get(), page, kPageSize);
+  for (; planted != planted_.end() && Pfn::Of(planted->pa) == pfn; ++planted) {
+    std::byte& byte = copy[planted->pa.page_offset()];
+    if (byte == kBreakpointInstruction) byte = planted->original;
+  }
+  return PageView::Present(copy.get(), copy);
 }
 
 Result<std::byte*> LiveMemory::Writable(Pfn pfn) {

@@ -49,6 +49,8 @@ struct MachineOptions {
   GuestEnd guest_end = GuestEnd::kExit;
   // Whether QemuProcess has a connection to QEMU's gdb stub (TakeGdbPort).
   bool gdb_stub = false;
+  // How many variables will be watched by it, each of which takes a debug register on KVM.
+  int watched_variables = 0;
   std::vector<std::string> extra_arguments;  // to QEMU, last
 };
 

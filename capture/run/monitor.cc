@@ -11,6 +11,7 @@
 #include "ktstr/base/safe_text.h"
 #include "ktstr/capture/child_process.h"
 #include "ktstr/capture/json_access.h"
+#include "ktstr/run/exit_account.h"
 
 namespace ktstr {
 
@@ -54,8 +55,8 @@ Result<std::unique_ptr<Monitor>> Monitor::Start(GuestMachine& machine,
       std::make_unique<Sampler>(KTSTR_TRY(Sampler::Make(monitor->running_->kernel())));
   monitor->stub_ = KTSTR_TRY(
       GdbStub::Open(machine.qemu().TakeGdbPort(), "the gdb stub of the test's QEMU", kStubTimeout));
-  monitor->code_ = KTSTR_TRY(
-      CodeTriggers::Arm(triggers, monitor->running_->kernel(), *monitor->stub_, machine.qmp()));
+  monitor->code_ = KTSTR_TRY(CodeTriggers::Arm(triggers, machine.accelerator(), *monitor->running_,
+                                               *monitor->stub_, machine.qmp()));
   KTSTR_TRY(monitor->stub_->Continue());
   const auto now = Clock::now();
   monitor->timeout_ = now + duration_cast<Clock::duration>(timeout);
@@ -152,7 +153,14 @@ Status Monitor::DrainQmp() {
     auto event = machine_.qmp().NextEvent(Clock::now());
     if (!event && event.error().code() == ErrorCode::kTimeout) return {};
     if (!event) return Fail(machine_.qemu().Explain(std::move(event).error()));
-    if (event->name == "SHUTDOWN" || event->name == "RESET" || event->name == "GUEST_PANICKED") {
+    if (event->name == "GUEST_PANICKED") {
+      // Told by a device of the machine's, such as pvpanic, of a panic that no breakpoint saw.
+      Fired fired = FiredBy(Spec(TriggerKind::kPanic), "the guest's kernel tells QEMU of a panic");
+      AddAccount(kernel(), TriggerKind::kPanic, &fired);
+      Fire(std::move(fired));
+      return {};
+    }
+    if (event->name == "SHUTDOWN" || event->name == "RESET") {
       const std::string reason = StringMember(event->data, "reason");
       Fire(FiredBy(Spec(TriggerKind::kMachineEnd),
                    fmt::format("the machine ended by itself ({}{}{})", event->name,

@@ -52,6 +52,10 @@ class Monitor {
   void Fire(Fired fired);
 
   const GuestKernel& kernel() const { return running_->kernel(); }
+  // The breakpoints that it has put into the guest's text: what captures the guest hides them.
+  const std::vector<PlantedByte>& planted() const { return code_->planted(); }
+  // As CodeTriggers::TakeChanges. The machine must stand still.
+  std::vector<std::string> TakeChanges() { return code_->TakeChanges(); }
   // How long the guest has been up, by its own clock; nothing when that cannot be read.
   std::optional<int64_t> GuestTimeNs();
 

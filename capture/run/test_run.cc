@@ -102,6 +102,11 @@ Status Test::Boot() {
   MachineOptions machine = scenario_.machine;
   machine.guest_end = GuestEnd::kPause;
   machine.gdb_stub = true;
+  std::set<std::pair<std::string, int>> watched;
+  for (const TriggerSpec& spec : scenario_.triggers) {
+    if (spec.kind == TriggerKind::kWrite) watched.emplace(spec.symbol, spec.size);
+  }
+  machine.watched_variables = int(watched.size());
   machine.console = result_.console;
   machine_ = KTSTR_TRY(GuestMachine::Boot(machine, GuestMachine::Timeouts(),
                                           [this](const std::string& step) { Tell(step); }));
@@ -308,6 +313,7 @@ CaptureOptions Test::CaptureOptionsFor(const Fired& fired, const fs::path& file)
   options.trigger = fired.trigger;
   options.trigger_detail = fired.detail;
   options.pid = machine_->qemu().pid();
+  options.planted = monitor_->planted();
   options.cancel = interrupt_.insisted();
   options.keep = scenario_.keep;
   options.compression_level = options_.compression_level;
@@ -324,6 +330,7 @@ Status Test::Keep(Frozen& frozen, const Fired& fired, const fs::path& file) {
   if (frozen.state_before() == "postmigrate") frozen.saved_device_state() = device_state_;
   const CaptureSummary summary = KTSTR_TRY(CaptureFrozen(frozen, CaptureOptionsFor(fired, file)));
   device_state_ = frozen.saved_device_state();
+  for (const std::string& change : monitor_->TakeChanges()) log_.Add("warning: " + change);
   for (const std::string& warning : summary.warnings) log_.Add("warning: " + warning);
   result_.archives.push_back(file);
   log_.Add(fmt::format("kept {}: {}, frozen for {}", file.string(),

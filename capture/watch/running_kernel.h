@@ -27,6 +27,7 @@ class RunningKernel {
   static Result<RunningKernel> Open(QmpClient& qmp, pid_t pid = 0);
 
   const GuestKernel& kernel() const { return *kernel_; }
+  LiveMemory& memory() { return *memory_; }
 
  private:
   RunningKernel(std::unique_ptr<LiveMemory> memory, std::unique_ptr<GuestKernel> kernel)

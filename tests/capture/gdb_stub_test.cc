@@ -55,7 +55,7 @@ TEST(GdbStubTest, ItStopsTheMachineAndSetsAndTakesAwayPoints) {
   {
     ScriptedPeer peer([&](ScriptedPeer& p) {
       Halt(p);
-      for (int i = 0; i < 5; ++i) {
+      for (int i = 0; i < 8; ++i) {
         heard.push_back(Hear(p));
         Answer(p, "OK");
       }
@@ -68,10 +68,14 @@ TEST(GdbStubTest, ItStopsTheMachineAndSetsAndTakesAwayPoints) {
     EXPECT_TRUE((*stub)->RemoveBreakpoint(at));
     EXPECT_TRUE((*stub)->SetWriteWatchpoint(at, 16));
     EXPECT_TRUE((*stub)->RemoveWriteWatchpoint(at, 16));
+    EXPECT_TRUE((*stub)->SelectCpu(2));
+    EXPECT_TRUE((*stub)->SetBreakpoint(at, BreakpointKind::kSoftware));
+    EXPECT_TRUE((*stub)->RemoveBreakpoint(at, BreakpointKind::kSoftware));
     EXPECT_TRUE((*stub)->Detach());
   }
   EXPECT_THAT(heard, ElementsAre("Z1,ffffffff81000010,1", "z1,ffffffff81000010,1",
-                                 "Z2,ffffffff81000010,10", "z2,ffffffff81000010,10", "D"));
+                                 "Z2,ffffffff81000010,10", "z2,ffffffff81000010,10", "Hc3",
+                                 "Z0,ffffffff81000010,1", "z0,ffffffff81000010,1", "D"));
 }
 
 TEST(GdbStubTest, AStopTellsReasonCpuAndWhatWasWritten) {

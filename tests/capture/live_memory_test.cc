@@ -45,6 +45,24 @@ TEST(LiveMemoryTest, AddressesAboveTheHoleLieWhereTheMapSays) {
               ElementsAre(MemoryRegion{Pfn(0), Pfn(32)}, MemoryRegion{Pfn(256), Pfn(288)}));
 }
 
+TEST(LiveMemoryTest, ABreakpointIsHiddenUntilTheGuestWritesThere) {
+  SplitMachine machine;
+  machine.Put(33 * kPageSize + 7, '\xcc');
+  machine.Put(33 * kPageSize + 9, '\xcc');  // the guest's own
+  const Pa at(0x101007);
+  machine.memory->Hide({{at, std::byte('U')}});
+  EXPECT_EQ(machine.memory->ReadScalar<char>(at), 'U');
+  EXPECT_EQ(machine.memory->ReadScalar<char>(at + 2), '\xcc');
+  EXPECT_TRUE(machine.memory->Holds(at, kBreakpointInstruction));
+  // A view outlives the memory's next one.
+  const PageView before = machine.memory->View(Pfn::Of(at));
+  machine.Put(33 * kPageSize + 7, 'x');
+  EXPECT_EQ(machine.memory->ReadScalar<char>(at), 'x');
+  EXPECT_EQ(before.data()[7], std::byte('U'));
+  EXPECT_FALSE(machine.memory->Holds(at, kBreakpointInstruction));
+  EXPECT_FALSE(machine.memory->Holds(Pa(0x90000), kBreakpointInstruction));  // outside
+}
+
 TEST(LiveMemoryTest, NextTouchedSkipsHolesWithoutFillingThem) {
   SplitMachine machine;
   machine.Put(7 * kPageSize, 'a');
