@@ -5,6 +5,7 @@
 
 #include <cstdint>
 
+#include "ktstr/image/type_info.h"
 #include "ktstr/kernel/guest_kernel.h"
 #include "ktstr/ops/op_error.h"
 #include "ktstr/ops/request.h"
@@ -18,9 +19,9 @@ inline constexpr uint32_t kTaskDeadState = 0x80;
 
 // What the checks need to know of the kernel.
 struct TaskCheckLayout {
-  // Offsets in struct task_struct.
-  uint64_t pid = 0, start_time = 0, state = 0, on_rq = 0, scx_dsq = 0, scx_runnable_node = 0,
-           sched_class = 0, start_boottime = 0;
+  // Members of struct task_struct, each read as wide as the kernel's types say: on_rq and on_cpu
+  // are single bytes side by side on 7.3.
+  Member pid, start_time, state, on_rq, scx_dsq, scx_runnable_next, sched_class, start_boottime;
   // Run-time address, as tasks point to it: KASLR is in both or in neither.
   Kva ext_sched_class;
 
@@ -41,8 +42,8 @@ struct TaskCheckLayout {
 OpStatus CheckTask(const GuestKernel& kernel, const TaskCheckLayout& layout, Kva task,
                    const TaskFieldTarget& target);
 
-// L2 alone, with the offset of start_time.
-OpStatus CheckStartTime(const GuestKernel& kernel, uint64_t start_time_offset, Kva task,
+// L2 alone, with the member start_time.
+OpStatus CheckStartTime(const GuestKernel& kernel, const Member& start_time, Kva task,
                         const TaskFieldTarget& target);
 
 }  // namespace ktstr

@@ -37,7 +37,9 @@ struct TaskMembers {
     comm = f.Need("comm");
     state = f.Need({"__state", "state"});  // renamed in 5.14 (2f064a59a11f)
     exit_state = f.Need("exit_state");
-    cpu = f.Maybe({"thread_info.cpu", "cpu"});
+    // 5.16 (bcf9033e5449) moved it from the task to thread_info. A kernel that has both (CentOS
+    // Stream 9) keeps up the task's own.
+    cpu = f.Maybe({"cpu", "thread_info.cpu"});
     on_cpu = f.Maybe("on_cpu");
     on_rq = f.Need("on_rq");
     sched_class = f.Need("sched_class");

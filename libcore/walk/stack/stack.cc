@@ -23,7 +23,7 @@ struct TaskStackMembers {
     TaskStackMembers m;
     Fields f(types, "task_struct", anomalies);
     m.pid = f.Need("pid");
-    m.cpu = f.Maybe({"thread_info.cpu", "cpu"});
+    m.cpu = f.Maybe({"cpu", "thread_info.cpu"});
     m.state = f.Need({"__state", "state"});
     m.exit_state = f.Need("exit_state");
     m.stack = f.Need("stack");
