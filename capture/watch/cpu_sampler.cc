@@ -36,16 +36,19 @@ struct CpuSampler::Reading {
   friend bool operator==(const Reading&, const Reading&) = default;
 };
 
-CpuSampler::CpuSampler(const GuestKernel& kernel, const TypeInfo& types, Anomalies& anomalies)
-    : kernel_(kernel), classes_(kernel), flag_names_(types, {"scx_rq_flags"}, "SCX_RQ_") {
-  Fields rq(types, "rq", anomalies);
+CpuSampler::CpuSampler(const Walk& walk)
+    : kernel_(walk.kernel),
+      types_(walk.types),
+      classes_(walk.kernel),
+      flag_names_(walk.types, {"scx_rq_flags"}, "SCX_RQ_") {
+  Fields rq(walk, "rq");
   curr_ = rq.Need("curr");
   stop_ = rq.Maybe("stop");
   nr_running_ = rq.Need("nr_running");
   nr_switches_ = rq.Need("nr_switches");
   clock_ = rq.Need("clock");
   // Tasks in the whole hierarchy; renamed in 6.14 (7b8a702d9438).
-  cfs_ = rq.Need({"cfs.h_nr_queued", "cfs.h_nr_running"});
+  cfs_ = rq.Need("cfs.h_nr_queued", "cfs.h_nr_running");
   rt_ = rq.Need("rt.rt_nr_running");
   rt_queued_ = rq.Maybe("rt.rt_queued");
   dl_ = rq.Need("dl.dl_nr_running");
@@ -56,7 +59,7 @@ CpuSampler::CpuSampler(const GuestKernel& kernel, const TypeInfo& types, Anomali
   for (const char* server : {"fair_server.rb_node", "ext_server.rb_node"}) {
     if (const auto node = rq.Maybe(server)) servers_.push_back(node->offset);
   }
-  Fields task(types, "task_struct", anomalies);
+  Fields task(walk, "task_struct");
   pid_ = task.Need("pid");
   comm_ = task.Need("comm");
   sched_class_ = task.Need("sched_class");
@@ -82,11 +85,12 @@ CpuSampler::Reading CpuSampler::Read(Kva rq_kva) const {
   ReadAnew();
   // An error costs its number, which is then unknown; there is nobody to tell more.
   Anomalies anomalies("watch");
-  CellReader rq(kernel_, rq_kva, "a run queue", anomalies);
+  const Walk walk{kernel_, types_, anomalies};
+  CellReader rq(walk, rq_kva, "a run queue");
   Reading reading;
   reading.curr = rq.Pointer(curr_);
   if (reading.curr && !reading.curr->is_null()) {
-    CellReader task(kernel_, *reading.curr, "a run queue's current task", anomalies);
+    CellReader task(walk, *reading.curr, "a run queue's current task");
     reading.pid = task.Integer(pid_);
     reading.comm = task.Text(comm_);
     if (const auto its_class = task.Pointer(sched_class_)) {
@@ -106,7 +110,7 @@ CpuSampler::Reading CpuSampler::Read(Kva rq_kva) const {
   reading.local_dsq = rq.Integer(local_dsq_nr_);
   reading.stop = 0;
   if (const auto stop = rq.Pointer(stop_); stop && !stop->is_null()) {
-    CellReader task(kernel_, *stop, "a run queue's stop task", anomalies);
+    CellReader task(walk, *stop, "a run queue's stop task");
     reading.stop = task.Integer(on_rq_);
   }
   ReadAnew();
@@ -163,15 +167,15 @@ bool CpuSampler::FindOldest(const CpuRef& cpu, CpuSample& sample) const {
   sample.oldest.reset();
   if (!runnable_list_ || !runnable_node_ || !runnable_at_) return true;
   Anomalies anomalies("watch");
+  const Walk walk{kernel_, types_, anomalies};
   const auto stamp = [&] {
     ReadAnew();
-    CellReader rq(kernel_, cpu.rq, "a run queue", anomalies);
+    CellReader rq(walk, cpu.rq, "a run queue");
     return std::tuple(rq.Pointer(curr_), rq.Integer(nr_switches_), rq.Integer(scx_));
   };
   const auto before = stamp();
-  for (const Kva entry :
-       WalkList(kernel_, cpu.rq + runnable_list_->offset, {}, "runnable_list", anomalies)) {
-    CellReader task(kernel_, entry - runnable_node_->offset, "a runnable task", anomalies);
+  for (const Kva entry : WalkList(walk, cpu.rq + runnable_list_->offset, "runnable_list")) {
+    CellReader task(walk, entry - runnable_node_->offset, "a runnable task");
     const auto at = task.Integer(runnable_at_);
     if (!at || (sample.oldest && *at - sample.oldest->runnable_at >= 0)) continue;
     sample.oldest = WaitingTask{task.Integer(pid_), task.Text(comm_), cpu.cpu, *at, std::nullopt};

@@ -21,7 +21,7 @@ struct RetryLimits {
 
 class CpuSampler {
  public:
-  CpuSampler(const GuestKernel& kernel, const TypeInfo& types, Anomalies& anomalies);
+  explicit CpuSampler(const Walk& walk);
 
   // All but what takes other CPUs or an earlier sample to know. Torn when in no attempt two
   // readings of the numbers agreed and added up.
@@ -35,6 +35,7 @@ class CpuSampler {
   bool FindOldest(const CpuRef& cpu, CpuSample& sample) const;
 
   const GuestKernel& kernel_;
+  const TypeInfo& types_;
   MaybeMember curr_, stop_, nr_running_, nr_switches_, clock_, cfs_, rt_, rt_queued_, dl_, scx_,
       scx_flags_, local_dsq_nr_, runnable_list_;
   std::vector<uint64_t> servers_;  // offsets in struct rq of its deadline servers' rb_nodes

@@ -11,8 +11,8 @@ namespace ktstr {
 
 class ScxSampler {
  public:
-  // `types` must have sched_ext.
-  ScxSampler(const GuestKernel& kernel, const TypeInfo& types, Anomalies& anomalies);
+  // The kernel must have sched_ext.
+  explicit ScxSampler(const Walk& walk);
 
   // All but who waits. `hz` may be unknown. Torn when in no attempt two readings agreed on the
   // scheduler and on which queues there are.
@@ -21,7 +21,7 @@ class ScxSampler {
  private:
   struct Reading;
   Reading Read() const;
-  void AddDsq(Reading& reading, Kva dsq, DsqSample sample, Anomalies& anomalies) const;
+  void AddDsq(const Walk& walk, Reading& reading, Kva dsq, DsqSample sample) const;
 
   const GuestKernel& kernel_;
   const TypeInfo& types_;

@@ -10,21 +10,20 @@ constexpr size_t kMaxName = 255;
 constexpr int kMaxDepth = 256;
 }  // namespace
 
-CgroupPaths::CgroupPaths(const GuestKernel& kernel, const TypeInfo& types, Anomalies& anomalies)
-    : kernel_(kernel), anomalies_(anomalies) {
+CgroupPaths::CgroupPaths(const Walk& walk) : walk_(walk) {
   // A kernel without cgroups has none of these.
-  Fields cgroup(types, "cgroup", anomalies);
+  Fields cgroup(walk, "cgroup");
   kn_ = cgroup.Maybe("kn");
-  Fields node(types, "kernfs_node", anomalies);
-  parent_ = node.Maybe({"__parent", "parent"});  // renamed in 6.15 (633488947ef6)
+  Fields node(walk, "kernfs_node");
+  parent_ = node.Maybe("__parent", "parent");  // renamed in 6.15 (633488947ef6)
   name_ = node.Maybe("name");
-  Fields set(types, "css_set", anomalies);
+  Fields set(walk, "css_set");
   dfl_cgrp_ = set.Maybe("dfl_cgrp");
 }
 
 std::optional<std::string> CgroupPaths::PathOfCssSet(Kva css_set) {
   if (css_set.is_null()) return std::nullopt;
-  CellReader set(kernel_, css_set, "a css_set", anomalies_);
+  CellReader set(walk_, css_set, "a css_set");
   const auto cgroup = set.Pointer(dfl_cgrp_);
   return cgroup && !cgroup->is_null() ? PathOf(*cgroup) : std::nullopt;
 }
@@ -32,7 +31,7 @@ std::optional<std::string> CgroupPaths::PathOfCssSet(Kva css_set) {
 std::optional<std::string> CgroupPaths::PathOf(Kva cgroup) {
   const auto found = known_.find(cgroup.value());
   if (found != known_.end()) return found->second;
-  CellReader object(kernel_, cgroup, "a cgroup", anomalies_);
+  CellReader object(walk_, cgroup, "a cgroup");
   const auto node = object.Pointer(kn_);
   auto path = node && !node->is_null() ? PathOfNode(*node) : std::nullopt;
   known_.emplace(cgroup.value(), path);
@@ -42,13 +41,13 @@ std::optional<std::string> CgroupPaths::PathOf(Kva cgroup) {
 std::optional<std::string> CgroupPaths::PathOfNode(Kva node) {
   std::string path;
   for (int depth = 0; depth < kMaxDepth; ++depth) {
-    CellReader object(kernel_, node, "a kernfs_node", anomalies_);
+    CellReader object(walk_, node, "a kernfs_node");
     const auto parent = object.Pointer(parent_);
     if (!parent) return std::nullopt;
     if (parent->is_null()) return path.empty() ? "/" : path;
     const auto name_at = object.Pointer(name_);
     if (!name_at) return std::nullopt;
-    const auto name = kernel_.ReadString(*name_at, kMaxName);
+    const auto name = walk_.kernel.ReadString(*name_at, kMaxName);
     if (!name) {
       object.Report(name.error());
       return std::nullopt;
@@ -56,7 +55,7 @@ std::optional<std::string> CgroupPaths::PathOfNode(Kva node) {
     path = "/" + *name + path;
     node = *parent;
   }
-  anomalies_.Add("cap", node, fmt::format("a cgroup's path is deeper than {}", kMaxDepth));
+  walk_.anomalies.Add("cap", node, fmt::format("a cgroup's path is deeper than {}", kMaxDepth));
   return std::nullopt;
 }
 

@@ -13,7 +13,7 @@ namespace ktstr {
 
 class CgroupPaths {
  public:
-  CgroupPaths(const GuestKernel& kernel, const TypeInfo& types, Anomalies& anomalies);
+  explicit CgroupPaths(const Walk& walk);
 
   // The path of the cgroup (struct cgroup) in the default hierarchy: "/" for the root. Remembered.
   std::optional<std::string> PathOf(Kva cgroup);
@@ -23,8 +23,7 @@ class CgroupPaths {
  private:
   std::optional<std::string> PathOfNode(Kva kernfs_node);
 
-  const GuestKernel& kernel_;
-  Anomalies& anomalies_;
+  Walk walk_;
   MaybeMember kn_, parent_, name_, dfl_cgrp_;
   std::unordered_map<uint64_t, std::optional<std::string>> known_;
 };

@@ -13,8 +13,8 @@ struct RqMembers {
   MaybeMember curr, idle, stop, clock_task, nr_running, nr_switches, clock, cfs, rt, dl, scx,
       scx_flags;
 
-  RqMembers(const TypeInfo& types, Anomalies& anomalies) {
-    Fields f(types, "rq", anomalies);
+  explicit RqMembers(const Walk& walk) {
+    Fields f(walk, "rq");
     curr = f.Need("curr");
     idle = f.Need("idle");
     stop = f.Maybe("stop");
@@ -23,7 +23,7 @@ struct RqMembers {
     nr_switches = f.Need("nr_switches");
     clock = f.Need("clock");
     // Tasks in the whole hierarchy; renamed in 6.14 (7b8a702d9438).
-    cfs = f.Need({"cfs.h_nr_queued", "cfs.h_nr_running"});
+    cfs = f.Need("cfs.h_nr_queued", "cfs.h_nr_running");
     rt = f.Need("rt.rt_nr_running");
     dl = f.Need("dl.dl_nr_running");
     scx = f.Maybe("scx.nr_running");
@@ -31,10 +31,9 @@ struct RqMembers {
   }
 };
 
-std::optional<int64_t> PidAt(const GuestKernel& kernel, std::optional<Hex> task,
-                             const MaybeMember& pid, Anomalies& anomalies) {
+std::optional<int64_t> PidAt(const Walk& walk, std::optional<Hex> task, const MaybeMember& pid) {
   if (!task || task->value == 0) return std::nullopt;
-  return CellReader(kernel, Kva(task->value), "a run queue's own task", anomalies).Integer(pid);
+  return CellReader(walk, Kva(task->value), "a run queue's own task").Integer(pid);
 }
 
 // A run queue's clock moves only when it is used: how far it is behind the one used last.
@@ -50,22 +49,22 @@ void CompareClocks(std::vector<CpuRow>& rows) {
 
 Result<Walked<CpuRow>> WalkCpus(const GuestKernel& kernel) {
   Anomalies anomalies("cpu");
-  const TypeInfo& types = *KTSTR_TRY(kernel.types());
-  const RqMembers m(types, anomalies);
-  Fields task_fields(types, "task_struct", anomalies);
+  const Walk walk = KTSTR_TRY(Walk::Of(kernel, anomalies));
+  const RqMembers m(walk);
+  Fields task_fields(walk, "task_struct");
   const MaybeMember pid = task_fields.Need("pid");
   const MaybeMember comm = task_fields.Need("comm");
-  const CpuDetails details(kernel, types, anomalies);
+  const CpuDetails details(walk);
   Walked<CpuRow> walked;
-  for (const CpuRef& cpu : ListCpus(kernel, anomalies)) {
-    CellReader rq(kernel, cpu.rq, "a run queue", anomalies);
+  for (const CpuRef& cpu : ListCpus(walk)) {
+    CellReader rq(walk, cpu.rq, "a run queue");
     CpuRow row;
     row.cpu = cpu.cpu;
     if (cpu.online) row.online = *cpu.online ? 1 : 0;
     row.rq_kva = Hex(cpu.rq);
     if (const auto curr = rq.Pointer(m.curr); curr && !curr->is_null()) {
       row.curr_kva = Hex(*curr);
-      CellReader task(kernel, *curr, "a run queue's current task", anomalies);
+      CellReader task(walk, *curr, "a run queue's current task");
       row.curr_pid = task.Integer(pid);
       row.curr_comm = task.Text(comm);
     }
@@ -79,9 +78,9 @@ Result<Walked<CpuRow>> WalkCpus(const GuestKernel& kernel) {
     row.scx_flags = rq.HexOf(m.scx_flags);
     row.clock_task_ns = rq.Integer(m.clock_task);
     row.idle_kva = rq.HexOf(m.idle);
-    row.idle_pid = PidAt(kernel, row.idle_kva, pid, anomalies);
+    row.idle_pid = PidAt(walk, row.idle_kva, pid);
     row.stop_kva = rq.HexOf(m.stop);
-    row.stop_pid = PidAt(kernel, row.stop_kva, pid, anomalies);
+    row.stop_pid = PidAt(walk, row.stop_kva, pid);
     row.load = details.Load(rq);
     row.tick = details.Tick(rq, cpu.cpu);
     row.schedstat = details.Schedstat(rq);

@@ -15,13 +15,12 @@ std::optional<int64_t> Bit(std::optional<uint64_t> flags, uint64_t bit) {
 
 }  // namespace
 
-CpuDetails::CpuDetails(const GuestKernel& kernel, const TypeInfo& types, Anomalies& anomalies)
-    : kernel_(kernel),
-      anomalies_(anomalies),
-      masks_(kernel, types, anomalies),
-      counts_events_(kernel.ReadSymbol<int32_t>("sched_schedstats").value_or(0) != 0),
-      scx_flag_names_(types, {"scx_rq_flags"}, "SCX_RQ_") {
-  Fields rq(types, "rq", anomalies);
+CpuDetails::CpuDetails(const Walk& walk)
+    : walk_(walk),
+      masks_(walk),
+      counts_events_(walk.kernel.ReadSymbol<int32_t>("sched_schedstats").value_or(0) != 0),
+      scx_flag_names_(walk.types, {"scx_rq_flags"}, "SCX_RQ_") {
+  Fields rq(walk, "rq");
   load_avg_ = rq.Maybe("cfs.avg.load_avg");
   runnable_avg_ = rq.Maybe("cfs.avg.runnable_avg");
   util_avg_ = rq.Maybe("cfs.avg.util_avg");
@@ -43,9 +42,9 @@ CpuDetails::CpuDetails(const GuestKernel& kernel, const TypeInfo& types, Anomali
   to_preempt_ = rq.Maybe("scx.cpus_to_preempt");
   to_wait_ = rq.Maybe("scx.cpus_to_wait");
   released_ = rq.Maybe("scx.cpu_released");
-  pnt_seq_ = rq.Maybe({"scx.pnt_seq", "scx.kick_sync"});
+  pnt_seq_ = rq.Maybe("scx.pnt_seq", "scx.kick_sync");
   cpuperf_target_ = rq.Maybe("scx.cpuperf_target");
-  Fields tick(types, "tick_sched", anomalies);
+  Fields tick(walk, "tick_sched");
   tick_flags_ = tick.Maybe("flags");
   tick_stopped_ = tick.Maybe("tick_stopped");
   in_idle_ = tick.Maybe("inidle");
@@ -68,14 +67,14 @@ CpuLoad CpuDetails::Load(CellReader& rq) const {
 CpuTick CpuDetails::Tick(CellReader& rq, uint32_t cpu) const {
   CpuTick row;
   row.nohz_flags = rq.HexOf(nohz_flags_);
-  const auto symbol = kernel_.symbol_kva("tick_cpu_sched");
+  const auto symbol = walk_.kernel.symbol_kva("tick_cpu_sched");
   if (!symbol) return row;
-  const auto at = kernel_.PerCpu(*symbol, cpu);
+  const auto at = walk_.kernel.PerCpu(*symbol, cpu);
   if (!at) {
-    anomalies_.Add(at.error(), *symbol, "finding a CPU's tick");
+    walk_.anomalies.Add(at.error(), *symbol, "finding a CPU's tick");
     return row;
   }
-  CellReader tick(kernel_, *at, "a CPU's tick", anomalies_);
+  CellReader tick(walk_, *at, "a CPU's tick");
   const auto flags = tick.Unsigned(tick_flags_);
   row.stopped = tick_stopped_ ? tick.Integer(tick_stopped_) : Bit(flags, kTickStopped);
   row.in_idle = in_idle_ ? tick.Integer(in_idle_) : Bit(flags, kTickInIdle);

@@ -46,7 +46,7 @@ struct CpuScx {
 
 class CpuDetails {
  public:
-  CpuDetails(const GuestKernel& kernel, const TypeInfo& types, Anomalies& anomalies);
+  explicit CpuDetails(const Walk& walk);
 
   CpuLoad Load(CellReader& rq) const;
   CpuTick Tick(CellReader& rq, uint32_t cpu) const;
@@ -54,8 +54,7 @@ class CpuDetails {
   CpuScx Scx(CellReader& rq) const;
 
  private:
-  const GuestKernel& kernel_;
-  Anomalies& anomalies_;
+  Walk walk_;
   CpuMaskVars masks_;
   bool counts_events_;  // the static key of schedstats
   MaybeMember load_avg_, runnable_avg_, util_avg_, capacity_, nr_uninterruptible_, nr_iowait_;

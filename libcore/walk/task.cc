@@ -29,17 +29,17 @@ struct TaskMembers {
       policy, prio, static_prio, normal_prio, rt_priority, start_time, start_boottime, utime, stime,
       nvcsw, nivcsw, sum_exec_runtime, vruntime, deadline, slice, flags, cpus_mask, cgroups;
 
-  TaskMembers(const TypeInfo& types, Anomalies& anomalies) {
-    Fields f(types, "task_struct", anomalies);
+  explicit TaskMembers(const Walk& walk) {
+    Fields f(walk, "task_struct");
     pid = f.Need("pid");
     tgid = f.Need("tgid");
     real_parent = f.Need("real_parent");
     comm = f.Need("comm");
-    state = f.Need({"__state", "state"});  // renamed in 5.14 (2f064a59a11f)
+    state = f.Need("__state", "state");  // renamed in 5.14 (2f064a59a11f)
     exit_state = f.Need("exit_state");
     // 5.16 (bcf9033e5449) moved it from the task to thread_info. A kernel that has both (CentOS
     // Stream 9) keeps up the task's own.
-    cpu = f.Maybe({"cpu", "thread_info.cpu"});
+    cpu = f.Maybe("cpu", "thread_info.cpu");
     on_cpu = f.Maybe("on_cpu");
     on_rq = f.Need("on_rq");
     sched_class = f.Need("sched_class");
@@ -49,7 +49,7 @@ struct TaskMembers {
     normal_prio = f.Need("normal_prio");
     rt_priority = f.Need("rt_priority");
     start_time = f.Need("start_time");
-    start_boottime = f.Need({"start_boottime", "real_start_time"});
+    start_boottime = f.Need("start_boottime", "real_start_time");
     utime = f.Need("utime");
     stime = f.Need("stime");
     nvcsw = f.Need("nvcsw");
@@ -63,18 +63,17 @@ struct TaskMembers {
     deadline = f.Maybe("se.deadline");
     slice = f.Maybe("se.slice");
     flags = f.Need("flags");
-    cpus_mask = f.Need({"cpus_mask", "cpus_allowed"});
+    cpus_mask = f.Need("cpus_mask", "cpus_allowed");
     cgroups = f.Maybe("cgroups");
   }
 };
 
 // The clock of the run queue that was updated last.
-std::optional<int64_t> LatestRqClock(const GuestKernel& kernel, const TypeInfo& types,
-                                     Anomalies& anomalies) {
-  const MaybeMember clock = Fields(types, "rq", anomalies).Maybe("clock");
+std::optional<int64_t> LatestRqClock(const Walk& walk) {
+  const MaybeMember clock = Fields(walk, "rq").Maybe("clock");
   std::optional<int64_t> latest;
-  for (const CpuRef& cpu : ListCpus(kernel, anomalies)) {
-    const auto now = CellReader(kernel, cpu.rq, "a run queue", anomalies).Integer(clock);
+  for (const CpuRef& cpu : ListCpus(walk)) {
+    const auto now = CellReader(walk, cpu.rq, "a run queue").Integer(clock);
     if (now && (!latest || *now > *latest)) latest = now;
   }
   return latest;
@@ -86,18 +85,17 @@ std::optional<int64_t> NotZero(std::optional<int64_t> value) {
 
 class TaskWalker {
  public:
-  TaskWalker(const GuestKernel& kernel, const TypeInfo& types, Anomalies& anomalies)
-      : kernel_(kernel),
-        members_(types, anomalies),
-        classes_(kernel),
-        cgroups_(kernel, types, anomalies),
-        scx_(kernel, types, anomalies),
-        cpu_count_(kernel.CpuCount().value_or(0)),
-        latest_clock_ns_(LatestRqClock(kernel, types, anomalies)),
-        anomalies_(anomalies) {}
+  explicit TaskWalker(const Walk& walk)
+      : walk_(walk),
+        members_(walk),
+        classes_(walk.kernel),
+        cgroups_(walk),
+        scx_(walk),
+        cpu_count_(walk.kernel.CpuCount().value_or(0)),
+        latest_clock_ns_(LatestRqClock(walk)) {}
 
   TaskRow Read(const TaskRef& ref) {
-    CellReader object(kernel_, ref.task, "a task", anomalies_);
+    CellReader object(walk_, ref.task, "a task");
     const TaskMembers& m = members_;
     TaskRow row;
     row.task_kva = Hex(ref.task);
@@ -143,7 +141,7 @@ class TaskWalker {
   std::optional<int64_t> ParentOf(CellReader& object) {
     const auto parent = object.Pointer(members_.real_parent);
     if (!parent || parent->is_null()) return std::nullopt;
-    CellReader parent_object(kernel_, *parent, "a task's parent", anomalies_);
+    CellReader parent_object(walk_, *parent, "a task's parent");
     return parent_object.Integer(members_.tgid);
   }
 
@@ -176,14 +174,13 @@ class TaskWalker {
     row.affinity = ToList(mask);
   }
 
-  const GuestKernel& kernel_;
+  Walk walk_;
   TaskMembers members_;
   SchedClasses classes_;
   CgroupPaths cgroups_;
   ScxEntities scx_;
   uint32_t cpu_count_;
   std::optional<int64_t> latest_clock_ns_;
-  Anomalies& anomalies_;
 };
 
 }  // namespace
@@ -198,9 +195,9 @@ char TaskStateLetter(uint32_t state, uint32_t exit_state) {
 
 Result<Walked<TaskRow>> WalkTasks(const GuestKernel& kernel, const WalkLimits& limits) {
   Anomalies anomalies("task");
-  const TypeInfo& types = *KTSTR_TRY(kernel.types());
-  const std::vector<TaskRef> tasks = KTSTR_TRY(ListTasks(kernel, limits, anomalies));
-  TaskWalker walker(kernel, types, anomalies);
+  const Walk walk = KTSTR_TRY(Walk::Of(kernel, anomalies, limits));
+  const std::vector<TaskRef> tasks = KTSTR_TRY(ListTasks(walk));
+  TaskWalker walker(walk);
   Walked<TaskRow> walked;
   walked.rows.reserve(tasks.size());
   for (const TaskRef& task : tasks) walked.rows.push_back(walker.Read(task));

@@ -2,17 +2,15 @@
 
 namespace ktstr {
 
-TaskIdentities::TaskIdentities(const GuestKernel& kernel, const TypeInfo& types,
-                               Anomalies& anomalies)
-    : kernel_(kernel), anomalies_(anomalies) {
-  Fields task(types, "task_struct", anomalies);
+TaskIdentities::TaskIdentities(const Walk& walk) : walk_(walk) {
+  Fields task(walk, "task_struct");
   pid_ = task.Need("pid");
   comm_ = task.Need("comm");
 }
 
 TaskIdentity TaskIdentities::Of(Kva task) const {
   if (task.is_null()) return {};
-  CellReader object(kernel_, task, "a task", anomalies_);
+  CellReader object(walk_, task, "a task");
   return {object.Integer(pid_), object.Text(comm_)};
 }
 

@@ -18,14 +18,13 @@ struct TaskIdentity {
 
 class TaskIdentities {
  public:
-  TaskIdentities(const GuestKernel& kernel, const TypeInfo& types, Anomalies& anomalies);
+  explicit TaskIdentities(const Walk& walk);
 
   // Of the task_struct at `task`; what cannot be read is an anomaly. Nothing for a null pointer.
   TaskIdentity Of(Kva task) const;
 
  private:
-  const GuestKernel& kernel_;
-  Anomalies& anomalies_;
+  Walk walk_;
   MaybeMember pid_, comm_;
 };
 

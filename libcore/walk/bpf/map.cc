@@ -15,8 +15,8 @@ struct MapMembers {
   MaybeMember name, type, key_size, value_size, max_entries, flags, frozen, btf, key_type,
       value_type, vmlinux_value_type;
 
-  MapMembers(const TypeInfo& types, Anomalies& anomalies) {
-    Fields f(types, "bpf_map", anomalies);
+  explicit MapMembers(const Walk& walk) {
+    Fields f(walk, "bpf_map");
     name = f.Need("name");
     type = f.Need("map_type");
     key_size = f.Need("key_size");
@@ -33,19 +33,16 @@ struct MapMembers {
 
 class MapWalker {
  public:
-  MapWalker(const GuestKernel& kernel, const TypeInfo& types, const BpfMapLimits& limits,
-            Anomalies& anomalies)
-      : kernel_(kernel),
-        types_(types),
-        anomalies_(anomalies),
-        m_(types, anomalies),
-        type_names_(types, {"bpf_map_type"}, "BPF_MAP_TYPE_"),
-        object_types_(kernel, types, anomalies),
-        values_(kernel, types, limits, anomalies),
-        memory_(kernel, types, anomalies) {}
+  MapWalker(const Walk& walk, const BpfMapLimits& limits)
+      : walk_(walk),
+        m_(walk),
+        type_names_(walk.types, {"bpf_map_type"}, "BPF_MAP_TYPE_"),
+        object_types_(walk),
+        values_(walk, limits),
+        memory_(walk) {}
 
-  void Walk(const BpfObject& object, BpfMaps& maps) {
-    CellReader map(kernel_, object.kva, "a BPF map", anomalies_);
+  void Add(const BpfObject& object, BpfMaps& maps) {
+    CellReader map(walk_, object.kva, "a BPF map");
     BpfMapRow row;
     row.id = object.id;
     row.map_kva = Hex(object.kva);
@@ -74,7 +71,7 @@ class MapWalker {
     shape.value_size = static_cast<uint64_t>(*row.value_size);
     shape.max_entries = static_cast<uint64_t>(*row.max_entries);
     if (const auto id = map.Unsigned(m_.vmlinux_value_type); id.value_or(0) != 0) {
-      shape.types = &types_;
+      shape.types = &walk_.types;
       shape.value_type = TypeId{static_cast<uint32_t>(*id)};
     } else if (const auto btf = map.Pointer(m_.btf)) {
       shape.types = object_types_.At(*btf);
@@ -84,9 +81,7 @@ class MapWalker {
     return shape;
   }
 
-  const GuestKernel& kernel_;
-  const TypeInfo& types_;
-  Anomalies& anomalies_;
+  Walk walk_;
   MapMembers m_;
   EnumText type_names_;
   BpfObjectTypes object_types_;
@@ -138,12 +133,12 @@ const RowTable<BpfMapValueRow>& BpfMapValueRow::Table() {
 
 Result<BpfMaps> WalkBpfMaps(const GuestKernel& kernel, const BpfMapLimits& limits) {
   Anomalies anomalies("bpf_map");
-  const TypeInfo& types = *KTSTR_TRY(kernel.types());
+  const Walk walk = KTSTR_TRY(Walk::Of(kernel, anomalies, limits.walk));
   BpfMaps maps;
-  const auto objects = ListBpfMaps(kernel, limits.walk, anomalies);
+  const auto objects = ListBpfMaps(walk);
   if (!objects.empty()) {
-    MapWalker walker(kernel, types, limits, anomalies);
-    for (const BpfObject& object : objects) walker.Walk(object, maps);
+    MapWalker walker(walk, limits);
+    for (const BpfObject& object : objects) walker.Add(object, maps);
   }
   maps.anomalies = std::move(anomalies).Take();
   return maps;

@@ -24,8 +24,7 @@ struct BpfMapShape {
 
 class BpfMapValues {
  public:
-  BpfMapValues(const GuestKernel& kernel, const TypeInfo& types, const BpfMapLimits& limits,
-               Anomalies& anomalies);
+  BpfMapValues(const Walk& walk, const BpfMapLimits& limits);
 
   // Appends the map's values to `values`. How many entries it has; nothing for a type of map whose
   // values are not read.
@@ -46,10 +45,8 @@ class BpfMapValues {
   // Says that memory at `at` could not be read; ends the map when there is too much of that.
   void Missing(const BpfMapShape& map, const Error& error, Kva at, std::string_view what);
 
-  const GuestKernel& kernel_;
-  const TypeInfo& types_;
+  Walk walk_;
   const BpfMapLimits& limits_;
-  Anomalies& anomalies_;
   TaskIdentities identities_;
   std::vector<CpuRef> cpus_;
   MaybeMember array_map_, array_value_, array_elem_size_;

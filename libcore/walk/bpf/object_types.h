@@ -12,7 +12,7 @@ namespace ktstr {
 
 class BpfObjectTypes {
  public:
-  BpfObjectTypes(const GuestKernel& kernel, const TypeInfo& types, Anomalies& anomalies);
+  explicit BpfObjectTypes(const Walk& walk);
 
   // The types of the struct btf at `btf`, the kernel's own for its own. Null for a null pointer,
   // and with an anomaly for one that cannot be read or parsed.
@@ -21,9 +21,7 @@ class BpfObjectTypes {
  private:
   std::unique_ptr<TypeInfo> Parse(Kva btf);
 
-  const GuestKernel& kernel_;
-  const TypeInfo& types_;
-  Anomalies& anomalies_;
+  Walk walk_;
   MaybeMember data_, data_size_, base_btf_, kernel_btf_;
   std::unordered_map<uint64_t, std::unique_ptr<TypeInfo>> known_;
 };

@@ -16,23 +16,21 @@ constexpr size_t kMaxFunctionName = 512;  // KSYM_NAME_LEN
 
 class ProgWalker {
  public:
-  ProgWalker(const GuestKernel& kernel, const TypeInfo& types, Anomalies& anomalies)
-      : kernel_(kernel),
-        types_(types),
-        anomalies_(anomalies),
-        type_names_(types, {"bpf_prog_type"}, "BPF_PROG_TYPE_"),
-        cpus_(ListCpus(kernel, anomalies)) {
-    Fields prog(types, "bpf_prog", anomalies);
+  explicit ProgWalker(const Walk& walk)
+      : walk_(walk),
+        type_names_(walk.types, {"bpf_prog_type"}, "BPF_PROG_TYPE_"),
+        cpus_(ListCpus(walk)) {
+    Fields prog(walk, "bpf_prog");
     type_ = prog.Need("type");
     len_ = prog.Need("len");
     jited_len_ = prog.Maybe("jited_len");
     tag_ = prog.Need("tag");
     stats_ = prog.Maybe("stats");
     bpf_func_ = prog.Maybe("bpf_func");
-    sleepable_ = prog.Maybe({"sleepable"});
+    sleepable_ = prog.Maybe("sleepable");
     expected_attach_type_ = prog.Maybe("expected_attach_type");
     aux_ = prog.Need("aux");
-    Fields aux(types, "bpf_prog_aux", anomalies);
+    Fields aux(walk, "bpf_prog_aux");
     name_ = aux.Need("name");
     load_time_ = aux.Maybe("load_time");
     verified_insns_ = aux.Maybe("verified_insns");
@@ -40,14 +38,14 @@ class ProgWalker {
     aux_sleepable_ = aux.Maybe("sleepable");
     attach_func_name_ = aux.Maybe("attach_func_name");
     attach_btf_id_ = aux.Maybe("attach_btf_id");
-    Fields stats(types, "bpf_prog_stats", anomalies);
-    cnt_ = stats.Maybe({"cnt.v.a.a.counter", "cnt.v", "cnt"});
-    nsecs_ = stats.Maybe({"nsecs.v.a.a.counter", "nsecs.v", "nsecs"});
-    misses_ = stats.Maybe({"misses.v.a.a.counter", "misses.v", "misses"});
+    Fields stats(walk, "bpf_prog_stats");
+    cnt_ = stats.Maybe("cnt.v.a.a.counter", "cnt.v", "cnt");
+    nsecs_ = stats.Maybe("nsecs.v.a.a.counter", "nsecs.v", "nsecs");
+    misses_ = stats.Maybe("misses.v.a.a.counter", "misses.v", "misses");
   }
 
   BpfProgRow Read(const BpfObject& object) {
-    CellReader prog(kernel_, object.kva, "a BPF program", anomalies_);
+    CellReader prog(walk_, object.kva, "a BPF program");
     BpfProgRow row;
     row.id = object.id;
     row.prog_kva = Hex(object.kva);
@@ -69,14 +67,15 @@ class ProgWalker {
 
  private:
   void ReadAux(CellReader& prog, Kva kva, BpfProgRow& row) {
-    CellReader aux(kernel_, kva, "a BPF program", anomalies_);
+    CellReader aux(walk_, kva, "a BPF program");
     row.name = aux.Text(name_);
     row.load_time_ns = aux.Integer(load_time_);
     row.verified_insns = aux.Integer(verified_insns_);
     row.functions = aux.Integer(func_cnt_);
     if (!row.sleepable) row.sleepable = aux.Integer(aux_sleepable_);
     if (const auto name = aux.Pointer(attach_func_name_); name && !name->is_null()) {
-      if (const auto text = kernel_.ReadString(*name, kMaxFunctionName)) row.attached_to = *text;
+      if (const auto text = walk_.kernel.ReadString(*name, kMaxFunctionName))
+        row.attached_to = *text;
     }
     if (row.type == "struct_ops") row.attached_to = CallbackOf(prog, aux);
   }
@@ -87,9 +86,9 @@ class ProgWalker {
     const auto index = prog.Unsigned(expected_attach_type_);
     if (!type || !index) return std::nullopt;
     const TypeId id{static_cast<uint32_t>(*type)};
-    const auto members = types_.MembersOf(id);
+    const auto members = walk_.types.MembersOf(id);
     if (*index >= members.size()) return std::nullopt;
-    return fmt::format("{}.{}", types_.NameOf(id), members[*index].name);
+    return fmt::format("{}.{}", walk_.types.NameOf(id), members[*index].name);
   }
 
   std::optional<std::string> TagOf(CellReader& prog) {
@@ -107,9 +106,9 @@ class ProgWalker {
     if (!counter) return std::nullopt;
     int64_t sum = 0;
     for (const CpuRef& cpu : cpus_) {
-      const auto area = kernel_.PerCpu(percpu, cpu.cpu);
+      const auto area = walk_.kernel.PerCpu(percpu, cpu.cpu);
       if (!area) return std::nullopt;
-      CellReader stats(kernel_, *area, "a BPF program's counters", anomalies_);
+      CellReader stats(walk_, *area, "a BPF program's counters");
       const auto value = stats.Integer(counter);
       if (!value) return std::nullopt;
       sum += *value;
@@ -117,9 +116,7 @@ class ProgWalker {
     return sum;
   }
 
-  const GuestKernel& kernel_;
-  const TypeInfo& types_;
-  Anomalies& anomalies_;
+  Walk walk_;
   EnumText type_names_;
   std::vector<CpuRef> cpus_;
   MaybeMember type_, len_, jited_len_, tag_, stats_, bpf_func_, sleepable_, expected_attach_type_,
@@ -172,11 +169,11 @@ const RowTable<BpfLinkRow>& BpfLinkRow::Table() {
 
 Result<Walked<BpfProgRow>> WalkBpfProgs(const GuestKernel& kernel, const WalkLimits& limits) {
   Anomalies anomalies("bpf_prog");
-  const TypeInfo& types = *KTSTR_TRY(kernel.types());
+  const Walk walk = KTSTR_TRY(Walk::Of(kernel, anomalies, limits));
   Walked<BpfProgRow> walked;
-  const auto objects = ListBpfProgs(kernel, limits, anomalies);
+  const auto objects = ListBpfProgs(walk);
   if (!objects.empty()) {
-    ProgWalker walker(kernel, types, anomalies);
+    ProgWalker walker(walk);
     for (const BpfObject& object : objects) walked.rows.push_back(walker.Read(object));
   }
   walked.anomalies = std::move(anomalies).Take();
@@ -185,26 +182,26 @@ Result<Walked<BpfProgRow>> WalkBpfProgs(const GuestKernel& kernel, const WalkLim
 
 Result<Walked<BpfLinkRow>> WalkBpfLinks(const GuestKernel& kernel, const WalkLimits& limits) {
   Anomalies anomalies("bpf_link");
-  const TypeInfo& types = *KTSTR_TRY(kernel.types());
+  const Walk walk = KTSTR_TRY(Walk::Of(kernel, anomalies, limits));
   Walked<BpfLinkRow> walked;
-  const auto objects = ListBpfLinks(kernel, limits, anomalies);
+  const auto objects = ListBpfLinks(walk);
   if (!objects.empty()) {
-    Fields fields(types, "bpf_link", anomalies);
+    Fields fields(walk, "bpf_link");
     const MaybeMember type = fields.Need("type");
     const MaybeMember prog = fields.Need("prog");
-    const MaybeMember aux = Fields(types, "bpf_prog", anomalies).Need("aux");
-    const MaybeMember id = Fields(types, "bpf_prog_aux", anomalies).Need("id");
-    const EnumText names(types, {"bpf_link_type"}, "BPF_LINK_TYPE_");
+    const MaybeMember aux = Fields(walk, "bpf_prog").Need("aux");
+    const MaybeMember id = Fields(walk, "bpf_prog_aux").Need("id");
+    const EnumText names(walk.types, {"bpf_link_type"}, "BPF_LINK_TYPE_");
     for (const BpfObject& object : objects) {
-      CellReader link(kernel, object.kva, "a BPF link", anomalies);
+      CellReader link(walk, object.kva, "a BPF link");
       BpfLinkRow row;
       row.id = object.id;
       row.link_kva = Hex(object.kva);
       if (const auto value = link.Integer(type)) row.type = names.NameOf(*value);
       if (const auto kva = link.Pointer(prog); kva && !kva->is_null()) {
-        CellReader program(kernel, *kva, "a BPF link's program", anomalies);
+        CellReader program(walk, *kva, "a BPF link's program");
         if (const auto details = program.Pointer(aux); details && !details->is_null()) {
-          row.prog_id = CellReader(kernel, *details, "a BPF link's program", anomalies).Integer(id);
+          row.prog_id = CellReader(walk, *details, "a BPF link's program").Integer(id);
         }
       }
       walked.rows.push_back(std::move(row));

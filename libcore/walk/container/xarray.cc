@@ -22,21 +22,19 @@ bool IsNode(uint64_t entry) { return IsInternal(entry) && entry > kSmallestNode;
 
 class XarrayWalker {
  public:
-  XarrayWalker(const GuestKernel& kernel, const TypeInfo& types, const WalkLimits& limits,
-               std::string_view name, Anomalies& anomalies)
-      : kernel_(kernel), limits_(limits), name_(name), anomalies_(anomalies) {
-    Fields array(types, "xarray", anomalies);
+  XarrayWalker(const Walk& walk, std::string_view name) : walk_(walk), name_(name) {
+    Fields array(walk, "xarray");
     head_ = array.Need("xa_head");
-    Fields node(types, "xa_node", anomalies);
+    Fields node(walk, "xa_node");
     shift_ = node.Need("shift");
     slots_ = node.Need("slots");
     parent_ = node.Maybe("parent");
     offset_ = node.Maybe("offset");
   }
 
-  std::vector<XarrayEntry> Walk(Kva xarray) {
+  std::vector<XarrayEntry> Run(Kva xarray) {
     if (!head_ || !shift_ || !slots_) return {};
-    CellReader object(kernel_, xarray, "an xarray", anomalies_);
+    CellReader object(walk_, xarray, "an xarray");
     const auto head = object.Unsigned(head_);
     if (!head) return {};
     if (IsNode(*head)) {
@@ -50,10 +48,11 @@ class XarrayWalker {
  private:
   void Take(uint64_t index, uint64_t entry) {
     if (entry == 0 || IsInternal(entry) || capped_) return;
-    if (entries_.size() >= limits_.max_nodes) {
+    if (entries_.size() >= walk_.limits.max_nodes) {
       capped_ = true;
-      anomalies_.Add("cap", Kva(entry),
-                     fmt::format("{}: stopped after {} entries", name_, limits_.max_nodes));
+      walk_.anomalies.Add(
+          "cap", Kva(entry),
+          fmt::format("{}: stopped after {} entries", name_, walk_.limits.max_nodes));
       return;
     }
     entries_.push_back({index, Kva(entry)});
@@ -68,22 +67,23 @@ class XarrayWalker {
   void WalkNode(uint64_t entry, uint64_t base, int parent_shift, int depth,
                 const std::optional<Slot>& from) {
     const Kva kva(entry - kInternalBits);
-    if (limits_.IsStopped()) {
+    if (walk_.limits.IsStopped()) {
       capped_ = true;
-      return anomalies_.AddStopped(kva, name_);
+      return walk_.anomalies.AddStopped(kva, name_);
     }
-    ObjectReader node(kernel_, kva);
+    ObjectReader node(walk_.kernel, kva);
     const auto shift = node.Integer(*shift_);
     const size_t slot_count = slots_->size / sizeof(uint64_t);
     std::vector<uint64_t> slots(slot_count);
     const auto read = node.Read(slots_->offset, std::as_writable_bytes(std::span<uint64_t>(slots)));
     if (!shift || !read) {
-      anomalies_.Add(shift ? read.error() : shift.error(), kva, fmt::format("{}: a node", name_));
+      walk_.anomalies.Add(shift ? read.error() : shift.error(), kva,
+                          fmt::format("{}: a node", name_));
       return;
     }
     // Each level down is nearer to the leaves, which also ends a ring.
     if (*shift >= parent_shift || *shift < 0 || depth >= kMaxDepth) {
-      anomalies_.Add(
+      walk_.anomalies.Add(
           "damage", kva,
           fmt::format("{}: a node of shift {} below one of shift {}", name_, *shift, parent_shift));
       return;
@@ -91,9 +91,9 @@ class XarrayWalker {
     // The head's node has a parent for a moment while the array grows or shrinks; others never
     // have another.
     if (from && !StandsIn(*from, node)) {
-      anomalies_.Add("damage", kva,
-                     fmt::format("{}: slot {} of {:#x} leads here, but this node is elsewhere",
-                                 name_, from->number, from->node.value()));
+      walk_.anomalies.Add("damage", kva,
+                          fmt::format("{}: slot {} of {:#x} leads here, but this node is elsewhere",
+                                      name_, from->number, from->node.value()));
       return;
     }
     for (size_t slot = 0; slot < slot_count && !capped_; ++slot) {
@@ -113,10 +113,8 @@ class XarrayWalker {
     return parent && offset && *parent == slot.node && *offset == slot.number;
   }
 
-  const GuestKernel& kernel_;
-  const WalkLimits& limits_;
+  Walk walk_;
   std::string_view name_;
-  Anomalies& anomalies_;
   MaybeMember head_, shift_, slots_, parent_, offset_;
   std::vector<XarrayEntry> entries_;
   bool capped_ = false;
@@ -124,30 +122,18 @@ class XarrayWalker {
 
 }  // namespace
 
-std::vector<XarrayEntry> WalkXarray(const GuestKernel& kernel, Kva xarray, const WalkLimits& limits,
-                                    std::string_view name, Anomalies& anomalies) {
-  const auto types = kernel.types();
-  if (!types) {
-    anomalies.Add(types.error(), xarray, name);
-    return {};
-  }
-  return XarrayWalker(kernel, **types, limits, name, anomalies).Walk(xarray);
+std::vector<XarrayEntry> WalkXarray(const Walk& walk, Kva xarray, std::string_view name) {
+  return XarrayWalker(walk, name).Run(xarray);
 }
 
-std::vector<XarrayEntry> WalkIdr(const GuestKernel& kernel, Kva idr, const WalkLimits& limits,
-                                 std::string_view name, Anomalies& anomalies) {
-  const auto types = kernel.types();
-  if (!types) {
-    anomalies.Add(types.error(), idr, name);
-    return {};
-  }
-  Fields fields(**types, "idr", anomalies);
+std::vector<XarrayEntry> WalkIdr(const Walk& walk, Kva idr, std::string_view name) {
+  Fields fields(walk, "idr");
   const MaybeMember tree = fields.Need("idr_rt");
   const MaybeMember base = fields.Maybe("idr_base");
   if (!tree) return {};
-  CellReader object(kernel, idr, "an idr", anomalies);
+  CellReader object(walk, idr, "an idr");
   const uint64_t first_id = object.Unsigned(base).value_or(0);
-  auto entries = WalkXarray(kernel, idr + tree->offset, limits, name, anomalies);
+  auto entries = WalkXarray(walk, idr + tree->offset, name);
   for (XarrayEntry& entry : entries) entry.index += first_id;
   return entries;
 }

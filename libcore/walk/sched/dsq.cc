@@ -18,37 +18,33 @@ namespace {
 
 class DsqWalker {
  public:
-  DsqWalker(const GuestKernel& kernel, const TypeInfo& types, const WalkLimits& limits,
-            Anomalies& anomalies)
-      : kernel_(kernel),
-        types_(types),
-        limits_(limits),
-        anomalies_(anomalies),
-        identities_(kernel, types, anomalies),
-        tasks_(kernel, types, anomalies),
-        clock_(ReadKernelClock(kernel, anomalies)) {
-    Fields queue(types, "scx_dispatch_q", anomalies);
+  explicit DsqWalker(const Walk& walk)
+      : walk_(walk),
+        identities_(walk),
+        tasks_(walk),
+        clock_(ReadKernelClock(walk.kernel, walk.anomalies)) {
+    Fields queue(walk, "scx_dispatch_q");
     id_ = queue.Need("id");
     nr_ = queue.Need("nr");
-    Fields rq(types, "rq", anomalies);
+    Fields rq(walk, "rq");
     local_ = rq.Need("scx.local_dsq");
     rq_bypass_ = rq.Maybe("scx.bypass_dsq");
-    sched_pcpu_ = Fields(types, "scx_sched", anomalies).Maybe("pcpu");
-    pcpu_bypass_ = Fields(types, "scx_sched_pcpu", anomalies).Maybe("bypass_dsq");
-    Fields task(types, "task_struct", anomalies);
+    sched_pcpu_ = Fields(walk, "scx_sched").Maybe("pcpu");
+    pcpu_bypass_ = Fields(walk, "scx_sched_pcpu").Maybe("bypass_dsq");
+    Fields task(walk, "task_struct");
     vtime_ = task.Need("scx.dsq_vtime");
     slice_ = task.Need("scx.slice");
     runnable_at_ = task.Maybe("scx.runnable_at");
   }
 
-  DsqState Walk() {
-    const std::vector<CpuRef> cpus = ListCpus(kernel_, anomalies_);
+  DsqState Run() {
+    const std::vector<CpuRef> cpus = ListCpus(walk_);
     for (const CpuRef& cpu : cpus) {
       if (local_) Add(cpu.rq + local_->offset, {.kind = "local", .cpu = cpu.cpu});
       if (rq_bypass_) Add(cpu.rq + rq_bypass_->offset, {.kind = "bypass", .cpu = cpu.cpu});
     }
     int64_t scheduler = 0;
-    for (const ScxInstance& instance : ListScxInstances(kernel_, types_, limits_, anomalies_)) {
+    for (const ScxInstance& instance : ListScxInstances(walk_)) {
       AddInstance(instance, scheduler++, cpus);
     }
     return std::move(state_);
@@ -61,24 +57,23 @@ class DsqWalker {
       Add(global.dsq, {.kind = "global", .scheduler = scheduler, .node = global.node});
     }
     if (instance.dsq_hash) {
-      for (const Kva dsq :
-           WalkRhashtable(kernel_, *instance.dsq_hash, limits_, "dsq_hash", anomalies_)) {
+      for (const Kva dsq : WalkRhashtable(walk_, *instance.dsq_hash, "dsq_hash")) {
         Add(dsq, {.kind = "user", .scheduler = scheduler});
       }
     }
     if (!instance.sched || !sched_pcpu_ || !pcpu_bypass_) return;
-    CellReader sched(kernel_, *instance.sched, "a scheduler", anomalies_);
+    CellReader sched(walk_, *instance.sched, "a scheduler");
     const auto pcpu = sched.Pointer(sched_pcpu_);
     if (!pcpu || pcpu->is_null()) return;
     for (const CpuRef& cpu : cpus) {
-      const auto area = kernel_.PerCpu(*pcpu, cpu.cpu);
+      const auto area = walk_.kernel.PerCpu(*pcpu, cpu.cpu);
       if (!area) continue;
       Add(*area + pcpu_bypass_->offset, {.kind = "bypass", .scheduler = scheduler, .cpu = cpu.cpu});
     }
   }
 
   void Add(Kva dsq, DsqRow row) {
-    CellReader queue(kernel_, dsq, "a dispatch queue", anomalies_);
+    CellReader queue(walk_, dsq, "a dispatch queue");
     row.dsq_kva = Hex(dsq);
     row.dsq_id = queue.HexOf(id_);
     row.nr = queue.Integer(nr_);
@@ -87,8 +82,8 @@ class DsqWalker {
       return;
     }
     const std::string name = NameOf(row);
-    const std::vector<Kva> listed = tasks_.InListOrder(dsq, limits_, name);
-    const std::vector<Kva> by_vtime = tasks_.InVtimeOrder(dsq, limits_, name);
+    const std::vector<Kva> listed = tasks_.InListOrder(dsq, name);
+    const std::vector<Kva> by_vtime = tasks_.InVtimeOrder(dsq, name);
     std::unordered_map<uint64_t, size_t> row_of;
     for (const Kva task : listed) {
       row_of.emplace(task.value(), state_.tasks.size());
@@ -102,19 +97,19 @@ class DsqWalker {
         state_.tasks[found->second].vtime_position = row.by_vtime++;
         continue;
       }
-      anomalies_.Add("damage", task,
-                     fmt::format("{}: a task in vtime order that is not on the list", name));
+      walk_.anomalies.Add("damage", task,
+                          fmt::format("{}: a task in vtime order that is not on the list", name));
       DsqTaskRow entry = NewRow(row, task);
       entry.vtime_position = row.by_vtime++;
       state_.tasks.push_back(std::move(entry));
     }
     if (row.by_vtime != 0 && row.by_vtime != row.listed) {
-      anomalies_.Add("damage", dsq,
-                     fmt::format("{}: {} tasks on the list, {} in vtime order", name, row.listed,
-                                 row.by_vtime));
+      walk_.anomalies.Add("damage", dsq,
+                          fmt::format("{}: {} tasks on the list, {} in vtime order", name,
+                                      row.listed, row.by_vtime));
     }
     if (row.nr && *row.nr != row.listed) {
-      anomalies_.Add(
+      walk_.anomalies.Add(
           "count", dsq,
           fmt::format("{}: counts {} tasks, its list has {}", name, *row.nr, row.listed));
     }
@@ -137,7 +132,7 @@ class DsqWalker {
     TaskIdentity identity = identities_.Of(task);
     row.pid = identity.pid;
     row.comm = std::move(identity.comm);
-    CellReader object(kernel_, task, "a task in a dispatch queue", anomalies_);
+    CellReader object(walk_, task, "a task in a dispatch queue");
     row.vtime = object.HexOf(vtime_);
     row.slice_ns = object.Integer(slice_);
     const auto runnable_at = object.Integer(runnable_at_);
@@ -147,10 +142,7 @@ class DsqWalker {
     return row;
   }
 
-  const GuestKernel& kernel_;
-  const TypeInfo& types_;
-  const WalkLimits& limits_;
-  Anomalies& anomalies_;
+  Walk walk_;
   TaskIdentities identities_;
   DsqTasks tasks_;
   KernelClock clock_;
@@ -204,9 +196,9 @@ const RowTable<DsqTaskRow>& DsqTaskRow::Table() {
 
 Result<DsqState> WalkDsqs(const GuestKernel& kernel, const WalkLimits& limits) {
   Anomalies anomalies("dsq");
-  const TypeInfo& types = *KTSTR_TRY(kernel.types());
-  if (!types.FindStruct("scx_dispatch_q")) return DsqState{};
-  DsqState state = DsqWalker(kernel, types, limits, anomalies).Walk();
+  const Walk walk = KTSTR_TRY(Walk::Of(kernel, anomalies, limits));
+  if (!walk.types.FindStruct("scx_dispatch_q")) return DsqState{};
+  DsqState state = DsqWalker(walk).Run();
   state.anomalies = std::move(anomalies).Take();
   return state;
 }

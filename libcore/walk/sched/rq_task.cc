@@ -27,38 +27,38 @@ struct Members {
   MaybeMember rt_active, rt_queue, run_list, rt_my_q;
   MaybeMember dl_node, dl_deadline, dl_runtime, dl_server;
 
-  Members(const TypeInfo& types, Anomalies& anomalies) {
-    Fields rq(types, "rq", anomalies);
+  explicit Members(const Walk& walk) {
+    Fields rq(walk, "rq");
     rq_cfs = rq.Need("cfs");
     rq_curr = rq.Need("curr");
     rq_rt = rq.Need("rt");
     rq_dl_root = rq.Need("dl.root");
     rq_scx_local = rq.Maybe("scx.local_dsq");
     rq_scx_runnable = rq.Maybe("scx.runnable_list");
-    Fields cfs(types, "cfs_rq", anomalies);
+    Fields cfs(walk, "cfs_rq");
     tree = cfs.Need("tasks_timeline");
     curr = cfs.Need("curr");
     tg = cfs.Maybe("tg");
-    tg_cgroup = Fields(types, "task_group", anomalies).Maybe("css.cgroup");
-    Fields entity(types, "sched_entity", anomalies);
+    tg_cgroup = Fields(walk, "task_group").Maybe("css.cgroup");
+    Fields entity(walk, "sched_entity");
     run_node = entity.Need("run_node");
     my_q = entity.Maybe("my_q");
     vruntime = entity.Need("vruntime");
     deadline = entity.Maybe("deadline");
     slice = entity.Maybe("slice");
     delayed = entity.Maybe("sched_delayed");
-    Fields task(types, "task_struct", anomalies);
+    Fields task(walk, "task_struct");
     task_se = task.Need("se");
     task_rt = task.Need("rt");
     task_dl = task.Need("dl");
     task_prio = task.Need("prio");
     scx_runnable_node = task.Maybe("scx.runnable_node");
-    rt_active = Fields(types, "rt_rq", anomalies).Need("active");
-    rt_queue = Fields(types, "rt_prio_array", anomalies).Need("queue");
-    Fields rt(types, "sched_rt_entity", anomalies);
+    rt_active = Fields(walk, "rt_rq").Need("active");
+    rt_queue = Fields(walk, "rt_prio_array").Need("queue");
+    Fields rt(walk, "sched_rt_entity");
     run_list = rt.Need("run_list");
     rt_my_q = rt.Maybe("my_q");
-    Fields dl(types, "sched_dl_entity", anomalies);
+    Fields dl(walk, "sched_dl_entity");
     dl_node = dl.Need("rb_node");
     dl_deadline = dl.Need("deadline");
     dl_runtime = dl.Need("runtime");
@@ -68,20 +68,13 @@ struct Members {
 
 class QueueWalker {
  public:
-  QueueWalker(const GuestKernel& kernel, const TypeInfo& types, const WalkLimits& limits,
-              Anomalies& anomalies)
-      : kernel_(kernel),
-        limits_(limits),
-        anomalies_(anomalies),
-        m_(types, anomalies),
-        identities_(kernel, types, anomalies),
-        cgroups_(kernel, types, anomalies),
-        dsq_(kernel, types, anomalies) {}
+  explicit QueueWalker(const Walk& walk)
+      : walk_(walk), m_(walk), identities_(walk), cgroups_(walk), dsq_(walk) {}
 
-  std::vector<RqTaskRow> Walk(const CpuRef& cpu) {
+  std::vector<RqTaskRow> Run(const CpuRef& cpu) {
     rows_.clear();
     cpu_ = cpu.cpu;
-    CellReader rq(kernel_, cpu.rq, "a run queue", anomalies_);
+    CellReader rq(walk_, cpu.rq, "a run queue");
     curr_ = rq.Pointer(m_.rq_curr);
     Begin("cfs");
     if (m_.rq_cfs && m_.tree && m_.run_node && m_.task_se) {
@@ -97,14 +90,13 @@ class QueueWalker {
     if (m_.rq_dl_root && m_.dl_node && m_.task_dl) WalkDeadline(cpu.rq + m_.rq_dl_root->offset);
     Begin("scx_local");
     if (m_.rq_scx_local) {
-      for (const Kva task : dsq_.InListOrder(cpu.rq + m_.rq_scx_local->offset, limits_, Name())) {
+      for (const Kva task : dsq_.InListOrder(cpu.rq + m_.rq_scx_local->offset, Name())) {
         Add(task);
       }
     }
     Begin("scx_runnable");
     if (m_.rq_scx_runnable && m_.scx_runnable_node) {
-      for (const Kva node :
-           WalkList(kernel_, cpu.rq + m_.rq_scx_runnable->offset, limits_, Name(), anomalies_)) {
+      for (const Kva node : WalkList(walk_, cpu.rq + m_.rq_scx_runnable->offset, Name())) {
         Add(node - m_.scx_runnable_node->offset);
       }
     }
@@ -134,7 +126,7 @@ class QueueWalker {
     row.comm = std::move(identity.comm);
     row.task_kva = Hex(task);
     if (curr_) row.running = *curr_ == task ? 1 : 0;
-    CellReader object(kernel_, task, "a queued task", anomalies_);
+    CellReader object(walk_, task, "a queued task");
     row.prio = object.Integer(m_.task_prio);
     rows_.push_back(std::move(row));
     return rows_.back();
@@ -143,18 +135,17 @@ class QueueWalker {
   // False for a queue that was entered before.
   bool EnterGroup(Kva queue, int64_t depth) {
     if (depth <= kMaxDepth && groups_.insert(queue.value()).second) return true;
-    anomalies_.Add("cycle", queue, fmt::format("{}: groups within groups", name_));
+    walk_.anomalies.Add("cycle", queue, fmt::format("{}: groups within groups", name_));
     return false;
   }
 
   void WalkFair(Kva cfs_rq, int64_t depth) {
     if (!EnterGroup(cfs_rq, depth)) return;
-    CellReader queue(kernel_, cfs_rq, "a fair queue", anomalies_);
+    CellReader queue(walk_, cfs_rq, "a fair queue");
     const auto group = GroupOf(queue);
     const auto running = queue.Pointer(m_.curr);
     if (running && !running->is_null()) VisitEntity(*running, group, depth);
-    for (const Kva node :
-         WalkRbTree(kernel_, cfs_rq + m_.tree->offset, limits_, name_, anomalies_)) {
+    for (const Kva node : WalkRbTree(walk_, cfs_rq + m_.tree->offset, name_)) {
       const Kva entity = node - m_.run_node->offset;
       // While it is put back it is still the running one for a moment.
       if (running != entity) VisitEntity(entity, group, depth);
@@ -164,14 +155,14 @@ class QueueWalker {
   std::optional<std::string> GroupOf(CellReader& queue) {
     const auto tg = queue.Pointer(m_.tg);
     if (!tg || tg->is_null()) return std::nullopt;
-    CellReader group(kernel_, *tg, "a task group", anomalies_);
+    CellReader group(walk_, *tg, "a task group");
     const auto cgroup = group.Pointer(m_.tg_cgroup);
     // The root group stands for no cgroup's css before cgroups are mounted.
     return cgroup && !cgroup->is_null() ? cgroups_.PathOf(*cgroup) : std::nullopt;
   }
 
   void VisitEntity(Kva kva, const std::optional<std::string>& group, int64_t depth) {
-    CellReader entity(kernel_, kva, "a fair entity", anomalies_);
+    CellReader entity(walk_, kva, "a fair entity");
     if (m_.my_q) {
       const auto below = entity.Pointer(m_.my_q);
       if (!below) return;
@@ -193,23 +184,23 @@ class QueueWalker {
     std::optional<uint64_t> missing_page;
     for (uint64_t priority = 0; priority < priorities; ++priority) {
       const Kva head = queue + priority * sizeof(ListEnds);
-      const auto ends = kernel_.Read<ListEnds>(head);
+      const auto ends = walk_.kernel.Read<ListEnds>(head);
       if (!ends) {
         const uint64_t page = head.value() / kPageSize;
-        if (missing_page != page) anomalies_.Add(ends.error(), head, name_);
+        if (missing_page != page) walk_.anomalies.Add(ends.error(), head, name_);
         missing_page = page;
         continue;
       }
       // A priority that was never used, or whose list is empty.
       if (ends->next == head.value() || ends->next == 0) continue;
-      for (const Kva node : WalkList(kernel_, head, limits_, name_, anomalies_)) {
+      for (const Kva node : WalkList(walk_, head, name_)) {
         VisitRealTime(node - m_.run_list->offset, depth);
       }
     }
   }
 
   void VisitRealTime(Kva kva, int64_t depth) {
-    CellReader entity(kernel_, kva, "a real-time entity", anomalies_);
+    CellReader entity(walk_, kva, "a real-time entity");
     if (m_.rt_my_q) {
       const auto below = entity.Pointer(m_.rt_my_q);
       if (!below) return;
@@ -219,9 +210,9 @@ class QueueWalker {
   }
 
   void WalkDeadline(Kva root) {
-    for (const Kva node : WalkRbTree(kernel_, root, limits_, name_, anomalies_)) {
+    for (const Kva node : WalkRbTree(walk_, root, name_)) {
       const Kva kva = node - m_.dl_node->offset;
-      CellReader entity(kernel_, kva, "a deadline entity", anomalies_);
+      CellReader entity(walk_, kva, "a deadline entity");
       // A server runs the fair queue's tasks in its name (6.8 on); it is no task.
       const bool is_server = entity.Integer(m_.dl_server).value_or(0) != 0;
       if (is_server) rows_.push_back(NewRow());
@@ -236,9 +227,7 @@ class QueueWalker {
     uint64_t next, prev;
   };
 
-  const GuestKernel& kernel_;
-  const WalkLimits& limits_;
-  Anomalies& anomalies_;
+  Walk walk_;
   Members m_;
   TaskIdentities identities_;
   CgroupPaths cgroups_;
@@ -283,11 +272,11 @@ const RowTable<RqTaskRow>& RqTaskRow::Table() {
 
 Result<Walked<RqTaskRow>> WalkRqTasks(const GuestKernel& kernel, const WalkLimits& limits) {
   Anomalies anomalies("rq_task");
-  const TypeInfo& types = *KTSTR_TRY(kernel.types());
-  QueueWalker walker(kernel, types, limits, anomalies);
+  const Walk walk = KTSTR_TRY(Walk::Of(kernel, anomalies, limits));
+  QueueWalker walker(walk);
   Walked<RqTaskRow> walked;
-  for (const CpuRef& cpu : ListCpus(kernel, anomalies)) {
-    for (RqTaskRow& row : walker.Walk(cpu)) walked.rows.push_back(std::move(row));
+  for (const CpuRef& cpu : ListCpus(walk)) {
+    for (RqTaskRow& row : walker.Run(cpu)) walked.rows.push_back(std::move(row));
   }
   walked.anomalies = std::move(anomalies).Take();
   return walked;

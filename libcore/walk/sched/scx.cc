@@ -30,17 +30,18 @@ struct OpsMembers {
   MaybeMember name, flags, timeout_ms, dispatch_max_batch;
   std::vector<NamedMember> callbacks;
 
-  OpsMembers(const TypeInfo& types, Anomalies& anomalies) {
-    Fields f(types, "sched_ext_ops", anomalies);
+  explicit OpsMembers(const Walk& walk) {
+    Fields f(walk, "sched_ext_ops");
     name = f.Need("name");
     flags = f.Need("flags");
     timeout_ms = f.Maybe("timeout_ms");
     dispatch_max_batch = f.Maybe("dispatch_max_batch");
-    const auto ops = types.FindStruct("sched_ext_ops");
+    const auto ops = walk.types.FindStruct("sched_ext_ops");
     if (!ops) return;
-    for (const NamedMember& m : types.MembersOf(*ops)) {
+    for (const NamedMember& m : walk.types.MembersOf(*ops)) {
       if (m.member.kind != TypeKind::kPointer) continue;
-      if (types.KindOf(types.Target(m.member.type)) == TypeKind::kFunction) callbacks.push_back(m);
+      if (walk.types.KindOf(walk.types.Target(m.member.type)) == TypeKind::kFunction)
+        callbacks.push_back(m);
     }
   }
 };
@@ -48,8 +49,8 @@ struct OpsMembers {
 struct ExitMembers {
   MaybeMember kind, exit_code, reason, bt, bt_len, msg, dump;
 
-  ExitMembers(const TypeInfo& types, Anomalies& anomalies) {
-    Fields f(types, "scx_exit_info", anomalies);
+  explicit ExitMembers(const Walk& walk) {
+    Fields f(walk, "scx_exit_info");
     kind = f.Need("kind");
     exit_code = f.Maybe("exit_code");
     reason = f.Need("reason");
@@ -68,30 +69,26 @@ std::string EventName(std::string_view member) {
 
 class ScxWalker {
  public:
-  ScxWalker(const GuestKernel& kernel, const TypeInfo& types, const WalkLimits& limits,
-            Anomalies& anomalies)
-      : kernel_(kernel),
-        types_(types),
-        limits_(limits),
-        anomalies_(anomalies),
-        globals_(kernel, anomalies),
-        clock_(ReadKernelClock(kernel, anomalies)),
-        ops_(types, anomalies),
-        exit_(types, anomalies),
-        status_(kernel, types, anomalies),
-        exit_kinds_(types, {"scx_exit_kind"}, "SCX_EXIT_"),
-        ops_flags_(types, {"scx_ops_flags"}, "SCX_OPS_"),
-        programs_(kernel, types, limits, anomalies) {
-    Fields sched(types, "scx_sched", anomalies);
+  explicit ScxWalker(const Walk& walk)
+      : walk_(walk),
+        globals_(walk),
+        clock_(ReadKernelClock(walk.kernel, walk.anomalies)),
+        ops_(walk),
+        exit_(walk),
+        status_(walk),
+        exit_kinds_(walk.types, {"scx_exit_kind"}, "SCX_EXIT_"),
+        ops_flags_(walk.types, {"scx_ops_flags"}, "SCX_OPS_"),
+        programs_(walk) {
+    Fields sched(walk, "scx_sched");
     sched_bypass_depth_ = sched.Maybe("bypass_depth");
     sched_cgrp_path_ = sched.Maybe("cgrp_path");
     sched_event_stats_cpu_ = sched.Maybe("event_stats_cpu");
     sched_pcpu_ = sched.Maybe("pcpu");
-    pcpu_event_stats_ = Fields(types, "scx_sched_pcpu", anomalies).Maybe("event_stats");
+    pcpu_event_stats_ = Fields(walk, "scx_sched_pcpu").Maybe("event_stats");
   }
 
-  ScxState Walk() {
-    for (const ScxInstance& instance : ListScxInstances(kernel_, types_, limits_, anomalies_)) {
+  ScxState Run() {
+    for (const ScxInstance& instance : ListScxInstances(walk_)) {
       Add(instance);
     }
     return std::move(state_);
@@ -103,7 +100,7 @@ class ScxWalker {
     row.scheduler = static_cast<int64_t>(state_.schedulers.size());
     row.level = instance.level;
     ReadGlobals(row);
-    row.watchdog_timeout_ms = ToMs(status_.WatchdogTimeout(globals_, instance, anomalies_));
+    row.watchdog_timeout_ms = ToMs(status_.WatchdogTimeout(walk_, instance));
     ReadSched(instance, row);
     FindOldest(row);
     if (instance.ops) ReadOps(*instance.ops, row);
@@ -118,7 +115,7 @@ class ScxWalker {
   }
 
   void ReadGlobals(ScxRow& row) {
-    row.enable_state = status_.EnableState(globals_);
+    row.enable_state = status_.EnableState(walk_);
     row.switch_all = globals_.Read<uint8_t>({"scx_switching_all"});
     row.bypass_depth = globals_.Read<int32_t>({"scx_bypass_depth", "scx_ops_bypass_depth"});
     row.enable_seq = globals_.Read<int64_t>({"scx_enable_seq"});
@@ -133,7 +130,7 @@ class ScxWalker {
   void ReadSched(const ScxInstance& instance, ScxRow& row) {
     if (!instance.sched) return;
     row.sched_kva = Hex(*instance.sched);
-    CellReader sched(kernel_, *instance.sched, "a scheduler", anomalies_);
+    CellReader sched(walk_, *instance.sched, "a scheduler");
     if (sched_bypass_depth_) row.bypass_depth = sched.Integer(sched_bypass_depth_);
     if (const auto path = sched.Pointer(sched_cgrp_path_)) row.cgroup = TextAt(*path, kMaxText);
   }
@@ -141,18 +138,17 @@ class ScxWalker {
   // What the watchdog looks at: check_rq_for_timeouts() in kernel/sched/ext.c.
   void FindOldest(ScxRow& row) {
     if (!clock_.jiffies) return;
-    Fields rq(types_, "rq", anomalies_);
-    Fields task(types_, "task_struct", anomalies_);
+    Fields rq(walk_, "rq");
+    Fields task(walk_, "task_struct");
     const MaybeMember list = rq.Maybe("scx.runnable_list");
     const MaybeMember node = task.Maybe("scx.runnable_node");
     const MaybeMember at = task.Maybe("scx.runnable_at");
     const MaybeMember pid = task.Maybe("pid");
     if (!list || !node || !at) return;
     std::optional<int64_t> oldest;
-    for (const CpuRef& cpu : ListCpus(kernel_, anomalies_)) {
-      for (const Kva entry :
-           WalkList(kernel_, cpu.rq + list->offset, limits_, "runnable_list", anomalies_)) {
-        CellReader object(kernel_, entry - node->offset, "a runnable task", anomalies_);
+    for (const CpuRef& cpu : ListCpus(walk_)) {
+      for (const Kva entry : WalkList(walk_, cpu.rq + list->offset, "runnable_list")) {
+        CellReader object(walk_, entry - node->offset, "a runnable task");
         const auto runnable_at = object.Integer(at);
         if (!runnable_at || (oldest && *runnable_at - *oldest >= 0)) continue;
         oldest = runnable_at;
@@ -168,7 +164,7 @@ class ScxWalker {
 
   void ReadOps(Kva kva, ScxRow& row) {
     row.ops_kva = Hex(kva);
-    CellReader ops(kernel_, kva, "struct sched_ext_ops", anomalies_);
+    CellReader ops(walk_, kva, "struct sched_ext_ops");
     const auto name = ops.Text(ops_.name);
     // Unloading zeroes the whole table.
     if (!name || name->empty()) return;
@@ -201,7 +197,7 @@ class ScxWalker {
       kind = globals_.ReadAt<int32_t>(*instance.exit_kind, "scx_exit_kind");
     }
     if (instance.exit_info) {
-      CellReader info(kernel_, *instance.exit_info, "struct scx_exit_info", anomalies_);
+      CellReader info(walk_, *instance.exit_info, "struct scx_exit_info");
       // Once it is being disabled the kind is "done"; the information still has the real one.
       const auto known = info.Integer(exit_.kind);
       if (known && *known != 0) kind = known;
@@ -223,7 +219,7 @@ class ScxWalker {
       const auto ip =
           globals_.ReadAt<uint64_t>(*frames + static_cast<uint64_t>(i) * 8, "the exit's backtrace");
       if (!ip) break;
-      const auto symbol = SymbolizeText(kernel_, Kva(*ip));
+      const auto symbol = SymbolizeText(walk_.kernel, Kva(*ip));
       text += (text.empty() ? "" : "\n") + (symbol ? *symbol : fmt::format("{:#018x}", *ip));
     }
     row.exit_backtrace = std::move(text);
@@ -241,16 +237,16 @@ class ScxWalker {
     while (text.size() < max) {
       const Kva at = kva + text.size();
       const auto in_page = std::min<size_t>(max - text.size(), kPageSize - at.page_offset());
-      const auto part = kernel_.ReadString(at, in_page);
+      const auto part = walk_.kernel.ReadString(at, in_page);
       if (!part) {
-        anomalies_.Add(part.error(), at, "reading a text of sched_ext's");
+        walk_.anomalies.Add(part.error(), at, "reading a text of sched_ext's");
         break;
       }
       text += *part;
       if (part->size() < in_page) break;
     }
     if (text.size() == max) {
-      anomalies_.Add("cap", kva, fmt::format("a text of {} bytes or more", max));
+      walk_.anomalies.Add("cap", kva, fmt::format("a text of {} bytes or more", max));
     }
     return text.empty() ? std::nullopt : std::optional(std::move(text));
   }
@@ -258,7 +254,7 @@ class ScxWalker {
   // Where the counters of each CPU stand, as an address to add the CPU's offset to.
   std::optional<Kva> EventStats(const ScxInstance& instance) {
     if (!instance.sched) return globals_.Address({"event_stats_cpu"});
-    CellReader sched(kernel_, *instance.sched, "a scheduler", anomalies_);
+    CellReader sched(walk_, *instance.sched, "a scheduler");
     if (sched_event_stats_cpu_) return sched.Pointer(sched_event_stats_cpu_);
     const auto pcpu = sched.Pointer(sched_pcpu_);
     return pcpu && pcpu_event_stats_ ? std::optional(*pcpu + pcpu_event_stats_->offset)
@@ -266,27 +262,24 @@ class ScxWalker {
   }
 
   void ReadEvents(const ScxInstance& instance, int64_t scheduler) {
-    const auto type = types_.FindStruct("scx_event_stats");
+    const auto type = walk_.types.FindStruct("scx_event_stats");
     if (!type) return;
     const auto stats = EventStats(instance);
     if (!stats || stats->is_null()) return;
-    const std::vector<CpuRef> cpus = ListCpus(kernel_, anomalies_);
-    for (const NamedMember& counter : types_.MembersOf(*type)) {
+    const std::vector<CpuRef> cpus = ListCpus(walk_);
+    for (const NamedMember& counter : walk_.types.MembersOf(*type)) {
       int64_t sum = 0;
       for (const CpuRef& cpu : cpus) {
-        const auto base = kernel_.PerCpu(*stats, cpu.cpu);
+        const auto base = walk_.kernel.PerCpu(*stats, cpu.cpu);
         if (!base) continue;
-        CellReader object(kernel_, *base, "event counters", anomalies_);
+        CellReader object(walk_, *base, "event counters");
         sum += object.Integer(counter.member).value_or(0);
       }
       state_.events.push_back({scheduler, EventName(counter.name), sum});
     }
   }
 
-  const GuestKernel& kernel_;
-  const TypeInfo& types_;
-  const WalkLimits& limits_;
-  Anomalies& anomalies_;
+  Walk walk_;
   Globals globals_;
   KernelClock clock_;
   OpsMembers ops_;
@@ -303,10 +296,10 @@ class ScxWalker {
 
 Result<ScxState> WalkScx(const GuestKernel& kernel, const WalkLimits& limits) {
   Anomalies anomalies("scx");
-  const TypeInfo& types = *KTSTR_TRY(kernel.types());
+  const Walk walk = KTSTR_TRY(Walk::Of(kernel, anomalies, limits));
   // A kernel without sched_ext lacks nothing.
-  if (!types.FindStruct("sched_ext_ops")) return ScxState{};
-  ScxState state = ScxWalker(kernel, types, limits, anomalies).Walk();
+  if (!walk.types.FindStruct("sched_ext_ops")) return ScxState{};
+  ScxState state = ScxWalker(walk).Run();
   state.anomalies = std::move(anomalies).Take();
   return state;
 }

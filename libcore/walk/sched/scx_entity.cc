@@ -5,8 +5,8 @@ namespace ktstr {
 namespace {
 
 // A kernel without sched_ext has no clock to read for it.
-KernelClock ClockFor(const GuestKernel& kernel, const MaybeMember& flags, Anomalies& anomalies) {
-  return flags ? ReadKernelClock(kernel, anomalies) : KernelClock();
+KernelClock ClockFor(const Walk& walk, const MaybeMember& flags) {
+  return flags ? ReadKernelClock(walk.kernel, walk.anomalies) : KernelClock();
 }
 
 uint64_t ValueIn(const EnumText& names, std::string_view name, uint64_t otherwise) {
@@ -18,26 +18,25 @@ uint64_t ValueIn(const EnumText& names, std::string_view name, uint64_t otherwis
 
 // What the kernel's enums do not tell is as 6.12 has it: include/linux/sched/ext.h, and enum
 // scx_ops_state in kernel/sched/ext.c.
-ScxEntities::ScxEntities(const GuestKernel& kernel, const TypeInfo& types, Anomalies& anomalies)
-    : kernel_(kernel),
-      anomalies_(anomalies),
-      flag_names_(types, {"scx_ent_flags"}, "SCX_TASK_",
+ScxEntities::ScxEntities(const Walk& walk)
+    : walk_(walk),
+      flag_names_(walk.types, {"scx_ent_flags"}, "SCX_TASK_",
                   {{"queued", 1},
                    {"reset_runnable_at", 4},
                    {"deqd_for_sleep", 8},
                    {"cursor", int64_t{1} << 31}}),
-      states_(types, {"scx_task_state"}, "SCX_TASK_",
+      states_(walk.types, {"scx_task_state"}, "SCX_TASK_",
               {{"none", 0}, {"init", 1}, {"ready", 2}, {"enabled", 3}}),
-      dsq_flag_names_(types, {"scx_ent_dsq_flags"}, "SCX_TASK_DSQ_", {{"on_priq", 1}}),
-      ops_states_(types, {"scx_ops_state"}, "SCX_OPSS_",
+      dsq_flag_names_(walk.types, {"scx_ent_dsq_flags"}, "SCX_TASK_DSQ_", {{"on_priq", 1}}),
+      ops_states_(walk.types, {"scx_ops_state"}, "SCX_OPSS_",
                   {{"none", 0}, {"queueing", 1}, {"queued", 2}, {"dispatching", 3}}),
       state_shift_(ValueIn(flag_names_, "state_shift", 8)),
       state_mask_(((uint64_t{1} << ValueIn(flag_names_, "state_bits", 2)) - 1) << state_shift_),
       queued_(ValueIn(flag_names_, "queued", 1)),
       ops_state_bits_(ValueIn(ops_states_, "qseq_shift", 2)) {
-  Fields f(types, "task_struct", anomalies);
+  Fields f(walk, "task_struct");
   flags_ = f.Maybe("scx.flags");
-  clock_ = ClockFor(kernel, flags_, anomalies);
+  clock_ = ClockFor(walk, flags_);
   if (!flags_) return;
   dsq_ = f.Need("scx.dsq");
   dsq_vtime_ = f.Need("scx.dsq_vtime");
@@ -48,13 +47,13 @@ ScxEntities::ScxEntities(const GuestKernel& kernel, const TypeInfo& types, Anoma
   holding_cpu_ = f.Need("scx.holding_cpu");
   ops_state_ = f.Need("scx.ops_state.counter");
   runnable_at_ = f.Need("scx.runnable_at");
-  dsq_id_ = Fields(types, "scx_dispatch_q", anomalies).Need("id");
+  dsq_id_ = Fields(walk, "scx_dispatch_q").Need("id");
 }
 
 void ScxEntities::Read(CellReader& task, TaskRow& row) {
   if (!flags_) return;
   if (const auto dsq = task.Pointer(dsq_); dsq && !dsq->is_null()) {
-    CellReader queue(kernel_, *dsq, "a task's dispatch queue", anomalies_);
+    CellReader queue(walk_, *dsq, "a task's dispatch queue");
     row.scx_dsq_id = queue.HexOf(dsq_id_);
   }
   row.scx_dsq_vtime = task.HexOf(dsq_vtime_);

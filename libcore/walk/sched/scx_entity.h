@@ -12,7 +12,7 @@ namespace ktstr {
 class ScxEntities {
  public:
   // A kernel without sched_ext lacks nothing: then Read does nothing.
-  ScxEntities(const GuestKernel& kernel, const TypeInfo& types, Anomalies& anomalies);
+  explicit ScxEntities(const Walk& walk);
 
   // Fills the columns scx_* of the task's row; `row.on_cpu` is known by then.
   void Read(CellReader& task, TaskRow& row);
@@ -21,8 +21,7 @@ class ScxEntities {
   void ReadFlags(CellReader& task, TaskRow& row);
   void ReadOpsState(CellReader& task, TaskRow& row);
 
-  const GuestKernel& kernel_;
-  Anomalies& anomalies_;
+  Walk walk_;
   KernelClock clock_;
   MaybeMember dsq_, dsq_vtime_, dsq_flags_, slice_, weight_, flags_, sticky_cpu_, holding_cpu_,
       ops_state_, runnable_at_, dsq_id_;

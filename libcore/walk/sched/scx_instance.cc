@@ -16,13 +16,7 @@ constexpr uint32_t kMaxNodes = 1024;
 
 class InstanceFinder {
  public:
-  InstanceFinder(const GuestKernel& kernel, const TypeInfo& types, const WalkLimits& limits,
-                 Anomalies& anomalies)
-      : kernel_(kernel),
-        types_(types),
-        limits_(limits),
-        anomalies_(anomalies),
-        globals_(kernel, anomalies) {}
+  explicit InstanceFinder(const Walk& walk) : walk_(walk), globals_(walk) {}
 
   std::vector<ScxInstance> Find() {
     if (globals_.Address({"scx_root"})) {
@@ -50,14 +44,14 @@ class InstanceFinder {
   }
 
   void FindFields() {
-    Fields sched(types_, "scx_sched", anomalies_);
+    Fields sched(walk_, "scx_sched");
     ops_ = sched.Need("ops");
     exit_kind_ = sched.Need("exit_kind");
     exit_info_ = sched.Need("exit_info");
     dsq_hash_ = sched.Need("dsq_hash");
     global_dsqs_ = sched.Maybe("global_dsqs");
     pnode_ = sched.Maybe("pnode");
-    node_dsq_ = Fields(types_, "scx_sched_pnode", anomalies_).Maybe("global_dsq");
+    node_dsq_ = Fields(walk_, "scx_sched_pnode").Maybe("global_dsq");
     level_ = sched.Maybe("level");
     children_ = sched.Maybe("children");
     sibling_ = sched.Maybe("sibling");
@@ -70,14 +64,14 @@ class InstanceFinder {
       const Kva kva = pending.back();
       pending.pop_back();
       if (!seen.insert(kva.value()).second) {
-        anomalies_.Add("cycle", kva, "a sub-scheduler met twice");
+        walk_.anomalies.Add("cycle", kva, "a sub-scheduler met twice");
         continue;
       }
-      if (seen.size() > limits_.max_nodes) return anomalies_.Add("cap", kva, "sub-schedulers");
+      if (seen.size() > walk_.limits.max_nodes)
+        return walk_.anomalies.Add("cap", kva, "sub-schedulers");
       Add(kva);
       if (!children_ || !sibling_) continue;
-      auto below =
-          WalkList(kernel_, kva + children_->offset, limits_, "sub-schedulers", anomalies_);
+      auto below = WalkList(walk_, kva + children_->offset, "sub-schedulers");
       for (auto node = below.rbegin(); node != below.rend(); ++node) {
         pending.push_back(*node - sibling_->offset);
       }
@@ -85,7 +79,7 @@ class InstanceFinder {
   }
 
   void Add(Kva kva) {
-    CellReader sched(kernel_, kva, "a scheduler", anomalies_);
+    CellReader sched(walk_, kva, "a scheduler");
     const auto part = [&](const MaybeMember& member) {
       return member ? std::optional(kva + member->offset) : std::nullopt;
     };
@@ -120,10 +114,7 @@ class InstanceFinder {
     return pointers;
   }
 
-  const GuestKernel& kernel_;
-  const TypeInfo& types_;
-  const WalkLimits& limits_;
-  Anomalies& anomalies_;
+  Walk walk_;
   Globals globals_;
   MaybeMember ops_, exit_kind_, exit_info_, dsq_hash_, global_dsqs_, pnode_, node_dsq_, level_,
       children_, sibling_;
@@ -132,9 +123,6 @@ class InstanceFinder {
 
 }  // namespace
 
-std::vector<ScxInstance> ListScxInstances(const GuestKernel& kernel, const TypeInfo& types,
-                                          const WalkLimits& limits, Anomalies& anomalies) {
-  return InstanceFinder(kernel, types, limits, anomalies).Find();
-}
+std::vector<ScxInstance> ListScxInstances(const Walk& walk) { return InstanceFinder(walk).Find(); }
 
 }  // namespace ktstr

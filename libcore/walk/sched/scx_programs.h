@@ -23,16 +23,13 @@ struct ScxProgram {
 // (kernel/bpf/bpf_struct_ops.c).
 class ScxPrograms {
  public:
-  ScxPrograms(const GuestKernel& kernel, const TypeInfo& types, const WalkLimits& limits,
-              Anomalies& anomalies);
+  explicit ScxPrograms(const Walk& walk);
 
   // By the callback's offset in the struct sched_ext_ops at `ops`; empty when no map fits.
   std::unordered_map<uint64_t, ScxProgram> Of(Kva ops) const;
 
  private:
-  const GuestKernel& kernel_;
-  const TypeInfo& types_;
-  Anomalies& anomalies_;
+  Walk walk_;
   MaybeMember map_type_, map_, kernel_data_, user_value_, user_data_;
   std::vector<BpfObject> maps_;  // those of type struct_ops
   BpfProgNames names_;

@@ -19,21 +19,21 @@ struct TaskStackMembers {
   Member frame_bp, frame_return;  // of struct inactive_task_frame
   uint64_t frame_size = 0, fork_frame_size = 0;
 
-  static Result<TaskStackMembers> Of(const TypeInfo& types, Anomalies& anomalies) {
+  static Result<TaskStackMembers> Of(const Walk& walk) {
     TaskStackMembers m;
-    Fields f(types, "task_struct", anomalies);
+    Fields f(walk, "task_struct");
     m.pid = f.Need("pid");
-    m.cpu = f.Maybe({"cpu", "thread_info.cpu"});
-    m.state = f.Need({"__state", "state"});
+    m.cpu = f.Maybe("cpu", "thread_info.cpu");
+    m.state = f.Need("__state", "state");
     m.exit_state = f.Need("exit_state");
     m.stack = f.Need("stack");
-    m.stack_refcount = f.Maybe({"stack_refcount.refs.counter", "stack_refcount.counter"});
+    m.stack_refcount = f.Maybe("stack_refcount.refs.counter", "stack_refcount.counter");
     m.saved_sp = f.Need("thread.sp");
     constexpr const char* kFrame = "inactive_task_frame";
-    m.frame_size = KTSTR_TRY(types.SizeOf(kFrame));
-    m.frame_bp = KTSTR_TRY(types.FindMember(kFrame, "bp"));
-    m.frame_return = KTSTR_TRY(types.FindMember(kFrame, "ret_addr"));
-    m.fork_frame_size = m.frame_size + KTSTR_TRY(types.SizeOf("pt_regs"));
+    m.frame_size = KTSTR_TRY(walk.types.SizeOf(kFrame));
+    m.frame_bp = KTSTR_TRY(walk.types.FindMember(kFrame, "bp"));
+    m.frame_return = KTSTR_TRY(walk.types.FindMember(kFrame, "ret_addr"));
+    m.fork_frame_size = m.frame_size + KTSTR_TRY(walk.types.SizeOf("pt_regs"));
     return m;
   }
 };
@@ -48,20 +48,18 @@ Unwound Ended(StackEnd end, std::string detail, std::optional<Kva> at = std::nul
 
 class StackWalker {
  public:
-  static Result<StackWalker> Create(const GuestKernel& kernel, TextSymbols& text,
-                                    Anomalies& anomalies) {
-    const TypeInfo& types = *KTSTR_TRY(kernel.types());
-    const uint64_t stack_size = KTSTR_TRY(TaskStackSize(kernel));
-    return StackWalker(kernel, KTSTR_TRY(Unwinder::Create(kernel, text, anomalies)),
-                       KTSTR_TRY(TaskStackMembers::Of(types, anomalies)), stack_size, anomalies);
+  static Result<StackWalker> Create(const Walk& walk, TextSymbols& text) {
+    const uint64_t stack_size = KTSTR_TRY(TaskStackSize(walk.kernel));
+    return StackWalker(walk, KTSTR_TRY(Unwinder::Create(walk, text)),
+                       KTSTR_TRY(TaskStackMembers::Of(walk)), stack_size);
   }
 
   std::optional<int64_t> PidOf(const TaskRef& ref) {
-    return CellReader(kernel_, ref.task, "a task", anomalies_).Integer(m_.pid);
+    return CellReader(walk_, ref.task, "a task").Integer(m_.pid);
   }
 
-  void Walk(const TaskRef& ref, std::vector<StackFrameRow>& rows) {
-    CellReader task(kernel_, ref.task, "a task", anomalies_);
+  void Run(const TaskRef& ref, std::vector<StackFrameRow>& rows) {
+    CellReader task(walk_, ref.task, "a task");
     StackFrameRow common;
     common.task_kva = Hex(ref.task);
     common.pid = task.Integer(m_.pid);
@@ -75,14 +73,12 @@ class StackWalker {
   }
 
  private:
-  StackWalker(const GuestKernel& kernel, Unwinder unwinder, TaskStackMembers members,
-              uint64_t stack_size, Anomalies& anomalies)
-      : kernel_(kernel),
+  StackWalker(const Walk& walk, Unwinder unwinder, TaskStackMembers members, uint64_t stack_size)
+      : walk_(walk),
         unwinder_(std::move(unwinder)),
         m_(std::move(members)),
         stack_size_(stack_size),
-        cpus_(ListCpuContexts(kernel, stack_size, anomalies)),
-        anomalies_(anomalies) {}
+        cpus_(ListCpuContexts(walk, stack_size)) {}
 
   const CpuContext* CpuThatIsOn(Kva task) const {
     for (const CpuContext& cpu : cpus_) {
@@ -137,7 +133,7 @@ class StackWalker {
     if (ref.idle_cpu && area.end - *sp < m_.fork_frame_size) {
       return Ended(StackEnd::kNotStarted, fmt::format("CPU {} never came up", *ref.idle_cpu));
     }
-    ObjectReader frame(kernel_, *sp);
+    ObjectReader frame(walk_.kernel, *sp);
     const auto bp = frame.Unsigned(m_.frame_bp);
     const auto ip = frame.Pointer(m_.frame_return);
     if (!bp || !ip) {
@@ -194,30 +190,30 @@ class StackWalker {
     end.reason = StackEndName(unwound.end);
     if (!unwound.detail.empty()) end.detail = unwound.detail;
     if (!IsWhole(unwound.end)) {
-      anomalies_.Add(*end.reason, unwound.ip,
-                     fmt::format("the stack of task {} at depth {}: {}",
-                                 common.pid ? std::to_string(*common.pid) : "(unknown)", depth,
-                                 unwound.detail));
+      walk_.anomalies.Add(*end.reason, unwound.ip,
+                          fmt::format("the stack of task {} at depth {}: {}",
+                                      common.pid ? std::to_string(*common.pid) : "(unknown)", depth,
+                                      unwound.detail));
     }
   }
 
-  const GuestKernel& kernel_;
+  Walk walk_;
   Unwinder unwinder_;
   TaskStackMembers m_;
   uint64_t stack_size_;
   std::vector<CpuContext> cpus_;
-  Anomalies& anomalies_;
 };
 
 }  // namespace
 
 Result<Walked<StackFrameRow>> WalkStacks(const GuestKernel& kernel, const WalkLimits& limits) {
   Anomalies anomalies("stack_frame");
-  const std::vector<TaskRef> tasks = KTSTR_TRY(ListTasks(kernel, limits, anomalies));
-  TextSymbols text(kernel, limits, anomalies);
-  StackWalker walker = KTSTR_TRY(StackWalker::Create(kernel, text, anomalies));
+  const Walk walk = KTSTR_TRY(Walk::Of(kernel, anomalies, limits));
+  const std::vector<TaskRef> tasks = KTSTR_TRY(ListTasks(walk));
+  TextSymbols text(walk);
+  StackWalker walker = KTSTR_TRY(StackWalker::Create(walk, text));
   Walked<StackFrameRow> walked;
-  for (const TaskRef& task : tasks) walker.Walk(task, walked.rows);
+  for (const TaskRef& task : tasks) walker.Run(task, walked.rows);
   walked.anomalies = std::move(anomalies).Take();
   return walked;
 }
@@ -225,12 +221,13 @@ Result<Walked<StackFrameRow>> WalkStacks(const GuestKernel& kernel, const WalkLi
 Result<Walked<StackFrameRow>> WalkStackOf(const GuestKernel& kernel, int64_t pid,
                                           const WalkLimits& limits) {
   Anomalies anomalies("stack_frame");
-  const std::vector<TaskRef> tasks = KTSTR_TRY(ListTasks(kernel, limits, anomalies));
-  TextSymbols text(kernel, limits, anomalies);
-  StackWalker walker = KTSTR_TRY(StackWalker::Create(kernel, text, anomalies));
+  const Walk walk = KTSTR_TRY(Walk::Of(kernel, anomalies, limits));
+  const std::vector<TaskRef> tasks = KTSTR_TRY(ListTasks(walk));
+  TextSymbols text(walk);
+  StackWalker walker = KTSTR_TRY(StackWalker::Create(walk, text));
   Walked<StackFrameRow> walked;
   for (const TaskRef& task : tasks) {
-    if (walker.PidOf(task) == pid) walker.Walk(task, walked.rows);
+    if (walker.PidOf(task) == pid) walker.Run(task, walked.rows);
   }
   if (walked.rows.empty()) {
     return Fail(ErrorCode::kNotFound, fmt::format("there is no thread {}", pid));

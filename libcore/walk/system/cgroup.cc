@@ -14,14 +14,8 @@ namespace {
 
 class CgroupWalker {
  public:
-  CgroupWalker(const GuestKernel& kernel, const TypeInfo& types, const WalkLimits& limits,
-               Anomalies& anomalies)
-      : kernel_(kernel),
-        limits_(limits),
-        anomalies_(anomalies),
-        paths_(kernel, types, anomalies),
-        cpu_(kernel, types, anomalies) {
-    Fields cgroup(types, "cgroup", anomalies);
+  explicit CgroupWalker(const Walk& walk) : walk_(walk), paths_(walk), cpu_(walk) {
+    Fields cgroup(walk, "cgroup");
     level_ = cgroup.Need("level");
     kn_ = cgroup.Need("kn");
     flags_ = cgroup.Maybe("flags");
@@ -34,17 +28,17 @@ class CgroupWalker {
     usage_ = cgroup.Maybe("bstat.cputime.sum_exec_runtime");
     user_ = cgroup.Maybe("bstat.cputime.utime");
     system_ = cgroup.Maybe("bstat.cputime.stime");
-    node_id_ = Fields(types, "kernfs_node", anomalies).Maybe({"id", "id.id"});
-    Fields link(types, "cgrp_cset_link", anomalies);
+    node_id_ = Fields(walk, "kernfs_node").Maybe("id", "id.id");
+    Fields link(walk, "cgrp_cset_link");
     link_node_ = link.Need("cset_link");
     link_set_ = link.Need("cset");
-    set_tasks_ = Fields(types, "css_set", anomalies).Need("nr_tasks");
-    frozen_bit_ = Bit(types, "CGRP_FROZEN");
-    if (const auto online = types.FindEnumerator("CSS_ONLINE")) online_mask_ = *online;
+    set_tasks_ = Fields(walk, "css_set").Need("nr_tasks");
+    frozen_bit_ = Bit(walk.types, "CGRP_FROZEN");
+    if (const auto online = walk.types.FindEnumerator("CSS_ONLINE")) online_mask_ = *online;
   }
 
-  CgroupRow Walk(const CgroupRef& ref) {
-    CellReader cgroup(kernel_, ref.cgroup, "a cgroup", anomalies_);
+  CgroupRow Read(const CgroupRef& ref) {
+    CellReader cgroup(walk_, ref.cgroup, "a cgroup");
     CgroupRow row;
     row.cgroup_kva = Hex(ref.cgroup);
     if (ref.parent) row.parent_kva = Hex(*ref.parent);
@@ -84,25 +78,24 @@ class CgroupWalker {
   std::optional<Hex> IdOf(CellReader& cgroup) {
     const auto node = cgroup.Pointer(kn_);
     if (!node || node->is_null()) return std::nullopt;
-    return CellReader(kernel_, *node, "a cgroup's kernfs_node", anomalies_).HexOf(node_id_);
+    return CellReader(walk_, *node, "a cgroup's kernfs_node").HexOf(node_id_);
   }
 
   // Tasks are counted by the sets that share one cgroup of each hierarchy.
   std::optional<int64_t> CountTasks(Kva cgroup) {
     if (!cset_links_ || !link_node_ || !link_set_ || !set_tasks_) return std::nullopt;
-    const size_t before = anomalies_.rows().size();
+    const size_t before = walk_.anomalies.rows().size();
     int64_t tasks = 0;
-    for (const Kva node :
-         WalkList(kernel_, cgroup + cset_links_->offset, limits_,
-                  fmt::format("css_sets of cgroup {:#x}", cgroup.value()), anomalies_)) {
-      CellReader link(kernel_, node - link_node_->offset, "a cgrp_cset_link", anomalies_);
+    for (const Kva node : WalkList(walk_, cgroup + cset_links_->offset,
+                                   fmt::format("css_sets of cgroup {:#x}", cgroup.value()))) {
+      CellReader link(walk_, node - link_node_->offset, "a cgrp_cset_link");
       const auto set = link.Pointer(link_set_);
       if (!set) continue;
-      const auto count = CellReader(kernel_, *set, "a css_set", anomalies_).Integer(set_tasks_);
+      const auto count = CellReader(walk_, *set, "a css_set").Integer(set_tasks_);
       if (count) tasks += *count;
     }
     // A sum that lacks something is none.
-    return anomalies_.rows().size() == before ? std::optional(tasks) : std::nullopt;
+    return walk_.anomalies.rows().size() == before ? std::optional(tasks) : std::nullopt;
   }
 
   std::optional<int64_t> IsPopulated(CellReader& cgroup) const {
@@ -115,9 +108,7 @@ class CgroupWalker {
     return populated != 0 ? 1 : 0;
   }
 
-  const GuestKernel& kernel_;
-  const WalkLimits& limits_;
-  Anomalies& anomalies_;
+  Walk walk_;
   CgroupPaths paths_;
   CgroupCpu cpu_;
   MaybeMember level_, kn_, flags_, css_flags_, freeze_, cset_links_, usage_, user_, system_;
@@ -176,12 +167,12 @@ const RowTable<CgroupRow>& CgroupRow::Table() {
 
 Result<Walked<CgroupRow>> WalkCgroups(const GuestKernel& kernel, const WalkLimits& limits) {
   Anomalies anomalies("cgroup");
-  const TypeInfo& types = *KTSTR_TRY(kernel.types());
+  const Walk walk = KTSTR_TRY(Walk::Of(kernel, anomalies, limits));
   Walked<CgroupRow> walked;
-  const auto cgroups = ListCgroups(kernel, types, limits, anomalies);
+  const auto cgroups = ListCgroups(walk);
   if (!cgroups.empty()) {
-    CgroupWalker walker(kernel, types, limits, anomalies);
-    for (const CgroupRef& cgroup : cgroups) walked.rows.push_back(walker.Walk(cgroup));
+    CgroupWalker walker(walk);
+    for (const CgroupRef& cgroup : cgroups) walked.rows.push_back(walker.Read(cgroup));
   }
   walked.anomalies = std::move(anomalies).Take();
   return walked;

@@ -29,19 +29,15 @@ constexpr uint64_t kNoLimit = ~uint64_t{0};  // RUNTIME_INF, kernel/sched/sched.
 
 }  // namespace
 
-CgroupCpu::CgroupCpu(const GuestKernel& kernel, const TypeInfo& types, Anomalies& anomalies)
-    : kernel_(kernel),
-      anomalies_(anomalies),
-      masks_(kernel, types, anomalies),
-      cpus_(ListCpus(kernel, anomalies)) {
-  Fields cgroup(types, "cgroup", anomalies);
-  cpu_css_ = StateOf(types, cgroup, "cpu_cgrp_id");
-  cpuset_css_ = StateOf(types, cgroup, "cpuset_cgrp_id");
-  Fields group(types, "task_group", anomalies);
+CgroupCpu::CgroupCpu(const Walk& walk) : walk_(walk), masks_(walk), cpus_(ListCpus(walk)) {
+  Fields cgroup(walk, "cgroup");
+  cpu_css_ = StateOf(walk.types, cgroup, "cpu_cgrp_id");
+  cpuset_css_ = StateOf(walk.types, cgroup, "cpuset_cgrp_id");
+  Fields group(walk, "task_group");
   group_css_ = group.Maybe("css");
   shares_ = group.Maybe("shares");
   idle_ = group.Maybe("idle");
-  scx_weight_ = group.Maybe({"scx.weight", "scx_weight"});
+  scx_weight_ = group.Maybe("scx.weight", "scx_weight");
   cfs_rq_ = group.Maybe("cfs_rq");
   quota_ = group.Maybe("cfs_bandwidth.quota");
   period_ = group.Maybe("cfs_bandwidth.period");
@@ -49,8 +45,8 @@ CgroupCpu::CgroupCpu(const GuestKernel& kernel, const TypeInfo& types, Anomalies
   nr_periods_ = group.Maybe("cfs_bandwidth.nr_periods");
   nr_throttled_ = group.Maybe("cfs_bandwidth.nr_throttled");
   throttled_time_ = group.Maybe("cfs_bandwidth.throttled_time");
-  throttled_ = Fields(types, "cfs_rq", anomalies).Maybe("throttled");
-  Fields set(types, "cpuset", anomalies);
+  throttled_ = Fields(walk, "cfs_rq").Maybe("throttled");
+  Fields set(walk, "cpuset");
   set_css_ = set.Maybe("css");
   allowed_ = set.Maybe("cpus_allowed");
   effective_ = set.Maybe("effective_cpus");
@@ -65,7 +61,7 @@ void CgroupCpu::FillTaskGroup(Kva css, CgroupRow& row) const {
   if (!group_css_) return;
   const Kva kva = css - group_css_->offset;
   row.task_group_kva = Hex(kva);
-  CellReader group(kernel_, kva, "a task group", anomalies_);
+  CellReader group(walk_, kva, "a task group");
   if (const auto shares = group.Unsigned(shares_)) {
     row.shares = static_cast<int64_t>(*shares);
     row.weight = WeightOf(*shares);
@@ -97,12 +93,12 @@ std::optional<std::string> CgroupCpu::ThrottledCpus(CellReader& group) const {
   if (!queues || queues->is_null() || !throttled_ || cpus_.empty()) return std::nullopt;
   CpuMask throttled(cpus_.back().cpu / 64 + 1);
   for (const CpuRef& cpu : cpus_) {
-    const auto queue = kernel_.Read<Kva>(*queues + uint64_t{cpu.cpu} * sizeof(Kva));
+    const auto queue = walk_.kernel.Read<Kva>(*queues + uint64_t{cpu.cpu} * sizeof(Kva));
     if (!queue) {
       group.Report(queue.error());
       return std::nullopt;
     }
-    CellReader object(kernel_, *queue, "a task group's fair queue", anomalies_);
+    CellReader object(walk_, *queue, "a task group's fair queue");
     const auto is_throttled = object.Integer(throttled_);
     if (!is_throttled) return std::nullopt;
     if (*is_throttled != 0) throttled[cpu.cpu / 64] |= uint64_t{1} << (cpu.cpu % 64);
@@ -114,7 +110,7 @@ void CgroupCpu::FillCpuset(Kva css, CgroupRow& row) const {
   if (!set_css_) return;
   const Kva kva = css - set_css_->offset;
   row.cpuset_kva = Hex(kva);
-  CellReader set(kernel_, kva, "a cpuset", anomalies_);
+  CellReader set(walk_, kva, "a cpuset");
   row.cpus = masks_.ListOf(set, allowed_);
   row.cpus_effective = masks_.ListOf(set, effective_);
 }

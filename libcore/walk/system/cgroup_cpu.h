@@ -4,15 +4,15 @@
 #include <unordered_map>
 
 #include "ktstr/walk/cpu_list.h"
+#include "ktstr/walk/cpu_mask_var.h"
 #include "ktstr/walk/fields.h"
 #include "ktstr/walk/system/cgroup.h"
-#include "ktstr/walk/cpu_mask_var.h"
 
 namespace ktstr {
 
 class CgroupCpu {
  public:
-  CgroupCpu(const GuestKernel& kernel, const TypeInfo& types, Anomalies& anomalies);
+  explicit CgroupCpu(const Walk& walk);
 
   // Fills in what the controllers that `cgroup` (a struct cgroup) has enabled say.
   void Fill(CellReader& cgroup, CgroupRow& row) const;
@@ -23,8 +23,7 @@ class CgroupCpu {
   std::optional<std::string> ThrottledCpus(CellReader& group) const;
   void FillCpuset(Kva css, CgroupRow& row) const;
 
-  const GuestKernel& kernel_;
-  Anomalies& anomalies_;
+  Walk walk_;
   CpuMaskVars masks_;
   std::vector<CpuRef> cpus_;
   MaybeMember cpu_css_, cpuset_css_;

@@ -7,8 +7,8 @@
 
 #include "ktstr/walk/clock.h"
 #include "ktstr/walk/cpu_list.h"
-#include "ktstr/walk/fields.h"
 #include "ktstr/walk/cpu_mask_var.h"
+#include "ktstr/walk/fields.h"
 
 namespace ktstr {
 
@@ -72,18 +72,15 @@ class DomainFlags {
 
 class DomainWalker {
  public:
-  DomainWalker(const GuestKernel& kernel, const TypeInfo& types, const WalkLimits& limits,
-               Anomalies& anomalies)
-      : kernel_(kernel),
-        limits_(limits),
-        anomalies_(anomalies),
-        flag_names_(types),
-        masks_(kernel, types, anomalies),
-        clock_(ReadKernelClock(kernel, anomalies)) {
-    rq_sd_ = Fields(types, "rq", anomalies).Maybe("sd");
+  explicit DomainWalker(const Walk& walk)
+      : walk_(walk),
+        flag_names_(walk.types),
+        masks_(walk),
+        clock_(ReadKernelClock(walk.kernel, walk.anomalies)) {
+    rq_sd_ = Fields(walk, "rq").Maybe("sd");
     // A kernel for one CPU has no domains.
     if (!rq_sd_) return;
-    Fields sd(types, "sched_domain", anomalies);
+    Fields sd(walk, "sched_domain");
     parent_ = sd.Need("parent");
     groups_ = sd.Need("groups");
     span_ = sd.Need("span");
@@ -96,29 +93,29 @@ class DomainWalker {
     imbalance_pct_ = sd.Maybe("imbalance_pct");
     nr_balance_failed_ = sd.Maybe("nr_balance_failed");
     last_balance_ = sd.Maybe("last_balance");
-    Fields group(types, "sched_group", anomalies);
+    Fields group(walk, "sched_group");
     group_next_ = group.Need("next");
     group_weight_ = group.Maybe("group_weight");
   }
 
-  void Walk(const CpuRef& cpu, std::vector<SchedDomainRow>& rows) {
+  void Run(const CpuRef& cpu, std::vector<SchedDomainRow>& rows) {
     if (!rq_sd_ || !parent_) return;
-    CellReader rq(kernel_, cpu.rq, "a run queue", anomalies_);
+    CellReader rq(walk_, cpu.rq, "a run queue");
     std::optional<Kva> sd = rq.Pointer(rq_sd_);
     std::unordered_set<uint64_t> visited;
     for (int64_t level = 0; sd && !sd->is_null(); ++level) {
-      if (visited.size() >= limits_.max_nodes) {
-        anomalies_.Add(
+      if (visited.size() >= walk_.limits.max_nodes) {
+        walk_.anomalies.Add(
             "cap", *sd,
-            fmt::format("domains of CPU {}: stopped after {}", cpu.cpu, limits_.max_nodes));
+            fmt::format("domains of CPU {}: stopped after {}", cpu.cpu, walk_.limits.max_nodes));
         return;
       }
       if (!visited.insert(sd->value()).second) {
-        anomalies_.Add("cycle", *sd,
-                       fmt::format("domains of CPU {}: a domain is its own ancestor", cpu.cpu));
+        walk_.anomalies.Add(
+            "cycle", *sd, fmt::format("domains of CPU {}: a domain is its own ancestor", cpu.cpu));
         return;
       }
-      CellReader domain(kernel_, *sd, "a scheduling domain", anomalies_);
+      CellReader domain(walk_, *sd, "a scheduling domain");
       sd = domain.Pointer(parent_);
       // What cannot be read at all is no domain.
       if (sd) rows.push_back(RowOf(cpu.cpu, level, domain));
@@ -155,7 +152,7 @@ class DomainWalker {
   std::optional<std::string> NameOf(CellReader& domain) {
     const auto at = domain.Pointer(name_);
     if (!at || at->is_null()) return std::nullopt;
-    auto name = kernel_.ReadString(*at, kMaxName);
+    auto name = walk_.kernel.ReadString(*at, kMaxName);
     if (name) return *std::move(name);
     domain.Report(name.error());
     return std::nullopt;
@@ -167,8 +164,9 @@ class DomainWalker {
     if (!first || first->is_null() || !group_next_) return;
     std::unordered_set<uint64_t> visited;
     std::optional<Kva> group = first;
-    while (group && visited.size() < limits_.max_nodes && visited.insert(group->value()).second) {
-      CellReader object(kernel_, *group, "a scheduling group", anomalies_);
+    while (group && visited.size() < walk_.limits.max_nodes &&
+           visited.insert(group->value()).second) {
+      CellReader object(walk_, *group, "a scheduling group");
       if (visited.size() == 1) row.group_weight = object.Integer(group_weight_);
       group = object.Pointer(group_next_);
     }
@@ -176,16 +174,15 @@ class DomainWalker {
       row.groups = static_cast<int64_t>(visited.size());
     } else if (group) {
       const bool is_cycle = visited.contains(group->value());
-      anomalies_.Add(is_cycle ? "cycle" : "cap", *group,
-                     fmt::format("the ring of groups of domain {:#x} does not lead back to its "
-                                 "first after {}",
-                                 domain.object().base().value(), visited.size()));
+      walk_.anomalies.Add(
+          is_cycle ? "cycle" : "cap", *group,
+          fmt::format("the ring of groups of domain {:#x} does not lead back to its "
+                      "first after {}",
+                      domain.object().base().value(), visited.size()));
     }
   }
 
-  const GuestKernel& kernel_;
-  const WalkLimits& limits_;
-  Anomalies& anomalies_;
+  Walk walk_;
   DomainFlags flag_names_;
   CpuMaskVars masks_;
   KernelClock clock_;
@@ -226,10 +223,10 @@ const RowTable<SchedDomainRow>& SchedDomainRow::Table() {
 Result<Walked<SchedDomainRow>> WalkSchedDomains(const GuestKernel& kernel,
                                                 const WalkLimits& limits) {
   Anomalies anomalies("sched_domain");
-  const TypeInfo& types = *KTSTR_TRY(kernel.types());
-  DomainWalker walker(kernel, types, limits, anomalies);
+  const Walk walk = KTSTR_TRY(Walk::Of(kernel, anomalies, limits));
+  DomainWalker walker(walk);
   Walked<SchedDomainRow> walked;
-  for (const CpuRef& cpu : ListCpus(kernel, anomalies)) walker.Walk(cpu, walked.rows);
+  for (const CpuRef& cpu : ListCpus(walk)) walker.Run(cpu, walked.rows);
   walked.anomalies = std::move(anomalies).Take();
   return walked;
 }

@@ -67,39 +67,36 @@ ArrayShape ShapeOf(const TypeInfo& types, TypeId array) {
 
 class TimerWalker {
  public:
-  TimerWalker(const GuestKernel& kernel, const TypeInfo& types, const WalkLimits& limits,
-              Anomalies& anomalies)
-      : kernel_(kernel),
-        limits_(limits),
-        anomalies_(anomalies),
-        text_(kernel, limits, anomalies),
-        owners_(kernel, types, text_, anomalies),
-        clock_(ReadKernelClock(kernel, anomalies)),
-        monotonic_ns_(ReadMonotonicNs(kernel, types, anomalies)),
-        clock_names_(types, {"hrtimer_base_type"}, "HRTIMER_BASE_") {
-    Fields wheel(types, "timer_base", anomalies);
+  explicit TimerWalker(const Walk& walk)
+      : walk_(walk),
+        text_(walk),
+        owners_(walk, text_),
+        clock_(ReadKernelClock(walk.kernel, walk.anomalies)),
+        monotonic_ns_(ReadMonotonicNs(walk)),
+        clock_names_(walk.types, {"hrtimer_base_type"}, "HRTIMER_BASE_") {
+    Fields wheel(walk, "timer_base");
     vectors_ = wheel.Need("vectors");
     wheel_running_ = wheel.Maybe("running_timer");
-    Fields timer(types, "timer_list", anomalies);
+    Fields timer(walk, "timer_list");
     entry_ = timer.Need("entry");
     expires_ = timer.Need("expires");
     function_ = timer.Need("function");
     flags_ = timer.Need("flags");
-    clock_bases_ = Fields(types, "hrtimer_cpu_base", anomalies).Need("clock_base");
-    Fields base(types, "hrtimer_clock_base", anomalies);
+    clock_bases_ = Fields(walk, "hrtimer_cpu_base").Need("clock_base");
+    Fields base(walk, "hrtimer_clock_base");
     active_ = base.Need("active");
     offset_ = base.Maybe("offset");
     clock_running_ = base.Maybe("running");
-    Fields hrtimer(types, "hrtimer", anomalies);
+    Fields hrtimer(walk, "hrtimer");
     hr_node_ = hrtimer.Need("node.node");
     hr_expires_ = hrtimer.Need("node.expires");
     hr_soft_expires_ = hrtimer.Maybe("_softexpires");
     hr_function_ = hrtimer.Need("function");
-    wheels_ = Wheels(types);
-    if (clock_bases_) clocks_ = ShapeOf(types, clock_bases_->type);
+    wheels_ = Wheels(walk.types);
+    if (clock_bases_) clocks_ = ShapeOf(walk.types, clock_bases_->type);
   }
 
-  std::vector<TimerRow> Walk(uint32_t cpu) {
+  std::vector<TimerRow> Run(uint32_t cpu) {
     rows_.clear();
     cpu_ = cpu;
     if (const auto wheels = Find("timer_bases"); wheels && vectors_ && entry_) {
@@ -122,14 +119,15 @@ class TimerWalker {
   ArrayShape Wheels(const TypeInfo& types) {
     const auto type = types.FindVariable("timer_bases");
     if (type) return ShapeOf(types, *type);
-    anomalies_.Add(type.error(), std::nullopt, "counting timer bases");
+    walk_.anomalies.Add(type.error(), std::nullopt, "counting timer bases");
     return {};
   }
 
   std::optional<Kva> Find(const char* variable) {
-    const auto kva = kernel_.PerCpu(variable, cpu_);
+    const auto kva = walk_.kernel.PerCpu(variable, cpu_);
     if (kva) return *kva;
-    anomalies_.Add(kva.error(), std::nullopt, fmt::format("finding {} of CPU {}", variable, cpu_));
+    walk_.anomalies.Add(kva.error(), std::nullopt,
+                        fmt::format("finding {} of CPU {}", variable, cpu_));
     return std::nullopt;
   }
 
@@ -149,21 +147,20 @@ class TimerWalker {
   }
 
   void WalkWheel(Kva wheel) {
-    const auto running =
-        CellReader(kernel_, wheel, "a timer base", anomalies_).Pointer(wheel_running_);
+    const auto running = CellReader(walk_, wheel, "a timer base").Pointer(wheel_running_);
     if (running && !running->is_null()) AddTimer("running", *running);
-    const auto firsts = ReadBuckets(kernel_, wheel, *vectors_);
+    const auto firsts = ReadBuckets(walk_.kernel, wheel, *vectors_);
     const std::string name = fmt::format("{} timers of CPU {}", base_, cpu_);
-    if (!firsts) return anomalies_.Add(firsts.error(), wheel, name);
+    if (!firsts) return walk_.anomalies.Add(firsts.error(), wheel, name);
     for (const Kva first : *firsts) {
-      for (const Kva node : WalkChain(kernel_, first, limits_, name, anomalies_)) {
+      for (const Kva node : WalkChain(walk_, first, name)) {
         AddTimer("pending", node - entry_->offset);
       }
     }
   }
 
   void AddTimer(const char* state, Kva kva) {
-    CellReader timer(kernel_, kva, "a timer", anomalies_);
+    CellReader timer(walk_, kva, "a timer");
     const auto function = timer.Pointer(function_);
     const auto expires = timer.Unsigned(expires_);
     if (!function) return;
@@ -179,20 +176,20 @@ class TimerWalker {
   }
 
   void WalkClock(Kva clock) {
-    CellReader base(kernel_, clock, "a clock base", anomalies_);
+    CellReader base(walk_, clock, "a clock base");
     const auto offset = base.Integer(offset_);
     now_.reset();
     if (monotonic_ns_ && offset) now_ = *monotonic_ns_ + *offset;
     const auto running = base.Pointer(clock_running_);
     if (running && !running->is_null()) AddHrtimer("running", *running);
     const std::string name = fmt::format("{} hrtimers of CPU {}", base_, cpu_);
-    for (const Kva node : WalkRbTree(kernel_, clock + active_->offset, limits_, name, anomalies_)) {
+    for (const Kva node : WalkRbTree(walk_, clock + active_->offset, name)) {
       AddHrtimer("pending", node - hr_node_->offset);
     }
   }
 
   void AddHrtimer(const char* state, Kva kva) {
-    CellReader timer(kernel_, kva, "an hrtimer", anomalies_);
+    CellReader timer(walk_, kva, "an hrtimer");
     const auto function = timer.Pointer(hr_function_);
     if (!function) return;
     TimerRow row = NewRow("hrtimer", state, kva, *function);
@@ -202,9 +199,7 @@ class TimerWalker {
     rows_.push_back(std::move(row));
   }
 
-  const GuestKernel& kernel_;
-  const WalkLimits& limits_;
-  Anomalies& anomalies_;
+  Walk walk_;
   TextSymbols text_;
   TimerOwners owners_;
   KernelClock clock_;
@@ -259,15 +254,15 @@ const RowTable<TimerRow>& TimerRow::Table() {
 
 Result<Walked<TimerRow>> WalkTimers(const GuestKernel& kernel, const WalkLimits& limits) {
   Anomalies anomalies("timer");
-  const TypeInfo& types = *KTSTR_TRY(kernel.types());
+  const Walk walk = KTSTR_TRY(Walk::Of(kernel, anomalies, limits));
   // A kernel that knows neither the variable nor its type has no timers of these kinds.
-  if (!kernel.symbol_kva("timer_bases") && !types.FindStruct("timer_base")) {
+  if (!kernel.symbol_kva("timer_bases") && !walk.types.FindStruct("timer_base")) {
     return Walked<TimerRow>();
   }
-  TimerWalker walker(kernel, types, limits, anomalies);
+  TimerWalker walker(walk);
   Walked<TimerRow> walked;
-  for (const CpuRef& cpu : ListCpus(kernel, anomalies)) {
-    for (TimerRow& row : walker.Walk(cpu.cpu)) walked.rows.push_back(std::move(row));
+  for (const CpuRef& cpu : ListCpus(walk)) {
+    for (TimerRow& row : walker.Run(cpu.cpu)) walked.rows.push_back(std::move(row));
   }
   walked.anomalies = std::move(anomalies).Take();
   return walked;

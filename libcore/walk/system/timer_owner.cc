@@ -5,39 +5,33 @@
 
 namespace ktstr {
 
-TimerOwners::TimerOwners(const GuestKernel& kernel, const TypeInfo& types, TextSymbols& text,
-                         Anomalies& anomalies)
-    : kernel_(kernel),
-      text_(text),
-      anomalies_(anomalies),
-      identities_(kernel, types, anomalies),
-      workqueues_(kernel, types, anomalies),
-      cgroups_(kernel, types, anomalies) {
-  const Globals globals(kernel, anomalies);
+TimerOwners::TimerOwners(const Walk& walk, TextSymbols& text)
+    : walk_(walk), text_(text), identities_(walk), workqueues_(walk), cgroups_(walk) {
+  const Globals globals(walk);
   hrtimer_wakeup_ = globals.Address({"hrtimer_wakeup"});
   process_timeout_ = globals.Address({"process_timeout"});
   delayed_work_ = globals.Address({"delayed_work_timer_fn"});
   period_function_ = globals.Address({"sched_cfs_period_timer"});
   slack_function_ = globals.Address({"sched_cfs_slack_timer"});
   deadline_function_ = globals.Address({"dl_task_timer"});
-  Fields sleeper(types, "hrtimer_sleeper", anomalies);
+  Fields sleeper(walk, "hrtimer_sleeper");
   sleeper_timer_ = sleeper.Maybe("timer");
   sleeper_task_ = sleeper.Maybe("task");
-  Fields process(types, "process_timer", anomalies);
+  Fields process(walk, "process_timer");
   process_timer_ = process.Maybe("timer");
   process_task_ = process.Maybe("task");
-  Fields delayed(types, "delayed_work", anomalies);
+  Fields delayed(walk, "delayed_work");
   delayed_timer_ = delayed.Maybe("timer");
   delayed_func_ = delayed.Maybe("work.func");
   delayed_wq_ = delayed.Maybe("wq");
-  Fields group(types, "task_group", anomalies);
+  Fields group(walk, "task_group");
   period_timer_ = group.Maybe("cfs_bandwidth.period_timer");
   slack_timer_ = group.Maybe("cfs_bandwidth.slack_timer");
   group_cgroup_ = group.Maybe("css.cgroup");
-  Fields deadline(types, "sched_dl_entity", anomalies);
+  Fields deadline(walk, "sched_dl_entity");
   deadline_timer_ = deadline.Maybe("dl_timer");
   deadline_server_ = deadline.Maybe("dl_server");
-  task_deadline_ = Fields(types, "task_struct", anomalies).Maybe("dl");
+  task_deadline_ = Fields(walk, "task_struct").Maybe("dl");
 }
 
 void TimerOwners::Fill(Kva timer, Kva function, TimerRow& row) {
@@ -57,7 +51,7 @@ void TimerOwners::Fill(Kva timer, Kva function, TimerRow& row) {
 }
 
 void TimerOwners::FillSleeper(Kva object, const MaybeMember& member, TimerRow& row) {
-  const auto task = CellReader(kernel_, object, "a sleeper's timer", anomalies_).Pointer(member);
+  const auto task = CellReader(walk_, object, "a sleeper's timer").Pointer(member);
   // The sleeper was woken already.
   if (task && !task->is_null()) FillTask(*task, row);
 }
@@ -70,7 +64,7 @@ void TimerOwners::FillTask(Kva task, TimerRow& row) {
 }
 
 void TimerOwners::FillWork(Kva delayed_work, TimerRow& row) {
-  CellReader work(kernel_, delayed_work, "a delayed work item", anomalies_);
+  CellReader work(walk_, delayed_work, "a delayed work item");
   const auto function = work.Pointer(delayed_func_);
   if (!function) return;
   row.detail = FunctionName(text_, *function);
@@ -80,14 +74,14 @@ void TimerOwners::FillWork(Kva delayed_work, TimerRow& row) {
 }
 
 void TimerOwners::FillGroup(Kva task_group, TimerRow& row) {
-  CellReader group(kernel_, task_group, "a task group", anomalies_);
+  CellReader group(walk_, task_group, "a task group");
   const auto cgroup = group.Pointer(group_cgroup_);
   const auto path = cgroup && !cgroup->is_null() ? cgroups_.PathOf(*cgroup) : std::nullopt;
   if (path) row.detail = "cgroup " + *path;
 }
 
 void TimerOwners::FillDeadline(Kva entity, TimerRow& row) {
-  CellReader deadline(kernel_, entity, "a deadline entity", anomalies_);
+  CellReader deadline(walk_, entity, "a deadline entity");
   const auto server = deadline.Integer(deadline_server_);
   if (deadline_server_ && !server) return;
   // A server runs the tasks of another class in its name (6.8 on); it is no task.

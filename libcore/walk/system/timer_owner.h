@@ -15,8 +15,7 @@ namespace ktstr {
 
 class TimerOwners {
  public:
-  TimerOwners(const GuestKernel& kernel, const TypeInfo& types, TextSymbols& text,
-              Anomalies& anomalies);
+  TimerOwners(const Walk& walk, TextSymbols& text);
 
   // Fills in the task that the timer at `timer`, which calls `function`, is for, or the work or
   // cgroup.
@@ -29,9 +28,8 @@ class TimerOwners {
   void FillGroup(Kva task_group, TimerRow& row);
   void FillDeadline(Kva entity, TimerRow& row);
 
-  const GuestKernel& kernel_;
+  Walk walk_;
   TextSymbols& text_;
-  Anomalies& anomalies_;
   TaskIdentities identities_;
   WorkqueueNames workqueues_;
   CgroupPaths cgroups_;

@@ -3,8 +3,8 @@
 #include <fmt/format.h>
 
 #include "ktstr/walk/cpu_list.h"
-#include "ktstr/walk/fields.h"
 #include "ktstr/walk/cpu_mask_var.h"
+#include "ktstr/walk/fields.h"
 
 namespace ktstr {
 
@@ -19,24 +19,23 @@ std::optional<int64_t> Unless(std::optional<int64_t> value, int64_t unknown) {
 
 class TopologyWalker {
  public:
-  TopologyWalker(const GuestKernel& kernel, const TypeInfo& types, Anomalies& anomalies)
-      : kernel_(kernel), types_(types), anomalies_(anomalies), masks_(kernel, types, anomalies) {
-    Fields info(types, "cpuinfo_x86", anomalies);
+  explicit TopologyWalker(const Walk& walk) : walk_(walk), masks_(walk) {
+    Fields info(walk, "cpuinfo_x86");
     initialized_ = info.Maybe("initialized");
     // Older kernels (6.1) have them in cpuinfo_x86 itself, and the caches in variables.
-    package_ = info.Maybe({"topo.pkg_id", "phys_proc_id"});
-    die_ = info.Maybe({"topo.die_id", "cpu_die_id"});
-    core_ = info.Maybe({"topo.core_id", "cpu_core_id"});
+    package_ = info.Maybe("topo.pkg_id", "phys_proc_id");
+    die_ = info.Maybe("topo.die_id", "cpu_die_id");
+    core_ = info.Maybe("topo.core_id", "cpu_core_id");
     cluster_ = info.Maybe("topo.l2c_id");
     llc_ = info.Maybe("topo.llc_id");
   }
 
-  TopologyRow Walk(const CpuRef& cpu) {
+  TopologyRow Read(const CpuRef& cpu) {
     TopologyRow row;
     row.cpu = cpu.cpu;
     if (cpu.online) row.online = *cpu.online ? 1 : 0;
     if (const auto info = Find("cpu_info", cpu.cpu)) {
-      CellReader object(kernel_, *info, "a CPU's cpu_info", anomalies_);
+      CellReader object(walk_, *info, "a CPU's cpu_info");
       // All zero before the CPU came online for the first time.
       if (object.Integer(initialized_).value_or(1) != 0) FillPlace(object, cpu.cpu, row);
     }
@@ -62,36 +61,35 @@ class TopologyWalker {
   std::optional<int64_t> NodeOf(uint32_t cpu) {
     // What cpu_to_node() reads; the other is its origin (arch/x86/mm/numa.c).
     for (const char* variable : {"numa_node", "x86_cpu_to_node_map"}) {
-      if (types_.FindVariable(variable)) return Unless(PerCpuNumber(variable, cpu), kNoNode);
+      if (walk_.types.FindVariable(variable)) return Unless(PerCpuNumber(variable, cpu), kNoNode);
     }
     return std::nullopt;
   }
 
   std::optional<Kva> Find(const char* variable, uint32_t cpu) {
-    if (!types_.FindVariable(variable)) return std::nullopt;
-    const auto kva = kernel_.PerCpu(variable, cpu);
+    if (!walk_.types.FindVariable(variable)) return std::nullopt;
+    const auto kva = walk_.kernel.PerCpu(variable, cpu);
     if (kva) return *kva;
-    anomalies_.Add(kva.error(), std::nullopt, fmt::format("finding {} of CPU {}", variable, cpu));
+    walk_.anomalies.Add(kva.error(), std::nullopt,
+                        fmt::format("finding {} of CPU {}", variable, cpu));
     return std::nullopt;
   }
 
   // A per-CPU integer of whatever width.
   std::optional<int64_t> PerCpuNumber(const char* variable, uint32_t cpu) {
     const auto kva = Find(variable, cpu);
-    const auto type = types_.FindVariable(variable);
+    const auto type = walk_.types.FindVariable(variable);
     if (!kva || !type) return std::nullopt;
-    const auto size = types_.SizeOf(*type);
+    const auto size = walk_.types.SizeOf(*type);
     if (!size) return std::nullopt;
     const Member whole = {.size = *size,
                           .type = *type,
-                          .kind = types_.KindOf(*type),
-                          .is_signed = types_.IsSigned(*type)};
-    return CellReader(kernel_, *kva, variable, anomalies_).Integer(whole);
+                          .kind = walk_.types.KindOf(*type),
+                          .is_signed = walk_.types.IsSigned(*type)};
+    return CellReader(walk_, *kva, variable).Integer(whole);
   }
 
-  const GuestKernel& kernel_;
-  const TypeInfo& types_;
-  Anomalies& anomalies_;
+  Walk walk_;
   CpuMaskVars masks_;
   MaybeMember initialized_, package_, die_, core_, cluster_, llc_;
 };
@@ -121,10 +119,10 @@ const RowTable<TopologyRow>& TopologyRow::Table() {
 
 Result<Walked<TopologyRow>> WalkTopology(const GuestKernel& kernel) {
   Anomalies anomalies("topology");
-  const TypeInfo& types = *KTSTR_TRY(kernel.types());
-  TopologyWalker walker(kernel, types, anomalies);
+  const Walk walk = KTSTR_TRY(Walk::Of(kernel, anomalies));
+  TopologyWalker walker(walk);
   Walked<TopologyRow> walked;
-  for (const CpuRef& cpu : ListCpus(kernel, anomalies)) walked.rows.push_back(walker.Walk(cpu));
+  for (const CpuRef& cpu : ListCpus(walk)) walked.rows.push_back(walker.Read(cpu));
   walked.anomalies = std::move(anomalies).Take();
   return walked;
 }

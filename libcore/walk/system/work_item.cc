@@ -25,32 +25,32 @@ struct Members {
   MaybeMember data, entry, func;
   MaybeMember pwqs, queues_node, pwq_node, pwq_pool, inactive;
 
-  Members(const TypeInfo& types, Anomalies& anomalies) {
-    Fields pool(types, "worker_pool", anomalies);
+  explicit Members(const Walk& walk) {
+    Fields pool(walk, "worker_pool");
     pool_id = pool.Need("id");
     pool_cpu = pool.Need("cpu");
     pool_attrs = pool.Maybe("attrs");
     worklist = pool.Need("worklist");
     busy_hash = pool.Need("busy_hash");
-    nice = Fields(types, "workqueue_attrs", anomalies).Maybe("nice");
-    Fields worker(types, "worker", anomalies);
+    nice = Fields(walk, "workqueue_attrs").Maybe("nice");
+    Fields worker(walk, "worker");
     hentry = worker.Need("hentry");
     current_work = worker.Need("current_work");
     current_func = worker.Need("current_func");
     current_pwq = worker.Need("current_pwq");
     scheduled = worker.Need("scheduled");
     worker_task = worker.Need("task");
-    Fields work(types, "work_struct", anomalies);
+    Fields work(walk, "work_struct");
     data = work.Need("data");
     entry = work.Need("entry");
     func = work.Need("func");
-    Fields queue(types, "workqueue_struct", anomalies);
+    Fields queue(walk, "workqueue_struct");
     pwqs = queue.Maybe("pwqs");
     queues_node = queue.Maybe("list");
-    Fields pwq(types, "pool_workqueue", anomalies);
+    Fields pwq(walk, "pool_workqueue");
     pwq_node = pwq.Maybe("pwqs_node");
     pwq_pool = pwq.Maybe("pool");
-    inactive = pwq.Maybe({"inactive_works", "delayed_works"});  // the older name is the second
+    inactive = pwq.Maybe("inactive_works", "delayed_works");  // the older name is the second
   }
 };
 
@@ -80,17 +80,14 @@ class WorkData {
 
 class WorkWalker {
  public:
-  WorkWalker(const GuestKernel& kernel, const TypeInfo& types, const WalkLimits& limits,
-             Anomalies& anomalies)
-      : kernel_(kernel),
-        limits_(limits),
-        anomalies_(anomalies),
-        m_(types, anomalies),
-        data_(types),
-        text_(kernel, limits, anomalies),
-        names_(kernel, types, anomalies),
-        identities_(kernel, types, anomalies),
-        cursor_(Globals(kernel, anomalies).Address({"mayday_cursor_func"})) {}
+  explicit WorkWalker(const Walk& walk)
+      : walk_(walk),
+        m_(walk),
+        data_(walk.types),
+        text_(walk),
+        names_(walk),
+        identities_(walk),
+        cursor_(Globals(walk).Address({"mayday_cursor_func"})) {}
 
   void WalkPool(Kva kva) {
     const WorkItemRow pool = PoolOf(kva);
@@ -103,13 +100,13 @@ class WorkWalker {
 
   // What workqueues hold back since as much as they allow is under way already.
   void WalkInactive() {
-    const auto queues = Globals(kernel_, anomalies_).Address({"workqueues"});
+    const auto queues = Globals(walk_).Address({"workqueues"});
     if (!queues || !m_.queues_node || !m_.pwqs || !m_.pwq_node || !m_.inactive || !m_.entry) return;
-    for (const Kva node : WalkList(kernel_, *queues, limits_, "workqueues", anomalies_)) {
+    for (const Kva node : WalkList(walk_, *queues, "workqueues")) {
       const Kva queue = node - m_.queues_node->offset;
       const std::string name = names_.NameOf(queue).value_or("(no name)");
-      for (const Kva pwq_node : WalkList(kernel_, queue + m_.pwqs->offset, limits_,
-                                         fmt::format("pools of workqueue {}", name), anomalies_)) {
+      for (const Kva pwq_node :
+           WalkList(walk_, queue + m_.pwqs->offset, fmt::format("pools of workqueue {}", name))) {
         WalkInactiveOf(pwq_node - m_.pwq_node->offset, name);
       }
     }
@@ -124,31 +121,31 @@ class WorkWalker {
     if (!is_new) return found->second;
     WorkItemRow row;
     row.pool_kva = Hex(kva);
-    CellReader pool(kernel_, kva, "a worker pool", anomalies_);
+    CellReader pool(walk_, kva, "a worker pool");
     row.pool = pool.Integer(m_.pool_id);
     row.cpu = pool.Integer(m_.pool_cpu);
     if (row.cpu == -1) row.cpu = std::nullopt;
     const auto attrs = pool.Pointer(m_.pool_attrs);
     if (attrs && !attrs->is_null()) {
-      row.nice = CellReader(kernel_, *attrs, "a pool's attributes", anomalies_).Integer(m_.nice);
+      row.nice = CellReader(walk_, *attrs, "a pool's attributes").Integer(m_.nice);
     }
     found->second = row;
     return row;
   }
 
   void WalkWorkers(Kva pool_kva, const WorkItemRow& pool) {
-    const auto firsts = ReadBuckets(kernel_, pool_kva, *m_.busy_hash);
+    const auto firsts = ReadBuckets(walk_.kernel, pool_kva, *m_.busy_hash);
     const std::string name = fmt::format("busy workers of pool {}", pool.pool.value_or(-1));
-    if (!firsts) return anomalies_.Add(firsts.error(), pool_kva, name);
+    if (!firsts) return walk_.anomalies.Add(firsts.error(), pool_kva, name);
     for (const Kva first : *firsts) {
-      for (const Kva node : WalkChain(kernel_, first, limits_, name, anomalies_)) {
+      for (const Kva node : WalkChain(walk_, first, name)) {
         AddWorker(node - m_.hentry->offset, pool);
       }
     }
   }
 
   void AddWorker(Kva kva, const WorkItemRow& pool) {
-    CellReader worker(kernel_, kva, "a worker", anomalies_);
+    CellReader worker(walk_, kva, "a worker");
     WorkItemRow row = pool;
     row.state = "running";
     row.worker_kva = Hex(kva);
@@ -171,9 +168,9 @@ class WorkWalker {
 
   void WalkWorks(Kva head, const char* state, const WorkItemRow& like, const std::string& name) {
     int64_t position = 0;
-    for (const Kva node : WalkList(kernel_, head, limits_, name, anomalies_)) {
+    for (const Kva node : WalkList(walk_, head, name)) {
       const Kva kva = node - m_.entry->offset;
-      CellReader work(kernel_, kva, "a work item", anomalies_);
+      CellReader work(walk_, kva, "a work item");
       const auto function = work.Pointer(m_.func);
       // A mark of a rescuer's in the list (kernel/workqueue.c: send_mayday) is no work.
       if (function && cursor_ && *function == *cursor_) continue;
@@ -190,7 +187,7 @@ class WorkWalker {
   }
 
   void WalkInactiveOf(Kva kva, const std::string& queue) {
-    CellReader pwq(kernel_, kva, "a pool_workqueue", anomalies_);
+    CellReader pwq(walk_, kva, "a pool_workqueue");
     const auto pool = pwq.Pointer(m_.pwq_pool);
     if (!pool) return;
     const size_t before = rows_.size();
@@ -211,9 +208,7 @@ class WorkWalker {
     row.function = FunctionName(text_, function);
   }
 
-  const GuestKernel& kernel_;
-  const WalkLimits& limits_;
-  Anomalies& anomalies_;
+  Walk walk_;
   Members m_;
   WorkData data_;
   TextSymbols text_;
@@ -254,13 +249,13 @@ const RowTable<WorkItemRow>& WorkItemRow::Table() {
 
 Result<Walked<WorkItemRow>> WalkWorkItems(const GuestKernel& kernel, const WalkLimits& limits) {
   Anomalies anomalies("work_item");
-  const TypeInfo& types = *KTSTR_TRY(kernel.types());
+  const Walk walk = KTSTR_TRY(Walk::Of(kernel, anomalies, limits));
   // A kernel that knows neither the variable nor its type has no workqueues of this kind.
-  if (!kernel.symbol_kva("worker_pool_idr") && !types.FindStruct("worker_pool")) {
+  if (!kernel.symbol_kva("worker_pool_idr") && !walk.types.FindStruct("worker_pool")) {
     return Walked<WorkItemRow>();
   }
-  WorkWalker walker(kernel, types, limits, anomalies);
-  for (const Kva pool : ListWorkerPools(kernel, types, limits, anomalies)) walker.WalkPool(pool);
+  WorkWalker walker(walk);
+  for (const Kva pool : ListWorkerPools(walk)) walker.WalkPool(pool);
   walker.WalkInactive();
   return Walked<WorkItemRow>{walker.Take(), std::move(anomalies).Take()};
 }

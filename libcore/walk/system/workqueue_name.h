@@ -11,7 +11,7 @@ namespace ktstr {
 
 class WorkqueueNames {
  public:
-  WorkqueueNames(const GuestKernel& kernel, const TypeInfo& types, Anomalies& anomalies);
+  explicit WorkqueueNames(const Walk& walk);
 
   // Of the struct workqueue_struct, remembered. Nothing for a null pointer; what cannot be read is
   // an anomaly, once.
@@ -20,8 +20,7 @@ class WorkqueueNames {
   std::optional<std::string> NameOfPwq(Kva pwq);
 
  private:
-  const GuestKernel& kernel_;
-  Anomalies& anomalies_;
+  Walk walk_;
   MaybeMember name_, pwq_wq_;
   std::unordered_map<uint64_t, std::optional<std::string>> known_, known_pwqs_;
 };

@@ -14,22 +14,20 @@ constexpr uint64_t kMaxCode = uint64_t{1} << 30;
 
 }  // namespace
 
-std::vector<BpfSymbol> ListBpfSymbols(const GuestKernel& kernel, const WalkLimits& limits,
-                                      Anomalies& anomalies) {
+std::vector<BpfSymbol> ListBpfSymbols(const Walk& walk) {
   std::vector<BpfSymbol> symbols;
-  const auto head = kernel.symbol_kva("bpf_kallsyms");
-  const auto types = kernel.types();
-  if (!head || !types || !(*types)->FindStruct("bpf_ksym")) return symbols;
-  Fields f(**types, "bpf_ksym", anomalies);
+  const auto head = walk.kernel.symbol_kva("bpf_kallsyms");
+  if (!head || !walk.types.FindStruct("bpf_ksym")) return symbols;
+  Fields f(walk, "bpf_ksym");
   const MaybeMember start = f.Need("start"), end = f.Need("end"), name = f.Need("name"),
                     lnode = f.Need("lnode");
   if (!start || !end || !name || !lnode) return symbols;
-  for (const Kva node : WalkList(kernel, *head, limits, "bpf_kallsyms", anomalies)) {
-    CellReader ksym(kernel, node - lnode->offset, "a BPF symbol", anomalies);
+  for (const Kva node : WalkList(walk, *head, "bpf_kallsyms")) {
+    CellReader ksym(walk, node - lnode->offset, "a BPF symbol");
     const auto from = ksym.Pointer(start), to = ksym.Pointer(end);
     if (!from || !to) continue;
     if (*to <= *from || *to - *from > kMaxCode) {
-      anomalies.Add("damage", node, "a BPF symbol that covers no text");
+      walk.anomalies.Add("damage", node, "a BPF symbol that covers no text");
       continue;
     }
     symbols.push_back({{*from, *to}, ksym.Text(name).value_or("")});

@@ -11,26 +11,22 @@ constexpr uint64_t kSaveRegs = 1 << 2;  // FTRACE_OPS_FL_SAVE_REGS, include/linu
 constexpr uint64_t kMaxTrampoline = 1 << 20;
 }  // namespace
 
-std::vector<FtraceTrampoline> ListFtraceTrampolines(const GuestKernel& kernel,
-                                                    const WalkLimits& limits,
-                                                    Anomalies& anomalies) {
+std::vector<FtraceTrampoline> ListFtraceTrampolines(const Walk& walk) {
   std::vector<FtraceTrampoline> trampolines;
-  const auto first = kernel.ReadSymbol<Kva>("ftrace_ops_list");
-  const auto end = kernel.symbol_kva("ftrace_list_end");
-  const auto types = kernel.types();
-  if (!first || !end || !types) return trampolines;
-  Anomalies none("");
-  Fields f(**types, "ftrace_ops", none);
+  const auto first = walk.kernel.ReadSymbol<Kva>("ftrace_ops_list");
+  const auto end = walk.kernel.symbol_kva("ftrace_list_end");
+  if (!first || !end) return trampolines;
+  Fields f(walk, "ftrace_ops");
   const MaybeMember next = f.Maybe("next"), flags = f.Maybe("flags"), begin = f.Maybe("trampoline"),
                     size = f.Maybe("trampoline_size");
   if (!next || !flags || !begin || !size) return trampolines;
   std::unordered_set<Kva> seen;
   for (Kva at = *first; at != *end && !at.is_null();) {
-    if (seen.size() >= limits.max_nodes || !seen.insert(at).second) {
-      anomalies.Add("cycle", at, "ftrace_ops_list");
+    if (seen.size() >= walk.limits.max_nodes || !seen.insert(at).second) {
+      walk.anomalies.Add("cycle", at, "ftrace_ops_list");
       break;
     }
-    CellReader ops(kernel, at, "an ftrace_ops", anomalies);
+    CellReader ops(walk, at, "an ftrace_ops");
     const auto text = ops.Pointer(begin);
     const auto bytes = ops.Unsigned(size), flag_bits = ops.Unsigned(flags);
     const auto behind = ops.Pointer(next);
@@ -38,7 +34,7 @@ std::vector<FtraceTrampoline> ListFtraceTrampolines(const GuestKernel& kernel,
       const bool regs = (*flag_bits & kSaveRegs) != 0;
       trampolines.push_back(
           {{*text, *text + *bytes},
-           kernel.symbol_kva(regs ? "ftrace_regs_caller" : "ftrace_caller").value_or(Kva())});
+           walk.kernel.symbol_kva(regs ? "ftrace_regs_caller" : "ftrace_caller").value_or(Kva())});
     }
     if (!behind) break;
     at = *behind;

@@ -20,29 +20,22 @@ constexpr uint64_t kFutexOffsetFlags = 3;  // FUT_OFF_INODE | FUT_OFF_MMSHARED
 
 class WaitWalker {
  public:
-  WaitWalker(const GuestKernel& kernel, const TypeInfo& types,
-             const std::unordered_set<uint64_t>& tasks, const WalkLimits& limits,
-             Anomalies& anomalies)
-      : kernel_(kernel),
-        types_(types),
-        tasks_(tasks),
-        anomalies_(anomalies),
-        identities_(kernel, types, anomalies),
-        waiters_(kernel, types, tasks, limits) {
-    Fields task(types, "task_struct", anomalies);
-    state_ = task.Need({"__state", "state"});
+  WaitWalker(const Walk& walk, const std::unordered_set<uint64_t>& tasks)
+      : walk_(walk), tasks_(tasks), identities_(walk), waiters_(walk, tasks) {
+    Fields task(walk, "task_struct");
+    state_ = task.Need("__state", "state");
     on_rq_ = task.Need("on_rq");
     mm_ = task.Maybe("mm");
     blocked_on_ = task.Maybe("pi_blocked_on");
-    Fields rt_waiter(types, "rt_mutex_waiter", anomalies);
+    Fields rt_waiter(walk, "rt_mutex_waiter");
     rt_lock_ = rt_waiter.Maybe("lock");
-    rt_owner_ = Fields(types, "rt_mutex_base", anomalies).Maybe("owner");
-    Fields futex(types, "futex_q", anomalies);
+    rt_owner_ = Fields(walk, "rt_mutex_base").Maybe("owner");
+    Fields futex(walk, "futex_q");
     futex_task_ = futex.Maybe("task");
     futex_mm_ = futex.Maybe("key.private.mm");
     futex_page_ = futex.Maybe("key.private.address");
     futex_offset_ = futex.Maybe("key.private.offset");
-    Fields pipe(types, "pipe_inode_info", anomalies);
+    Fields pipe(walk, "pipe_inode_info");
     pipe_read_wait_ = pipe.Maybe("rd_wait");
     pipe_write_wait_ = pipe.Maybe("wr_wait");
     pipe_readers_ = pipe.Maybe("readers");
@@ -50,10 +43,10 @@ class WaitWalker {
   }
 
   // `stack`: the frames of one task.
-  std::optional<LockWaitRow> Walk(std::span<const StackFrameRow> stack) {
+  std::optional<LockWaitRow> Read(std::span<const StackFrameRow> stack) {
     const Kva kva(stack.front().task_kva.value);
     if (stack.front().running != 0 || !stack.front().sp) return std::nullopt;
-    CellReader task(kernel_, kva, "a sleeping task", anomalies_);
+    CellReader task(walk_, kva, "a sleeping task");
     if (task.Integer(state_).value_or(0) == 0 || task.Integer(on_rq_).value_or(1) != 0) {
       return std::nullopt;
     }
@@ -98,10 +91,9 @@ class WaitWalker {
   }
 
   void FindOwner(const WaiterShape& shape, Kva lock, LockWaitRow& row) {
-    const auto member = types_.FindMember(shape.lock, shape.owner);
+    const auto member = walk_.types.FindMember(shape.lock, shape.owner);
     if (!member) return;
-    const auto word =
-        CellReader(kernel_, lock, "a lock", anomalies_).Unsigned(MaybeMember(*member));
+    const auto word = CellReader(walk_, lock, "a lock").Unsigned(MaybeMember(*member));
     if (!word) return;
     const bool by_readers = shape.lock == "rw_semaphore" && (*word & kRwsemReaderOwned) != 0;
     if (by_readers) row.owner_note = "held by readers, of which this was the last to come";
@@ -128,12 +120,10 @@ class WaitWalker {
     const auto waiter = task.Pointer(blocked_on_);
     if (!waiter || waiter->is_null() || !rt_lock_) return false;
     row.waiter_kva = Hex(*waiter);
-    const auto lock =
-        CellReader(kernel_, *waiter, "an rt_mutex's waiter", anomalies_).Pointer(rt_lock_);
+    const auto lock = CellReader(walk_, *waiter, "an rt_mutex's waiter").Pointer(rt_lock_);
     if (!lock || lock->is_null()) return false;
     row.lock_kva = Hex(*lock);
-    if (const auto owner =
-            CellReader(kernel_, *lock, "an rt_mutex", anomalies_).Unsigned(rt_owner_)) {
+    if (const auto owner = CellReader(walk_, *lock, "an rt_mutex").Unsigned(rt_owner_)) {
       SetOwner(*owner & ~kRtMutexFlags, row);
     }
     return true;
@@ -150,13 +140,13 @@ class WaitWalker {
     };
     const auto check = [&](Kva at) -> std::optional<Futex> {
       const Kva waiter = at - futex_task_->offset;
-      CellReader futex(kernel_, waiter, "a futex's waiter", ignored_);
+      CellReader futex(walk_.NotingIn(ignored_), waiter, "a futex's waiter");
       if (futex.Pointer(futex_mm_) != mm) return std::nullopt;
       const auto page = futex.Unsigned(futex_page_), offset = futex.Unsigned(futex_offset_);
       if (!page || !offset) return std::nullopt;
       return Futex{waiter, *page + (*offset & ~kFutexOffsetFlags)};
     };
-    const auto found = ScanStack(kernel_, task.object().base(), begin, end, check);
+    const auto found = ScanStack(walk_.kernel, task.object().base(), begin, end, check);
     if (!found) return false;
     row.waiter_kva = Hex(found->waiter);
     row.futex_address = Hex(found->address);
@@ -170,25 +160,23 @@ class WaitWalker {
     if (!queue) return;
     const Kva pipe = Kva(row.lock_kva->value) - queue->offset;
     row.lock_kva = Hex(pipe);
-    CellReader object(kernel_, pipe, "a pipe", anomalies_);
+    CellReader object(walk_, pipe, "a pipe");
     row.pipe_readers = object.Integer(pipe_readers_);
     row.pipe_writers = object.Integer(pipe_writers_);
   }
 
   // Static locks have names.
   std::optional<std::string> NameOf(Kva lock) const {
-    const auto begin = kernel_.symbol_kva("_sdata"), end = kernel_.symbol_kva("_end");
+    const auto begin = walk_.kernel.symbol_kva("_sdata"), end = walk_.kernel.symbol_kva("_end");
     if (!begin || !end || lock < *begin || *end <= lock) return std::nullopt;
-    const auto symbol = kernel_.symbols().FindAt(lock.value());
+    const auto symbol = walk_.kernel.symbols().FindAt(lock.value());
     if (!symbol) return std::nullopt;
     const uint64_t offset = lock.value() - symbol->address;
     return offset == 0 ? std::string(symbol->name) : fmt::format("{}+{:#x}", symbol->name, offset);
   }
 
-  const GuestKernel& kernel_;
-  const TypeInfo& types_;
+  Walk walk_;
   const std::unordered_set<uint64_t>& tasks_;
-  Anomalies& anomalies_;
   Anomalies ignored_{""};
   TaskIdentities identities_;
   StackWaiters waiters_;
@@ -230,15 +218,15 @@ Result<Walked<LockWaitRow>> WalkLockWaits(const GuestKernel& kernel,
                                           std::span<const StackFrameRow> frames,
                                           const WalkLimits& limits) {
   Anomalies anomalies("lock_wait");
-  const TypeInfo& types = *KTSTR_TRY(kernel.types());
+  const Walk walk = KTSTR_TRY(Walk::Of(kernel, anomalies, limits));
   std::unordered_set<uint64_t> tasks;
   for (const StackFrameRow& frame : frames) tasks.insert(frame.task_kva.value);
-  WaitWalker walker(kernel, types, tasks, limits, anomalies);
+  WaitWalker walker(walk, tasks);
   Walked<LockWaitRow> walked;
   for (size_t begin = 0; begin < frames.size();) {
     size_t end = begin + 1;
     while (end < frames.size() && frames[end].task_kva == frames[begin].task_kva) ++end;
-    if (auto row = walker.Walk(frames.subspan(begin, end - begin))) {
+    if (auto row = walker.Read(frames.subspan(begin, end - begin))) {
       walked.rows.push_back(*std::move(row));
     }
     begin = end;
