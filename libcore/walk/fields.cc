@@ -8,17 +8,18 @@ Fields::Fields(const Walk& walk, Structure structure)
     : types_(&walk.types), anomalies_(&walk.anomalies), structure_(structure) {
   const auto type = types_->FindStruct(structure.name);
   if (type) type_ = *type;
+  absent_ = !type && structure.optional;
   if (structure.part.empty()) return;
   const auto part =
       type ? types_->FindMember(*type, structure.part) : tl::unexpected<Error>(type.error());
-  lacks_part_ = !part;
+  absent_ = !part;
   if (!part) return;
   type_ = part->type;
   offset_ = part->offset;
 }
 
 MaybeMember Fields::Find(const MemberPaths& paths, bool needed) const {
-  if (lacks_part_) return std::nullopt;
+  if (absent_) return std::nullopt;
   if (type_) {
     for (const std::string_view path : paths.all()) {
       auto member = types_->FindMember(*type_, path);

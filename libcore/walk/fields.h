@@ -47,7 +47,7 @@ class Fields {
   Structure structure_;
   std::optional<TypeId> type_;  // in which paths begin; none: the kernel does not have it
   uint64_t offset_ = 0;         // of the part
-  bool lacks_part_ = false;
+  bool absent_ = false;         // and that is nothing to tell of
 };
 
 // Reads members of one object into optional cells, each as wide as BTF says it is; what cannot be

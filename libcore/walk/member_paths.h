@@ -28,10 +28,12 @@ class MemberPaths {
 
 // A structure whose members are looked for: `name` itself, or what it has as its member `part`,
 // from where paths go on then. Offsets count from the begin of `name` either way. A kernel whose
-// `name` has no such part lacks nothing that is looked for in the part.
+// `name` has no such part lacks nothing that is looked for in the part, and neither does one
+// without a structure that is `optional`.
 struct Structure {
   std::string_view name;
   std::string_view part = {};
+  bool optional = false;
 
   friend constexpr bool operator==(const Structure&, const Structure&) = default;
 };
