@@ -10,21 +10,12 @@ constexpr size_t kMaxName = 255;
 constexpr int kMaxDepth = 256;
 }  // namespace
 
-CgroupPaths::CgroupPaths(const Walk& walk) : walk_(walk) {
-  // A kernel without cgroups has none of these.
-  Fields cgroup(walk, "cgroup");
-  kn_ = cgroup.Maybe("kn");
-  Fields node(walk, "kernfs_node");
-  parent_ = node.Maybe("__parent", "parent");  // renamed in 6.15 (633488947ef6)
-  name_ = node.Maybe("name");
-  Fields set(walk, "css_set");
-  dfl_cgrp_ = set.Maybe("dfl_cgrp");
-}
+CgroupPaths::CgroupPaths(const Walk& walk) : walk_(walk) {}
 
 std::optional<std::string> CgroupPaths::PathOfCssSet(Kva css_set) {
   if (css_set.is_null()) return std::nullopt;
   CellReader set(walk_, css_set, "a css_set");
-  const auto cgroup = set.Pointer(dfl_cgrp_);
+  const auto cgroup = set.Pointer(set_.dfl_cgrp);
   return cgroup && !cgroup->is_null() ? PathOf(*cgroup) : std::nullopt;
 }
 
@@ -32,7 +23,7 @@ std::optional<std::string> CgroupPaths::PathOf(Kva cgroup) {
   const auto found = known_.find(cgroup.value());
   if (found != known_.end()) return found->second;
   CellReader object(walk_, cgroup, "a cgroup");
-  const auto node = object.Pointer(kn_);
+  const auto node = object.Pointer(cgroup_.kn);
   auto path = node && !node->is_null() ? PathOfNode(*node) : std::nullopt;
   known_.emplace(cgroup.value(), path);
   return path;
@@ -42,10 +33,10 @@ std::optional<std::string> CgroupPaths::PathOfNode(Kva node) {
   std::string path;
   for (int depth = 0; depth < kMaxDepth; ++depth) {
     CellReader object(walk_, node, "a kernfs_node");
-    const auto parent = object.Pointer(parent_);
+    const auto parent = object.Pointer(node_.parent);
     if (!parent) return std::nullopt;
     if (parent->is_null()) return path.empty() ? "/" : path;
-    const auto name_at = object.Pointer(name_);
+    const auto name_at = object.Pointer(node_.name);
     if (!name_at) return std::nullopt;
     const auto name = walk_.kernel.ReadString(*name_at, kMaxName);
     if (!name) {

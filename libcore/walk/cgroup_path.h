@@ -11,6 +11,24 @@
 
 namespace ktstr {
 
+// A kernel without cgroups has none of these, and lacks nothing.
+struct CgroupNodeMembers : Fields {
+  explicit CgroupNodeMembers(const Walk& walk) : Fields(walk, "cgroup") {}
+  MaybeMember kn = Maybe("kn");
+};
+
+struct KernfsPathMembers : Fields {
+  explicit KernfsPathMembers(const Walk& walk) : Fields(walk, "kernfs_node") {}
+  // Renamed in 6.15 (633488947ef6).
+  MaybeMember parent = Maybe("__parent", "parent");
+  MaybeMember name = Maybe("name");
+};
+
+struct CssSetMembers : Fields {
+  explicit CssSetMembers(const Walk& walk) : Fields(walk, "css_set") {}
+  MaybeMember dfl_cgrp = Maybe("dfl_cgrp");
+};
+
 class CgroupPaths {
  public:
   explicit CgroupPaths(const Walk& walk);
@@ -24,7 +42,9 @@ class CgroupPaths {
   std::optional<std::string> PathOfNode(Kva kernfs_node);
 
   Walk walk_;
-  MaybeMember kn_, parent_, name_, dfl_cgrp_;
+  CgroupNodeMembers cgroup_{walk_};
+  KernfsPathMembers node_{walk_};
+  CssSetMembers set_{walk_};
   std::unordered_map<uint64_t, std::optional<std::string>> known_;
 };
 

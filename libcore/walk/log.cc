@@ -4,7 +4,7 @@
 
 #include <vector>
 
-#include "ktstr/walk/fields.h"
+#include "ktstr/walk/row_reader.h"
 
 namespace ktstr {
 
@@ -29,8 +29,7 @@ struct RingMembers {
   Member count_bits, descs, infos, head_id, tail_id, size_bits, data;
   uint64_t desc_size, info_size;
   Member state_var, begin, next;
-  Member seq, ts_nsec, text_len, facility, level, caller_id;
-  MaybeMember subsystem, device;
+  Member text_len, caller_id;
 
   static Result<RingMembers> Resolve(const Walk& walk) {
     const TypeInfo& types = walk.types;
@@ -50,16 +49,8 @@ struct RingMembers {
     m.state_var = KTSTR_TRY(types.FindMember("prb_desc", "state_var.counter"));
     m.begin = KTSTR_TRY(types.FindMember("prb_desc", "text_blk_lpos.begin"));
     m.next = KTSTR_TRY(types.FindMember("prb_desc", "text_blk_lpos.next"));
-    const auto info = [&](std::string_view path) { return types.FindMember("printk_info", path); };
-    m.seq = KTSTR_TRY(info("seq"));
-    m.ts_nsec = KTSTR_TRY(info("ts_nsec"));
-    m.text_len = KTSTR_TRY(info("text_len"));
-    m.facility = KTSTR_TRY(info("facility"));
-    m.level = KTSTR_TRY(info("level"));
-    m.caller_id = KTSTR_TRY(info("caller_id"));
-    const Fields optional(walk, "printk_info");
-    m.subsystem = optional.Maybe("dev_info.subsystem");
-    m.device = optional.Maybe("dev_info.device");
+    m.text_len = KTSTR_TRY(types.FindMember("printk_info", "text_len"));
+    m.caller_id = KTSTR_TRY(types.FindMember("printk_info", "caller_id"));
     return m;
   }
 };
@@ -131,24 +122,14 @@ class LogWalker {
 
     CellReader info(walk_, ring_.infos + index * m_.info_size, "a log record");
     LogRow row;
-    row.seq = info.Integer(m_.seq);
-    row.time_ns = info.Integer(m_.ts_nsec);
-    row.level = info.Integer(m_.level);
-    row.facility = info.Integer(m_.facility);
+    columns_.Read(info, row);
     if (const auto caller = info.Unsigned(m_.caller_id)) {
       row.caller =
           fmt::format("{}{}", (*caller & kCallerIsCpu) != 0 ? 'C' : 'T', *caller & ~kCallerIsCpu);
     }
-    row.subsystem = TextOrNothing(info, m_.subsystem);
-    row.device = TextOrNothing(info, m_.device);
     const auto length = info.Unsigned(m_.text_len);
     if (length) row.text = Text(id, *begin, *next, *length);
     return row;
-  }
-
-  static std::optional<std::string> TextOrNothing(CellReader& info, const MaybeMember& member) {
-    auto text = info.Text(member);
-    return text && text->empty() ? std::nullopt : text;
   }
 
   // The text of the data block [begin, next), logical positions that only ever grow.
@@ -185,6 +166,7 @@ class LogWalker {
   }
 
   Walk walk_;
+  RowReader<LogRow> columns_{walk_};
   const RingMembers& m_;
   const Ring& ring_;
 };
@@ -195,15 +177,20 @@ const RowTable<LogRow>& LogRow::Table() {
   using R = LogRow;
   static const RowTable<R> table(
       "log", "The kernel log: what is still in the printk ring buffer, oldest first.",
+      Structure{"printk_info"},
       {
-          Col<&R::seq>("seq", "", "Sequence number; a gap means lost records."),
-          Col<&R::time_ns>("time_ns", "ns", "When, by the local clock, since boot."),
-          Col<&R::level>("level", "", "0 emergency to 7 debug."),
-          Col<&R::facility>("facility", "", "syslog facility; 0 is the kernel."),
+          ReadCol<&R::seq>("seq", "", "Sequence number; a gap means lost records.", At("seq")),
+          ReadCol<&R::time_ns>("time_ns", "ns", "When, by the local clock, since boot.",
+                               At("ts_nsec")),
+          ReadCol<&R::level>("level", "", "0 emergency to 7 debug.", At("level")),
+          ReadCol<&R::facility>("facility", "", "syslog facility; 0 is the kernel.",
+                                At("facility")),
           Col<&R::caller>("caller", "", "Who printed it: T and a thread id, or C and a CPU."),
-          Col<&R::subsystem>("subsystem", "", "Subsystem of the device that it is about."),
-          Col<&R::device>("device", "",
-                          "That device: +subsystem:name, c or b and major:minor, n and index."),
+          ReadCol<&R::subsystem>("subsystem", "", "Subsystem of the device that it is about.",
+                                 MaybeAt("dev_info.subsystem").Unless(0)),
+          ReadCol<&R::device>("device", "",
+                              "That device: +subsystem:name, c or b and major:minor, n and index.",
+                              MaybeAt("dev_info.device").Unless(0)),
           Col<&R::text>("text", "", "The message; may have several lines."),
       });
   return table;

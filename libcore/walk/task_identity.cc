@@ -2,16 +2,12 @@
 
 namespace ktstr {
 
-TaskIdentities::TaskIdentities(const Walk& walk) : walk_(walk) {
-  Fields task(walk, "task_struct");
-  pid_ = task.Need("pid");
-  comm_ = task.Need("comm");
-}
+TaskIdentities::TaskIdentities(const Walk& walk) : walk_(walk) {}
 
 TaskIdentity TaskIdentities::Of(Kva task) const {
   if (task.is_null()) return {};
   CellReader object(walk_, task, "a task");
-  return {object.Integer(pid_), object.Text(comm_)};
+  return {object.Integer(task_.pid), object.Text(task_.comm)};
 }
 
 }  // namespace ktstr

@@ -6,7 +6,7 @@
 #include <string>
 
 #include "ktstr/kernel/guest_kernel.h"
-#include "ktstr/walk/fields.h"
+#include "ktstr/walk/members/task.h"
 #include "ktstr/walk/row.h"
 
 namespace ktstr {
@@ -25,7 +25,7 @@ class TaskIdentities {
 
  private:
   Walk walk_;
-  MaybeMember pid_, comm_;
+  TaskNameMembers task_{walk_};
 };
 
 }  // namespace ktstr

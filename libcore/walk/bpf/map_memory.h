@@ -24,9 +24,10 @@ class BpfMapMemory {
   std::optional<uint64_t> OfLocalStorage(const BpfMapShape& map) const;
 
   Walk walk_;
+  BpfHashMembers hash_{walk_};
+  StorageMapMembers storage_{walk_};
   uint64_t cpus_;
   uint64_t array_size_, hash_size_, bucket_size_, storage_size_, storage_bucket_size_;
-  MaybeMember hash_map_, n_buckets_, elem_size_, storage_map_, bucket_log_;
 };
 
 }  // namespace ktstr

@@ -28,33 +28,8 @@ uint64_t MoreInPage(Kva at, uint64_t stride) {
 
 BpfMapValues::BpfMapValues(const Walk& walk, const BpfMapLimits& limits)
     : walk_(walk), limits_(limits), identities_(walk), cpus_(ListCpus(walk)) {
-  Fields array(walk, "bpf_array");
-  array_map_ = array.Maybe("map");
-  array_value_ = array.Maybe("value");
-  array_elem_size_ = array.Maybe("elem_size");
-  Fields hash(walk, "bpf_htab");
-  hash_map_ = hash.Maybe("map");
-  buckets_ = hash.Maybe("buckets");
-  n_buckets_ = hash.Maybe("n_buckets");
   bucket_size_ = walk.types.SizeOf("bucket").value_or(0);
-  bucket_head_ = Fields(walk, "bucket").Maybe("head.first");
-  Fields hash_element(walk, "htab_elem");
-  elem_node_ = hash_element.Maybe("hash_node");
-  elem_key_ = hash_element.Maybe("key");
-  Fields storage(walk, "bpf_local_storage_map");
-  storage_map_ = storage.Maybe("map");
-  storage_buckets_ = storage.Maybe("buckets");
-  storage_bucket_log_ = storage.Maybe("bucket_log");
   storage_bucket_size_ = walk.types.SizeOf("bpf_local_storage_map_bucket").value_or(0);
-  storage_bucket_list_ = Fields(walk, "bpf_local_storage_map_bucket").Maybe("list.first");
-  Fields element(walk, "bpf_local_storage_elem");
-  map_node_ = element.Maybe("map_node");
-  data_ = element.Maybe("sdata.data");
-  local_storage_ = element.Maybe("local_storage");
-  owner_ = Fields(walk, "bpf_local_storage").Maybe("owner");
-  Fields struct_ops(walk, "bpf_struct_ops_map");
-  struct_ops_map_ = struct_ops.Maybe("map");
-  kernel_value_ = struct_ops.Maybe("kvalue");
 }
 
 std::optional<int64_t> BpfMapValues::Read(const BpfMapShape& map,
@@ -83,10 +58,10 @@ std::optional<int64_t> BpfMapValues::Read(const BpfMapShape& map,
 }
 
 int64_t BpfMapValues::ReadArray(const BpfMapShape& map) {
-  if (!array_value_ || !array_elem_size_) return 0;
-  CellReader array(walk_, ContainerOf(map.kva, array_map_), "a BPF array");
-  const uint64_t stride = array.Unsigned(array_elem_size_).value_or(0);
-  const Kva first = array.object().base() + array_value_->offset;
+  if (!array_.value || !array_.elem_size) return 0;
+  CellReader array(walk_, ContainerOf(map.kva, array_.map), "a BPF array");
+  const uint64_t stride = array.Unsigned(array_.elem_size).value_or(0);
+  const Kva first = array.object().base() + array_.value->offset;
   if (map.types != nullptr && !map.types->VariablesOf(map.value_type).empty()) {
     AddSection(map, first);
     return 1;
@@ -99,8 +74,8 @@ int64_t BpfMapValues::ReadArray(const BpfMapShape& map) {
 }
 
 int64_t BpfMapValues::ReadPercpuArray(const BpfMapShape& map) {
-  if (!array_value_) return 0;
-  const Kva pointers = ContainerOf(map.kva, array_map_) + array_value_->offset;
+  if (!array_.value) return 0;
+  const Kva pointers = ContainerOf(map.kva, array_.map) + array_.value->offset;
   for (uint64_t index = 0; index < map.max_entries && !capped_; ++index) {
     const Kva at = pointers + index * sizeof(uint64_t);
     const auto percpu = walk_.kernel.Read<uint64_t>(at);
@@ -115,15 +90,15 @@ int64_t BpfMapValues::ReadPercpuArray(const BpfMapShape& map) {
 }
 
 int64_t BpfMapValues::ReadHash(const BpfMapShape& map, bool per_cpu) {
-  if (!buckets_ || !n_buckets_ || !bucket_head_ || !elem_node_ || !elem_key_) return 0;
-  CellReader table(walk_, ContainerOf(map.kva, hash_map_), "a BPF hash");
-  const auto buckets = table.Pointer(buckets_);
-  const auto count = table.Unsigned(n_buckets_);
+  if (!hash_.buckets || !hash_.n_buckets || !bucket_.head || !elem_.node || !elem_.key) return 0;
+  CellReader table(walk_, ContainerOf(map.kva, hash_.map), "a BPF hash");
+  const auto buckets = table.Pointer(hash_.buckets);
+  const auto count = table.Unsigned(hash_.n_buckets);
   if (!buckets || !count) return 0;
   int64_t entries = 0;
   const std::string name = fmt::format("BPF map {}: a bucket", map.id);
   for (uint64_t bucket = 0; bucket < *count && !capped_; ++bucket) {
-    const Kva head = *buckets + bucket * bucket_size_ + bucket_head_->offset;
+    const Kva head = *buckets + bucket * bucket_size_ + bucket_.head->offset;
     const auto first = walk_.kernel.Read<uint64_t>(head);
     if (!first) {
       Missing(map, first.error(), head, "a bucket");
@@ -132,7 +107,7 @@ int64_t BpfMapValues::ReadHash(const BpfMapShape& map, bool per_cpu) {
     }
     for (const Kva node : WalkChain(walk_, Kva(*first), name)) {
       ++entries;
-      const Kva key = node - elem_node_->offset + elem_key_->offset;
+      const Kva key = node - elem_.node->offset + elem_.key->offset;
       const Kva value = key + RoundUp8(map.key_size);
       if (!per_cpu) {
         AddValue(map, KeyAt(map, key), value);
@@ -147,18 +122,18 @@ int64_t BpfMapValues::ReadHash(const BpfMapShape& map, bool per_cpu) {
 }
 
 int64_t BpfMapValues::ReadLocalStorage(const BpfMapShape& map) {
-  if (!storage_buckets_ || !storage_bucket_log_ || !map_node_ || !data_ || !local_storage_ ||
-      !owner_ || !storage_bucket_list_) {
+  if (!storage_.buckets || !storage_.bucket_log || !element_.map_node || !element_.data ||
+      !element_.local_storage || !owned_.owner || !storage_bucket_.list) {
     return 0;
   }
-  CellReader table(walk_, ContainerOf(map.kva, storage_map_), "a BPF local storage map");
-  const auto buckets = table.Pointer(storage_buckets_);
-  const auto log = table.Unsigned(storage_bucket_log_);
+  CellReader table(walk_, ContainerOf(map.kva, storage_.map), "a BPF local storage map");
+  const auto buckets = table.Pointer(storage_.buckets);
+  const auto log = table.Unsigned(storage_.bucket_log);
   if (!buckets || !log || *log > 32) return 0;
   int64_t entries = 0;
   const std::string name = fmt::format("BPF map {}: a bucket", map.id);
   for (uint64_t bucket = 0; bucket < (uint64_t{1} << *log) && !capped_; ++bucket) {
-    const Kva head = *buckets + bucket * storage_bucket_size_ + storage_bucket_list_->offset;
+    const Kva head = *buckets + bucket * storage_bucket_size_ + storage_bucket_.list->offset;
     const auto first = walk_.kernel.Read<uint64_t>(head);
     if (!first) {
       Missing(map, first.error(), head, "a bucket");
@@ -167,17 +142,17 @@ int64_t BpfMapValues::ReadLocalStorage(const BpfMapShape& map) {
     }
     for (const Kva node : WalkChain(walk_, Kva(*first), name)) {
       ++entries;
-      const Kva element = node - map_node_->offset;
+      const Kva element = node - element_.map_node->offset;
       CellReader object(walk_, element, "an element of a BPF storage");
-      const auto storage = object.Pointer(local_storage_);
+      const auto storage = object.Pointer(element_.local_storage);
       if (!storage || storage->is_null()) continue;  // it is being freed
       CellReader of_owner(walk_, *storage, "a BPF storage");
-      const auto owner = of_owner.Pointer(owner_);
+      const auto owner = of_owner.Pointer(owned_.owner);
       if (!owner || owner->is_null()) continue;
       const bool is_task = map.type == BpfMapType::kTaskStorage;
       const auto pid = is_task ? identities_.Of(*owner).pid : std::nullopt;
-      BpfMapValueRow* row =
-          AddValue(map, pid ? std::to_string(*pid) : ToText(Hex(*owner)), element + data_->offset);
+      BpfMapValueRow* row = AddValue(map, pid ? std::to_string(*pid) : ToText(Hex(*owner)),
+                                     element + element_.data->offset);
       if (row == nullptr || !is_task) continue;
       row->pid = pid;
       row->task_kva = Hex(*owner);
@@ -187,8 +162,8 @@ int64_t BpfMapValues::ReadLocalStorage(const BpfMapShape& map) {
 }
 
 int64_t BpfMapValues::ReadStructOps(const BpfMapShape& map) {
-  if (!kernel_value_) return 0;
-  AddValue(map, "0", ContainerOf(map.kva, struct_ops_map_) + kernel_value_->offset);
+  if (!struct_ops_.kernel_value) return 0;
+  AddValue(map, "0", ContainerOf(map.kva, struct_ops_.map) + struct_ops_.kernel_value->offset);
   return 1;
 }
 

@@ -9,19 +9,13 @@ namespace {
 constexpr uint64_t kMaxBtfBytes = uint64_t{16} << 20;
 }  // namespace
 
-BpfObjectTypes::BpfObjectTypes(const Walk& walk) : walk_(walk) {
-  Fields f(walk, "btf");
-  data_ = f.Maybe("data");
-  data_size_ = f.Maybe("data_size");
-  base_btf_ = f.Maybe("base_btf");
-  kernel_btf_ = f.Maybe("kernel_btf");
-}
+BpfObjectTypes::BpfObjectTypes(const Walk& walk) : walk_(walk) {}
 
 const TypeInfo* BpfObjectTypes::At(Kva btf) {
-  if (btf.is_null() || !data_ || !data_size_) return nullptr;
+  if (btf.is_null() || !btf_.data || !btf_.data_size) return nullptr;
   CellReader object(walk_, btf, "a struct btf");
-  const auto base = object.Pointer(base_btf_);
-  const bool is_kernels = object.Integer(kernel_btf_).value_or(0) != 0;
+  const auto base = object.Pointer(btf_.base_btf);
+  const bool is_kernels = object.Integer(btf_.kernel_btf).value_or(0) != 0;
   if (is_kernels && (!base || base->is_null())) return &walk_.types;
   const auto found = known_.find(btf.value());
   if (found != known_.end()) return found->second.get();
@@ -30,8 +24,8 @@ const TypeInfo* BpfObjectTypes::At(Kva btf) {
 
 std::unique_ptr<TypeInfo> BpfObjectTypes::Parse(Kva btf) {
   CellReader object(walk_, btf, "a struct btf");
-  const auto data = object.Pointer(data_);
-  const auto size = object.Unsigned(data_size_);
+  const auto data = object.Pointer(btf_.data);
+  const auto size = object.Unsigned(btf_.data_size);
   if (!data || !size) return nullptr;
   if (*size > kMaxBtfBytes) {
     walk_.anomalies.Add("damage", btf, fmt::format("a BPF object's BTF of {} bytes", *size));

@@ -10,6 +10,12 @@
 
 namespace ktstr {
 
+struct BtfMembers : Fields {
+  explicit BtfMembers(const Walk& walk) : Fields(walk, "btf") {}
+  MaybeMember data = Maybe("data"), data_size = Maybe("data_size"), base_btf = Maybe("base_btf"),
+              kernel_btf = Maybe("kernel_btf");
+};
+
 class BpfObjectTypes {
  public:
   explicit BpfObjectTypes(const Walk& walk);
@@ -22,7 +28,7 @@ class BpfObjectTypes {
   std::unique_ptr<TypeInfo> Parse(Kva btf);
 
   Walk walk_;
-  MaybeMember data_, data_size_, base_btf_, kernel_btf_;
+  BtfMembers btf_{walk_};
   std::unordered_map<uint64_t, std::unique_ptr<TypeInfo>> known_;
 };
 

@@ -19,24 +19,28 @@ constexpr uint64_t kMaxBuckets = uint64_t{1} << 24;
 // lib/rhashtable.c: the tables of a nested bucket array are pages of pointers.
 constexpr uint64_t kPointersPerPage = kPageSize / sizeof(uint64_t);
 
+struct TableMembers : Fields {
+  explicit TableMembers(const Walk& walk) : Fields(walk, "rhashtable") {}
+  MaybeMember tbl = Need("tbl"), head_offset = Need("p.head_offset");
+};
+
+struct BucketMembers : Fields {
+  explicit BucketMembers(const Walk& walk) : Fields(walk, "bucket_table") {}
+  MaybeMember size = Need("size"), nest = Need("nest"), future_tbl = Need("future_tbl"),
+              buckets = Need("buckets");
+};
+
 class RhashtableWalker {
  public:
-  RhashtableWalker(const Walk& walk, std::string_view name) : walk_(walk), name_(name) {
-    Fields table(walk, "rhashtable");
-    tbl_ = table.Need("tbl");
-    head_offset_ = table.Need("p.head_offset");
-    Fields buckets(walk, "bucket_table");
-    size_ = buckets.Need("size");
-    nest_ = buckets.Need("nest");
-    future_tbl_ = buckets.Need("future_tbl");
-    buckets_ = buckets.Need("buckets");
-  }
+  RhashtableWalker(const Walk& walk, std::string_view name) : walk_(walk), name_(name) {}
 
   std::vector<Kva> Run(Kva kva) {
-    if (!tbl_ || !head_offset_ || !size_ || !nest_ || !future_tbl_ || !buckets_) return {};
+    if (!table_.tbl || !table_.head_offset || !array_.size || !array_.nest || !array_.future_tbl ||
+        !array_.buckets)
+      return {};
     CellReader table(walk_, kva, "an rhashtable");
-    const auto offset = table.Unsigned(head_offset_);
-    auto current = table.Pointer(tbl_);
+    const auto offset = table.Unsigned(table_.head_offset);
+    auto current = table.Pointer(table_.tbl);
     if (!offset) return {};
     for (int tables = 0; current && !current->is_null() && !capped_; ++tables) {
       if (tables == kMaxTables) {
@@ -49,7 +53,7 @@ class RhashtableWalker {
       }
       CellReader buckets(walk_, *current, "a bucket_table");
       WalkTable(*current, buckets);
-      current = buckets.Pointer(future_tbl_);
+      current = buckets.Pointer(array_.future_tbl);
     }
     for (Kva& object : objects_) object = object - *offset;
     return std::move(objects_);
@@ -57,14 +61,14 @@ class RhashtableWalker {
 
  private:
   void WalkTable(Kva table, CellReader& buckets) {
-    const auto size = buckets.Unsigned(size_);
-    const auto nest = buckets.Unsigned(nest_);
+    const auto size = buckets.Unsigned(array_.size);
+    const auto nest = buckets.Unsigned(array_.nest);
     if (!size || !nest) return;
     if (!std::has_single_bit(*size) || *size > kMaxBuckets) {
       walk_.anomalies.Add("damage", table, fmt::format("{}: a table of {} buckets", name_, *size));
       return;
     }
-    const Kva array = table + buckets_->offset;
+    const Kva array = table + array_.buckets->offset;
     if (*nest == 0) return WalkBuckets(array, *size);
     if (const auto top = walk_.kernel.Read<uint64_t>(array)) {
       WalkNested(Kva(*top), uint64_t{1} << *nest, *size);
@@ -126,8 +130,9 @@ class RhashtableWalker {
   }
 
   Walk walk_;
+  TableMembers table_{walk_};
+  BucketMembers array_{walk_};
   std::string_view name_;
-  MaybeMember tbl_, head_offset_, size_, nest_, future_tbl_, buckets_;
   std::vector<Kva> objects_;
   std::unordered_set<uint64_t> seen_, seen_tables_;
   bool capped_ = false;

@@ -20,22 +20,30 @@ constexpr int kMaxDepth = 16;
 bool IsInternal(uint64_t entry) { return (entry & 3) == kInternalBits; }
 bool IsNode(uint64_t entry) { return IsInternal(entry) && entry > kSmallestNode; }
 
+struct ArrayMembers : Fields {
+  explicit ArrayMembers(const Walk& walk) : Fields(walk, "xarray") {}
+  MaybeMember head = Need("xa_head");
+};
+
+struct NodeMembers : Fields {
+  explicit NodeMembers(const Walk& walk) : Fields(walk, "xa_node") {}
+  MaybeMember shift = Need("shift"), slots = Need("slots"), parent = Maybe("parent"),
+              offset = Maybe("offset");
+};
+
+struct IdrMembers : Fields {
+  explicit IdrMembers(const Walk& walk) : Fields(walk, "idr") {}
+  MaybeMember tree = Need("idr_rt"), base = Maybe("idr_base");
+};
+
 class XarrayWalker {
  public:
-  XarrayWalker(const Walk& walk, std::string_view name) : walk_(walk), name_(name) {
-    Fields array(walk, "xarray");
-    head_ = array.Need("xa_head");
-    Fields node(walk, "xa_node");
-    shift_ = node.Need("shift");
-    slots_ = node.Need("slots");
-    parent_ = node.Maybe("parent");
-    offset_ = node.Maybe("offset");
-  }
+  XarrayWalker(const Walk& walk, std::string_view name) : walk_(walk), name_(name) {}
 
   std::vector<XarrayEntry> Run(Kva xarray) {
-    if (!head_ || !shift_ || !slots_) return {};
+    if (!array_.head || !node_.shift || !node_.slots) return {};
     CellReader object(walk_, xarray, "an xarray");
-    const auto head = object.Unsigned(head_);
+    const auto head = object.Unsigned(array_.head);
     if (!head) return {};
     if (IsNode(*head)) {
       WalkNode(*head, 0, /*parent_shift=*/64, 0, std::nullopt);
@@ -72,10 +80,11 @@ class XarrayWalker {
       return walk_.anomalies.AddStopped(kva, name_);
     }
     ObjectReader node(walk_.kernel, kva);
-    const auto shift = node.Integer(*shift_);
-    const size_t slot_count = slots_->size / sizeof(uint64_t);
+    const auto shift = node.Integer(*node_.shift);
+    const size_t slot_count = node_.slots->size / sizeof(uint64_t);
     std::vector<uint64_t> slots(slot_count);
-    const auto read = node.Read(slots_->offset, std::as_writable_bytes(std::span<uint64_t>(slots)));
+    const auto read =
+        node.Read(node_.slots->offset, std::as_writable_bytes(std::span<uint64_t>(slots)));
     if (!shift || !read) {
       walk_.anomalies.Add(shift ? read.error() : shift.error(), kva,
                           fmt::format("{}: a node", name_));
@@ -107,15 +116,16 @@ class XarrayWalker {
   }
 
   bool StandsIn(const Slot& slot, ObjectReader& node) const {
-    if (!parent_ || !offset_) return true;
-    const auto parent = node.Pointer(*parent_);
-    const auto offset = node.Unsigned(*offset_);
+    if (!node_.parent || !node_.offset) return true;
+    const auto parent = node.Pointer(*node_.parent);
+    const auto offset = node.Unsigned(*node_.offset);
     return parent && offset && *parent == slot.node && *offset == slot.number;
   }
 
   Walk walk_;
+  ArrayMembers array_{walk_};
+  NodeMembers node_{walk_};
   std::string_view name_;
-  MaybeMember head_, shift_, slots_, parent_, offset_;
   std::vector<XarrayEntry> entries_;
   bool capped_ = false;
 };
@@ -127,13 +137,11 @@ std::vector<XarrayEntry> WalkXarray(const Walk& walk, Kva xarray, std::string_vi
 }
 
 std::vector<XarrayEntry> WalkIdr(const Walk& walk, Kva idr, std::string_view name) {
-  Fields fields(walk, "idr");
-  const MaybeMember tree = fields.Need("idr_rt");
-  const MaybeMember base = fields.Maybe("idr_base");
-  if (!tree) return {};
+  const IdrMembers members(walk);
+  if (!members.tree) return {};
   CellReader object(walk, idr, "an idr");
-  const uint64_t first_id = object.Unsigned(base).value_or(0);
-  auto entries = WalkXarray(walk, idr + tree->offset, name);
+  const uint64_t first_id = object.Unsigned(members.base).value_or(0);
+  auto entries = WalkXarray(walk, idr + members.tree->offset, name);
   for (XarrayEntry& entry : entries) entry.index += first_id;
   return entries;
 }

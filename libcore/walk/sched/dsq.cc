@@ -7,7 +7,10 @@
 #include "ktstr/walk/clock.h"
 #include "ktstr/walk/container/rhashtable.h"
 #include "ktstr/walk/cpu_list.h"
-#include "ktstr/walk/fields.h"
+#include "ktstr/walk/members/rq.h"
+#include "ktstr/walk/members/scx.h"
+#include "ktstr/walk/members/task.h"
+#include "ktstr/walk/row_reader.h"
 #include "ktstr/walk/sched/dsq_tasks.h"
 #include "ktstr/walk/sched/scx_instance.h"
 #include "ktstr/walk/task_identity.h"
@@ -22,26 +25,13 @@ class DsqWalker {
       : walk_(walk),
         identities_(walk),
         tasks_(walk),
-        clock_(ReadKernelClock(walk.kernel, walk.anomalies)) {
-    Fields queue(walk, "scx_dispatch_q");
-    id_ = queue.Need("id");
-    nr_ = queue.Need("nr");
-    Fields rq(walk, "rq");
-    local_ = rq.Need("scx.local_dsq");
-    rq_bypass_ = rq.Maybe("scx.bypass_dsq");
-    sched_pcpu_ = Fields(walk, "scx_sched").Maybe("pcpu");
-    pcpu_bypass_ = Fields(walk, "scx_sched_pcpu").Maybe("bypass_dsq");
-    Fields task(walk, "task_struct");
-    vtime_ = task.Need("scx.dsq_vtime");
-    slice_ = task.Need("scx.slice");
-    runnable_at_ = task.Maybe("scx.runnable_at");
-  }
+        clock_(ReadKernelClock(walk.kernel, walk.anomalies)) {}
 
   DsqState Run() {
     const std::vector<CpuRef> cpus = ListCpus(walk_);
     for (const CpuRef& cpu : cpus) {
-      if (local_) Add(cpu.rq + local_->offset, {.kind = "local", .cpu = cpu.cpu});
-      if (rq_bypass_) Add(cpu.rq + rq_bypass_->offset, {.kind = "bypass", .cpu = cpu.cpu});
+      if (rq_.local_dsq) Add(cpu.rq + rq_.local_dsq->offset, {.kind = "local", .cpu = cpu.cpu});
+      if (rq_.bypass_dsq) Add(cpu.rq + rq_.bypass_dsq->offset, {.kind = "bypass", .cpu = cpu.cpu});
     }
     int64_t scheduler = 0;
     for (const ScxInstance& instance : ListScxInstances(walk_)) {
@@ -61,22 +51,22 @@ class DsqWalker {
         Add(dsq, {.kind = "user", .scheduler = scheduler});
       }
     }
-    if (!instance.sched || !sched_pcpu_ || !pcpu_bypass_) return;
+    if (!instance.sched || !sched_.pcpu || !pcpu_.bypass_dsq) return;
     CellReader sched(walk_, *instance.sched, "a scheduler");
-    const auto pcpu = sched.Pointer(sched_pcpu_);
+    const auto pcpu = sched.Pointer(sched_.pcpu);
     if (!pcpu || pcpu->is_null()) return;
     for (const CpuRef& cpu : cpus) {
       const auto area = walk_.kernel.PerCpu(*pcpu, cpu.cpu);
       if (!area) continue;
-      Add(*area + pcpu_bypass_->offset, {.kind = "bypass", .scheduler = scheduler, .cpu = cpu.cpu});
+      Add(*area + pcpu_.bypass_dsq->offset,
+          {.kind = "bypass", .scheduler = scheduler, .cpu = cpu.cpu});
     }
   }
 
   void Add(Kva dsq, DsqRow row) {
     CellReader queue(walk_, dsq, "a dispatch queue");
     row.dsq_kva = Hex(dsq);
-    row.dsq_id = queue.HexOf(id_);
-    row.nr = queue.Integer(nr_);
+    of_queue_.Read(queue, row);
     if (queue.failed()) {
       state_.dsqs.push_back(std::move(row));
       return;
@@ -133,8 +123,7 @@ class DsqWalker {
     row.pid = identity.pid;
     row.comm = std::move(identity.comm);
     CellReader object(walk_, task, "a task in a dispatch queue");
-    row.vtime = object.HexOf(vtime_);
-    row.slice_ns = object.Integer(slice_);
+    of_task_.Read(object, row);
     const auto runnable_at = object.Integer(runnable_at_);
     if (runnable_at && clock_.jiffies && clock_.hz) {
       row.waiting_ms = (*clock_.jiffies - *runnable_at) * 1000 / *clock_.hz;
@@ -143,11 +132,15 @@ class DsqWalker {
   }
 
   Walk walk_;
+  ScxRqMembers rq_{walk_};
+  ScxSchedMembers sched_{walk_};
+  ScxSchedPcpuMembers pcpu_{walk_};
+  RowReader<DsqRow> of_queue_{walk_};
+  RowReader<DsqTaskRow> of_task_{walk_};
+  MaybeMember runnable_at_ = Fields(walk_, kScxEntityStruct).Maybe(scx_member::kRunnableAt);
   TaskIdentities identities_;
   DsqTasks tasks_;
   KernelClock clock_;
-  MaybeMember id_, nr_, local_, rq_bypass_, sched_pcpu_, pcpu_bypass_;
-  MaybeMember vtime_, slice_, runnable_at_;
   DsqState state_;
 };
 
@@ -156,16 +149,17 @@ class DsqWalker {
 const RowTable<DsqRow>& DsqRow::Table() {
   using R = DsqRow;
   static const RowTable<R> table(
-      "dsq", "The dispatch queues of sched_ext.",
+      "dsq", "The dispatch queues of sched_ext.", kDsqStruct,
       {
-          Col<&R::dsq_id>("dsq_id", "", "Id; built-in queues have bit 63 set."),
+          ReadCol<&R::dsq_id>("dsq_id", "", "Id; built-in queues have bit 63 set.",
+                              At(dsq_member::kId)),
           Col<&R::kind>("kind", "",
                         "local (of a CPU), global (of a NUMA node), user (made by a scheduler) or "
                         "bypass (of a CPU)."),
           Col<&R::scheduler>("scheduler", "", "Number in table scx of the scheduler whose it is."),
           Col<&R::cpu>("cpu", "", "CPU of a local or bypass queue."),
           Col<&R::node>("node", "", "NUMA node of a global queue."),
-          Col<&R::nr>("nr", "", "Tasks in it, as the kernel counts."),
+          ReadCol<&R::nr>("nr", "", "Tasks in it, as the kernel counts.", At(dsq_member::kNr)),
           Col<&R::listed>("listed", "", "Tasks found on its list."),
           Col<&R::by_vtime>("by_vtime", "", "Tasks found in its tree; 0: a queue in FIFO order."),
           Col<&R::dsq_kva>("dsq_kva", "", "Address of its struct scx_dispatch_q."),
@@ -176,7 +170,7 @@ const RowTable<DsqRow>& DsqRow::Table() {
 const RowTable<DsqTaskRow>& DsqTaskRow::Table() {
   using R = DsqTaskRow;
   static const RowTable<R> table(
-      "dsq_task", "The tasks in each dispatch queue.",
+      "dsq_task", "The tasks in each dispatch queue.", kScxEntityStruct,
       {
           Col<&R::dsq_id>("dsq_id", "", "Id of the queue."),
           Col<&R::cpu>("cpu", "", "CPU of a local or bypass queue."),
@@ -185,8 +179,9 @@ const RowTable<DsqTaskRow>& DsqTaskRow::Table() {
           Col<&R::vtime_position>("vtime_position", "", "Place in vtime order, from 0."),
           Col<&R::pid>("pid", "", "Thread."),
           Col<&R::comm>("comm", "", "Its name."),
-          Col<&R::vtime>("vtime", "", "Its dsq_vtime."),
-          Col<&R::slice_ns>("slice_ns", "ns", "What is left of its slice."),
+          ReadCol<&R::vtime>("vtime", "", "Its dsq_vtime.", At(scx_member::kDsqVtime)),
+          ReadCol<&R::slice_ns>("slice_ns", "ns", "What is left of its slice.",
+                                At(scx_member::kSlice)),
           Col<&R::waiting_ms>("waiting_ms", "ms", "Since when it has been runnable."),
           Col<&R::task_kva>("task_kva", "", "Address of its task_struct."),
           Col<&R::dsq_kva>("dsq_kva", "", "Address of the queue, which tells equal ids apart."),

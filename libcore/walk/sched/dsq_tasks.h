@@ -6,7 +6,8 @@
 
 #include "ktstr/kernel/guest_kernel.h"
 #include "ktstr/walk/anomaly.h"
-#include "ktstr/walk/fields.h"
+#include "ktstr/walk/members/scx.h"
+#include "ktstr/walk/members/task.h"
 
 namespace ktstr {
 
@@ -22,8 +23,8 @@ class DsqTasks {
 
  private:
   Walk walk_;
-  MaybeMember list_, priq_;                    // of scx_dispatch_q
-  MaybeMember list_node_, flags_, priq_node_;  // of task_struct
+  DsqMembers queue_{walk_};
+  DsqNodeMembers task_{walk_};
 };
 
 }  // namespace ktstr

@@ -8,9 +8,12 @@
 #include "ktstr/walk/clock.h"
 #include "ktstr/walk/cpu_list.h"
 #include "ktstr/walk/enum_text.h"
-#include "ktstr/walk/fields.h"
 #include "ktstr/walk/globals.h"
 #include "ktstr/walk/list.h"
+#include "ktstr/walk/members/rq.h"
+#include "ktstr/walk/members/scx.h"
+#include "ktstr/walk/members/task.h"
+#include "ktstr/walk/row_reader.h"
 #include "ktstr/walk/sched/scx_instance.h"
 #include "ktstr/walk/sched/scx_programs.h"
 #include "ktstr/walk/sched/scx_status.h"
@@ -26,39 +29,27 @@ constexpr int64_t kMaxBacktrace = 1024;
 constexpr size_t kMaxText = size_t{4} << 10;
 constexpr size_t kMaxDump = size_t{8} << 20;
 
-struct OpsMembers {
-  MaybeMember name, flags, timeout_ms, dispatch_max_batch;
-  std::vector<NamedMember> callbacks;
-
-  explicit OpsMembers(const Walk& walk) {
-    Fields f(walk, "sched_ext_ops");
-    name = f.Need("name");
-    flags = f.Need("flags");
-    timeout_ms = f.Maybe("timeout_ms");
-    dispatch_max_batch = f.Maybe("dispatch_max_batch");
-    const auto ops = walk.types.FindStruct("sched_ext_ops");
-    if (!ops) return;
-    for (const NamedMember& m : walk.types.MembersOf(*ops)) {
-      if (m.member.kind != TypeKind::kPointer) continue;
-      if (walk.types.KindOf(walk.types.Target(m.member.type)) == TypeKind::kFunction)
-        callbacks.push_back(m);
-    }
-  }
+struct OpsMembers : Fields {
+  explicit OpsMembers(const Walk& walk) : Fields(walk, kScxOpsStruct) {}
+  MaybeMember name = Need(ops_member::kName), flags = Need("flags");
 };
 
-struct ExitMembers {
-  MaybeMember kind, exit_code, reason, bt, bt_len, msg, dump;
-
-  explicit ExitMembers(const Walk& walk) {
-    Fields f(walk, "scx_exit_info");
-    kind = f.Need("kind");
-    exit_code = f.Maybe("exit_code");
-    reason = f.Need("reason");
-    bt = f.Maybe("bt");
-    bt_len = f.Maybe("bt_len");
-    msg = f.Need("msg");
-    dump = f.Maybe("dump");
+// The members of struct sched_ext_ops that are functions.
+std::vector<NamedMember> CallbacksOf(const TypeInfo& types) {
+  std::vector<NamedMember> callbacks;
+  const auto ops = types.FindStruct(kScxOpsStruct.name);
+  if (!ops) return callbacks;
+  for (const NamedMember& m : types.MembersOf(*ops)) {
+    if (m.member.kind != TypeKind::kPointer) continue;
+    if (types.KindOf(types.Target(m.member.type)) == TypeKind::kFunction) callbacks.push_back(m);
   }
+  return callbacks;
+}
+
+struct ExitMembers : Fields {
+  explicit ExitMembers(const Walk& walk) : Fields(walk, "scx_exit_info") {}
+  MaybeMember kind = Need("kind"), reason = Need("reason"), msg = Need("msg"), bt = Maybe("bt"),
+              bt_len = Maybe("bt_len"), dump = Maybe("dump");
 };
 
 std::string EventName(std::string_view member) {
@@ -73,19 +64,10 @@ class ScxWalker {
       : walk_(walk),
         globals_(walk),
         clock_(ReadKernelClock(walk.kernel, walk.anomalies)),
-        ops_(walk),
-        exit_(walk),
         status_(walk),
         exit_kinds_(walk.types, {"scx_exit_kind"}, "SCX_EXIT_"),
         ops_flags_(walk.types, {"scx_ops_flags"}, "SCX_OPS_"),
-        programs_(walk) {
-    Fields sched(walk, "scx_sched");
-    sched_bypass_depth_ = sched.Maybe("bypass_depth");
-    sched_cgrp_path_ = sched.Maybe("cgrp_path");
-    sched_event_stats_cpu_ = sched.Maybe("event_stats_cpu");
-    sched_pcpu_ = sched.Maybe("pcpu");
-    pcpu_event_stats_ = Fields(walk, "scx_sched_pcpu").Maybe("event_stats");
-  }
+        programs_(walk) {}
 
   ScxState Run() {
     for (const ScxInstance& instance : ListScxInstances(walk_)) {
@@ -131,28 +113,22 @@ class ScxWalker {
     if (!instance.sched) return;
     row.sched_kva = Hex(*instance.sched);
     CellReader sched(walk_, *instance.sched, "a scheduler");
-    if (sched_bypass_depth_) row.bypass_depth = sched.Integer(sched_bypass_depth_);
-    if (const auto path = sched.Pointer(sched_cgrp_path_)) row.cgroup = TextAt(*path, kMaxText);
+    if (sched_.bypass_depth) row.bypass_depth = sched.Integer(sched_.bypass_depth);
+    if (const auto path = sched.Pointer(sched_.cgrp_path)) row.cgroup = TextAt(*path, kMaxText);
   }
 
   // What the watchdog looks at: check_rq_for_timeouts() in kernel/sched/ext.c.
   void FindOldest(ScxRow& row) {
     if (!clock_.jiffies) return;
-    Fields rq(walk_, "rq");
-    Fields task(walk_, "task_struct");
-    const MaybeMember list = rq.Maybe("scx.runnable_list");
-    const MaybeMember node = task.Maybe("scx.runnable_node");
-    const MaybeMember at = task.Maybe("scx.runnable_at");
-    const MaybeMember pid = task.Maybe("pid");
-    if (!list || !node || !at) return;
+    if (!rq_.runnable_list || !runnable_.node || !runnable_.at) return;
     std::optional<int64_t> oldest;
     for (const CpuRef& cpu : ListCpus(walk_)) {
-      for (const Kva entry : WalkList(walk_, cpu.rq + list->offset, "runnable_list")) {
-        CellReader object(walk_, entry - node->offset, "a runnable task");
-        const auto runnable_at = object.Integer(at);
+      for (const Kva entry : WalkList(walk_, cpu.rq + rq_.runnable_list->offset, "runnable_list")) {
+        CellReader object(walk_, entry - runnable_.node->offset, "a runnable task");
+        const auto runnable_at = object.Integer(runnable_.at);
         if (!runnable_at || (oldest && *runnable_at - *oldest >= 0)) continue;
         oldest = runnable_at;
-        row.oldest_runnable_pid = object.Integer(pid);
+        row.oldest_runnable_pid = object.Integer(pid_);
       }
     }
     if (!oldest) return;
@@ -170,10 +146,9 @@ class ScxWalker {
     if (!name || name->empty()) return;
     row.ops_name = *name;
     if (const auto flags = ops.Unsigned(ops_.flags)) row.ops_flags = ops_flags_.FlagsOf(*flags);
-    row.timeout_ms = ops.Integer(ops_.timeout_ms);
-    row.dispatch_max_batch = ops.Integer(ops_.dispatch_max_batch);
+    of_ops_.Read(ops, row);
     const auto programs = programs_.Of(kva);
-    for (const NamedMember& callback : ops_.callbacks) {
+    for (const NamedMember& callback : callbacks_) {
       const auto address = ops.Pointer(callback.member);
       if (!address) continue;
       ScxOpRow op;
@@ -207,7 +182,7 @@ class ScxWalker {
   }
 
   void ReadExitInfo(CellReader& info, ScxRow& row) {
-    row.exit_code = info.HexOf(exit_.exit_code);
+    of_exit_.Read(info, row);
     row.exit_reason = TextOf(info, exit_.reason, kMaxText);
     row.exit_message = TextOf(info, exit_.msg, kMaxText);
     row.exit_dump = TextOf(info, exit_.dump, kMaxDump);
@@ -255,9 +230,9 @@ class ScxWalker {
   std::optional<Kva> EventStats(const ScxInstance& instance) {
     if (!instance.sched) return globals_.Address({"event_stats_cpu"});
     CellReader sched(walk_, *instance.sched, "a scheduler");
-    if (sched_event_stats_cpu_) return sched.Pointer(sched_event_stats_cpu_);
-    const auto pcpu = sched.Pointer(sched_pcpu_);
-    return pcpu && pcpu_event_stats_ ? std::optional(*pcpu + pcpu_event_stats_->offset)
+    if (sched_.event_stats_cpu) return sched.Pointer(sched_.event_stats_cpu);
+    const auto pcpu = sched.Pointer(sched_.pcpu);
+    return pcpu && pcpu_.event_stats ? std::optional(*pcpu + pcpu_.event_stats->offset)
                                      : std::nullopt;
   }
 
@@ -282,13 +257,18 @@ class ScxWalker {
   Walk walk_;
   Globals globals_;
   KernelClock clock_;
-  OpsMembers ops_;
-  ExitMembers exit_;
+  OpsMembers ops_{walk_};
+  std::vector<NamedMember> callbacks_ = CallbacksOf(walk_.types);
+  ExitMembers exit_{walk_};
+  ScxSchedMembers sched_{walk_};
+  ScxSchedPcpuMembers pcpu_{walk_};
+  ScxRqMembers rq_{walk_};
+  RunnableMembers runnable_{walk_};
+  MaybeMember pid_ = Fields(walk_, kTaskStruct).Maybe(task_member::kPid);
+  RowReader<ScxRow> of_ops_{walk_, kScxOpsStruct.name}, of_exit_{walk_, "scx_exit_info"};
   ScxStatus status_;
   EnumText exit_kinds_, ops_flags_;
   ScxPrograms programs_;
-  MaybeMember sched_bypass_depth_, sched_cgrp_path_, sched_event_stats_cpu_, sched_pcpu_,
-      pcpu_event_stats_;
   ScxState state_;
 };
 

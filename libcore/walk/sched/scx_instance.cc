@@ -3,9 +3,9 @@
 #include <algorithm>
 #include <unordered_set>
 
-#include "ktstr/walk/fields.h"
 #include "ktstr/walk/globals.h"
 #include "ktstr/walk/list.h"
+#include "ktstr/walk/members/scx.h"
 
 namespace ktstr {
 
@@ -20,7 +20,6 @@ class InstanceFinder {
 
   std::vector<ScxInstance> Find() {
     if (globals_.Address({"scx_root"})) {
-      FindFields();
       if (const auto root = globals_.Pointer({"scx_root"})) AddTree(*root);
     } else if (globals_.Address({"scx_ops"})) {
       AddStatic();
@@ -43,20 +42,6 @@ class InstanceFinder {
     found_.push_back(std::move(instance));
   }
 
-  void FindFields() {
-    Fields sched(walk_, "scx_sched");
-    ops_ = sched.Need("ops");
-    exit_kind_ = sched.Need("exit_kind");
-    exit_info_ = sched.Need("exit_info");
-    dsq_hash_ = sched.Need("dsq_hash");
-    global_dsqs_ = sched.Maybe("global_dsqs");
-    pnode_ = sched.Maybe("pnode");
-    node_dsq_ = Fields(walk_, "scx_sched_pnode").Maybe("global_dsq");
-    level_ = sched.Maybe("level");
-    children_ = sched.Maybe("children");
-    sibling_ = sched.Maybe("sibling");
-  }
-
   void AddTree(Kva root) {
     std::vector<Kva> pending = {root};
     std::unordered_set<uint64_t> seen;
@@ -70,10 +55,10 @@ class InstanceFinder {
       if (seen.size() > walk_.limits.max_nodes)
         return walk_.anomalies.Add("cap", kva, "sub-schedulers");
       Add(kva);
-      if (!children_ || !sibling_) continue;
-      auto below = WalkList(walk_, kva + children_->offset, "sub-schedulers");
+      if (!sched_.children || !sched_.sibling) continue;
+      auto below = WalkList(walk_, kva + sched_.children->offset, "sub-schedulers");
       for (auto node = below.rbegin(); node != below.rend(); ++node) {
-        pending.push_back(*node - sibling_->offset);
+        pending.push_back(*node - sched_.sibling->offset);
       }
     }
   }
@@ -85,18 +70,19 @@ class InstanceFinder {
     };
     ScxInstance instance;
     instance.sched = kva;
-    instance.ops = part(ops_);
-    instance.exit_kind = part(exit_kind_);
-    instance.dsq_hash = part(dsq_hash_);
-    instance.level = level_ ? sched.Integer(level_) : 0;
-    if (const auto info = sched.Pointer(exit_info_); info && !info->is_null()) {
+    instance.ops = part(sched_.ops);
+    instance.exit_kind = part(sched_.exit_kind);
+    instance.dsq_hash = part(sched_.dsq_hash);
+    instance.level = sched_.level ? sched.Integer(sched_.level) : 0;
+    if (const auto info = sched.Pointer(sched_.exit_info); info && !info->is_null()) {
       instance.exit_info = *info;
     }
-    if (const auto array = sched.Pointer(global_dsqs_); array && !array->is_null()) {
+    if (const auto array = sched.Pointer(sched_.global_dsqs); array && !array->is_null()) {
       instance.global_dsqs = NodePointers(*array);
-    } else if (const auto nodes = sched.Pointer(pnode_); nodes && !nodes->is_null() && node_dsq_) {
+    } else if (const auto nodes = sched.Pointer(sched_.pnode);
+               nodes && !nodes->is_null() && pnode_.global_dsq) {
       instance.global_dsqs = NodePointers(*nodes);
-      for (NodeDsq& node : instance.global_dsqs) node.dsq += node_dsq_->offset;
+      for (NodeDsq& node : instance.global_dsqs) node.dsq += pnode_.global_dsq->offset;
     }
     found_.push_back(std::move(instance));
   }
@@ -115,9 +101,9 @@ class InstanceFinder {
   }
 
   Walk walk_;
+  ScxSchedMembers sched_{walk_};
+  ScxSchedPnodeMembers pnode_{walk_};
   Globals globals_;
-  MaybeMember ops_, exit_kind_, exit_info_, dsq_hash_, global_dsqs_, pnode_, node_dsq_, level_,
-      children_, sibling_;
   std::vector<ScxInstance> found_;
 };
 

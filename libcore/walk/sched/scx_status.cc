@@ -5,7 +5,7 @@ namespace ktstr {
 ScxStatus::ScxStatus(const Walk& walk)
     : states_(walk.types, {"scx_enable_state", "scx_ops_enable_state"}, "SCX_",
               {{"ops_enabling", 0}, {"ops_enabled", 1}, {"ops_disabling", 2}, {"ops_disabled", 3}}),
-      sched_timeout_(Fields(walk, "scx_sched").Maybe("watchdog_timeout")) {}
+      sched_(walk) {}
 
 std::optional<std::string> ScxStatus::EnableState(const Walk& walk) const {
   const auto state =
@@ -18,11 +18,11 @@ std::optional<std::string> ScxStatus::EnableState(const Walk& walk) const {
 
 std::optional<int64_t> ScxStatus::WatchdogTimeout(const Walk& walk,
                                                   const ScxInstance& instance) const {
-  if (!instance.sched || !sched_timeout_) {
+  if (!instance.sched || !sched_.watchdog_timeout) {
     return Globals(walk).Read<int64_t>({"scx_watchdog_timeout"});
   }
   CellReader sched(walk, *instance.sched, "a scheduler");
-  return sched.Integer(sched_timeout_);
+  return sched.Integer(sched_.watchdog_timeout);
 }
 
 }  // namespace ktstr

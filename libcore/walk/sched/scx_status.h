@@ -7,8 +7,8 @@
 
 #include "ktstr/image/type_info.h"
 #include "ktstr/walk/enum_text.h"
-#include "ktstr/walk/fields.h"
 #include "ktstr/walk/globals.h"
+#include "ktstr/walk/members/scx.h"
 #include "ktstr/walk/sched/scx_instance.h"
 
 namespace ktstr {
@@ -26,7 +26,7 @@ class ScxStatus {
 
  private:
   EnumText states_;
-  MaybeMember sched_timeout_;
+  ScxSchedMembers sched_;
 };
 
 }  // namespace ktstr

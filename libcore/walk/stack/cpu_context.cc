@@ -1,7 +1,8 @@
 #include "ktstr/walk/stack/cpu_context.h"
 
 #include "ktstr/walk/cpu_list.h"
-#include "ktstr/walk/fields.h"
+#include "ktstr/walk/members/rq.h"
+#include "ktstr/walk/members/task.h"
 #include "ktstr/walk/per_cpu.h"
 
 namespace ktstr {
@@ -51,9 +52,7 @@ std::optional<Kva> BackToTaskStack(const GuestKernel& kernel, const CpuContext& 
 
 class OwnerFinder {
  public:
-  OwnerFinder(const Walk& walk, uint64_t stack_size) : walk_(walk), stack_size_(stack_size) {
-    stack_ = Fields(walk, "task_struct").Need("stack");
-  }
+  OwnerFinder(const Walk& walk, uint64_t stack_size) : walk_(walk), stack_size_(stack_size) {}
 
   std::optional<Kva> OwnerOf(const CpuContext& cpu) const {
     if (cpu.vcpu == nullptr) return std::nullopt;
@@ -75,15 +74,14 @@ class OwnerFinder {
 
   Walk walk_;
   uint64_t stack_size_;
-  MaybeMember stack_;
+  MaybeMember stack_ = Fields(walk_, kTaskStruct).Need(task_member::kStack);
 };
 
 }  // namespace
 
 std::vector<CpuContext> ListCpuContexts(const Walk& walk, uint64_t stack_size) {
   std::vector<CpuContext> contexts;
-  Fields rq_fields(walk, "rq");
-  const MaybeMember curr = rq_fields.Need("curr"), idle = rq_fields.Need("idle");
+  const RqTaskMembers members(walk);
   const OwnerFinder owners(walk, stack_size);
   for (const CpuRef& ref : ListCpus(walk)) {
     CpuContext cpu;
@@ -96,8 +94,8 @@ std::vector<CpuContext> ListCpuContexts(const Walk& walk, uint64_t stack_size) {
     }
     cpu.stacks = CpuStacks(walk, ref.cpu);
     CellReader rq(walk, ref.rq, "a run queue");
-    cpu.rq_curr = rq.Pointer(curr);
-    cpu.idle = rq.Pointer(idle);
+    cpu.rq_curr = rq.Pointer(members.curr);
+    cpu.idle = rq.Pointer(members.idle);
     cpu.current = ReadPerCpuPointer(walk, "current_task", ref.cpu);
     if (!cpu.current) cpu.current = cpu.rq_curr;
     cpu.owner = owners.OwnerOf(cpu);

@@ -11,6 +11,7 @@
 #include "ktstr/walk/cpu_list.h"
 #include "ktstr/walk/enum_text.h"
 #include "ktstr/walk/fields.h"
+#include "ktstr/walk/row_reader.h"
 #include "ktstr/walk/system/function_name.h"
 #include "ktstr/walk/system/hash_buckets.h"
 #include "ktstr/walk/system/timer_clock.h"
@@ -65,6 +66,32 @@ ArrayShape ShapeOf(const TypeInfo& types, TypeId array) {
           types.SizeOf(types.Target(type)).value_or(0)};
 }
 
+struct WheelMembers : Fields {
+  explicit WheelMembers(const Walk& walk) : Fields(walk, "timer_base") {}
+  MaybeMember vectors = Need("vectors"), running = Maybe("running_timer");
+};
+
+struct TimerMembers : Fields {
+  explicit TimerMembers(const Walk& walk) : Fields(walk, "timer_list") {}
+  MaybeMember entry = Need("entry"), expires = Need("expires"), function = Need("function"),
+              flags = Need("flags");
+};
+
+struct CpuBaseMembers : Fields {
+  explicit CpuBaseMembers(const Walk& walk) : Fields(walk, "hrtimer_cpu_base") {}
+  MaybeMember clock_bases = Need("clock_base");
+};
+
+struct ClockBaseMembers : Fields {
+  explicit ClockBaseMembers(const Walk& walk) : Fields(walk, "hrtimer_clock_base") {}
+  MaybeMember active = Need("active"), offset = Maybe("offset"), running = Maybe("running");
+};
+
+struct HrtimerMembers : Fields {
+  explicit HrtimerMembers(const Walk& walk) : Fields(walk, "hrtimer") {}
+  MaybeMember node = Need("node.node"), function = Need("function");
+};
+
 class TimerWalker {
  public:
   explicit TimerWalker(const Walk& walk)
@@ -74,41 +101,24 @@ class TimerWalker {
         clock_(ReadKernelClock(walk.kernel, walk.anomalies)),
         monotonic_ns_(ReadMonotonicNs(walk)),
         clock_names_(walk.types, {"hrtimer_base_type"}, "HRTIMER_BASE_") {
-    Fields wheel(walk, "timer_base");
-    vectors_ = wheel.Need("vectors");
-    wheel_running_ = wheel.Maybe("running_timer");
-    Fields timer(walk, "timer_list");
-    entry_ = timer.Need("entry");
-    expires_ = timer.Need("expires");
-    function_ = timer.Need("function");
-    flags_ = timer.Need("flags");
-    clock_bases_ = Fields(walk, "hrtimer_cpu_base").Need("clock_base");
-    Fields base(walk, "hrtimer_clock_base");
-    active_ = base.Need("active");
-    offset_ = base.Maybe("offset");
-    clock_running_ = base.Maybe("running");
-    Fields hrtimer(walk, "hrtimer");
-    hr_node_ = hrtimer.Need("node.node");
-    hr_expires_ = hrtimer.Need("node.expires");
-    hr_soft_expires_ = hrtimer.Maybe("_softexpires");
-    hr_function_ = hrtimer.Need("function");
     wheels_ = Wheels(walk.types);
-    if (clock_bases_) clocks_ = ShapeOf(walk.types, clock_bases_->type);
+    if (cpu_base_.clock_bases) clocks_ = ShapeOf(walk.types, cpu_base_.clock_bases->type);
   }
 
   std::vector<TimerRow> Run(uint32_t cpu) {
     rows_.clear();
     cpu_ = cpu;
-    if (const auto wheels = Find("timer_bases"); wheels && vectors_ && entry_) {
+    if (const auto wheels = Find("timer_bases"); wheels && wheel_.vectors && timer_.entry) {
       for (uint64_t i = 0; i < wheels_.count; ++i) {
         base_ = WheelName(i, wheels_.count);
         WalkWheel(*wheels + i * wheels_.element_size);
       }
     }
-    if (const auto bases = Find("hrtimer_bases"); bases && clock_bases_ && active_ && hr_node_) {
+    if (const auto bases = Find("hrtimer_bases");
+        bases && cpu_base_.clock_bases && clock_base_.active && hrtimer_.node) {
       for (uint64_t i = 0; i < clocks_.count; ++i) {
         base_ = clock_names_.NameOf(static_cast<int64_t>(i));
-        WalkClock(*bases + clock_bases_->offset + i * clocks_.element_size);
+        WalkClock(*bases + cpu_base_.clock_bases->offset + i * clocks_.element_size);
       }
     }
     return std::move(rows_);
@@ -147,22 +157,22 @@ class TimerWalker {
   }
 
   void WalkWheel(Kva wheel) {
-    const auto running = CellReader(walk_, wheel, "a timer base").Pointer(wheel_running_);
+    const auto running = CellReader(walk_, wheel, "a timer base").Pointer(wheel_.running);
     if (running && !running->is_null()) AddTimer("running", *running);
-    const auto firsts = ReadBuckets(walk_.kernel, wheel, *vectors_);
+    const auto firsts = ReadBuckets(walk_.kernel, wheel, *wheel_.vectors);
     const std::string name = fmt::format("{} timers of CPU {}", base_, cpu_);
     if (!firsts) return walk_.anomalies.Add(firsts.error(), wheel, name);
     for (const Kva first : *firsts) {
       for (const Kva node : WalkChain(walk_, first, name)) {
-        AddTimer("pending", node - entry_->offset);
+        AddTimer("pending", node - timer_.entry->offset);
       }
     }
   }
 
   void AddTimer(const char* state, Kva kva) {
     CellReader timer(walk_, kva, "a timer");
-    const auto function = timer.Pointer(function_);
-    const auto expires = timer.Unsigned(expires_);
+    const auto function = timer.Pointer(timer_.function);
+    const auto expires = timer.Unsigned(timer_.expires);
     if (!function) return;
     TimerRow row = NewRow("timer", state, kva, *function);
     if (expires) row.expires_jiffies = static_cast<int64_t>(*expires);
@@ -171,44 +181,46 @@ class TimerWalker {
       const auto left = static_cast<int64_t>(*expires - static_cast<uint64_t>(*clock_.jiffies));
       row.until_ns = left * (kNanosecondsPerSecond / *clock_.hz);
     }
-    if (const auto flags = timer.Unsigned(flags_)) row.flags = TimerFlags(*flags);
+    if (const auto flags = timer.Unsigned(timer_.flags)) row.flags = TimerFlags(*flags);
     rows_.push_back(std::move(row));
   }
 
   void WalkClock(Kva clock) {
     CellReader base(walk_, clock, "a clock base");
-    const auto offset = base.Integer(offset_);
+    const auto offset = base.Integer(clock_base_.offset);
     now_.reset();
     if (monotonic_ns_ && offset) now_ = *monotonic_ns_ + *offset;
-    const auto running = base.Pointer(clock_running_);
+    const auto running = base.Pointer(clock_base_.running);
     if (running && !running->is_null()) AddHrtimer("running", *running);
     const std::string name = fmt::format("{} hrtimers of CPU {}", base_, cpu_);
-    for (const Kva node : WalkRbTree(walk_, clock + active_->offset, name)) {
-      AddHrtimer("pending", node - hr_node_->offset);
+    for (const Kva node : WalkRbTree(walk_, clock + clock_base_.active->offset, name)) {
+      AddHrtimer("pending", node - hrtimer_.node->offset);
     }
   }
 
   void AddHrtimer(const char* state, Kva kva) {
     CellReader timer(walk_, kva, "an hrtimer");
-    const auto function = timer.Pointer(hr_function_);
+    const auto function = timer.Pointer(hrtimer_.function);
     if (!function) return;
     TimerRow row = NewRow("hrtimer", state, kva, *function);
-    row.expires_ns = timer.Integer(hr_expires_);
-    row.soft_expires_ns = timer.Integer(hr_soft_expires_);
+    columns_.Read(timer, row);
     if (row.expires_ns && now_) row.until_ns = *row.expires_ns - *now_;
     rows_.push_back(std::move(row));
   }
 
   Walk walk_;
+  WheelMembers wheel_{walk_};
+  TimerMembers timer_{walk_};
+  CpuBaseMembers cpu_base_{walk_};
+  ClockBaseMembers clock_base_{walk_};
+  HrtimerMembers hrtimer_{walk_};
+  RowReader<TimerRow> columns_{walk_};
   TextSymbols text_;
   TimerOwners owners_;
   KernelClock clock_;
   std::optional<int64_t> monotonic_ns_;
   std::optional<int64_t> now_;  // by the clock whose timers are walked
   EnumText clock_names_;
-  MaybeMember vectors_, wheel_running_, entry_, expires_, function_, flags_;
-  MaybeMember clock_bases_, active_, offset_, clock_running_;
-  MaybeMember hr_node_, hr_expires_, hr_soft_expires_, hr_function_;
   ArrayShape wheels_, clocks_;
   std::unordered_map<uint64_t, std::optional<std::string>> names_;
   std::vector<TimerRow> rows_;
@@ -221,7 +233,7 @@ class TimerWalker {
 const RowTable<TimerRow>& TimerRow::Table() {
   using R = TimerRow;
   static const RowTable<R> table(
-      "timer", "Timers of each CPU, pending and running.",
+      "timer", "Timers of each CPU, pending and running.", Structure{"hrtimer"},
       {
           Col<&R::cpu>("cpu", "", "CPU on which it will expire."),
           Col<&R::kind>("kind", "", "timer (of the wheel, in jiffies) or hrtimer."),
@@ -231,8 +243,10 @@ const RowTable<TimerRow>& TimerRow::Table() {
                          "pending, or running: its function runs now, which may free the timer "
                          "or start it again."),
           Col<&R::expires_jiffies>("expires_jiffies", "", "timer: when, in jiffies."),
-          Col<&R::expires_ns>("expires_ns", "ns", "hrtimer: when at the latest, by its clock."),
-          Col<&R::soft_expires_ns>("soft_expires_ns", "ns", "hrtimer: when at the earliest."),
+          ReadCol<&R::expires_ns>("expires_ns", "ns", "hrtimer: when at the latest, by its clock.",
+                                  At("node.expires")),
+          ReadCol<&R::soft_expires_ns>("soft_expires_ns", "ns", "hrtimer: when at the earliest.",
+                                       MaybeAt("_softexpires")),
           Col<&R::until_ns>("until_ns", "ns",
                             "Time left, negative when overdue: from the kernel's last update of "
                             "jiffies or of the clock, which may be a tick ago, and more when all "

@@ -5,6 +5,7 @@
 #include "ktstr/walk/cpu_list.h"
 #include "ktstr/walk/cpu_mask_var.h"
 #include "ktstr/walk/fields.h"
+#include "ktstr/walk/row_reader.h"
 
 namespace ktstr {
 
@@ -17,18 +18,15 @@ std::optional<int64_t> Unless(std::optional<int64_t> value, int64_t unknown) {
   return value == unknown ? std::nullopt : value;
 }
 
+struct CpuInfoMembers : Fields {
+  explicit CpuInfoMembers(const Walk& walk) : Fields(walk, "cpuinfo_x86") {}
+  MaybeMember initialized = Maybe("initialized"), cluster = Maybe("topo.l2c_id"),
+              llc = Maybe("topo.llc_id");
+};
+
 class TopologyWalker {
  public:
-  explicit TopologyWalker(const Walk& walk) : walk_(walk), masks_(walk) {
-    Fields info(walk, "cpuinfo_x86");
-    initialized_ = info.Maybe("initialized");
-    // Older kernels (6.1) have them in cpuinfo_x86 itself, and the caches in variables.
-    package_ = info.Maybe("topo.pkg_id", "phys_proc_id");
-    die_ = info.Maybe("topo.die_id", "cpu_die_id");
-    core_ = info.Maybe("topo.core_id", "cpu_core_id");
-    cluster_ = info.Maybe("topo.l2c_id");
-    llc_ = info.Maybe("topo.llc_id");
-  }
+  explicit TopologyWalker(const Walk& walk) : walk_(walk), masks_(walk) {}
 
   TopologyRow Read(const CpuRef& cpu) {
     TopologyRow row;
@@ -37,7 +35,7 @@ class TopologyWalker {
     if (const auto info = Find("cpu_info", cpu.cpu)) {
       CellReader object(walk_, *info, "a CPU's cpu_info");
       // All zero before the CPU came online for the first time.
-      if (object.Integer(initialized_).value_or(1) != 0) FillPlace(object, cpu.cpu, row);
+      if (object.Integer(info_.initialized).value_or(1) != 0) FillPlace(object, cpu.cpu, row);
     }
     row.node = NodeOf(cpu.cpu);
     row.thread_siblings = masks_.ListOfPerCpu("cpu_sibling_map", cpu.cpu);
@@ -49,12 +47,11 @@ class TopologyWalker {
 
  private:
   void FillPlace(CellReader& info, uint32_t cpu, TopologyRow& row) {
-    row.package = info.Integer(package_);
-    row.die = info.Integer(die_);
-    row.core = info.Integer(core_);
-    const auto cluster = cluster_ ? info.Integer(cluster_) : PerCpuNumber("cpu_l2c_id", cpu);
+    columns_.Read(info, row);
+    const auto cluster =
+        info_.cluster ? info.Integer(info_.cluster) : PerCpuNumber("cpu_l2c_id", cpu);
     row.cluster = Unless(cluster, kBadApicId);
-    const auto llc = llc_ ? info.Integer(llc_) : PerCpuNumber("cpu_llc_id", cpu);
+    const auto llc = info_.llc ? info.Integer(info_.llc) : PerCpuNumber("cpu_llc_id", cpu);
     row.llc = Unless(llc, kBadApicId);
   }
 
@@ -90,8 +87,9 @@ class TopologyWalker {
   }
 
   Walk walk_;
+  CpuInfoMembers info_{walk_};
+  RowReader<TopologyRow> columns_{walk_};
   CpuMaskVars masks_;
-  MaybeMember initialized_, package_, die_, core_, cluster_, llc_;
 };
 
 }  // namespace
@@ -99,14 +97,17 @@ class TopologyWalker {
 const RowTable<TopologyRow>& TopologyRow::Table() {
   using R = TopologyRow;
   static const RowTable<R> table(
-      "topology", "Where each CPU is in the machine.",
+      "topology", "Where each CPU is in the machine.", Structure{"cpuinfo_x86"},
       {
           Col<&R::cpu>("cpu", "", "Number, as the kernel counts."),
           Col<&R::online>("online", "", "1 when it is online."),
-          Col<&R::package>("package", "", "Physical package (socket)."),
-          Col<&R::die>("die", "", "Die within the package."),
+          ReadCol<&R::package>("package", "", "Physical package (socket).",
+                               MaybeAt("topo.pkg_id", "phys_proc_id")),
+          ReadCol<&R::die>("die", "", "Die within the package.",
+                           MaybeAt("topo.die_id", "cpu_die_id")),
           Col<&R::cluster>("cluster", "", "Cluster of cores that share an L2 cache."),
-          Col<&R::core>("core", "", "Core, as the hardware counts."),
+          ReadCol<&R::core>("core", "", "Core, as the hardware counts.",
+                            MaybeAt("topo.core_id", "cpu_core_id")),
           Col<&R::node>("node", "", "NUMA node; NULL for none."),
           Col<&R::llc>("llc", "", "Last-level cache."),
           Col<&R::thread_siblings>("thread_siblings", "", "CPUs of the same core."),

@@ -9,6 +9,16 @@
 
 namespace ktstr {
 
+struct WorkqueueNameMembers : Fields {
+  explicit WorkqueueNameMembers(const Walk& walk) : Fields(walk, "workqueue_struct") {}
+  MaybeMember name = Maybe("name");
+};
+
+struct PwqNameMembers : Fields {
+  explicit PwqNameMembers(const Walk& walk) : Fields(walk, "pool_workqueue") {}
+  MaybeMember wq = Maybe("wq");
+};
+
 class WorkqueueNames {
  public:
   explicit WorkqueueNames(const Walk& walk);
@@ -21,7 +31,8 @@ class WorkqueueNames {
 
  private:
   Walk walk_;
-  MaybeMember name_, pwq_wq_;
+  WorkqueueNameMembers queue_{walk_};
+  PwqNameMembers pwq_{walk_};
   std::unordered_map<uint64_t, std::optional<std::string>> known_, known_pwqs_;
 };
 

@@ -9,6 +9,13 @@ namespace ktstr {
 namespace {
 constexpr uint64_t kSaveRegs = 1 << 2;  // FTRACE_OPS_FL_SAVE_REGS, include/linux/ftrace.h
 constexpr uint64_t kMaxTrampoline = 1 << 20;
+
+struct FtraceOpsMembers : Fields {
+  explicit FtraceOpsMembers(const Walk& walk) : Fields(walk, "ftrace_ops") {}
+  MaybeMember next = Maybe("next"), flags = Maybe("flags"), begin = Maybe("trampoline"),
+              size = Maybe("trampoline_size");
+};
+
 }  // namespace
 
 std::vector<FtraceTrampoline> ListFtraceTrampolines(const Walk& walk) {
@@ -16,10 +23,8 @@ std::vector<FtraceTrampoline> ListFtraceTrampolines(const Walk& walk) {
   const auto first = walk.kernel.ReadSymbol<Kva>("ftrace_ops_list");
   const auto end = walk.kernel.symbol_kva("ftrace_list_end");
   if (!first || !end) return trampolines;
-  Fields f(walk, "ftrace_ops");
-  const MaybeMember next = f.Maybe("next"), flags = f.Maybe("flags"), begin = f.Maybe("trampoline"),
-                    size = f.Maybe("trampoline_size");
-  if (!next || !flags || !begin || !size) return trampolines;
+  const FtraceOpsMembers m(walk);
+  if (!m.next || !m.flags || !m.begin || !m.size) return trampolines;
   std::unordered_set<Kva> seen;
   for (Kva at = *first; at != *end && !at.is_null();) {
     if (seen.size() >= walk.limits.max_nodes || !seen.insert(at).second) {
@@ -27,9 +32,9 @@ std::vector<FtraceTrampoline> ListFtraceTrampolines(const Walk& walk) {
       break;
     }
     CellReader ops(walk, at, "an ftrace_ops");
-    const auto text = ops.Pointer(begin);
-    const auto bytes = ops.Unsigned(size), flag_bits = ops.Unsigned(flags);
-    const auto behind = ops.Pointer(next);
+    const auto text = ops.Pointer(m.begin);
+    const auto bytes = ops.Unsigned(m.size), flag_bits = ops.Unsigned(m.flags);
+    const auto behind = ops.Pointer(m.next);
     if (text && bytes && flag_bits && !text->is_null() && *bytes != 0 && *bytes < kMaxTrampoline) {
       const bool regs = (*flag_bits & kSaveRegs) != 0;
       trampolines.push_back(

@@ -33,23 +33,15 @@ struct TextMembers {
   }
 };
 
-struct ModuleMembers {
-  MaybeMember list, name, state, kallsyms, orc_ips, orc_entries, orc_count;
-  std::vector<TextMembers> text;
-  std::optional<int64_t> unformed;  // the state of a module whose members mean nothing yet
-
-  explicit ModuleMembers(const Walk& walk) {
-    Fields f(walk, "module");
-    list = f.Need("list");
-    name = f.Need("name");
-    state = f.Maybe("state");
-    kallsyms = f.Maybe("kallsyms");
-    orc_ips = f.Maybe("arch.orc_unwind_ip");
-    orc_entries = f.Maybe("arch.orc_unwind");
-    orc_count = f.Maybe("arch.num_orcs");
-    text = TextMembers::Of(walk);
+struct ModuleMembers : Fields {
+  explicit ModuleMembers(const Walk& walk) : Fields(walk, "module"), text(TextMembers::Of(walk)) {
     if (const auto value = walk.types.FindEnumerator("MODULE_STATE_UNFORMED")) unformed = *value;
   }
+  MaybeMember list = Need("list"), name = Need("name"), state = Maybe("state"),
+              kallsyms = Maybe("kallsyms"), orc_ips = Maybe("arch.orc_unwind_ip"),
+              orc_entries = Maybe("arch.orc_unwind"), orc_count = Maybe("arch.num_orcs");
+  std::vector<TextMembers> text;
+  std::optional<int64_t> unformed;  // the state of a module whose members mean nothing yet
 };
 
 ModuleRef ReadModule(CellReader& object, const ModuleMembers& m) {

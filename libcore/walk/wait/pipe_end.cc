@@ -9,7 +9,7 @@
 #include <unordered_set>
 #include <vector>
 
-#include "ktstr/walk/fields.h"
+#include "ktstr/walk/members/task.h"
 #include "ktstr/walk/task_list.h"
 
 namespace ktstr {
@@ -26,27 +26,39 @@ struct OpenPipe {
   std::string_view end;
 };
 
+struct TaskFilesMembers : Fields {
+  explicit TaskFilesMembers(const Walk& walk) : Fields(walk, kTaskStruct) {}
+  MaybeMember tgid = Need(task_member::kTgid), files = Need("files");
+};
+
+struct FilesMembers : Fields {
+  explicit FilesMembers(const Walk& walk) : Fields(walk, "files_struct") {}
+  MaybeMember table = Need("fdt");
+};
+
+struct FdTableMembers : Fields {
+  explicit FdTableMembers(const Walk& walk) : Fields(walk, "fdtable") {}
+  MaybeMember size = Need("max_fds"), slots = Need("fd");
+};
+
+struct FileMembers : Fields {
+  explicit FileMembers(const Walk& walk) : Fields(walk, "file") {}
+  MaybeMember mode = Need("f_mode"), object = Need("private_data");
+};
+
 // The table of files of a process (struct files_struct), and what of it is open on a pipe.
 class FileTables {
  public:
   FileTables(const Walk& walk, std::unordered_set<uint64_t> pipes)
-      : walk_(walk), pipes_(std::move(pipes)) {
-    table_ = Fields(walk, "files_struct").Need("fdt");
-    Fields table(walk, "fdtable");
-    size_ = table.Need("max_fds");
-    slots_ = table.Need("fd");
-    Fields file(walk, "file");
-    mode_ = file.Need("f_mode");
-    object_ = file.Need("private_data");
-  }
+      : walk_(walk), pipes_(std::move(pipes)) {}
 
   std::vector<OpenPipe> PipesOf(Kva files) {
     CellReader object(walk_, files, "a process' files");
-    const auto table = object.Pointer(table_);
+    const auto table = object.Pointer(files_of_.table);
     if (!table) return {};
     CellReader fields(walk_, *table, "a table of open files");
-    const auto size = fields.Unsigned(size_);
-    const auto slots = fields.Pointer(slots_);
+    const auto size = fields.Unsigned(fdt_.size);
+    const auto slots = fields.Pointer(fdt_.slots);
     if (!size || !slots) return {};
     if (*size > walk_.limits.max_nodes) {
       walk_.anomalies.Add("cap", *table,
@@ -87,9 +99,9 @@ class FileTables {
     const auto [known, is_new] = files_.try_emplace(kva.value());
     if (!is_new) return known->second;
     CellReader file(walk_, kva, "an open file");
-    const auto object = file.Pointer(object_);
+    const auto object = file.Pointer(file_.object);
     if (!object || !pipes_.contains(object->value())) return known->second;
-    const uint64_t mode = file.Unsigned(mode_).value_or(0) & (kModeRead | kModeWrite);
+    const uint64_t mode = file.Unsigned(file_.mode).value_or(0) & (kModeRead | kModeWrite);
     if (mode != 0) {
       known->second = {mode == kModeRead ? "read" : mode == kModeWrite ? "write" : "both", *object};
     }
@@ -97,8 +109,10 @@ class FileTables {
   }
 
   Walk walk_;
+  FilesMembers files_of_{walk_};
+  FdTableMembers fdt_{walk_};
+  FileMembers file_{walk_};
   std::unordered_set<uint64_t> pipes_;
-  MaybeMember table_, size_, slots_, mode_, object_;
   std::unordered_map<uint64_t, File> files_;
 };
 
@@ -135,17 +149,16 @@ Result<Walked<PipeEndRow>> WalkPipeEnds(const GuestKernel& kernel,
   // What is damaged in the lists of tasks is told by who walks them for their own sake.
   Anomalies of_lists("");
   const std::vector<TaskRef> tasks = KTSTR_TRY(ListTasks(walk.NotingIn(of_lists)));
-  Fields task_fields(walk, "task_struct");
-  const MaybeMember tgid = task_fields.Need("tgid"), files = task_fields.Need("files");
+  const TaskFilesMembers members(walk);
   FileTables tables(walk, std::move(pipes));
   std::unordered_map<uint64_t, std::vector<OpenPipe>> known;
   std::set<std::pair<uint64_t, int64_t>> told;  // which process has which table
   for (const TaskRef& ref : tasks) {
     if (ref.idle_cpu) continue;
     CellReader task(walk, ref.task, "a task");
-    const auto table = task.Pointer(files);
+    const auto table = task.Pointer(members.files);
     if (!table || table->is_null()) continue;
-    const auto pid = task.Integer(tgid);
+    const auto pid = task.Integer(members.tgid);
     if (!told.emplace(table->value(), pid.value_or(-1)).second) continue;
     const auto [open, is_new] = known.try_emplace(table->value());
     if (is_new) open->second = tables.PipesOf(*table);

@@ -4,7 +4,8 @@
 
 #include <unordered_set>
 
-#include "ktstr/walk/fields.h"
+#include "ktstr/walk/members/task.h"
+#include "ktstr/walk/row_reader.h"
 #include "ktstr/walk/task_identity.h"
 #include "ktstr/walk/wait/stack_scan.h"
 #include "ktstr/walk/wait/stack_waiters.h"
@@ -18,36 +19,44 @@ constexpr uint64_t kRtMutexFlags = 3;      // RT_MUTEX_HAS_WAITERS and the one b
 constexpr uint64_t kRwsemReaderOwned = 1;  // RWSEM_READER_OWNED, kernel/locking/rwsem.c
 constexpr uint64_t kFutexOffsetFlags = 3;  // FUT_OFF_INODE | FUT_OFF_MMSHARED
 
+struct SleeperMembers : Fields {
+  explicit SleeperMembers(const Walk& walk) : Fields(walk, kTaskStruct) {}
+  MaybeMember state = Need(task_member::kState), on_rq = Need(task_member::kOnRq), mm = Maybe("mm"),
+              blocked_on = Maybe("pi_blocked_on");
+};
+
+struct RtWaiterMembers : Fields {
+  explicit RtWaiterMembers(const Walk& walk) : Fields(walk, "rt_mutex_waiter") {}
+  MaybeMember lock = Maybe("lock");
+};
+
+struct RtMutexMembers : Fields {
+  explicit RtMutexMembers(const Walk& walk) : Fields(walk, "rt_mutex_base") {}
+  MaybeMember owner = Maybe("owner");
+};
+
+struct FutexMembers : Fields {
+  explicit FutexMembers(const Walk& walk) : Fields(walk, "futex_q") {}
+  MaybeMember task = Maybe("task"), mm = Maybe("key.private.mm"),
+              page = Maybe("key.private.address"), offset = Maybe("key.private.offset");
+};
+
+struct PipeMembers : Fields {
+  explicit PipeMembers(const Walk& walk) : Fields(walk, "pipe_inode_info") {}
+  MaybeMember read_wait = Maybe("rd_wait"), write_wait = Maybe("wr_wait");
+};
+
 class WaitWalker {
  public:
   WaitWalker(const Walk& walk, const std::unordered_set<uint64_t>& tasks)
-      : walk_(walk), tasks_(tasks), identities_(walk), waiters_(walk, tasks) {
-    Fields task(walk, "task_struct");
-    state_ = task.Need("__state", "state");
-    on_rq_ = task.Need("on_rq");
-    mm_ = task.Maybe("mm");
-    blocked_on_ = task.Maybe("pi_blocked_on");
-    Fields rt_waiter(walk, "rt_mutex_waiter");
-    rt_lock_ = rt_waiter.Maybe("lock");
-    rt_owner_ = Fields(walk, "rt_mutex_base").Maybe("owner");
-    Fields futex(walk, "futex_q");
-    futex_task_ = futex.Maybe("task");
-    futex_mm_ = futex.Maybe("key.private.mm");
-    futex_page_ = futex.Maybe("key.private.address");
-    futex_offset_ = futex.Maybe("key.private.offset");
-    Fields pipe(walk, "pipe_inode_info");
-    pipe_read_wait_ = pipe.Maybe("rd_wait");
-    pipe_write_wait_ = pipe.Maybe("wr_wait");
-    pipe_readers_ = pipe.Maybe("readers");
-    pipe_writers_ = pipe.Maybe("writers");
-  }
+      : walk_(walk), tasks_(tasks), identities_(walk), waiters_(walk, tasks) {}
 
   // `stack`: the frames of one task.
   std::optional<LockWaitRow> Read(std::span<const StackFrameRow> stack) {
     const Kva kva(stack.front().task_kva.value);
     if (stack.front().running != 0 || !stack.front().sp) return std::nullopt;
     CellReader task(walk_, kva, "a sleeping task");
-    if (task.Integer(state_).value_or(0) == 0 || task.Integer(on_rq_).value_or(1) != 0) {
+    if (task.Integer(task_.state).value_or(0) == 0 || task.Integer(task_.on_rq).value_or(1) != 0) {
       return std::nullopt;
     }
     const auto guess = GuessWaiter(stack);
@@ -117,13 +126,13 @@ class WaitWalker {
   }
 
   bool FindRtMutex(CellReader& task, LockWaitRow& row) {
-    const auto waiter = task.Pointer(blocked_on_);
-    if (!waiter || waiter->is_null() || !rt_lock_) return false;
+    const auto waiter = task.Pointer(task_.blocked_on);
+    if (!waiter || waiter->is_null() || !rt_waiter_.lock) return false;
     row.waiter_kva = Hex(*waiter);
-    const auto lock = CellReader(walk_, *waiter, "an rt_mutex's waiter").Pointer(rt_lock_);
+    const auto lock = CellReader(walk_, *waiter, "an rt_mutex's waiter").Pointer(rt_waiter_.lock);
     if (!lock || lock->is_null()) return false;
     row.lock_kva = Hex(*lock);
-    if (const auto owner = CellReader(walk_, *lock, "an rt_mutex").Unsigned(rt_owner_)) {
+    if (const auto owner = CellReader(walk_, *lock, "an rt_mutex").Unsigned(rt_mutex_.owner)) {
       SetOwner(*owner & ~kRtMutexFlags, row);
     }
     return true;
@@ -132,17 +141,17 @@ class WaitWalker {
   // struct futex_q (kernel/futex/futex.h) stands on the stack; of a private futex its key has the
   // task's own mm, which tells it from chance.
   bool FindFutex(CellReader& task, Kva begin, Kva end, LockWaitRow& row) {
-    const auto mm = task.Pointer(mm_);
-    if (!futex_task_ || !futex_mm_ || !futex_page_ || !futex_offset_ || !mm) return false;
+    const auto mm = task.Pointer(task_.mm);
+    if (!futex_.task || !futex_.mm || !futex_.page || !futex_.offset || !mm) return false;
     struct Futex {
       Kva waiter;
       uint64_t address;
     };
     const auto check = [&](Kva at) -> std::optional<Futex> {
-      const Kva waiter = at - futex_task_->offset;
+      const Kva waiter = at - futex_.task->offset;
       CellReader futex(walk_.NotingIn(ignored_), waiter, "a futex's waiter");
-      if (futex.Pointer(futex_mm_) != mm) return std::nullopt;
-      const auto page = futex.Unsigned(futex_page_), offset = futex.Unsigned(futex_offset_);
+      if (futex.Pointer(futex_.mm) != mm) return std::nullopt;
+      const auto page = futex.Unsigned(futex_.page), offset = futex.Unsigned(futex_.offset);
       if (!page || !offset) return std::nullopt;
       return Futex{waiter, *page + (*offset & ~kFutexOffsetFlags)};
     };
@@ -156,13 +165,12 @@ class WaitWalker {
   // The wait queue is one of the two of a struct pipe_inode_info (fs/pipe.c).
   void ReadPipe(LockWaitRow& row) {
     const bool reads = row.function.find("read") != std::string::npos;
-    const MaybeMember& queue = reads ? pipe_read_wait_ : pipe_write_wait_;
+    const MaybeMember& queue = reads ? pipe_.read_wait : pipe_.write_wait;
     if (!queue) return;
     const Kva pipe = Kva(row.lock_kva->value) - queue->offset;
     row.lock_kva = Hex(pipe);
     CellReader object(walk_, pipe, "a pipe");
-    row.pipe_readers = object.Integer(pipe_readers_);
-    row.pipe_writers = object.Integer(pipe_writers_);
+    columns_.Read(object, row);
   }
 
   // Static locks have names.
@@ -176,13 +184,16 @@ class WaitWalker {
   }
 
   Walk walk_;
+  SleeperMembers task_{walk_};
+  RtWaiterMembers rt_waiter_{walk_};
+  RtMutexMembers rt_mutex_{walk_};
+  FutexMembers futex_{walk_};
+  PipeMembers pipe_{walk_};
+  RowReader<LockWaitRow> columns_{walk_, "pipe_inode_info"};
   const std::unordered_set<uint64_t>& tasks_;
   Anomalies ignored_{""};
   TaskIdentities identities_;
   StackWaiters waiters_;
-  MaybeMember state_, on_rq_, mm_, blocked_on_, rt_lock_, rt_owner_;
-  MaybeMember futex_task_, futex_mm_, futex_page_, futex_offset_;
-  MaybeMember pipe_read_wait_, pipe_write_wait_, pipe_readers_, pipe_writers_;
 };
 
 }  // namespace
@@ -204,8 +215,10 @@ const RowTable<LockWaitRow>& LockWaitRow::Table() {
           Col<&R::owner_note>("owner_note", "", "What else is to be known of the owner."),
           Col<&R::waiters>("waiters", "", "How many wait for it, this one included."),
           Col<&R::futex_address>("futex_address", "", "futex: where it is in the process."),
-          Col<&R::pipe_readers>("pipe_readers", "", "pipe: open descriptions to read from it."),
-          Col<&R::pipe_writers>("pipe_writers", "", "pipe: open descriptions to write to it."),
+          ReadCol<&R::pipe_readers>("pipe_readers", "", "pipe: open descriptions to read from it.",
+                                    MaybeAt("readers").Of("pipe_inode_info")),
+          ReadCol<&R::pipe_writers>("pipe_writers", "", "pipe: open descriptions to write to it.",
+                                    MaybeAt("writers").Of("pipe_inode_info")),
           Col<&R::function>("function", "", "Function in which it waits."),
           Col<&R::owner_kva>("owner_kva", "", "Address of the owner's task_struct."),
           Col<&R::waiter_kva>("waiter_kva", "", "Address of the waiter, on the task's stack."),
