@@ -27,13 +27,6 @@ OpResult<Member> MemberCache::Find(const std::string& path) {
   return *member;
 }
 
-OpResult<Member> MemberCache::FindFirst(std::initializer_list<const char*> paths) {
-  for (const char* path : paths) {
-    if (const auto member = Find(path)) return *member;
-  }
-  return Find(*paths.begin());
-}
-
 OpResult<uint64_t> MemberCache::OffsetOf(const std::string& path) {
   return KTSTR_TRY(Find(path)).offset;
 }

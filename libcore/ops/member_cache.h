@@ -2,7 +2,6 @@
 #pragma once
 
 #include <cstdint>
-#include <initializer_list>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -20,8 +19,6 @@ class MemberCache {
 
   // Where the member is and how wide. Errors: kFieldUnknown (no such member, or no path).
   OpResult<Member> Find(const std::string& path);
-  // The first of these (members get renamed) that exists. Errors: as Find, of the first.
-  OpResult<Member> FindFirst(std::initializer_list<const char*> paths);
   // In bytes from the structure's begin; of a bit field, of the storage that holds it. Errors: as
   // Find.
   OpResult<uint64_t> OffsetOf(const std::string& path);

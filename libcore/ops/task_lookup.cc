@@ -7,7 +7,8 @@
 #include <cstring>
 
 #include "ktstr/kernel/object_reader.h"
-#include "ktstr/ops/member_cache.h"
+#include "ktstr/ops/needed_members.h"
+#include "ktstr/walk/members/task.h"
 
 namespace ktstr {
 
@@ -180,20 +181,19 @@ class TaskSearch {
 }  // namespace
 
 OpResult<TaskListLayout> TaskListLayout::Of(const GuestKernel& kernel) {
-  MemberCache task = KTSTR_TRY(MemberCache::Open(kernel, "task_struct"));
-  MemberCache signal = KTSTR_TRY(MemberCache::Open(kernel, "signal_struct"));
+  const auto task = KTSTR_TRY(FindNeededMembers<TaskListMembers>(kernel, kTaskStruct.name));
+  const auto name = KTSTR_TRY(FindNeededMembers<TaskNameMembers>(kernel, kTaskStruct.name));
+  const auto signal = KTSTR_TRY(FindNeededMembers<SignalMembers>(kernel, "signal_struct"));
   const auto init_task = kernel.symbol_kva("init_task");
   if (!init_task) {
     return Refuse(OpErrorCode::kSymbolUnknown, OpLayer::kName, init_task.error().ToString());
   }
-  TaskListLayout layout;
-  layout.init_task = *init_task;
-  layout.pid = KTSTR_TRY(task.Find("pid"));
-  layout.tasks = KTSTR_TRY(task.OffsetOf("tasks"));
-  layout.signal = KTSTR_TRY(task.OffsetOf("signal"));
-  layout.thread_node = KTSTR_TRY(task.OffsetOf("thread_node"));
-  layout.thread_head = KTSTR_TRY(signal.OffsetOf("thread_head"));
-  return layout;
+  return TaskListLayout{*init_task,
+                        *name.pid,
+                        task.tasks->offset,
+                        task.signal->offset,
+                        task.thread_node->offset,
+                        signal.thread_head->offset};
 }
 
 OpResult<Kva> FindTask(const GuestKernel& kernel, const TaskListLayout& layout, uint32_t pid) {
