@@ -20,17 +20,17 @@ struct ScxSampler::Reading {
   }
 };
 
-ScxSampler::ScxSampler(const Walk& walk) : kernel_(walk.kernel), types_(walk.types), status_(walk) {
-  ops_name_ = Fields(walk, "sched_ext_ops").Need("name");
-  Fields queue(walk, "scx_dispatch_q");
-  dsq_id_ = queue.Need("id");
-  dsq_nr_ = queue.Need("nr");
-}
+ScxSampler::ScxSampler(const Walk& walk)
+    : kernel_(walk.kernel),
+      types_(walk.types),
+      status_(walk),
+      ops_name_(Fields(walk, kScxOpsStruct).Need(ops_member::kName)),
+      dsq_(walk) {}
 
 void ScxSampler::AddDsq(const Walk& walk, Reading& reading, Kva dsq, DsqSample sample) const {
   CellReader queue(walk, dsq, "a dispatch queue");
-  sample.id = queue.HexOf(dsq_id_);
-  sample.nr = queue.Integer(dsq_nr_);
+  sample.id = queue.HexOf(dsq_.id);
+  sample.nr = queue.Integer(dsq_.nr);
   reading.queues.push_back(dsq);
   reading.dsqs.push_back(std::move(sample));
 }

@@ -4,7 +4,7 @@
 #include "ktstr/capture/watch/cpu_sampler.h"
 #include "ktstr/capture/watch/sample.h"
 #include "ktstr/kernel/guest_kernel.h"
-#include "ktstr/walk/fields.h"
+#include "ktstr/walk/members/scx.h"
 #include "ktstr/walk/sched/scx_status.h"
 
 namespace ktstr {
@@ -26,7 +26,8 @@ class ScxSampler {
   const GuestKernel& kernel_;
   const TypeInfo& types_;
   ScxStatus status_;
-  MaybeMember ops_name_, dsq_id_, dsq_nr_;
+  MaybeMember ops_name_;
+  DsqMembers dsq_;
 };
 
 }  // namespace ktstr
