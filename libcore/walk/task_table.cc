@@ -45,6 +45,8 @@ const RowTable<TaskRow>& TaskRow::Table() {
                                 "CPU time in kernel mode, as the kernel counted it.", At("stime")),
           ReadCol<&R::nvcsw>("nvcsw", "", "Voluntary context switches.", At("nvcsw")),
           ReadCol<&R::nivcsw>("nivcsw", "", "Involuntary context switches.", At("nivcsw")),
+          ReadCol<&R::nr_migrations>("nr_migrations", "", "Times it was moved to another CPU.",
+                                     At("se.nr_migrations")),
           ReadCol<&R::sum_exec_runtime_ns>("sum_exec_runtime_ns", "ns",
                                            "Time on a CPU, by the scheduler's clock.",
                                            At("se.sum_exec_runtime")),

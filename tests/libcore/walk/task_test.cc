@@ -103,6 +103,10 @@ TEST(TaskWalkTest, MembersAreAsWideAsTheKernelHasThem) {
   EXPECT_EQ(old.start_boottime_ns, 1'000'000'500);
 }
 
+TEST(TaskWalkTest, CountsMovesBetweenCpus) {
+  EXPECT_EQ(RowIn(synthetic::TaskLayout::kUsual, {.nr_migrations = 7}).nr_migrations, 7);
+}
+
 TEST(TaskWalkTest, ATaskInAPageThatWasLeftOutCostsOnlyItself) {
   KernelBuilder kernel;
   SchedBuilder sched(kernel);
