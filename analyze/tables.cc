@@ -15,7 +15,6 @@
 #include "ktstr/walk/sched/rq_task.h"
 #include "ktstr/walk/sched/scx.h"
 #include "ktstr/walk/stack/stack.h"
-#include "ktstr/walk/stack/wait_channel.h"
 #include "ktstr/walk/system/cgroup.h"
 #include "ktstr/walk/system/sched_domain.h"
 #include "ktstr/walk/system/timer.h"
@@ -123,9 +122,7 @@ void WalkKernel(const GuestKernel& kernel, Collector& tables) {
   const bool have_stacks = stacks.has_value();
   const auto frames = tables.Add(std::move(stacks));
   tables.Step(30);
-  auto tasks = WalkTasks(kernel);
-  if (tasks && have_stacks) AddWaitChannels(kernel, frames, tasks->rows);
-  tables.Add(std::move(tasks));
+  tables.Add(WalkTasks(kernel, frames));
   tables.Step(10);
   if (have_stacks) {
     auto waits = WalkLockWaits(kernel, frames);

@@ -17,14 +17,12 @@ WalkLimits LimitsOf(const MemorySource& memory) {
   return {.max_nodes = 1'000'000, .stop = memory.stop()};
 }
 
-using WalkNodes = std::vector<Kva> (*)(const GuestKernel&, Kva, const WalkLimits&, std::string_view,
-                                       Anomalies&);
+using WalkNodes = std::vector<Kva> (*)(const Walk&, Kva, std::string_view);
 
-std::vector<Kva> WalkHlist(const GuestKernel& kernel, Kva head, const WalkLimits& limits,
-                           std::string_view name, Anomalies& anomalies) {
-  const auto first = kernel.Read<Kva>(head);
-  if (first) return WalkChain(kernel, *first, limits, name, anomalies);
-  anomalies.Add(first.error(), head, fmt::format("{}: the head", name));
+std::vector<Kva> WalkHlist(const Walk& walk, Kva head, std::string_view name) {
+  const auto first = walk.kernel.Read<Kva>(head);
+  if (first) return WalkChain(walk, *first, name);
+  walk.anomalies.Add(first.error(), head, fmt::format("{}: the head", name));
   return {};
 }
 
@@ -41,7 +39,8 @@ Result<FunctionRows> Objects(MemorySource& memory, SqlArguments arguments) {
   FunctionRows found;
   const std::string name = fmt::format("{}.{}", type_name, path);
   const GuestKernel* kernel = KTSTR_TRY(memory.Kernel());
-  for (const Kva node : kWalk(*kernel, head, LimitsOf(memory), name, anomalies)) {
+  const Walk walk{*kernel, *types, anomalies, LimitsOf(memory)};
+  for (const Kva node : kWalk(walk, head, name)) {
     found.rows.push_back(
         {static_cast<int64_t>(found.rows.size()), Value(ToText(Hex(node - offset)))});
   }
@@ -54,8 +53,8 @@ Result<FunctionRows> XarrayEntries(MemorySource& memory, SqlArguments arguments)
   Anomalies anomalies("query");
   FunctionRows found;
   const GuestKernel* kernel = KTSTR_TRY(memory.Kernel());
-  for (const XarrayEntry& entry :
-       WalkXarray(*kernel, xarray, LimitsOf(memory), "xarray", anomalies)) {
+  const Walk walk = KTSTR_TRY(Walk::Of(*kernel, anomalies, LimitsOf(memory)));
+  for (const XarrayEntry& entry : WalkXarray(walk, xarray, "xarray")) {
     found.rows.push_back({static_cast<int64_t>(entry.index), Value(ToText(Hex(entry.entry)))});
   }
   found.anomalies = std::move(anomalies).Take();

@@ -4,6 +4,7 @@
 #include <thread>
 
 #include "ktstr/walk/list.h"
+#include "ktstr/walk/members/scx.h"
 
 namespace ktstr {
 
@@ -36,33 +37,27 @@ struct CpuSampler::Reading {
   friend bool operator==(const Reading&, const Reading&) = default;
 };
 
-CpuSampler::CpuSampler(const GuestKernel& kernel, const TypeInfo& types, Anomalies& anomalies)
-    : kernel_(kernel), classes_(kernel), flag_names_(types, {"scx_rq_flags"}, "SCX_RQ_") {
-  Fields rq(types, "rq", anomalies);
-  curr_ = rq.Need("curr");
-  stop_ = rq.Maybe("stop");
-  nr_running_ = rq.Need("nr_running");
-  nr_switches_ = rq.Need("nr_switches");
-  clock_ = rq.Need("clock");
-  // Tasks in the whole hierarchy; renamed in 6.14 (7b8a702d9438).
-  cfs_ = rq.Need({"cfs.h_nr_queued", "cfs.h_nr_running"});
-  rt_ = rq.Need("rt.rt_nr_running");
+CpuSampler::CpuSampler(const Walk& walk)
+    : kernel_(walk.kernel),
+      types_(walk.types),
+      columns_(walk),
+      rq_(walk),
+      scx_(walk),
+      task_(walk),
+      runnable_(walk),
+      classes_(walk.kernel),
+      flag_names_(walk.types, {"scx_rq_flags"}, "SCX_RQ_") {
+  const Fields rq(walk, kRqStruct), task(walk, kTaskStruct);
   rt_queued_ = rq.Maybe("rt.rt_queued");
-  dl_ = rq.Need("dl.dl_nr_running");
-  scx_ = rq.Maybe("scx.nr_running");
-  scx_flags_ = rq.Maybe("scx.flags");
-  local_dsq_nr_ = rq.Maybe("scx.local_dsq.nr");
-  runnable_list_ = rq.Maybe("scx.runnable_list");
   for (const char* server : {"fair_server.rb_node", "ext_server.rb_node"}) {
     if (const auto node = rq.Maybe(server)) servers_.push_back(node->offset);
   }
-  Fields task(types, "task_struct", anomalies);
-  pid_ = task.Need("pid");
-  comm_ = task.Need("comm");
-  sched_class_ = task.Need("sched_class");
-  on_rq_ = task.Need("on_rq");
-  runnable_node_ = task.Maybe("scx.runnable_node");
-  runnable_at_ = task.Maybe("scx.runnable_at");
+  nr_switches_ = rq.Need(rq_member::kNrSwitches);
+  scx_nr_running_ = Fields(walk, kScxRqStruct).Maybe(rq_member::kScxNrRunning);
+  if (scx_.local_dsq) local_dsq_nr_ = DsqMembers(walk).nr;
+  if (local_dsq_nr_) local_dsq_nr_->offset += scx_.local_dsq->offset;
+  sched_class_ = task.Need(task_member::kSchedClass);
+  on_rq_ = task.Need(task_member::kOnRq);
 }
 
 // A server counts in dl_nr_running while it is in the tree (inc_dl_tasks in
@@ -82,31 +77,34 @@ CpuSampler::Reading CpuSampler::Read(Kva rq_kva) const {
   ReadAnew();
   // An error costs its number, which is then unknown; there is nobody to tell more.
   Anomalies anomalies("watch");
-  CellReader rq(kernel_, rq_kva, "a run queue", anomalies);
+  const Walk walk{kernel_, types_, anomalies};
+  CellReader rq(walk, rq_kva, "a run queue");
+  CpuRow row;
+  columns_.Read(rq, row);
   Reading reading;
-  reading.curr = rq.Pointer(curr_);
-  if (reading.curr && !reading.curr->is_null()) {
-    CellReader task(kernel_, *reading.curr, "a run queue's current task", anomalies);
-    reading.pid = task.Integer(pid_);
-    reading.comm = task.Text(comm_);
+  if (row.curr_kva) {
+    reading.curr = Kva(row.curr_kva->value);
+    CellReader task(walk, *reading.curr, "a run queue's current task");
+    reading.pid = task.Integer(task_.pid);
+    reading.comm = task.Text(task_.comm);
     if (const auto its_class = task.Pointer(sched_class_)) {
       reading.task_class = classes_.NameOf(*its_class);
     }
   }
-  reading.nr_running = rq.Integer(nr_running_);
-  reading.nr_switches = rq.Integer(nr_switches_);
-  reading.clock = rq.Integer(clock_);
-  reading.cfs = rq.Integer(cfs_);
-  reading.rt = rq.Integer(rt_);
+  reading.nr_running = row.nr_running;
+  reading.nr_switches = row.nr_switches;
+  reading.clock = row.clock_ns;
+  reading.cfs = row.cfs_nr_running;
+  reading.rt = row.rt_nr_running;
   reading.rt_queued = rt_queued_ ? rq.Integer(rt_queued_) : 1;
-  reading.dl = rq.Integer(dl_);
+  reading.dl = row.dl_nr_running;
   reading.servers = QueuedServers(rq_kva);
-  reading.scx = rq.Integer(scx_);
-  reading.flags = rq.Unsigned(scx_flags_);
+  reading.scx = row.scx_nr_running;
+  if (row.scx_flags) reading.flags = row.scx_flags->value;
   reading.local_dsq = rq.Integer(local_dsq_nr_);
   reading.stop = 0;
-  if (const auto stop = rq.Pointer(stop_); stop && !stop->is_null()) {
-    CellReader task(kernel_, *stop, "a run queue's stop task", anomalies);
+  if (row.stop_kva && row.stop_kva->value != 0) {
+    CellReader task(walk, Kva(row.stop_kva->value), "a run queue's stop task");
     reading.stop = task.Integer(on_rq_);
   }
   ReadAnew();
@@ -117,7 +115,7 @@ CpuSampler::Reading CpuSampler::Read(Kva rq_kva) const {
 // (add_nr_running in kernel/sched/sched.h). What cannot be read contradicts nothing.
 bool CpuSampler::AddsUp(const Reading& r) const {
   if (!r.nr_running || !r.cfs || !r.rt || !r.rt_queued || !r.dl || !r.servers || !r.stop ||
-      (scx_ && !r.scx)) {
+      (scx_nr_running_ && !r.scx)) {
     return true;
   }
   // A throttled real-time queue keeps its tasks, but nr_running does not (dequeue_top_rt_rq).
@@ -161,20 +159,21 @@ CpuSample CpuSampler::Take(const CpuRef& cpu, const RetryLimits& retry) const {
 // changed meanwhile: its own pointers disagree, or a task came, went or was put back.
 bool CpuSampler::FindOldest(const CpuRef& cpu, CpuSample& sample) const {
   sample.oldest.reset();
-  if (!runnable_list_ || !runnable_node_ || !runnable_at_) return true;
+  if (!scx_.runnable_list || !runnable_.node || !runnable_.at) return true;
   Anomalies anomalies("watch");
+  const Walk walk{kernel_, types_, anomalies};
   const auto stamp = [&] {
     ReadAnew();
-    CellReader rq(kernel_, cpu.rq, "a run queue", anomalies);
-    return std::tuple(rq.Pointer(curr_), rq.Integer(nr_switches_), rq.Integer(scx_));
+    CellReader rq(walk, cpu.rq, "a run queue");
+    return std::tuple(rq.Pointer(rq_.curr), rq.Integer(nr_switches_), rq.Integer(scx_nr_running_));
   };
   const auto before = stamp();
-  for (const Kva entry :
-       WalkList(kernel_, cpu.rq + runnable_list_->offset, {}, "runnable_list", anomalies)) {
-    CellReader task(kernel_, entry - runnable_node_->offset, "a runnable task", anomalies);
-    const auto at = task.Integer(runnable_at_);
+  for (const Kva entry : WalkList(walk, cpu.rq + scx_.runnable_list->offset, "runnable_list")) {
+    CellReader task(walk, entry - runnable_.node->offset, "a runnable task");
+    const auto at = task.Integer(runnable_.at);
     if (!at || (sample.oldest && *at - sample.oldest->runnable_at >= 0)) continue;
-    sample.oldest = WaitingTask{task.Integer(pid_), task.Text(comm_), cpu.cpu, *at, std::nullopt};
+    sample.oldest =
+        WaitingTask{task.Integer(task_.pid), task.Text(task_.comm), cpu.cpu, *at, std::nullopt};
   }
   return stamp() == before && anomalies.rows().empty();
 }

@@ -5,9 +5,12 @@
 
 #include "ktstr/capture/watch/sample.h"
 #include "ktstr/kernel/guest_kernel.h"
+#include "ktstr/walk/cpu.h"
 #include "ktstr/walk/cpu_list.h"
 #include "ktstr/walk/enum_text.h"
-#include "ktstr/walk/fields.h"
+#include "ktstr/walk/members/rq.h"
+#include "ktstr/walk/members/task.h"
+#include "ktstr/walk/row_reader.h"
 #include "ktstr/walk/sched_class.h"
 
 namespace ktstr {
@@ -21,7 +24,7 @@ struct RetryLimits {
 
 class CpuSampler {
  public:
-  CpuSampler(const GuestKernel& kernel, const TypeInfo& types, Anomalies& anomalies);
+  explicit CpuSampler(const Walk& walk);
 
   // All but what takes other CPUs or an earlier sample to know. Torn when in no attempt two
   // readings of the numbers agreed and added up.
@@ -35,10 +38,15 @@ class CpuSampler {
   bool FindOldest(const CpuRef& cpu, CpuSample& sample) const;
 
   const GuestKernel& kernel_;
-  MaybeMember curr_, stop_, nr_running_, nr_switches_, clock_, cfs_, rt_, rt_queued_, dl_, scx_,
-      scx_flags_, local_dsq_nr_, runnable_list_;
+  const TypeInfo& types_;
+  RowReader<CpuRow> columns_;  // what it has in common with table cpu
+  RqTaskMembers rq_;
+  ScxRqMembers scx_;
+  MaybeMember nr_switches_, rt_queued_, scx_nr_running_, local_dsq_nr_;  // of struct rq
   std::vector<uint64_t> servers_;  // offsets in struct rq of its deadline servers' rb_nodes
-  MaybeMember pid_, comm_, sched_class_, on_rq_, runnable_node_, runnable_at_;
+  TaskNameMembers task_;
+  MaybeMember sched_class_, on_rq_;  // of a task
+  RunnableMembers runnable_;
   SchedClasses classes_;
   EnumText flag_names_;
 };

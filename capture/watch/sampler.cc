@@ -19,22 +19,19 @@ void CompareClocks(std::vector<CpuSample>& cpus) {
 
 }  // namespace
 
-Sampler::Sampler(const GuestKernel& kernel, const TypeInfo& types, const RetryLimits& retry,
-                 Anomalies& anomalies)
-    : kernel_(&kernel),
+Sampler::Sampler(const Walk& walk, const RetryLimits& retry)
+    : kernel_(&walk.kernel),
+      types_(&walk.types),
       retry_(retry),
-      hz_(ReadKernelClock(kernel, anomalies).hz),
-      cpus_(std::make_unique<CpuSampler>(kernel, types, anomalies)) {
-  if (types.FindStruct("sched_ext_ops")) {
-    scx_ = std::make_unique<ScxSampler>(kernel, types, anomalies);
-  }
+      hz_(ReadKernelClock(walk.kernel, walk.anomalies).hz),
+      cpus_(std::make_unique<CpuSampler>(walk)) {
+  if (walk.types.FindStruct("sched_ext_ops")) scx_ = std::make_unique<ScxSampler>(walk);
 }
 
 Result<Sampler> Sampler::Make(const GuestKernel& kernel, const RetryLimits& retry) {
   // A member that this kernel does not have makes its column unknown.
   Anomalies anomalies("watch");
-  const TypeInfo& types = *KTSTR_TRY(kernel.types());
-  return Sampler(kernel, types, retry, anomalies);
+  return Sampler(KTSTR_TRY(Walk::Of(kernel, anomalies)), retry);
 }
 
 WatchSample Sampler::Take() {
@@ -43,7 +40,7 @@ WatchSample Sampler::Take() {
   Anomalies anomalies("watch");
   WatchSample sample;
   sample.release = kernel_->release();
-  for (const CpuRef& cpu : ListCpus(*kernel_, anomalies)) {
+  for (const CpuRef& cpu : ListCpus({*kernel_, *types_, anomalies})) {
     sample.cpus.push_back(cpus_->Take(cpu, retry_));
   }
   CompareClocks(sample.cpus);

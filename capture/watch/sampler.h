@@ -21,8 +21,7 @@ class Sampler {
   WatchSample Take();
 
  private:
-  Sampler(const GuestKernel& kernel, const TypeInfo& types, const RetryLimits& retry,
-          Anomalies& anomalies);
+  Sampler(const Walk& walk, const RetryLimits& retry);
   void AddRates(std::vector<CpuSample>& cpus);
   void AddWaiting(WatchSample& sample, std::optional<int64_t> jiffies) const;
 
@@ -32,6 +31,7 @@ class Sampler {
   };
 
   const GuestKernel* kernel_;
+  const TypeInfo* types_;
   RetryLimits retry_;
   std::optional<int64_t> hz_;
   std::unique_ptr<CpuSampler> cpus_;

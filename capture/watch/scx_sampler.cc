@@ -20,18 +20,17 @@ struct ScxSampler::Reading {
   }
 };
 
-ScxSampler::ScxSampler(const GuestKernel& kernel, const TypeInfo& types, Anomalies& anomalies)
-    : kernel_(kernel), types_(types), status_(kernel, types, anomalies) {
-  ops_name_ = Fields(types, "sched_ext_ops", anomalies).Need("name");
-  Fields queue(types, "scx_dispatch_q", anomalies);
-  dsq_id_ = queue.Need("id");
-  dsq_nr_ = queue.Need("nr");
-}
+ScxSampler::ScxSampler(const Walk& walk)
+    : kernel_(walk.kernel),
+      types_(walk.types),
+      status_(walk),
+      ops_name_(Fields(walk, kScxOpsStruct).Need(ops_member::kName)),
+      dsq_(walk) {}
 
-void ScxSampler::AddDsq(Reading& reading, Kva dsq, DsqSample sample, Anomalies& anomalies) const {
-  CellReader queue(kernel_, dsq, "a dispatch queue", anomalies);
-  sample.id = queue.HexOf(dsq_id_);
-  sample.nr = queue.Integer(dsq_nr_);
+void ScxSampler::AddDsq(const Walk& walk, Reading& reading, Kva dsq, DsqSample sample) const {
+  CellReader queue(walk, dsq, "a dispatch queue");
+  sample.id = queue.HexOf(dsq_.id);
+  sample.nr = queue.Integer(dsq_.nr);
   reading.queues.push_back(dsq);
   reading.dsqs.push_back(std::move(sample));
 }
@@ -40,27 +39,27 @@ ScxSampler::Reading ScxSampler::Read() const {
   // The table of queues may lie in vmalloc memory, whose page tables change.
   kernel_.address_space().Flush();
   Anomalies anomalies("watch");
-  const Globals globals(kernel_, anomalies);
+  const Walk walk{kernel_, types_, anomalies};
   Reading reading;
-  reading.enable_state = status_.EnableState(globals);
+  reading.enable_state = status_.EnableState(walk);
   int64_t scheduler = 0;
-  for (const ScxInstance& instance : ListScxInstances(kernel_, types_, {}, anomalies)) {
+  for (const ScxInstance& instance : ListScxInstances(walk)) {
     if (scheduler == 0) {
-      reading.timeout = status_.WatchdogTimeout(globals, instance, anomalies);
+      reading.timeout = status_.WatchdogTimeout(walk, instance);
       if (instance.ops) {
-        CellReader ops(kernel_, *instance.ops, "struct sched_ext_ops", anomalies);
+        CellReader ops(walk, *instance.ops, "struct sched_ext_ops");
         const auto name = ops.Text(ops_name_);
         // Unloading zeroes the whole table.
         if (name && !name->empty()) reading.ops_name = *name;
       }
     }
     for (const NodeDsq& global : instance.global_dsqs) {
-      AddDsq(reading, global.dsq, {.kind = "global", .node = global.node, .scheduler = scheduler},
-             anomalies);
+      AddDsq(walk, reading, global.dsq,
+             {.kind = "global", .node = global.node, .scheduler = scheduler});
     }
     if (instance.dsq_hash) {
-      for (const Kva dsq : WalkRhashtable(kernel_, *instance.dsq_hash, {}, "dsq_hash", anomalies)) {
-        AddDsq(reading, dsq, {.kind = "user", .scheduler = scheduler}, anomalies);
+      for (const Kva dsq : WalkRhashtable(walk, *instance.dsq_hash, "dsq_hash")) {
+        AddDsq(walk, reading, dsq, {.kind = "user", .scheduler = scheduler});
       }
     }
     ++scheduler;

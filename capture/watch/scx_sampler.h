@@ -4,15 +4,15 @@
 #include "ktstr/capture/watch/cpu_sampler.h"
 #include "ktstr/capture/watch/sample.h"
 #include "ktstr/kernel/guest_kernel.h"
-#include "ktstr/walk/fields.h"
+#include "ktstr/walk/members/scx.h"
 #include "ktstr/walk/sched/scx_status.h"
 
 namespace ktstr {
 
 class ScxSampler {
  public:
-  // `types` must have sched_ext.
-  ScxSampler(const GuestKernel& kernel, const TypeInfo& types, Anomalies& anomalies);
+  // The kernel must have sched_ext.
+  explicit ScxSampler(const Walk& walk);
 
   // All but who waits. `hz` may be unknown. Torn when in no attempt two readings agreed on the
   // scheduler and on which queues there are.
@@ -21,12 +21,13 @@ class ScxSampler {
  private:
   struct Reading;
   Reading Read() const;
-  void AddDsq(Reading& reading, Kva dsq, DsqSample sample, Anomalies& anomalies) const;
+  void AddDsq(const Walk& walk, Reading& reading, Kva dsq, DsqSample sample) const;
 
   const GuestKernel& kernel_;
   const TypeInfo& types_;
   ScxStatus status_;
-  MaybeMember ops_name_, dsq_id_, dsq_nr_;
+  MaybeMember ops_name_;
+  DsqMembers dsq_;
 };
 
 }  // namespace ktstr

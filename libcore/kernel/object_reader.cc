@@ -31,6 +31,15 @@ Status ObjectReader::Read(uint64_t offset, std::span<std::byte> out) {
   });
 }
 
+int64_t DecodeInteger(uint64_t raw, const Member& member) {
+  const uint32_t bits =
+      member.is_bit_field() ? member.bit_size : static_cast<uint32_t>(member.size * 8);
+  // To the top and back: cuts the neighbours off and extends the sign where there is one.
+  const uint64_t high = raw >> member.bit_offset << (64 - bits);
+  return member.is_signed ? static_cast<int64_t>(high) >> (64 - bits)
+                          : static_cast<int64_t>(high >> (64 - bits));
+}
+
 Result<int64_t> ObjectReader::Integer(const Member& member) {
   if (member.size == 0 || member.size > sizeof(uint64_t)) {
     return Fail(ErrorCode::kUnsupported,
@@ -38,12 +47,7 @@ Result<int64_t> ObjectReader::Integer(const Member& member) {
   }
   uint64_t raw = 0;
   KTSTR_TRY(Read(member.offset, std::as_writable_bytes(std::span(&raw, 1)).first(member.size)));
-  const uint32_t bits =
-      member.is_bit_field() ? member.bit_size : static_cast<uint32_t>(member.size * 8);
-  // To the top and back: cuts the neighbours off and extends the sign where there is one.
-  const uint64_t high = raw >> member.bit_offset << (64 - bits);
-  return member.is_signed ? static_cast<int64_t>(high) >> (64 - bits)
-                          : static_cast<int64_t>(high >> (64 - bits));
+  return DecodeInteger(raw, member);
 }
 
 Result<uint64_t> ObjectReader::Unsigned(const Member& member) {

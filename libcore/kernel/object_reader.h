@@ -14,6 +14,10 @@
 
 namespace ktstr {
 
+// The number that a member is: `raw` is its storage, little-endian, of member.size bytes (8 at
+// most); neighbours of a bit field are cut off and the sign is extended where there is one.
+int64_t DecodeInteger(uint64_t raw, const Member& member);
+
 class ObjectReader {
  public:
   // The object at `base`. Nothing is read yet.
@@ -30,8 +34,8 @@ class ObjectReader {
     return value;
   }
 
-  // An integer, enum, pointer or bit field of up to 8 bytes, sign-extended when it is signed.
-  // Errors: kUnsupported (not such a member), and those of Read.
+  // An integer, enum, pointer or bit field of up to 8 bytes, as wide as BTF says it is and
+  // sign-extended when it is signed. Errors: kUnsupported (not such a member), and those of Read.
   Result<int64_t> Integer(const Member& member);
   Result<uint64_t> Unsigned(const Member& member);
   Result<Kva> Pointer(const Member& member);

@@ -4,7 +4,7 @@ namespace ktstr {
 
 namespace {
 // Paths with indices are without number; more than these nobody asks for again and again.
-constexpr size_t kMostOffsets = 4096;
+constexpr size_t kMostMembers = 4096;
 }  // namespace
 
 OpResult<MemberCache> MemberCache::Open(const GuestKernel& kernel, std::string_view struct_name) {
@@ -17,14 +17,18 @@ OpResult<MemberCache> MemberCache::Open(const GuestKernel& kernel, std::string_v
   return MemberCache(**types, *type);
 }
 
-OpResult<uint64_t> MemberCache::OffsetOf(const std::string& path) {
-  const auto known = offsets_.find(path);
-  if (known != offsets_.end()) return known->second;
+OpResult<Member> MemberCache::Find(const std::string& path) {
+  const auto known = known_.find(path);
+  if (known != known_.end()) return known->second;
   const auto member = types_->FindMember(type_, path);
   if (!member) return Refuse(OpErrorCode::kFieldUnknown, OpLayer::kName, member.error().ToString());
-  if (offsets_.size() >= kMostOffsets) offsets_.clear();
-  offsets_.emplace(path, member->offset);
-  return member->offset;
+  if (known_.size() >= kMostMembers) known_.clear();
+  known_.emplace(path, *member);
+  return *member;
+}
+
+OpResult<uint64_t> MemberCache::OffsetOf(const std::string& path) {
+  return KTSTR_TRY(Find(path)).offset;
 }
 
 }  // namespace ktstr

@@ -1,4 +1,4 @@
-// Offsets of members of one structure, by path, looked up in BTF once each.
+// Members of one structure, by path, looked up in BTF once each.
 #pragma once
 
 #include <cstdint>
@@ -17,8 +17,10 @@ class MemberCache {
   // Errors: kTypesUnavailable, kTypeUnknown.
   static OpResult<MemberCache> Open(const GuestKernel& kernel, std::string_view struct_name);
 
-  // In bytes from the structure's begin; of a bit field, of the storage that holds it. Errors:
-  // kFieldUnknown (no such member, or no path).
+  // Where the member is and how wide. Errors: kFieldUnknown (no such member, or no path).
+  OpResult<Member> Find(const std::string& path);
+  // In bytes from the structure's begin; of a bit field, of the storage that holds it. Errors: as
+  // Find.
   OpResult<uint64_t> OffsetOf(const std::string& path);
 
  private:
@@ -26,7 +28,7 @@ class MemberCache {
 
   const TypeInfo* types_;
   TypeId type_;
-  std::unordered_map<std::string, uint64_t> offsets_;
+  std::unordered_map<std::string, Member> known_;
 };
 
 }  // namespace ktstr

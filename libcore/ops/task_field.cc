@@ -16,7 +16,7 @@ OpResult<Kva> TaskFields::Resolve(const TaskFieldTarget& target, TaskChecks chec
   if (checks == TaskChecks::kAll) {
     KTSTR_TRY(CheckTask(kernel_, *check_, task, target));
   } else if (target.expected_start_time_ns != 0) {
-    const uint64_t start_time = KTSTR_TRY(members_->OffsetOf("start_time"));
+    const Member start_time = KTSTR_TRY(members_->Find("start_time"));
     KTSTR_TRY(CheckStartTime(kernel_, start_time, task, target));
   }
   return task + KTSTR_TRY(members_->OffsetOf(target.field));

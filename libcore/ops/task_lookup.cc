@@ -2,10 +2,13 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 #include <cstring>
 
-#include "ktstr/ops/member_cache.h"
+#include "ktstr/kernel/object_reader.h"
+#include "ktstr/ops/needed_members.h"
+#include "ktstr/walk/members/task.h"
 
 namespace ktstr {
 
@@ -20,15 +23,17 @@ class ScalarReader {
   explicit ScalarReader(const GuestKernel& kernel) : kernel_(kernel) {}
 
   // Errors: those of GuestKernel::Read.
-  template <typename T>
-  Result<T> Read(Kva kva) {
-    if (kva.page_offset() + sizeof(T) > kPageSize) return kernel_.Read<T>(kva);
-    const uint64_t number = kva.value() >> kPageShift;
-    CachedPage& page = pages_[number % pages_.size()];
-    if (page.number != number) KTSTR_TRY(Load(kva, page));
-    T value;
-    std::memcpy(&value, page.view.data() + kva.page_offset(), sizeof(T));
-    return value;
+  Result<Kva> Pointer(Kva kva) {
+    uint64_t value = 0;
+    KTSTR_TRY(Read(kva, std::as_writable_bytes(std::span(&value, 1))));
+    return Kva(value);
+  }
+  // A member of the object at `base`, as wide as it is. Errors: those of GuestKernel::Read.
+  Result<int64_t> Integer(Kva base, const Member& member) {
+    uint64_t raw = 0;
+    const auto bytes = std::as_writable_bytes(std::span(&raw, 1));
+    KTSTR_TRY(Read(base + member.offset, bytes.first(std::min(member.size, sizeof raw))));
+    return DecodeInteger(raw, member);
   }
 
  private:
@@ -36,6 +41,15 @@ class ScalarReader {
     uint64_t number = UINT64_MAX;  // Kva / 4096
     PageView view = PageView::Outside();
   };
+
+  Status Read(Kva kva, std::span<std::byte> out) {
+    if (kva.page_offset() + out.size() > kPageSize) return kernel_.Read(kva, out);
+    const uint64_t number = kva.value() >> kPageShift;
+    CachedPage& page = pages_[number % pages_.size()];
+    if (page.number != number) KTSTR_TRY(Load(kva, page));
+    std::memcpy(out.data(), page.view.data() + kva.page_offset(), out.size());
+    return {};
+  }
 
   Status Load(Kva kva, CachedPage& page) const {
     const Pa pa = KTSTR_TRY(kernel_.Translate(kva));
@@ -59,10 +73,10 @@ class TaskSearch {
     while (node != head_) {
       KTSTR_TRY(Visit());
       const Kva leader = node - layout_.tasks;
-      const auto pid = memory_.Read<uint32_t>(leader + layout_.pid);
+      const auto pid = memory_.Integer(leader, layout_.pid);
       if (!pid) return LeaderUnreadable(leader, pid.error());
       if (*pid == pid_) return leader;
-      const auto next = memory_.Read<Kva>(leader + layout_.tasks);
+      const auto next = memory_.Pointer(leader + layout_.tasks);
       const Kva thread = KTSTR_TRY(SearchThreads(leader));
       if (!thread.is_null()) return thread;
       if (!next) return LeaderUnreadable(leader, next.error());
@@ -79,7 +93,7 @@ class TaskSearch {
 
  private:
   OpResult<Kva> FirstLeader() {
-    const auto first = memory_.Read<Kva>(head_);
+    const auto first = memory_.Pointer(head_);
     if (!first) {
       return Refuse(
           OpErrorCode::kTaskUnmapped, kLayer,
@@ -112,16 +126,16 @@ class TaskSearch {
   // The other threads of a leader: the one looked for, or null. What cannot be read hides the rest
   // of this group only.
   OpResult<Kva> SearchThreads(Kva leader) {
-    const auto signal = memory_.Read<Kva>(leader + layout_.signal);
+    const auto signal = memory_.Pointer(leader + layout_.signal);
     if (!signal || signal->is_null()) return Hidden(!signal);
     const Kva head = *signal + layout_.thread_head;
-    auto next = memory_.Read<Kva>(head);
+    auto next = memory_.Pointer(head);
     for (bool leader_seen = false; next && !next->is_null() && *next != head;) {
       const Kva thread = *next - layout_.thread_node;
       if (thread == leader && !leader_seen) {
         // The leader stands on this list too; it has been counted.
         leader_seen = true;
-        next = memory_.Read<Kva>(*next);
+        next = memory_.Pointer(*next);
         continue;
       }
       KTSTR_TRY(Visit());
@@ -131,10 +145,10 @@ class TaskSearch {
                                   "cannot be asked for",
                                   leader.value()));
       }
-      const auto pid = memory_.Read<uint32_t>(thread + layout_.pid);
+      const auto pid = memory_.Integer(thread, layout_.pid);
       if (pid && *pid == pid_) return thread;
       if (!pid) ++hidden_;
-      next = memory_.Read<Kva>(*next);
+      next = memory_.Pointer(*next);
     }
     return Hidden(!next);
   }
@@ -167,20 +181,19 @@ class TaskSearch {
 }  // namespace
 
 OpResult<TaskListLayout> TaskListLayout::Of(const GuestKernel& kernel) {
-  MemberCache task = KTSTR_TRY(MemberCache::Open(kernel, "task_struct"));
-  MemberCache signal = KTSTR_TRY(MemberCache::Open(kernel, "signal_struct"));
+  const auto task = KTSTR_TRY(FindNeededMembers<TaskListMembers>(kernel, kTaskStruct.name));
+  const auto name = KTSTR_TRY(FindNeededMembers<TaskNameMembers>(kernel, kTaskStruct.name));
+  const auto signal = KTSTR_TRY(FindNeededMembers<SignalMembers>(kernel, "signal_struct"));
   const auto init_task = kernel.symbol_kva("init_task");
   if (!init_task) {
     return Refuse(OpErrorCode::kSymbolUnknown, OpLayer::kName, init_task.error().ToString());
   }
-  TaskListLayout layout;
-  layout.init_task = *init_task;
-  layout.pid = KTSTR_TRY(task.OffsetOf("pid"));
-  layout.tasks = KTSTR_TRY(task.OffsetOf("tasks"));
-  layout.signal = KTSTR_TRY(task.OffsetOf("signal"));
-  layout.thread_node = KTSTR_TRY(task.OffsetOf("thread_node"));
-  layout.thread_head = KTSTR_TRY(signal.OffsetOf("thread_head"));
-  return layout;
+  return TaskListLayout{*init_task,
+                        *name.pid,
+                        task.tasks->offset,
+                        task.signal->offset,
+                        task.thread_node->offset,
+                        signal.thread_head->offset};
 }
 
 OpResult<Kva> FindTask(const GuestKernel& kernel, const TaskListLayout& layout, uint32_t pid) {

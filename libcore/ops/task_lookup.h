@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "ktstr/image/type_info.h"
 #include "ktstr/kernel/guest_kernel.h"
 #include "ktstr/ops/op_error.h"
 
@@ -16,8 +17,9 @@ inline constexpr size_t kMaxTaskNodes = 65536;
 // What a search needs to know of the kernel.
 struct TaskListLayout {
   Kva init_task;
-  uint64_t pid = 0, tasks = 0, signal = 0, thread_node = 0;  // offsets in struct task_struct
-  uint64_t thread_head = 0;                                  // in struct signal_struct
+  Member pid;                                       // of struct task_struct
+  uint64_t tasks = 0, signal = 0, thread_node = 0;  // offsets in it
+  uint64_t thread_head = 0;                         // in struct signal_struct
 
   // Errors: kTypesUnavailable, kTypeUnknown, kFieldUnknown, kSymbolUnknown.
   static OpResult<TaskListLayout> Of(const GuestKernel& kernel);

@@ -3,29 +3,32 @@
 #include <fmt/format.h>
 
 #include "ktstr/kernel/object_reader.h"
-#include "ktstr/ops/member_cache.h"
+#include "ktstr/ops/needed_members.h"
 
 namespace ktstr {
 
 namespace {
 
-template <typename T>
-OpResult<T> ReadAt(ObjectReader& task, uint64_t offset) {
-  auto value = task.ReadAt<T>(offset);
+OpResult<int64_t> ReadInteger(ObjectReader& task, const Member& member) {
+  const auto value = task.Integer(member);
   if (!value) return tl::make_unexpected(MemoryError(value.error()));
   return *value;
 }
 
+OpResult<uint64_t> ReadUnsigned(ObjectReader& task, const Member& member) {
+  return static_cast<uint64_t>(KTSTR_TRY(ReadInteger(task, member)));
+}
+
 OpStatus CheckPid(ObjectReader& task, const TaskCheckLayout& layout, uint32_t expected) {
-  const auto pid = KTSTR_TRY(ReadAt<uint32_t>(task, layout.pid));
+  const auto pid = KTSTR_TRY(ReadInteger(task, *layout.task.pid));
   if (pid == expected) return {};
   return Refuse(OpErrorCode::kTaskPid, OpLayer::kL1,
                 fmt::format("the task_struct at {:#x} has pid {}: its memory was used again",
                             task.base().value(), pid));
 }
 
-OpStatus CheckStart(ObjectReader& task, uint64_t offset, uint64_t expected) {
-  const auto start = KTSTR_TRY(ReadAt<uint64_t>(task, offset));
+OpStatus CheckStart(ObjectReader& task, const Member& start_time, uint64_t expected) {
+  const auto start = KTSTR_TRY(ReadUnsigned(task, start_time));
   if (start >= expected && start - expected < kStartTimeTickNs) return {};
   return Refuse(OpErrorCode::kTaskStartTime, OpLayer::kL2,
                 fmt::format("started at {} ns, not within 10 ms from {} ns on: the PID is that of "
@@ -34,7 +37,7 @@ OpStatus CheckStart(ObjectReader& task, uint64_t offset, uint64_t expected) {
 }
 
 OpStatus CheckAlive(ObjectReader& task, const TaskCheckLayout& layout) {
-  const auto state = KTSTR_TRY(ReadAt<uint32_t>(task, layout.state));
+  const auto state = KTSTR_TRY(ReadUnsigned(task, *layout.task.state));
   if ((state & kTaskDeadState) == 0) return {};
   return Refuse(
       OpErrorCode::kTaskDead, OpLayer::kL3,
@@ -42,7 +45,7 @@ OpStatus CheckAlive(ObjectReader& task, const TaskCheckLayout& layout) {
 }
 
 OpStatus CheckAsleep(ObjectReader& task, const TaskCheckLayout& layout) {
-  const auto on_rq = KTSTR_TRY(ReadAt<uint32_t>(task, layout.on_rq));
+  const auto on_rq = KTSTR_TRY(ReadInteger(task, *layout.task.on_rq));
   if (on_rq == 0) return {};
   return Refuse(OpErrorCode::kTaskOnRq, OpLayer::kL4,
                 fmt::format("the task is on a run queue (on_rq {}), whose order a change could "
@@ -51,7 +54,7 @@ OpStatus CheckAsleep(ObjectReader& task, const TaskCheckLayout& layout) {
 }
 
 OpStatus CheckUnqueued(ObjectReader& task, const TaskCheckLayout& layout) {
-  const auto dsq = KTSTR_TRY(ReadAt<uint64_t>(task, layout.scx_dsq));
+  const auto dsq = KTSTR_TRY(ReadUnsigned(task, *layout.scx.dsq));
   if (dsq != 0) {
     return Refuse(OpErrorCode::kTaskOnDsq, OpLayer::kL5,
                   fmt::format("the task is in a DSQ (scx.dsq {:#x}), whose order a change could "
@@ -59,8 +62,11 @@ OpStatus CheckUnqueued(ObjectReader& task, const TaskCheckLayout& layout) {
                               dsq));
   }
   // A list node that points to itself is on no list; one of zeros never was on one.
-  const Kva self = task.base() + layout.scx_runnable_node;
-  const auto next = KTSTR_TRY(ReadAt<Kva>(task, layout.scx_runnable_node));
+  const uint64_t node = layout.scx.runnable_node->offset;
+  const Kva self = task.base() + node;
+  const auto read = task.ReadAt<Kva>(node);
+  if (!read) return tl::make_unexpected(MemoryError(read.error()));
+  const Kva next = *read;
   if (next.is_null() || next == self) return {};
   return Refuse(OpErrorCode::kTaskRunnable, OpLayer::kL5,
                 fmt::format("the task is on a runnable list (scx.runnable_node.next {:#x}, itself "
@@ -69,7 +75,7 @@ OpStatus CheckUnqueued(ObjectReader& task, const TaskCheckLayout& layout) {
 }
 
 OpStatus CheckClass(ObjectReader& task, const TaskCheckLayout& layout) {
-  const auto sched_class = KTSTR_TRY(ReadAt<Kva>(task, layout.sched_class));
+  const Kva sched_class(KTSTR_TRY(ReadUnsigned(task, *layout.task.sched_class)));
   if (sched_class == layout.ext_sched_class) return {};
   return Refuse(
       OpErrorCode::kTaskClass, OpLayer::kL6,
@@ -79,7 +85,7 @@ OpStatus CheckClass(ObjectReader& task, const TaskCheckLayout& layout) {
 }
 
 OpStatus CheckBootTime(ObjectReader& task, const TaskCheckLayout& layout) {
-  const auto boot_time = KTSTR_TRY(ReadAt<uint64_t>(task, layout.start_boottime));
+  const auto boot_time = KTSTR_TRY(ReadUnsigned(task, *layout.task.start_boottime));
   if (boot_time != 0) return {};
   return Refuse(OpErrorCode::kTaskRecycled, OpLayer::kL8,
                 "start_boottime is 0: the memory was freed and cleared");
@@ -88,23 +94,20 @@ OpStatus CheckBootTime(ObjectReader& task, const TaskCheckLayout& layout) {
 }  // namespace
 
 OpResult<TaskCheckLayout> TaskCheckLayout::Of(const GuestKernel& kernel) {
-  TaskCheckLayout layout;
   const auto ext_sched_class = kernel.symbol_kva("ext_sched_class");
   if (!ext_sched_class) {
     return Refuse(OpErrorCode::kNoSchedExt, OpLayer::kName,
                   "the kernel has no sched_ext (no symbol 'ext_sched_class'), and only tasks of "
                   "sched_ext can be asked for; reads can be 'unchecked'");
   }
-  layout.ext_sched_class = *ext_sched_class;
-  MemberCache task = KTSTR_TRY(MemberCache::Open(kernel, "task_struct"));
-  layout.pid = KTSTR_TRY(task.OffsetOf("pid"));
-  layout.start_time = KTSTR_TRY(task.OffsetOf("start_time"));
-  layout.state = KTSTR_TRY(task.OffsetOf("__state"));
-  layout.on_rq = KTSTR_TRY(task.OffsetOf("on_rq"));
-  layout.scx_dsq = KTSTR_TRY(task.OffsetOf("scx.dsq"));
-  layout.scx_runnable_node = KTSTR_TRY(task.OffsetOf("scx.runnable_node"));
-  layout.sched_class = KTSTR_TRY(task.OffsetOf("sched_class"));
-  layout.start_boottime = KTSTR_TRY(task.OffsetOf("start_boottime"));
+  TaskCheckLayout layout = {
+      KTSTR_TRY(FindNeededMembers<TaskCheckMembers>(kernel, kTaskStruct.name)),
+      KTSTR_TRY(FindNeededMembers<ScxCheckMembers>(kernel, kTaskStruct.name)), *ext_sched_class};
+  // A task without that whole part lacks nothing, as walkers see it.
+  if (!layout.scx.dsq) {
+    return Refuse(OpErrorCode::kFieldUnknown, OpLayer::kName,
+                  "the kernel's struct task_struct has no member 'scx'");
+  }
   return layout;
 }
 
@@ -112,7 +115,7 @@ OpStatus CheckTask(const GuestKernel& kernel, const TaskCheckLayout& layout, Kva
                    const TaskFieldTarget& target) {
   ObjectReader task(kernel, kva);
   KTSTR_TRY(CheckPid(task, layout, target.pid));
-  KTSTR_TRY(CheckStart(task, layout.start_time, target.expected_start_time_ns));
+  KTSTR_TRY(CheckStart(task, *layout.task.start_time, target.expected_start_time_ns));
   KTSTR_TRY(CheckAlive(task, layout));
   KTSTR_TRY(CheckAsleep(task, layout));
   KTSTR_TRY(CheckUnqueued(task, layout));
@@ -120,10 +123,10 @@ OpStatus CheckTask(const GuestKernel& kernel, const TaskCheckLayout& layout, Kva
   return CheckBootTime(task, layout);
 }
 
-OpStatus CheckStartTime(const GuestKernel& kernel, uint64_t start_time_offset, Kva kva,
+OpStatus CheckStartTime(const GuestKernel& kernel, const Member& start_time, Kva kva,
                         const TaskFieldTarget& target) {
   ObjectReader task(kernel, kva);
-  return CheckStart(task, start_time_offset, target.expected_start_time_ns);
+  return CheckStart(task, start_time, target.expected_start_time_ns);
 }
 
 }  // namespace ktstr

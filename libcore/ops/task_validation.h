@@ -8,6 +8,7 @@
 #include "ktstr/kernel/guest_kernel.h"
 #include "ktstr/ops/op_error.h"
 #include "ktstr/ops/request.h"
+#include "ktstr/walk/members/task.h"
 
 namespace ktstr {
 
@@ -16,11 +17,23 @@ inline constexpr uint64_t kStartTimeTickNs = 10'000'000;
 // TASK_DEAD of task_struct.__state (include/linux/sched.h).
 inline constexpr uint32_t kTaskDeadState = 0x80;
 
-// What the checks need to know of the kernel.
+// Read as wide as the kernel's types say: on_rq and on_cpu are single bytes side by side on 7.3.
+struct TaskCheckMembers : Fields {
+  explicit TaskCheckMembers(const Walk& walk) : Fields(walk, kTaskStruct) {}
+  MaybeMember pid = Need(task_member::kPid), start_time = Need(task_member::kStartTime),
+              state = Need(task_member::kState), on_rq = Need(task_member::kOnRq),
+              sched_class = Need(task_member::kSchedClass),
+              start_boottime = Need(task_member::kStartBoottime);
+};
+struct ScxCheckMembers : Fields {
+  explicit ScxCheckMembers(const Walk& walk) : Fields(walk, kScxEntityStruct) {}
+  MaybeMember dsq = Need(scx_member::kDsq), runnable_node = Need(scx_member::kRunnableNode);
+};
+
+// What the checks need to know of the kernel. All members are there.
 struct TaskCheckLayout {
-  // Offsets in struct task_struct.
-  uint64_t pid = 0, start_time = 0, state = 0, on_rq = 0, scx_dsq = 0, scx_runnable_node = 0,
-           sched_class = 0, start_boottime = 0;
+  TaskCheckMembers task;
+  ScxCheckMembers scx;
   // Run-time address, as tasks point to it: KASLR is in both or in neither.
   Kva ext_sched_class;
 
@@ -41,8 +54,8 @@ struct TaskCheckLayout {
 OpStatus CheckTask(const GuestKernel& kernel, const TaskCheckLayout& layout, Kva task,
                    const TaskFieldTarget& target);
 
-// L2 alone, with the offset of start_time.
-OpStatus CheckStartTime(const GuestKernel& kernel, uint64_t start_time_offset, Kva task,
+// L2 alone, with the member start_time.
+OpStatus CheckStartTime(const GuestKernel& kernel, const Member& start_time, Kva task,
                         const TaskFieldTarget& target);
 
 }  // namespace ktstr

@@ -10,30 +10,20 @@ constexpr size_t kMaxName = 255;
 constexpr int kMaxDepth = 256;
 }  // namespace
 
-CgroupPaths::CgroupPaths(const GuestKernel& kernel, const TypeInfo& types, Anomalies& anomalies)
-    : kernel_(kernel), anomalies_(anomalies) {
-  // A kernel without cgroups has none of these.
-  Fields cgroup(types, "cgroup", anomalies);
-  kn_ = cgroup.Maybe("kn");
-  Fields node(types, "kernfs_node", anomalies);
-  parent_ = node.Maybe({"__parent", "parent"});  // renamed in 6.15 (633488947ef6)
-  name_ = node.Maybe("name");
-  Fields set(types, "css_set", anomalies);
-  dfl_cgrp_ = set.Maybe("dfl_cgrp");
-}
+CgroupPaths::CgroupPaths(const Walk& walk) : walk_(walk) {}
 
 std::optional<std::string> CgroupPaths::PathOfCssSet(Kva css_set) {
   if (css_set.is_null()) return std::nullopt;
-  CellReader set(kernel_, css_set, "a css_set", anomalies_);
-  const auto cgroup = set.Pointer(dfl_cgrp_);
+  CellReader set(walk_, css_set, "a css_set");
+  const auto cgroup = set.Pointer(set_.dfl_cgrp);
   return cgroup && !cgroup->is_null() ? PathOf(*cgroup) : std::nullopt;
 }
 
 std::optional<std::string> CgroupPaths::PathOf(Kva cgroup) {
   const auto found = known_.find(cgroup.value());
   if (found != known_.end()) return found->second;
-  CellReader object(kernel_, cgroup, "a cgroup", anomalies_);
-  const auto node = object.Pointer(kn_);
+  CellReader object(walk_, cgroup, "a cgroup");
+  const auto node = object.Pointer(cgroup_.kn);
   auto path = node && !node->is_null() ? PathOfNode(*node) : std::nullopt;
   known_.emplace(cgroup.value(), path);
   return path;
@@ -42,13 +32,13 @@ std::optional<std::string> CgroupPaths::PathOf(Kva cgroup) {
 std::optional<std::string> CgroupPaths::PathOfNode(Kva node) {
   std::string path;
   for (int depth = 0; depth < kMaxDepth; ++depth) {
-    CellReader object(kernel_, node, "a kernfs_node", anomalies_);
-    const auto parent = object.Pointer(parent_);
+    CellReader object(walk_, node, "a kernfs_node");
+    const auto parent = object.Pointer(node_.parent);
     if (!parent) return std::nullopt;
     if (parent->is_null()) return path.empty() ? "/" : path;
-    const auto name_at = object.Pointer(name_);
+    const auto name_at = object.Pointer(node_.name);
     if (!name_at) return std::nullopt;
-    const auto name = kernel_.ReadString(*name_at, kMaxName);
+    const auto name = walk_.kernel.ReadString(*name_at, kMaxName);
     if (!name) {
       object.Report(name.error());
       return std::nullopt;
@@ -56,7 +46,7 @@ std::optional<std::string> CgroupPaths::PathOfNode(Kva node) {
     path = "/" + *name + path;
     node = *parent;
   }
-  anomalies_.Add("cap", node, fmt::format("a cgroup's path is deeper than {}", kMaxDepth));
+  walk_.anomalies.Add("cap", node, fmt::format("a cgroup's path is deeper than {}", kMaxDepth));
   return std::nullopt;
 }
 

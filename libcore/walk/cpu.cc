@@ -3,38 +3,17 @@
 #include <algorithm>
 
 #include "ktstr/walk/cpu_list.h"
-#include "ktstr/walk/fields.h"
+#include "ktstr/walk/members/rq.h"
+#include "ktstr/walk/members/task.h"
+#include "ktstr/walk/row_reader.h"
 
 namespace ktstr {
 
 namespace {
 
-struct RqMembers {
-  MaybeMember curr, idle, stop, clock_task, nr_running, nr_switches, clock, cfs, rt, dl, scx,
-      scx_flags;
-
-  RqMembers(const TypeInfo& types, Anomalies& anomalies) {
-    Fields f(types, "rq", anomalies);
-    curr = f.Need("curr");
-    idle = f.Need("idle");
-    stop = f.Maybe("stop");
-    clock_task = f.Maybe("clock_task");
-    nr_running = f.Need("nr_running");
-    nr_switches = f.Need("nr_switches");
-    clock = f.Need("clock");
-    // Tasks in the whole hierarchy; renamed in 6.14 (7b8a702d9438).
-    cfs = f.Need({"cfs.h_nr_queued", "cfs.h_nr_running"});
-    rt = f.Need("rt.rt_nr_running");
-    dl = f.Need("dl.dl_nr_running");
-    scx = f.Maybe("scx.nr_running");
-    scx_flags = f.Maybe("scx.flags");
-  }
-};
-
-std::optional<int64_t> PidAt(const GuestKernel& kernel, std::optional<Hex> task,
-                             const MaybeMember& pid, Anomalies& anomalies) {
+std::optional<int64_t> PidAt(const Walk& walk, std::optional<Hex> task, const MaybeMember& pid) {
   if (!task || task->value == 0) return std::nullopt;
-  return CellReader(kernel, Kva(task->value), "a run queue's own task", anomalies).Integer(pid);
+  return CellReader(walk, Kva(task->value), "a run queue's own task").Integer(pid);
 }
 
 // A run queue's clock moves only when it is used: how far it is behind the one used last.
@@ -50,42 +29,28 @@ void CompareClocks(std::vector<CpuRow>& rows) {
 
 Result<Walked<CpuRow>> WalkCpus(const GuestKernel& kernel) {
   Anomalies anomalies("cpu");
-  const TypeInfo& types = *KTSTR_TRY(kernel.types());
-  const RqMembers m(types, anomalies);
-  Fields task_fields(types, "task_struct", anomalies);
-  const MaybeMember pid = task_fields.Need("pid");
-  const MaybeMember comm = task_fields.Need("comm");
-  const CpuDetails details(kernel, types, anomalies);
+  const Walk walk = KTSTR_TRY(Walk::Of(kernel, anomalies));
+  const RowReader<CpuRow> columns(walk);
+  const TaskNameMembers task_name(walk);
+  const CpuDetails details(walk);
   Walked<CpuRow> walked;
-  for (const CpuRef& cpu : ListCpus(kernel, anomalies)) {
-    CellReader rq(kernel, cpu.rq, "a run queue", anomalies);
+  for (const CpuRef& cpu : ListCpus(walk)) {
+    CellReader rq(walk, cpu.rq, "a run queue");
     CpuRow row;
     row.cpu = cpu.cpu;
     if (cpu.online) row.online = *cpu.online ? 1 : 0;
     row.rq_kva = Hex(cpu.rq);
-    if (const auto curr = rq.Pointer(m.curr); curr && !curr->is_null()) {
-      row.curr_kva = Hex(*curr);
-      CellReader task(kernel, *curr, "a run queue's current task", anomalies);
-      row.curr_pid = task.Integer(pid);
-      row.curr_comm = task.Text(comm);
+    columns.Read(rq, row);
+    if (row.curr_kva) {
+      CellReader task(walk, Kva(row.curr_kva->value), "a run queue's current task");
+      row.curr_pid = task.Integer(task_name.pid);
+      row.curr_comm = task.Text(task_name.comm);
     }
-    row.nr_running = rq.Integer(m.nr_running);
-    row.nr_switches = rq.Integer(m.nr_switches);
-    row.clock_ns = rq.Integer(m.clock);
-    row.cfs_nr_running = rq.Integer(m.cfs);
-    row.rt_nr_running = rq.Integer(m.rt);
-    row.dl_nr_running = rq.Integer(m.dl);
-    row.scx_nr_running = rq.Integer(m.scx);
-    row.scx_flags = rq.HexOf(m.scx_flags);
-    row.clock_task_ns = rq.Integer(m.clock_task);
-    row.idle_kva = rq.HexOf(m.idle);
-    row.idle_pid = PidAt(kernel, row.idle_kva, pid, anomalies);
-    row.stop_kva = rq.HexOf(m.stop);
-    row.stop_pid = PidAt(kernel, row.stop_kva, pid, anomalies);
-    row.load = details.Load(rq);
-    row.tick = details.Tick(rq, cpu.cpu);
-    row.schedstat = details.Schedstat(rq);
-    row.scx = details.Scx(rq);
+    row.idle_pid = PidAt(walk, row.idle_kva, task_name.pid);
+    row.stop_pid = PidAt(walk, row.stop_kva, task_name.pid);
+    details.FillTick(cpu.cpu, row);
+    details.FillSchedstat(rq, row.schedstat);
+    details.FillScx(rq, row.scx);
     walked.rows.push_back(std::move(row));
   }
   CompareClocks(walked.rows);

@@ -10,8 +10,8 @@
 #include "ktstr/walk/cpu_list.h"
 #include "ktstr/walk/cpu_mask_var.h"
 #include "ktstr/walk/enum_text.h"
-#include "ktstr/walk/fields.h"
-#include "ktstr/walk/row.h"
+#include "ktstr/walk/members/rq.h"
+#include "ktstr/walk/row_reader.h"
 
 namespace ktstr {
 
@@ -44,27 +44,44 @@ struct CpuScx {
   friend bool operator==(const CpuScx&, const CpuScx&) = default;
 };
 
+struct CpuRow;  // cpu.h
+
+struct TickMembers : Fields {
+  explicit TickMembers(const Walk& walk) : Fields(walk, "tick_sched") {}
+  MaybeMember flags = Maybe("flags"), stopped = Maybe("tick_stopped"), in_idle = Maybe("inidle");
+};
+
+struct RqEventMembers : Fields {
+  explicit RqEventMembers(const Walk& walk) : Fields(walk, kRqStruct) {}
+  MaybeMember yields = Maybe("yld_count"), schedules = Maybe("sched_count"),
+              idle_schedules = Maybe("sched_goidle"), wakeups = Maybe("ttwu_count"),
+              local_wakeups = Maybe("ttwu_local");
+};
+
+struct ScxKickMembers : Fields {
+  explicit ScxKickMembers(const Walk& walk) : Fields(walk, kScxRqStruct) {}
+  MaybeMember flags = Maybe(rq_member::kScxFlags), to_kick = Maybe("cpus_to_kick"),
+              to_kick_if_idle = Maybe("cpus_to_kick_if_idle"),
+              to_preempt = Maybe("cpus_to_preempt"), to_wait = Maybe("cpus_to_wait");
+};
+
+// Fills those of these columns that are no copies of the run queue's members.
 class CpuDetails {
  public:
-  CpuDetails(const GuestKernel& kernel, const TypeInfo& types, Anomalies& anomalies);
+  explicit CpuDetails(const Walk& walk);
 
-  CpuLoad Load(CellReader& rq) const;
-  CpuTick Tick(CellReader& rq, uint32_t cpu) const;
-  CpuSchedstat Schedstat(CellReader& rq) const;
-  CpuScx Scx(CellReader& rq) const;
+  void FillTick(uint32_t cpu, CpuRow& row) const;
+  void FillSchedstat(CellReader& rq, CpuSchedstat& stat) const;
+  void FillScx(CellReader& rq, CpuScx& scx) const;
 
  private:
-  const GuestKernel& kernel_;
-  Anomalies& anomalies_;
+  Walk walk_;
   CpuMaskVars masks_;
   bool counts_events_;  // the static key of schedstats
-  MaybeMember load_avg_, runnable_avg_, util_avg_, capacity_, nr_uninterruptible_, nr_iowait_;
-  MaybeMember nohz_flags_, tick_flags_, tick_stopped_, in_idle_, idle_calls_, idle_sleeps_,
-      idle_entry_;
-  MaybeMember yields_, schedules_, idle_schedules_, wakeups_, local_wakeups_, run_time_, wait_time_,
-      timeslices_;
-  MaybeMember scx_flags_, to_kick_, to_kick_if_idle_, to_preempt_, to_wait_, released_, pnt_seq_,
-      cpuperf_target_;
+  TickMembers tick_{walk_};
+  RowReader<CpuRow> tick_columns_;
+  RqEventMembers events_{walk_};
+  ScxKickMembers scx_{walk_};
   EnumText scx_flag_names_;
 };
 

@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "ktstr/kernel/guest_kernel.h"
-#include "ktstr/walk/anomaly.h"
+#include "ktstr/walk/walk.h"
 
 namespace ktstr {
 
@@ -17,6 +17,6 @@ struct CpuRef {
 };
 
 // All possible CPUs in ascending order. What cannot be read is an anomaly.
-std::vector<CpuRef> ListCpus(const GuestKernel& kernel, Anomalies& anomalies);
+std::vector<CpuRef> ListCpus(const Walk& walk);
 
 }  // namespace ktstr

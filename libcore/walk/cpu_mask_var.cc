@@ -6,21 +6,20 @@
 
 namespace ktstr {
 
-CpuMaskVars::CpuMaskVars(const GuestKernel& kernel, const TypeInfo& types, Anomalies& anomalies)
-    : kernel_(kernel), types_(types), anomalies_(anomalies) {
-  const auto cpus = kernel.CpuCount();
+CpuMaskVars::CpuMaskVars(const Walk& walk) : walk_(walk) {
+  const auto cpus = walk.kernel.CpuCount();
   if (cpus) {
     cpus_ = *cpus;
   } else {
-    anomalies.Add(cpus.error(), std::nullopt, "counting CPUs");
+    walk.anomalies.Add(cpus.error(), std::nullopt, "counting CPUs");
   }
 }
 
 std::optional<std::string> CpuMaskVars::ListAt(Kva mask, std::string_view what) const {
   if (mask.is_null() || cpus_ == 0) return std::nullopt;
-  const auto read = ReadCpuMask(kernel_, mask, cpus_);
+  const auto read = ReadCpuMask(walk_.kernel, mask, cpus_);
   if (read) return ToList(*read);
-  anomalies_.Add(read.error(), mask, fmt::format("reading {}", what));
+  walk_.anomalies.Add(read.error(), mask, fmt::format("reading {}", what));
   return std::nullopt;
 }
 
@@ -36,13 +35,13 @@ std::optional<std::string> CpuMaskVars::ListOf(CellReader& object,
 
 std::optional<std::string> CpuMaskVars::ListOfPerCpu(std::string_view variable,
                                                      uint32_t cpu) const {
-  const auto type = types_.FindVariable(variable);
+  const auto type = walk_.types.FindVariable(variable);
   if (!type) return std::nullopt;
   const std::string what = fmt::format("{} of CPU {}", variable, cpu);
-  auto at = kernel_.PerCpu(variable, cpu);
-  if (at && types_.KindOf(*type) == TypeKind::kPointer) at = kernel_.Read<Kva>(*at);
+  auto at = walk_.kernel.PerCpu(variable, cpu);
+  if (at && walk_.types.KindOf(*type) == TypeKind::kPointer) at = walk_.kernel.Read<Kva>(*at);
   if (at) return ListAt(*at, what);
-  anomalies_.Add(at.error(), std::nullopt, fmt::format("reading {}", what));
+  walk_.anomalies.Add(at.error(), std::nullopt, fmt::format("reading {}", what));
   return std::nullopt;
 }
 

@@ -15,7 +15,7 @@ namespace ktstr {
 
 class CpuMaskVars {
  public:
-  CpuMaskVars(const GuestKernel& kernel, const TypeInfo& types, Anomalies& anomalies);
+  explicit CpuMaskVars(const Walk& walk);
 
   // The CPUs of an object's mask as a list ("0-3,8"). Nothing for a null pointer; what cannot be
   // read is an anomaly.
@@ -26,9 +26,7 @@ class CpuMaskVars {
  private:
   std::optional<std::string> ListAt(Kva mask, std::string_view what) const;
 
-  const GuestKernel& kernel_;
-  const TypeInfo& types_;
-  Anomalies& anomalies_;
+  Walk walk_;
   uint32_t cpus_ = 0;
 };
 

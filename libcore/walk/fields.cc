@@ -4,22 +4,39 @@
 
 namespace ktstr {
 
-MaybeMember Fields::Maybe(std::initializer_list<std::string_view> paths) {
-  for (const std::string_view path : paths) {
-    auto member = types_.FindMember(struct_name_, path);
-    if (member) return *member;
-  }
-  return std::nullopt;
+Fields::Fields(const Walk& walk, Structure structure)
+    : types_(&walk.types), anomalies_(&walk.anomalies), structure_(structure) {
+  const auto type = types_->FindStruct(structure.name);
+  if (type) type_ = *type;
+  absent_ = !type && structure.optional;
+  if (structure.part.empty()) return;
+  const auto part =
+      type ? types_->FindMember(*type, structure.part) : tl::unexpected<Error>(type.error());
+  absent_ = !part;
+  if (!part) return;
+  type_ = part->type;
+  offset_ = part->offset;
 }
 
-MaybeMember Fields::Need(std::initializer_list<std::string_view> paths) {
-  MaybeMember member = Maybe(paths);
-  if (!member) {
-    anomalies_.Add("no member", std::nullopt,
-                   fmt::format("the kernel's struct {} has no member '{}'", struct_name_,
-                               fmt::join(paths, "' or '")));
+MaybeMember Fields::Find(const MemberPaths& paths, bool needed) const {
+  if (absent_) return std::nullopt;
+  if (type_) {
+    for (const std::string_view path : paths.all()) {
+      auto member = types_->FindMember(*type_, path);
+      if (!member) continue;
+      member->offset += offset_;
+      return *member;
+    }
   }
-  return member;
+  if (!needed) return std::nullopt;
+  std::string text;
+  for (const std::string_view path : paths.all()) {
+    text += fmt::format("{}{}{}{}", text.empty() ? "" : "' or '", structure_.part,
+                        structure_.part.empty() ? "" : ".", path);
+  }
+  anomalies_->Add("no member", std::nullopt,
+                  fmt::format("the kernel's struct {} has no member '{}'", structure_.name, text));
+  return std::nullopt;
 }
 
 void CellReader::Report(const Error& error) {
@@ -47,7 +64,9 @@ std::optional<Kva> CellReader::Pointer(const MaybeMember& member) {
 
 std::optional<Hex> CellReader::HexOf(const MaybeMember& member) {
   const auto value = Unsigned(member);
-  return value ? std::optional(Hex(*value)) : std::nullopt;
+  if (!value) return std::nullopt;
+  const uint64_t bits = member->is_bit_field() ? member->bit_size : member->size * 8;
+  return Hex(*value & ~uint64_t{0} >> (64 - bits));
 }
 
 std::optional<std::string> CellReader::Text(const MaybeMember& member) {

@@ -1,8 +1,7 @@
-// Fields: the members of one kernel structure that a walker wants, resolved once by BTF. A member
-// that a kernel does not have costs its column, not the walk.
+// Fields: the members of one kernel structure that a walker wants, found by BTF once. A member that
+// a kernel does not have costs its column, not the walk.
 #pragma once
 
-#include <initializer_list>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -10,40 +9,59 @@
 #include "ktstr/image/type_info.h"
 #include "ktstr/kernel/object_reader.h"
 #include "ktstr/walk/anomaly.h"
+#include "ktstr/walk/member_paths.h"
+#include "ktstr/walk/walk.h"
 
 namespace ktstr {
 
 using MaybeMember = std::optional<Member>;
 
+// The base of what lists members, each with the paths under which kernels have it:
+//
+//   struct DsqMembers : Fields {
+//     explicit DsqMembers(const Walk& walk) : Fields(walk, "scx_dispatch_q") {}
+//     MaybeMember id = Need("id"), list = Maybe("list");
+//   };
+//
+// All members are found when such an object is made; from then on nothing of the walk is used.
 class Fields {
  public:
-  Fields(const TypeInfo& types, std::string_view struct_name, Anomalies& anomalies)
-      : types_(types), struct_name_(struct_name), anomalies_(anomalies) {}
+  Fields(const Walk& walk, std::string_view struct_name) : Fields(walk, Structure{struct_name}) {}
+  Fields(const Walk& walk, Structure structure);
 
-  // The member at the first of these paths (members get renamed) that exists. When none does, that
-  // is an anomaly.
-  MaybeMember Need(std::initializer_list<std::string_view> paths);
-  MaybeMember Need(std::string_view path) { return Need({path}); }
+  // The member at the first of these paths that exists. When none does, that is an anomaly.
+  template <typename... Path>
+  MaybeMember Need(const Path&... paths) const {
+    return Find(MemberPaths(paths...), /*needed=*/true);
+  }
   // The same for members that only some kernels have: nothing is no anomaly.
-  MaybeMember Maybe(std::initializer_list<std::string_view> paths);
-  MaybeMember Maybe(std::string_view path) { return Maybe({path}); }
+  template <typename... Path>
+  MaybeMember Maybe(const Path&... paths) const {
+    return Find(MemberPaths(paths...), /*needed=*/false);
+  }
+  MaybeMember Find(const MemberPaths& paths, bool needed) const;
 
  private:
-  const TypeInfo& types_;
-  std::string struct_name_;
-  Anomalies& anomalies_;
+  const TypeInfo* types_;
+  Anomalies* anomalies_;
+  Structure structure_;
+  std::optional<TypeId> type_;  // in which paths begin; none: the kernel does not have it
+  uint64_t offset_ = 0;         // of the part
+  bool absent_ = false;         // and that is nothing to tell of
 };
 
-// Reads members of one object into optional cells; what cannot be read is one anomaly per object.
+// Reads members of one object into optional cells, each as wide as BTF says it is; what cannot be
+// read is one anomaly per object.
 class CellReader {
  public:
-  CellReader(const GuestKernel& kernel, Kva base, std::string_view what, Anomalies& anomalies)
-      : object_(kernel, base), what_(what), anomalies_(anomalies) {}
+  CellReader(const Walk& walk, Kva base, std::string_view what)
+      : object_(walk.kernel, base), what_(what), anomalies_(walk.anomalies) {}
 
   ObjectReader& object() { return object_; }
   std::optional<int64_t> Integer(const MaybeMember& member);
   std::optional<uint64_t> Unsigned(const MaybeMember& member);
   std::optional<Kva> Pointer(const MaybeMember& member);
+  // The bits of the member as they are: without a sign.
   std::optional<Hex> HexOf(const MaybeMember& member);
   std::optional<std::string> Text(const MaybeMember& member);
   // Whether a member could not be read.

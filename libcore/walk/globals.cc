@@ -4,7 +4,7 @@ namespace ktstr {
 
 std::optional<Kva> Globals::Address(std::initializer_list<std::string_view> names) const {
   for (const std::string_view name : names) {
-    if (const auto kva = kernel_.symbol_kva(name)) return *kva;
+    if (const auto kva = walk_.kernel.symbol_kva(name)) return *kva;
   }
   return std::nullopt;
 }

@@ -8,14 +8,13 @@
 #include <string_view>
 
 #include "ktstr/kernel/guest_kernel.h"
-#include "ktstr/walk/anomaly.h"
+#include "ktstr/walk/walk.h"
 
 namespace ktstr {
 
 class Globals {
  public:
-  Globals(const GuestKernel& kernel, Anomalies& anomalies)
-      : kernel_(kernel), anomalies_(anomalies) {}
+  explicit Globals(const Walk& walk) : walk_(walk) {}
 
   // The address of the first of these symbols (they get renamed) that exists.
   std::optional<Kva> Address(std::initializer_list<std::string_view> names) const;
@@ -28,17 +27,16 @@ class Globals {
   }
   template <typename T>
   std::optional<T> ReadAt(Kva kva, std::string_view what) const {
-    const auto value = kernel_.Read<T>(kva);
+    const auto value = walk_.kernel.Read<T>(kva);
     if (value) return *value;
-    anomalies_.Add(value.error(), kva, what);
+    walk_.anomalies.Add(value.error(), kva, what);
     return std::nullopt;
   }
   // The same for a pointer; nothing for a null one.
   std::optional<Kva> Pointer(std::initializer_list<std::string_view> names) const;
 
  private:
-  const GuestKernel& kernel_;
-  Anomalies& anomalies_;
+  Walk walk_;
 };
 
 }  // namespace ktstr

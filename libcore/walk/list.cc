@@ -25,11 +25,10 @@ constexpr Direction kBackward = {&ListHead::prev, &ListHead::next, "prev"};
 
 class ListWalker {
  public:
-  ListWalker(const GuestKernel& kernel, Kva head, const WalkLimits& limits, std::string_view name,
-             Anomalies& anomalies)
-      : kernel_(kernel), head_(head), limits_(limits), name_(name), anomalies_(anomalies) {}
+  ListWalker(const Walk& walk, Kva head, std::string_view name)
+      : walk_(walk), head_(head), name_(name) {}
 
-  std::vector<Kva> Walk() {
+  std::vector<Kva> Run() {
     std::vector<Kva> nodes;
     if (Follow(kForward, nodes) || capped_) return nodes;
     // What is visited stays visited: the way back ends where the way forward did.
@@ -42,31 +41,31 @@ class ListWalker {
  private:
   // Walks from the head until it comes round (true) or cannot go on (false).
   bool Follow(const Direction& way, std::vector<Kva>& nodes) {
-    const auto first = kernel_.Read<ListHead>(head_);
+    const auto first = walk_.kernel.Read<ListHead>(head_);
     if (!first) {
-      anomalies_.Add(first.error(), head_, fmt::format("{}: the list's head", name_));
+      walk_.anomalies.Add(first.error(), head_, fmt::format("{}: the list's head", name_));
       return false;
     }
     for (Kva at = head_, next((*first).*way.ahead); next != head_;) {
       if (visited_.contains(next.value())) {
         // On the way back this is where the way forward stopped, and said why.
         if (way.ahead == kForward.ahead) {
-          anomalies_.Add("cycle", next,
-                         fmt::format("{}: {} of {:#x} leads back to a node seen before", name_,
-                                     way.name, at.value()));
+          walk_.anomalies.Add("cycle", next,
+                              fmt::format("{}: {} of {:#x} leads back to a node seen before", name_,
+                                          way.name, at.value()));
         }
         return false;
       }
-      const auto links = kernel_.Read<ListHead>(next);
+      const auto links = walk_.kernel.Read<ListHead>(next);
       if (!links) {
-        anomalies_.Add(links.error(), next,
-                       fmt::format("{}: {} of {:#x}", name_, way.name, at.value()));
+        walk_.anomalies.Add(links.error(), next,
+                            fmt::format("{}: {} of {:#x}", name_, way.name, at.value()));
         return false;
       }
       if (Kva((*links).*way.behind) != at) {
-        anomalies_.Add("damage", next,
-                       fmt::format("{}: {} of {:#x} leads here, but from here back is {:#x}", name_,
-                                   way.name, at.value(), (*links).*way.behind));
+        walk_.anomalies.Add("damage", next,
+                            fmt::format("{}: {} of {:#x} leads here, but from here back is {:#x}",
+                                        name_, way.name, at.value(), (*links).*way.behind));
         if (!BelongsToList(next, *links)) return false;
         if (!Append(NodesBetween(way, at, next, *links), nodes)) return false;
       }
@@ -79,9 +78,9 @@ class ListWalker {
 
   // Whether a neighbour confirms that `node` stands beside it; a wild pointer's target has none.
   bool BelongsToList(Kva node, const ListHead& links) const {
-    const auto next = kernel_.Read<ListHead>(Kva(links.next));
+    const auto next = walk_.kernel.Read<ListHead>(Kva(links.next));
     if (next && Kva(next->prev) == node) return true;
-    const auto prev = kernel_.Read<ListHead>(Kva(links.prev));
+    const auto prev = walk_.kernel.Read<ListHead>(Kva(links.prev));
     return prev && Kva(prev->next) == node;
   }
 
@@ -93,12 +92,12 @@ class ListWalker {
     std::unordered_set<uint64_t> seen;
     Kva later = node;
     for (Kva earlier(links.*way.behind); earlier != at;) {
-      const auto earlier_links = kernel_.Read<ListHead>(earlier);
+      const auto earlier_links = walk_.kernel.Read<ListHead>(earlier);
       const bool confirmed = earlier_links && Kva((*earlier_links).*way.ahead) == later;
       if (!confirmed || earlier == head_ || visited_.contains(earlier.value())) break;
       // The gap is no gap but a ring that `node` is part of: it will be walked the other way round.
       if (earlier == node || !seen.insert(earlier.value()).second ||
-          seen.size() > limits_.max_nodes || limits_.IsStopped()) {
+          seen.size() > walk_.limits.max_nodes || walk_.limits.IsStopped()) {
         return {};
       }
       between.push_back(earlier);
@@ -112,14 +111,14 @@ class ListWalker {
   // False at the cap, and where a stop is wanted.
   bool Append(const std::vector<Kva>& more, std::vector<Kva>& nodes) {
     for (const Kva node : more) {
-      if (visited_.size() >= limits_.max_nodes) {
-        anomalies_.Add("cap", node,
-                       fmt::format("{}: stopped after {} nodes", name_, limits_.max_nodes));
+      if (visited_.size() >= walk_.limits.max_nodes) {
+        walk_.anomalies.Add(
+            "cap", node, fmt::format("{}: stopped after {} nodes", name_, walk_.limits.max_nodes));
         capped_ = true;
         return false;
       }
-      if (limits_.IsStopped()) {
-        anomalies_.AddStopped(node, name_);
+      if (walk_.limits.IsStopped()) {
+        walk_.anomalies.AddStopped(node, name_);
         capped_ = true;
         return false;
       }
@@ -129,20 +128,17 @@ class ListWalker {
     return true;
   }
 
-  const GuestKernel& kernel_;
+  Walk walk_;
   Kva head_;
-  const WalkLimits& limits_;
   std::string_view name_;
-  Anomalies& anomalies_;
   std::unordered_set<uint64_t> visited_;
   bool capped_ = false;
 };
 
 }  // namespace
 
-std::vector<Kva> WalkList(const GuestKernel& kernel, Kva head, const WalkLimits& limits,
-                          std::string_view name, Anomalies& anomalies) {
-  return ListWalker(kernel, head, limits, name, anomalies).Walk();
+std::vector<Kva> WalkList(const Walk& walk, Kva head, std::string_view name) {
+  return ListWalker(walk, head, name).Run();
 }
 
 }  // namespace ktstr

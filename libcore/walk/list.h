@@ -5,7 +5,7 @@
 
 #include "ktstr/base/address.h"
 #include "ktstr/kernel/guest_kernel.h"
-#include "ktstr/walk/anomaly.h"
+#include "ktstr/walk/walk.h"
 
 namespace ktstr {
 
@@ -14,7 +14,6 @@ namespace ktstr {
 // lead to its predecessor, a cycle that misses the head. A node whose neighbours do not confirm it
 // is none. Where the way forward ends, the rest is reached from the other end. Ends with an anomaly
 // "cap" after limits.max_nodes.
-std::vector<Kva> WalkList(const GuestKernel& kernel, Kva head, const WalkLimits& limits,
-                          std::string_view name, Anomalies& anomalies);
+std::vector<Kva> WalkList(const Walk& walk, Kva head, std::string_view name);
 
 }  // namespace ktstr

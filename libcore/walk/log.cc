@@ -4,7 +4,7 @@
 
 #include <vector>
 
-#include "ktstr/walk/fields.h"
+#include "ktstr/walk/row_reader.h"
 
 namespace ktstr {
 
@@ -29,10 +29,10 @@ struct RingMembers {
   Member count_bits, descs, infos, head_id, tail_id, size_bits, data;
   uint64_t desc_size, info_size;
   Member state_var, begin, next;
-  Member seq, ts_nsec, text_len, facility, level, caller_id;
-  MaybeMember subsystem, device;
+  Member text_len, caller_id;
 
-  static Result<RingMembers> Resolve(const TypeInfo& types) {
+  static Result<RingMembers> Resolve(const Walk& walk) {
+    const TypeInfo& types = walk.types;
     RingMembers m;
     const auto ring = [&](std::string_view path) {
       return types.FindMember("printk_ringbuffer", path);
@@ -49,17 +49,8 @@ struct RingMembers {
     m.state_var = KTSTR_TRY(types.FindMember("prb_desc", "state_var.counter"));
     m.begin = KTSTR_TRY(types.FindMember("prb_desc", "text_blk_lpos.begin"));
     m.next = KTSTR_TRY(types.FindMember("prb_desc", "text_blk_lpos.next"));
-    const auto info = [&](std::string_view path) { return types.FindMember("printk_info", path); };
-    m.seq = KTSTR_TRY(info("seq"));
-    m.ts_nsec = KTSTR_TRY(info("ts_nsec"));
-    m.text_len = KTSTR_TRY(info("text_len"));
-    m.facility = KTSTR_TRY(info("facility"));
-    m.level = KTSTR_TRY(info("level"));
-    m.caller_id = KTSTR_TRY(info("caller_id"));
-    Anomalies ignored("");
-    Fields optional(types, "printk_info", ignored);
-    m.subsystem = optional.Maybe("dev_info.subsystem");
-    m.device = optional.Maybe("dev_info.device");
+    m.text_len = KTSTR_TRY(types.FindMember("printk_info", "text_len"));
+    m.caller_id = KTSTR_TRY(types.FindMember("printk_info", "caller_id"));
     return m;
   }
 };
@@ -93,11 +84,10 @@ struct Ring {
 
 class LogWalker {
  public:
-  LogWalker(const GuestKernel& kernel, const RingMembers& members, const Ring& ring,
-            Anomalies& anomalies)
-      : kernel_(kernel), m_(members), ring_(ring), anomalies_(anomalies) {}
+  LogWalker(const Walk& walk, const RingMembers& members, const Ring& ring)
+      : walk_(walk), m_(members), ring_(ring) {}
 
-  std::vector<LogRow> Walk() {
+  std::vector<LogRow> Run() {
     std::vector<LogRow> rows;
     // Ids wrap at 2^62; at most as many records as there are descriptors.
     for (uint64_t n = 0; n <= ring_.count_mask; ++n) {
@@ -105,7 +95,7 @@ class LogWalker {
       if (auto row = Read(id)) rows.push_back(*std::move(row));
       if (id == ring_.head_id) return rows;
     }
-    anomalies_.Add(
+    walk_.anomalies.Add(
         "damage", ring_.descs,
         fmt::format("the log ring's head ({:#x}) is not within a round of its tail ({:#x})",
                     ring_.head_id, ring_.tail_id));
@@ -116,47 +106,38 @@ class LogWalker {
   std::optional<LogRow> Read(uint64_t id) {
     const uint64_t index = id & ring_.count_mask;
     const Kva at = ring_.descs + index * m_.desc_size;
-    CellReader desc(kernel_, at, "a log descriptor", anomalies_);
+    CellReader desc(walk_, at, "a log descriptor");
     const auto state_var = desc.Unsigned(m_.state_var);
     const auto begin = desc.Unsigned(m_.begin);
     const auto next = desc.Unsigned(m_.next);
     if (!state_var || !begin || !next) return std::nullopt;
     const auto state = static_cast<DescriptorState>(*state_var >> kStateShift);
     if ((*state_var & kIdMask) != id || state == kReserved) {
-      anomalies_.Add("being written", at,
-                     fmt::format("the log record of descriptor {:#x} is being written", id));
+      walk_.anomalies.Add("being written", at,
+                          fmt::format("the log record of descriptor {:#x} is being written", id));
       return std::nullopt;
     }
     // Never used, or its text was taken back already: nothing is missing.
     if (state == kReusable) return std::nullopt;
 
-    CellReader info(kernel_, ring_.infos + index * m_.info_size, "a log record", anomalies_);
+    CellReader info(walk_, ring_.infos + index * m_.info_size, "a log record");
     LogRow row;
-    row.seq = info.Integer(m_.seq);
-    row.time_ns = info.Integer(m_.ts_nsec);
-    row.level = info.Integer(m_.level);
-    row.facility = info.Integer(m_.facility);
+    columns_.Read(info, row);
     if (const auto caller = info.Unsigned(m_.caller_id)) {
       row.caller =
           fmt::format("{}{}", (*caller & kCallerIsCpu) != 0 ? 'C' : 'T', *caller & ~kCallerIsCpu);
     }
-    row.subsystem = TextOrNothing(info, m_.subsystem);
-    row.device = TextOrNothing(info, m_.device);
     const auto length = info.Unsigned(m_.text_len);
     if (length) row.text = Text(id, *begin, *next, *length);
     return row;
-  }
-
-  static std::optional<std::string> TextOrNothing(CellReader& info, const MaybeMember& member) {
-    auto text = info.Text(member);
-    return text && text->empty() ? std::nullopt : text;
   }
 
   // The text of the data block [begin, next), logical positions that only ever grow.
   std::optional<std::string> Text(uint64_t id, uint64_t begin, uint64_t next, uint64_t length) {
     if ((begin & kDataless) != 0 || (next & kDataless) != 0) {
       if (begin == kEmptyLine && next == kEmptyLine) return "";
-      anomalies_.Add("damage", std::nullopt, fmt::format("log record {:#x} has lost its text", id));
+      walk_.anomalies.Add("damage", std::nullopt,
+                          fmt::format("log record {:#x} has lost its text", id));
       return std::nullopt;
     }
     const uint64_t mask = ring_.data_size - 1;
@@ -165,29 +146,29 @@ class LogWalker {
     const uint64_t at = wraps ? 0 : begin & mask;
     const uint64_t size = wraps ? next & mask : next - begin;
     if (size < kBlockHeader || size > ring_.data_size || at + size > ring_.data_size) {
-      anomalies_.Add(
+      walk_.anomalies.Add(
           "damage", ring_.data + at,
           fmt::format("log record {:#x} has a text block from {:#x} to {:#x}", id, begin, next));
       return std::nullopt;
     }
-    const auto owner = kernel_.Read<uint64_t>(ring_.data + at);
+    const auto owner = walk_.kernel.Read<uint64_t>(ring_.data + at);
     if (owner && *owner != id) {
-      anomalies_.Add("overwritten", ring_.data + at,
-                     fmt::format("the text of log record {:#x} was overwritten", id));
+      walk_.anomalies.Add("overwritten", ring_.data + at,
+                          fmt::format("the text of log record {:#x} was overwritten", id));
       return std::nullopt;
     }
     std::string text(std::min(length, size - kBlockHeader), '\0');
     const auto read =
-        kernel_.Read(ring_.data + at + kBlockHeader, std::as_writable_bytes(std::span(text)));
+        walk_.kernel.Read(ring_.data + at + kBlockHeader, std::as_writable_bytes(std::span(text)));
     if (read) return text;
-    anomalies_.Add(read.error(), ring_.data + at, "reading a log record's text");
+    walk_.anomalies.Add(read.error(), ring_.data + at, "reading a log record's text");
     return std::nullopt;
   }
 
-  const GuestKernel& kernel_;
+  Walk walk_;
+  RowReader<LogRow> columns_{walk_};
   const RingMembers& m_;
   const Ring& ring_;
-  Anomalies& anomalies_;
 };
 
 }  // namespace
@@ -196,15 +177,20 @@ const RowTable<LogRow>& LogRow::Table() {
   using R = LogRow;
   static const RowTable<R> table(
       "log", "The kernel log: what is still in the printk ring buffer, oldest first.",
+      Structure{"printk_info"},
       {
-          Col<&R::seq>("seq", "", "Sequence number; a gap means lost records."),
-          Col<&R::time_ns>("time_ns", "ns", "When, by the local clock, since boot."),
-          Col<&R::level>("level", "", "0 emergency to 7 debug."),
-          Col<&R::facility>("facility", "", "syslog facility; 0 is the kernel."),
+          ReadCol<&R::seq>("seq", "", "Sequence number; a gap means lost records.", At("seq")),
+          ReadCol<&R::time_ns>("time_ns", "ns", "When, by the local clock, since boot.",
+                               At("ts_nsec")),
+          ReadCol<&R::level>("level", "", "0 emergency to 7 debug.", At("level")),
+          ReadCol<&R::facility>("facility", "", "syslog facility; 0 is the kernel.",
+                                At("facility")),
           Col<&R::caller>("caller", "", "Who printed it: T and a thread id, or C and a CPU."),
-          Col<&R::subsystem>("subsystem", "", "Subsystem of the device that it is about."),
-          Col<&R::device>("device", "",
-                          "That device: +subsystem:name, c or b and major:minor, n and index."),
+          ReadCol<&R::subsystem>("subsystem", "", "Subsystem of the device that it is about.",
+                                 MaybeAt("dev_info.subsystem").Unless(0)),
+          ReadCol<&R::device>("device", "",
+                              "That device: +subsystem:name, c or b and major:minor, n and index.",
+                              MaybeAt("dev_info.device").Unless(0)),
           Col<&R::text>("text", "", "The message; may have several lines."),
       });
   return table;
@@ -212,11 +198,11 @@ const RowTable<LogRow>& LogRow::Table() {
 
 Result<Walked<LogRow>> WalkLog(const GuestKernel& kernel) {
   Anomalies anomalies("log");
-  const TypeInfo& types = *KTSTR_TRY(kernel.types());
-  const RingMembers members = KTSTR_TRY(RingMembers::Resolve(types));
+  const Walk walk = KTSTR_TRY(Walk::Of(kernel, anomalies));
+  const RingMembers members = KTSTR_TRY(RingMembers::Resolve(walk));
   const Ring ring = KTSTR_TRY(Ring::Read(kernel, members));
   Walked<LogRow> walked;
-  walked.rows = LogWalker(kernel, members, ring, anomalies).Walk();
+  walked.rows = LogWalker(walk, members, ring).Run();
   walked.anomalies = std::move(anomalies).Take();
   return walked;
 }

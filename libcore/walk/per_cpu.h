@@ -6,13 +6,12 @@
 #include <string_view>
 
 #include "ktstr/kernel/guest_kernel.h"
-#include "ktstr/walk/anomaly.h"
+#include "ktstr/walk/walk.h"
 
 namespace ktstr {
 
 // The value of the per-CPU pointer `name`. Nothing when the kernel has no such variable, or (then
 // with an anomaly) when it cannot be read.
-std::optional<Kva> ReadPerCpuPointer(const GuestKernel& kernel, const TypeInfo& types,
-                                     std::string_view name, uint32_t cpu, Anomalies& anomalies);
+std::optional<Kva> ReadPerCpuPointer(const Walk& walk, std::string_view name, uint32_t cpu);
 
 }  // namespace ktstr

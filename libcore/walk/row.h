@@ -2,6 +2,7 @@
 // column; the SQLite tables, JSON, text tables and the schema documentation all come from that.
 #pragma once
 
+#include <concepts>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -10,6 +11,7 @@
 #include <vector>
 
 #include "ktstr/base/address.h"
+#include "ktstr/walk/member_paths.h"
 
 namespace ktstr {
 
@@ -77,11 +79,54 @@ struct MemberPointer<T R::*> {
 };
 }  // namespace internal
 
-// A column of a row type: its description and how to get it out of a row.
+class CellReader;
+struct Member;
+
+// Which member of a kernel object a column is a copy of.
+struct MemberSource {
+  MemberPaths paths;
+  bool needed = true;                   // a kernel that has none of them is told of
+  Structure of = {};                    // empty: the table's own structure
+  std::optional<int64_t> nothing = {};  // the value with which the kernel says that there is none
+
+  constexpr MemberSource Of(const Structure& structure) const {
+    return {paths, needed, structure, nothing};
+  }
+  constexpr MemberSource Of(std::string_view structure) const { return Of(Structure{structure}); }
+  // NULL where the member has that value; 0 for an empty text.
+  constexpr MemberSource Unless(int64_t value) const { return {paths, needed, of, value}; }
+};
+// The first of these paths that exists. A kernel that has none of them is an anomaly.
+template <typename... Path>
+requires std::constructible_from<MemberPaths, const Path&...>
+constexpr MemberSource At(const Path&... paths) { return {.paths = MemberPaths(paths...)}; }
+// The same for members that only some kernels have.
+template <typename... Path>
+requires std::constructible_from<MemberPaths, const Path&...>
+constexpr MemberSource MaybeAt(const Path&... paths) {
+  return {.paths = MemberPaths(paths...), .needed = false};
+}
+
+// Reads the member into its place in the row.
+template <typename Row>
+using FillFunction = void (*)(CellReader& object, const std::optional<Member>& member,
+                              const std::optional<int64_t>& nothing, Row& row);
+
+// A column of a row type: its description, how to get it out of a row, and, where it is a copy of a
+// kernel's member (row_reader.h), how it gets there.
 template <typename Row>
 struct Column {
   ColumnInfo info;
   Value (*get)(const Row&);
+  std::optional<MemberSource> source = {};
+  FillFunction<Row> fill = nullptr;
+};
+
+// What fills a column that is a copy.
+template <typename Row>
+struct ColumnCopy {
+  MemberSource source;
+  FillFunction<Row> fill;
 };
 
 // The column that shows a member: Col<&TaskRow::pid>("pid", "", "…").
@@ -102,17 +147,26 @@ auto Sub(std::string_view name, std::string_view unit, std::string_view meaning)
                      [](const Row& row) { return ToValue((row.*kPart).*kMember); }};
 }
 
-// A row type's whole declaration.
+// A row type's whole declaration. `structure` is the one of which columns are copies that do not
+// say of which.
 template <typename Row>
 struct RowTable {
   TableInfo info;
   std::vector<Value (*)(const Row&)> getters;
+  Structure structure;
+  std::vector<ColumnCopy<Row>> copies;
 
   RowTable(std::string_view name, std::string_view meaning, std::vector<Column<Row>> columns)
-      : info{name, meaning, {}} {
+      : RowTable(name, meaning, Structure{}, std::move(columns)) {}
+  RowTable(std::string_view name, std::string_view meaning, const Structure& own,
+           std::vector<Column<Row>> columns)
+      : info{name, meaning, {}}, structure(own) {
     for (const Column<Row>& column : columns) {
       info.columns.push_back(column.info);
       getters.push_back(column.get);
+      if (!column.source) continue;
+      const bool of_other = !column.source->of.name.empty();
+      copies.push_back({of_other ? *column.source : column.source->Of(own), column.fill});
     }
   }
 };

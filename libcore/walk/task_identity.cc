@@ -2,18 +2,12 @@
 
 namespace ktstr {
 
-TaskIdentities::TaskIdentities(const GuestKernel& kernel, const TypeInfo& types,
-                               Anomalies& anomalies)
-    : kernel_(kernel), anomalies_(anomalies) {
-  Fields task(types, "task_struct", anomalies);
-  pid_ = task.Need("pid");
-  comm_ = task.Need("comm");
-}
+TaskIdentities::TaskIdentities(const Walk& walk) : walk_(walk) {}
 
 TaskIdentity TaskIdentities::Of(Kva task) const {
   if (task.is_null()) return {};
-  CellReader object(kernel_, task, "a task", anomalies_);
-  return {object.Integer(pid_), object.Text(comm_)};
+  CellReader object(walk_, task, "a task");
+  return {object.Integer(task_.pid), object.Text(task_.comm)};
 }
 
 }  // namespace ktstr

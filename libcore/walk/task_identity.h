@@ -6,7 +6,7 @@
 #include <string>
 
 #include "ktstr/kernel/guest_kernel.h"
-#include "ktstr/walk/fields.h"
+#include "ktstr/walk/members/task.h"
 #include "ktstr/walk/row.h"
 
 namespace ktstr {
@@ -18,15 +18,14 @@ struct TaskIdentity {
 
 class TaskIdentities {
  public:
-  TaskIdentities(const GuestKernel& kernel, const TypeInfo& types, Anomalies& anomalies);
+  explicit TaskIdentities(const Walk& walk);
 
   // Of the task_struct at `task`; what cannot be read is an anomaly. Nothing for a null pointer.
   TaskIdentity Of(Kva task) const;
 
  private:
-  const GuestKernel& kernel_;
-  Anomalies& anomalies_;
-  MaybeMember pid_, comm_;
+  Walk walk_;
+  TaskNameMembers task_{walk_};
 };
 
 }  // namespace ktstr

@@ -3,19 +3,18 @@
 #include <fmt/format.h>
 
 #include "ktstr/walk/cpu_list.h"
-#include "ktstr/walk/fields.h"
 #include "ktstr/walk/list.h"
+#include "ktstr/walk/members/rq.h"
+#include "ktstr/walk/members/task.h"
 
 namespace ktstr {
 
 namespace {
 
-void AddIdleTasks(const GuestKernel& kernel, const TypeInfo& types, std::vector<TaskRef>& tasks,
-                  Anomalies& anomalies) {
-  Fields rq_fields(types, "rq", anomalies);
-  const MaybeMember idle = rq_fields.Need("idle");
-  for (const CpuRef& cpu : ListCpus(kernel, anomalies)) {
-    CellReader rq(kernel, cpu.rq, "a run queue", anomalies);
+void AddIdleTasks(const Walk& walk, std::vector<TaskRef>& tasks) {
+  const MaybeMember idle = Fields(walk, kRqStruct).Need(rq_member::kIdle);
+  for (const CpuRef& cpu : ListCpus(walk)) {
+    CellReader rq(walk, cpu.rq, "a run queue");
     const auto task = rq.Pointer(idle);
     if (task && !task->is_null()) tasks.push_back({*task, cpu.cpu});
   }
@@ -23,30 +22,27 @@ void AddIdleTasks(const GuestKernel& kernel, const TypeInfo& types, std::vector<
 
 }  // namespace
 
-Result<std::vector<TaskRef>> ListTasks(const GuestKernel& kernel, const WalkLimits& limits,
-                                       Anomalies& anomalies) {
-  const TypeInfo& types = *KTSTR_TRY(kernel.types());
-  const Kva init_task = KTSTR_TRY(kernel.symbol_kva("init_task"));
-  const Member tasks_node = KTSTR_TRY(types.FindMember("task_struct", "tasks"));
-  const Member thread_node = KTSTR_TRY(types.FindMember("task_struct", "thread_node"));
-  const Member signal = KTSTR_TRY(types.FindMember("task_struct", "signal"));
-  const Member thread_head = KTSTR_TRY(types.FindMember("signal_struct", "thread_head"));
-
+Result<std::vector<TaskRef>> ListTasks(const Walk& walk) {
+  const Kva init_task = KTSTR_TRY(walk.kernel.symbol_kva("init_task"));
+  const TaskListMembers task(walk);
+  const MaybeMember thread_head = SignalMembers(walk).thread_head;
+  if (!task.tasks || !task.thread_node || !task.signal || !thread_head) {
+    return Fail(ErrorCode::kNotFound, walk.anomalies.rows().back().detail);
+  }
   std::vector<TaskRef> tasks;
-  AddIdleTasks(kernel, types, tasks, anomalies);
-  WalkLimits left = limits;
-  for (const Kva node :
-       WalkList(kernel, init_task + tasks_node.offset, limits, "init_task.tasks", anomalies)) {
-    const Kva leader = node - tasks_node.offset;
+  AddIdleTasks(walk, tasks);
+  WalkLimits left = walk.limits;
+  for (const Kva node : WalkList(walk, init_task + task.tasks->offset, "init_task.tasks")) {
+    const Kva leader = node - task.tasks->offset;
     tasks.push_back({leader, std::nullopt});
-    CellReader object(kernel, leader, "a process leader", anomalies);
-    const auto signal_kva = object.Pointer(signal);
+    CellReader object(walk, leader, "a process leader");
+    const auto signal_kva = object.Pointer(task.signal);
     if (!signal_kva || signal_kva->is_null()) continue;
-    left.max_nodes = limits.max_nodes - std::min(limits.max_nodes, tasks.size());
-    for (const Kva thread : WalkList(kernel, *signal_kva + thread_head.offset, left,
-                                     "signal->thread_head", anomalies)) {
-      if (thread - thread_node.offset != leader)
-        tasks.push_back({thread - thread_node.offset, std::nullopt});
+    left.max_nodes = walk.limits.max_nodes - std::min(walk.limits.max_nodes, tasks.size());
+    for (const Kva thread :
+         WalkList(walk.Within(left), *signal_kva + thread_head->offset, "signal->thread_head")) {
+      if (thread - task.thread_node->offset != leader)
+        tasks.push_back({thread - task.thread_node->offset, std::nullopt});
     }
   }
   return tasks;

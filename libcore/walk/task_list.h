@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "ktstr/kernel/guest_kernel.h"
-#include "ktstr/walk/anomaly.h"
+#include "ktstr/walk/walk.h"
 
 namespace ktstr {
 
@@ -17,7 +17,6 @@ struct TaskRef {
 // The idle tasks in order of their CPU, then leaders in the order of init_task.tasks, each followed
 // by its other threads. Errors: those of reading symbols and types; damage in the lists is an
 // anomaly.
-Result<std::vector<TaskRef>> ListTasks(const GuestKernel& kernel, const WalkLimits& limits,
-                                       Anomalies& anomalies);
+Result<std::vector<TaskRef>> ListTasks(const Walk& walk);
 
 }  // namespace ktstr

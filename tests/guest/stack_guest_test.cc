@@ -11,7 +11,6 @@
 #include "guest_tests.h"
 #include "ktstr/sample/temporary_directory.h"
 #include "ktstr/walk/stack/stack.h"
-#include "ktstr/walk/stack/wait_channel.h"
 #include "ktstr/walk/task.h"
 #include "ktstr/walk/wait/pipe_end.h"
 #include "ktstr/walk/wait/wait.h"
@@ -44,10 +43,10 @@ struct Account {
 };
 
 Result<Account> TakeAccount(const GuestKernel& kernel) {
-  Account account{KTSTR_TRY(WalkTasks(kernel)), KTSTR_TRY(WalkStacks(kernel)), {}, {}};
+  Account account{{}, KTSTR_TRY(WalkStacks(kernel)), {}, {}};
   account.waits = KTSTR_TRY(WalkLockWaits(kernel, account.stacks.rows));
   account.pipes = KTSTR_TRY(WalkPipeEnds(kernel, account.waits.rows));
-  AddWaitChannels(kernel, account.stacks.rows, account.tasks.rows);
+  account.tasks = KTSTR_TRY(WalkTasks(kernel, account.stacks.rows));
   return account;
 }
 

@@ -6,57 +6,36 @@
 #include "ktstr/walk/bpf/objects.h"
 #include "ktstr/walk/enum_text.h"
 #include "ktstr/walk/fields.h"
+#include "ktstr/walk/row_reader.h"
 
 namespace ktstr {
 
 namespace {
 
-struct MapMembers {
-  MaybeMember name, type, key_size, value_size, max_entries, flags, frozen, btf, key_type,
-      value_type, vmlinux_value_type;
-
-  MapMembers(const TypeInfo& types, Anomalies& anomalies) {
-    Fields f(types, "bpf_map", anomalies);
-    name = f.Need("name");
-    type = f.Need("map_type");
-    key_size = f.Need("key_size");
-    value_size = f.Need("value_size");
-    max_entries = f.Need("max_entries");
-    flags = f.Need("map_flags");
-    frozen = f.Maybe("frozen");
-    btf = f.Maybe("btf");
-    key_type = f.Maybe("btf_key_type_id");
-    value_type = f.Maybe("btf_value_type_id");
-    vmlinux_value_type = f.Maybe("btf_vmlinux_value_type_id");
-  }
+struct MapMembers : Fields {
+  explicit MapMembers(const Walk& walk) : Fields(walk, "bpf_map") {}
+  MaybeMember type = Need("map_type"), btf = Maybe("btf"), key_type = Maybe("btf_key_type_id"),
+              value_type = Maybe("btf_value_type_id"),
+              vmlinux_value_type = Maybe("btf_vmlinux_value_type_id");
 };
 
 class MapWalker {
  public:
-  MapWalker(const GuestKernel& kernel, const TypeInfo& types, const BpfMapLimits& limits,
-            Anomalies& anomalies)
-      : kernel_(kernel),
-        types_(types),
-        anomalies_(anomalies),
-        m_(types, anomalies),
-        type_names_(types, {"bpf_map_type"}, "BPF_MAP_TYPE_"),
-        object_types_(kernel, types, anomalies),
-        values_(kernel, types, limits, anomalies),
-        memory_(kernel, types, anomalies) {}
+  MapWalker(const Walk& walk, const BpfMapLimits& limits)
+      : walk_(walk),
+        type_names_(walk.types, {"bpf_map_type"}, "BPF_MAP_TYPE_"),
+        object_types_(walk),
+        values_(walk, limits),
+        memory_(walk) {}
 
-  void Walk(const BpfObject& object, BpfMaps& maps) {
-    CellReader map(kernel_, object.kva, "a BPF map", anomalies_);
+  void Add(const BpfObject& object, BpfMaps& maps) {
+    CellReader map(walk_, object.kva, "a BPF map");
     BpfMapRow row;
     row.id = object.id;
     row.map_kva = Hex(object.kva);
-    row.name = map.Text(m_.name);
-    const auto type = map.Integer(m_.type);
+    columns_.Read(map, row);
+    const auto type = map.Integer(map_.type);
     if (type) row.type = type_names_.NameOf(*type);
-    row.key_size = map.Integer(m_.key_size);
-    row.value_size = map.Integer(m_.value_size);
-    row.max_entries = map.Integer(m_.max_entries);
-    row.flags = map.HexOf(m_.flags);
-    row.frozen = map.Integer(m_.frozen);
     if (type && row.key_size && row.value_size && row.max_entries) {
       const BpfMapShape shape = ShapeOf(object, static_cast<BpfMapType>(*type), row, map);
       row.entries = values_.Read(shape, maps.values);
@@ -73,21 +52,20 @@ class MapWalker {
     shape.key_size = static_cast<uint64_t>(*row.key_size);
     shape.value_size = static_cast<uint64_t>(*row.value_size);
     shape.max_entries = static_cast<uint64_t>(*row.max_entries);
-    if (const auto id = map.Unsigned(m_.vmlinux_value_type); id.value_or(0) != 0) {
-      shape.types = &types_;
+    if (const auto id = map.Unsigned(map_.vmlinux_value_type); id.value_or(0) != 0) {
+      shape.types = &walk_.types;
       shape.value_type = TypeId{static_cast<uint32_t>(*id)};
-    } else if (const auto btf = map.Pointer(m_.btf)) {
+    } else if (const auto btf = map.Pointer(map_.btf)) {
       shape.types = object_types_.At(*btf);
-      shape.key_type = TypeId{static_cast<uint32_t>(map.Unsigned(m_.key_type).value_or(0))};
-      shape.value_type = TypeId{static_cast<uint32_t>(map.Unsigned(m_.value_type).value_or(0))};
+      shape.key_type = TypeId{static_cast<uint32_t>(map.Unsigned(map_.key_type).value_or(0))};
+      shape.value_type = TypeId{static_cast<uint32_t>(map.Unsigned(map_.value_type).value_or(0))};
     }
     return shape;
   }
 
-  const GuestKernel& kernel_;
-  const TypeInfo& types_;
-  Anomalies& anomalies_;
-  MapMembers m_;
+  Walk walk_;
+  MapMembers map_{walk_};
+  RowReader<BpfMapRow> columns_{walk_};
   EnumText type_names_;
   BpfObjectTypes object_types_;
   BpfMapValues values_;
@@ -99,19 +77,20 @@ class MapWalker {
 const RowTable<BpfMapRow>& BpfMapRow::Table() {
   using R = BpfMapRow;
   static const RowTable<R> table(
-      "bpf_map", "The BPF maps of the kernel.",
+      "bpf_map", "The BPF maps of the kernel.", Structure{"bpf_map"},
       {
           Col<&R::id>("id", "", "The map's id."),
-          Col<&R::name>("name", "", "Name, at most 15 characters."),
+          ReadCol<&R::name>("name", "", "Name, at most 15 characters.", At("name")),
           Col<&R::type>("type", "", "BPF_MAP_TYPE_*, in lower case."),
-          Col<&R::key_size>("key_size", "bytes", "Size of a key."),
-          Col<&R::value_size>("value_size", "bytes", "Size of a value."),
-          Col<&R::max_entries>("max_entries", "", "Capacity."),
-          Col<&R::flags>("flags", "", "BPF_F_* it was made with."),
+          ReadCol<&R::key_size>("key_size", "bytes", "Size of a key.", At("key_size")),
+          ReadCol<&R::value_size>("value_size", "bytes", "Size of a value.", At("value_size")),
+          ReadCol<&R::max_entries>("max_entries", "", "Capacity.", At("max_entries")),
+          ReadCol<&R::flags>("flags", "", "BPF_F_* it was made with.", At("map_flags")),
           Col<&R::entries>("entries", "",
                            "Entries found; NULL for types whose values are not read."),
           Col<&R::memory_bytes>("memory_bytes", "bytes", "Kernel memory, as the kernel reckons."),
-          Col<&R::frozen>("frozen", "", "1 when programs alone may write it."),
+          ReadCol<&R::frozen>("frozen", "", "1 when programs alone may write it.",
+                              MaybeAt("frozen")),
           Col<&R::map_kva>("map_kva", "", "Address of its struct bpf_map."),
       });
   return table;
@@ -138,12 +117,12 @@ const RowTable<BpfMapValueRow>& BpfMapValueRow::Table() {
 
 Result<BpfMaps> WalkBpfMaps(const GuestKernel& kernel, const BpfMapLimits& limits) {
   Anomalies anomalies("bpf_map");
-  const TypeInfo& types = *KTSTR_TRY(kernel.types());
+  const Walk walk = KTSTR_TRY(Walk::Of(kernel, anomalies, limits.walk));
   BpfMaps maps;
-  const auto objects = ListBpfMaps(kernel, limits.walk, anomalies);
+  const auto objects = ListBpfMaps(walk);
   if (!objects.empty()) {
-    MapWalker walker(kernel, types, limits, anomalies);
-    for (const BpfObject& object : objects) walker.Walk(object, maps);
+    MapWalker walker(walk, limits);
+    for (const BpfObject& object : objects) walker.Add(object, maps);
   }
   maps.anomalies = std::move(anomalies).Take();
   return maps;

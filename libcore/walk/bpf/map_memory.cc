@@ -16,23 +16,14 @@ uint64_t RoundUp(uint64_t bytes, uint64_t to) { return (bytes + to - 1) / to * t
 
 }  // namespace
 
-BpfMapMemory::BpfMapMemory(const GuestKernel& kernel, const TypeInfo& types, Anomalies& anomalies)
-    : kernel_(kernel),
-      anomalies_(anomalies),
-      cpus_(ListCpus(kernel, anomalies).size()),
-      array_size_(types.SizeOf("bpf_array").value_or(0)),
-      hash_size_(types.SizeOf("bpf_htab").value_or(0)),
-      bucket_size_(types.SizeOf("bucket").value_or(0)),
-      storage_size_(types.SizeOf("bpf_local_storage_map").value_or(0)),
-      storage_bucket_size_(types.SizeOf("bpf_local_storage_map_bucket").value_or(0)) {
-  Fields hash(types, "bpf_htab", anomalies);
-  hash_map_ = hash.Maybe("map");
-  n_buckets_ = hash.Maybe("n_buckets");
-  elem_size_ = hash.Maybe("elem_size");
-  Fields storage(types, "bpf_local_storage_map", anomalies);
-  storage_map_ = storage.Maybe("map");
-  bucket_log_ = storage.Maybe("bucket_log");
-}
+BpfMapMemory::BpfMapMemory(const Walk& walk)
+    : walk_(walk),
+      cpus_(ListCpus(walk).size()),
+      array_size_(walk.types.SizeOf("bpf_array").value_or(0)),
+      hash_size_(walk.types.SizeOf("bpf_htab").value_or(0)),
+      bucket_size_(walk.types.SizeOf("bucket").value_or(0)),
+      storage_size_(walk.types.SizeOf("bpf_local_storage_map").value_or(0)),
+      storage_bucket_size_(walk.types.SizeOf("bpf_local_storage_map_bucket").value_or(0)) {}
 
 std::optional<int64_t> BpfMapMemory::BytesOf(const BpfMapShape& map, uint64_t flags,
                                              int64_t entries) const {
@@ -67,10 +58,10 @@ uint64_t BpfMapMemory::OfArray(const BpfMapShape& map, uint64_t flags) const {
 // htab_map_mem_usage() in kernel/bpf/hashtab.c.
 std::optional<uint64_t> BpfMapMemory::OfHash(const BpfMapShape& map, uint64_t flags,
                                              uint64_t entries) const {
-  const Kva kva = map.kva - (hash_map_ ? hash_map_->offset : 0);
-  CellReader table(kernel_, kva, "a BPF hash", anomalies_);
-  const auto buckets = table.Unsigned(n_buckets_);
-  const auto element = table.Unsigned(elem_size_);
+  const Kva kva = map.kva - (hash_.map ? hash_.map->offset : 0);
+  CellReader table(walk_, kva, "a BPF hash");
+  const auto buckets = table.Unsigned(hash_.n_buckets);
+  const auto element = table.Unsigned(hash_.elem_size);
   if (!buckets || !element) return std::nullopt;
   const bool per_cpu =
       map.type == BpfMapType::kPercpuHash || map.type == BpfMapType::kLruPercpuHash;
@@ -89,9 +80,9 @@ std::optional<uint64_t> BpfMapMemory::OfHash(const BpfMapShape& map, uint64_t fl
 
 // bpf_local_storage_map_mem_usage() in kernel/bpf/bpf_local_storage.c: elements are not counted.
 std::optional<uint64_t> BpfMapMemory::OfLocalStorage(const BpfMapShape& map) const {
-  const Kva kva = map.kva - (storage_map_ ? storage_map_->offset : 0);
-  CellReader table(kernel_, kva, "a BPF local storage map", anomalies_);
-  const auto log = table.Unsigned(bucket_log_);
+  const Kva kva = map.kva - (storage_.map ? storage_.map->offset : 0);
+  CellReader table(walk_, kva, "a BPF local storage map");
+  const auto log = table.Unsigned(storage_.bucket_log);
   if (!log || *log > 32) return std::nullopt;
   return storage_size_ + (storage_bucket_size_ << *log);
 }

@@ -12,7 +12,7 @@ namespace ktstr {
 
 class BpfMapMemory {
  public:
-  BpfMapMemory(const GuestKernel& kernel, const TypeInfo& types, Anomalies& anomalies);
+  explicit BpfMapMemory(const Walk& walk);
 
   // In bytes, for a map with BPF_F_* `flags` and `entries` elements in it; nothing for types of map
   // that are not reckoned.
@@ -23,11 +23,11 @@ class BpfMapMemory {
   std::optional<uint64_t> OfHash(const BpfMapShape& map, uint64_t flags, uint64_t entries) const;
   std::optional<uint64_t> OfLocalStorage(const BpfMapShape& map) const;
 
-  const GuestKernel& kernel_;
-  Anomalies& anomalies_;
+  Walk walk_;
+  BpfHashMembers hash_{walk_};
+  StorageMapMembers storage_{walk_};
   uint64_t cpus_;
   uint64_t array_size_, hash_size_, bucket_size_, storage_size_, storage_bucket_size_;
-  MaybeMember hash_map_, n_buckets_, elem_size_, storage_map_, bucket_log_;
 };
 
 }  // namespace ktstr

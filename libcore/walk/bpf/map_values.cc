@@ -26,42 +26,10 @@ uint64_t MoreInPage(Kva at, uint64_t stride) {
 
 }  // namespace
 
-BpfMapValues::BpfMapValues(const GuestKernel& kernel, const TypeInfo& types,
-                           const BpfMapLimits& limits, Anomalies& anomalies)
-    : kernel_(kernel),
-      types_(types),
-      limits_(limits),
-      anomalies_(anomalies),
-      identities_(kernel, types, anomalies),
-      cpus_(ListCpus(kernel, anomalies)) {
-  Fields array(types, "bpf_array", anomalies);
-  array_map_ = array.Maybe("map");
-  array_value_ = array.Maybe("value");
-  array_elem_size_ = array.Maybe("elem_size");
-  Fields hash(types, "bpf_htab", anomalies);
-  hash_map_ = hash.Maybe("map");
-  buckets_ = hash.Maybe("buckets");
-  n_buckets_ = hash.Maybe("n_buckets");
-  bucket_size_ = types.SizeOf("bucket").value_or(0);
-  bucket_head_ = Fields(types, "bucket", anomalies).Maybe("head.first");
-  Fields hash_element(types, "htab_elem", anomalies);
-  elem_node_ = hash_element.Maybe("hash_node");
-  elem_key_ = hash_element.Maybe("key");
-  Fields storage(types, "bpf_local_storage_map", anomalies);
-  storage_map_ = storage.Maybe("map");
-  storage_buckets_ = storage.Maybe("buckets");
-  storage_bucket_log_ = storage.Maybe("bucket_log");
-  storage_bucket_size_ = types.SizeOf("bpf_local_storage_map_bucket").value_or(0);
-  storage_bucket_list_ =
-      Fields(types, "bpf_local_storage_map_bucket", anomalies).Maybe("list.first");
-  Fields element(types, "bpf_local_storage_elem", anomalies);
-  map_node_ = element.Maybe("map_node");
-  data_ = element.Maybe("sdata.data");
-  local_storage_ = element.Maybe("local_storage");
-  owner_ = Fields(types, "bpf_local_storage", anomalies).Maybe("owner");
-  Fields struct_ops(types, "bpf_struct_ops_map", anomalies);
-  struct_ops_map_ = struct_ops.Maybe("map");
-  kernel_value_ = struct_ops.Maybe("kvalue");
+BpfMapValues::BpfMapValues(const Walk& walk, const BpfMapLimits& limits)
+    : walk_(walk), limits_(limits), identities_(walk), cpus_(ListCpus(walk)) {
+  bucket_size_ = walk.types.SizeOf("bucket").value_or(0);
+  storage_bucket_size_ = walk.types.SizeOf("bpf_local_storage_map_bucket").value_or(0);
 }
 
 std::optional<int64_t> BpfMapValues::Read(const BpfMapShape& map,
@@ -90,10 +58,10 @@ std::optional<int64_t> BpfMapValues::Read(const BpfMapShape& map,
 }
 
 int64_t BpfMapValues::ReadArray(const BpfMapShape& map) {
-  if (!array_value_ || !array_elem_size_) return 0;
-  CellReader array(kernel_, ContainerOf(map.kva, array_map_), "a BPF array", anomalies_);
-  const uint64_t stride = array.Unsigned(array_elem_size_).value_or(0);
-  const Kva first = array.object().base() + array_value_->offset;
+  if (!array_.value || !array_.elem_size) return 0;
+  CellReader array(walk_, ContainerOf(map.kva, array_.map), "a BPF array");
+  const uint64_t stride = array.Unsigned(array_.elem_size).value_or(0);
+  const Kva first = array.object().base() + array_.value->offset;
   if (map.types != nullptr && !map.types->VariablesOf(map.value_type).empty()) {
     AddSection(map, first);
     return 1;
@@ -106,11 +74,11 @@ int64_t BpfMapValues::ReadArray(const BpfMapShape& map) {
 }
 
 int64_t BpfMapValues::ReadPercpuArray(const BpfMapShape& map) {
-  if (!array_value_) return 0;
-  const Kva pointers = ContainerOf(map.kva, array_map_) + array_value_->offset;
+  if (!array_.value) return 0;
+  const Kva pointers = ContainerOf(map.kva, array_.map) + array_.value->offset;
   for (uint64_t index = 0; index < map.max_entries && !capped_; ++index) {
     const Kva at = pointers + index * sizeof(uint64_t);
-    const auto percpu = kernel_.Read<uint64_t>(at);
+    const auto percpu = walk_.kernel.Read<uint64_t>(at);
     if (!percpu) {
       Missing(map, percpu.error(), at, "its values");
       index += MoreInPage(at, sizeof(uint64_t));
@@ -122,28 +90,28 @@ int64_t BpfMapValues::ReadPercpuArray(const BpfMapShape& map) {
 }
 
 int64_t BpfMapValues::ReadHash(const BpfMapShape& map, bool per_cpu) {
-  if (!buckets_ || !n_buckets_ || !bucket_head_ || !elem_node_ || !elem_key_) return 0;
-  CellReader table(kernel_, ContainerOf(map.kva, hash_map_), "a BPF hash", anomalies_);
-  const auto buckets = table.Pointer(buckets_);
-  const auto count = table.Unsigned(n_buckets_);
+  if (!hash_.buckets || !hash_.n_buckets || !bucket_.head || !elem_.node || !elem_.key) return 0;
+  CellReader table(walk_, ContainerOf(map.kva, hash_.map), "a BPF hash");
+  const auto buckets = table.Pointer(hash_.buckets);
+  const auto count = table.Unsigned(hash_.n_buckets);
   if (!buckets || !count) return 0;
   int64_t entries = 0;
   const std::string name = fmt::format("BPF map {}: a bucket", map.id);
   for (uint64_t bucket = 0; bucket < *count && !capped_; ++bucket) {
-    const Kva head = *buckets + bucket * bucket_size_ + bucket_head_->offset;
-    const auto first = kernel_.Read<uint64_t>(head);
+    const Kva head = *buckets + bucket * bucket_size_ + bucket_.head->offset;
+    const auto first = walk_.kernel.Read<uint64_t>(head);
     if (!first) {
       Missing(map, first.error(), head, "a bucket");
       bucket += MoreInPage(head, bucket_size_);
       continue;
     }
-    for (const Kva node : WalkChain(kernel_, Kva(*first), limits_.walk, name, anomalies_)) {
+    for (const Kva node : WalkChain(walk_, Kva(*first), name)) {
       ++entries;
-      const Kva key = node - elem_node_->offset + elem_key_->offset;
+      const Kva key = node - elem_.node->offset + elem_.key->offset;
       const Kva value = key + RoundUp8(map.key_size);
       if (!per_cpu) {
         AddValue(map, KeyAt(map, key), value);
-      } else if (const auto percpu = kernel_.Read<uint64_t>(value)) {
+      } else if (const auto percpu = walk_.kernel.Read<uint64_t>(value)) {
         AddPercpu(map, KeyAt(map, key), Kva(*percpu));
       } else {
         Missing(map, percpu.error(), value, "a value");
@@ -154,38 +122,37 @@ int64_t BpfMapValues::ReadHash(const BpfMapShape& map, bool per_cpu) {
 }
 
 int64_t BpfMapValues::ReadLocalStorage(const BpfMapShape& map) {
-  if (!storage_buckets_ || !storage_bucket_log_ || !map_node_ || !data_ || !local_storage_ ||
-      !owner_ || !storage_bucket_list_) {
+  if (!storage_.buckets || !storage_.bucket_log || !element_.map_node || !element_.data ||
+      !element_.local_storage || !owned_.owner || !storage_bucket_.list) {
     return 0;
   }
-  CellReader table(kernel_, ContainerOf(map.kva, storage_map_), "a BPF local storage map",
-                   anomalies_);
-  const auto buckets = table.Pointer(storage_buckets_);
-  const auto log = table.Unsigned(storage_bucket_log_);
+  CellReader table(walk_, ContainerOf(map.kva, storage_.map), "a BPF local storage map");
+  const auto buckets = table.Pointer(storage_.buckets);
+  const auto log = table.Unsigned(storage_.bucket_log);
   if (!buckets || !log || *log > 32) return 0;
   int64_t entries = 0;
   const std::string name = fmt::format("BPF map {}: a bucket", map.id);
   for (uint64_t bucket = 0; bucket < (uint64_t{1} << *log) && !capped_; ++bucket) {
-    const Kva head = *buckets + bucket * storage_bucket_size_ + storage_bucket_list_->offset;
-    const auto first = kernel_.Read<uint64_t>(head);
+    const Kva head = *buckets + bucket * storage_bucket_size_ + storage_bucket_.list->offset;
+    const auto first = walk_.kernel.Read<uint64_t>(head);
     if (!first) {
       Missing(map, first.error(), head, "a bucket");
       bucket += MoreInPage(head, storage_bucket_size_);
       continue;
     }
-    for (const Kva node : WalkChain(kernel_, Kva(*first), limits_.walk, name, anomalies_)) {
+    for (const Kva node : WalkChain(walk_, Kva(*first), name)) {
       ++entries;
-      const Kva element = node - map_node_->offset;
-      CellReader object(kernel_, element, "an element of a BPF storage", anomalies_);
-      const auto storage = object.Pointer(local_storage_);
+      const Kva element = node - element_.map_node->offset;
+      CellReader object(walk_, element, "an element of a BPF storage");
+      const auto storage = object.Pointer(element_.local_storage);
       if (!storage || storage->is_null()) continue;  // it is being freed
-      CellReader of_owner(kernel_, *storage, "a BPF storage", anomalies_);
-      const auto owner = of_owner.Pointer(owner_);
+      CellReader of_owner(walk_, *storage, "a BPF storage");
+      const auto owner = of_owner.Pointer(owned_.owner);
       if (!owner || owner->is_null()) continue;
       const bool is_task = map.type == BpfMapType::kTaskStorage;
       const auto pid = is_task ? identities_.Of(*owner).pid : std::nullopt;
-      BpfMapValueRow* row =
-          AddValue(map, pid ? std::to_string(*pid) : ToText(Hex(*owner)), element + data_->offset);
+      BpfMapValueRow* row = AddValue(map, pid ? std::to_string(*pid) : ToText(Hex(*owner)),
+                                     element + element_.data->offset);
       if (row == nullptr || !is_task) continue;
       row->pid = pid;
       row->task_kva = Hex(*owner);
@@ -195,8 +162,8 @@ int64_t BpfMapValues::ReadLocalStorage(const BpfMapShape& map) {
 }
 
 int64_t BpfMapValues::ReadStructOps(const BpfMapShape& map) {
-  if (!kernel_value_) return 0;
-  AddValue(map, "0", ContainerOf(map.kva, struct_ops_map_) + kernel_value_->offset);
+  if (!struct_ops_.kernel_value) return 0;
+  AddValue(map, "0", ContainerOf(map.kva, struct_ops_.map) + struct_ops_.kernel_value->offset);
   return 1;
 }
 
@@ -211,7 +178,7 @@ void BpfMapValues::AddSection(const BpfMapShape& map, Kva data) {
 void BpfMapValues::AddPercpu(const BpfMapShape& map, const std::string& key, Kva percpu) {
   if (percpu.is_null()) return;
   for (const CpuRef& cpu : cpus_) {
-    const auto area = kernel_.PerCpu(percpu, cpu.cpu);
+    const auto area = walk_.kernel.PerCpu(percpu, cpu.cpu);
     if (!area) {
       Missing(map, area.error(), percpu, "a value");
       continue;
@@ -229,12 +196,12 @@ BpfMapValueRow* BpfMapValues::AddValue(const BpfMapShape& map, std::string key, 
   if (capped_) return nullptr;
   if (tried_++ >= limits_.max_values_per_map || size > kMaxValueBytes) {
     capped_ = true;
-    anomalies_.Add("cap", map.kva,
-                   fmt::format("BPF map {}: stopped after {} values", map.id, tried_ - 1));
+    walk_.anomalies.Add("cap", map.kva,
+                        fmt::format("BPF map {}: stopped after {} values", map.id, tried_ - 1));
     return nullptr;
   }
   buffer_.resize(size);
-  if (const auto read = kernel_.Read(kva, buffer_); !read) {
+  if (const auto read = walk_.kernel.Read(kva, buffer_); !read) {
     Missing(map, read.error(), kva, fmt::format("the value of {}", key));
     return nullptr;
   }
@@ -250,17 +217,17 @@ BpfMapValueRow* BpfMapValues::AddValue(const BpfMapShape& map, std::string key, 
 
 void BpfMapValues::Missing(const BpfMapShape& map, const Error& error, Kva at,
                            std::string_view what) {
-  anomalies_.Add(error, at, fmt::format("BPF map {}: {}", map.id, what));
+  walk_.anomalies.Add(error, at, fmt::format("BPF map {}: {}", map.id, what));
   if (++missing_ < kMaxMissing || capped_) return;
   capped_ = true;
-  anomalies_.Add(
+  walk_.anomalies.Add(
       "cap", map.kva,
       fmt::format("BPF map {}: stopped after {} places that cannot be read", map.id, missing_));
 }
 
 std::string BpfMapValues::KeyAt(const BpfMapShape& map, Kva kva) {
   buffer_.resize(std::min(map.key_size, kMaxValueBytes));
-  if (const auto read = kernel_.Read(kva, buffer_); !read) {
+  if (const auto read = walk_.kernel.Read(kva, buffer_); !read) {
     Missing(map, read.error(), kva, "a key");
     return "null";
   }

@@ -22,10 +22,56 @@ struct BpfMapShape {
   TypeId key_type, value_type;                 // void when unknown
 };
 
+struct BpfArrayMembers : Fields {
+  explicit BpfArrayMembers(const Walk& walk) : Fields(walk, "bpf_array") {}
+  MaybeMember map = Maybe("map"), value = Maybe("value"), elem_size = Maybe("elem_size");
+};
+
+struct BpfHashMembers : Fields {
+  explicit BpfHashMembers(const Walk& walk) : Fields(walk, "bpf_htab") {}
+  MaybeMember map = Maybe("map"), buckets = Maybe("buckets"), n_buckets = Maybe("n_buckets"),
+              elem_size = Maybe("elem_size");
+};
+
+struct BpfBucketMembers : Fields {
+  explicit BpfBucketMembers(const Walk& walk) : Fields(walk, "bucket") {}
+  MaybeMember head = Maybe("head.first");
+};
+
+struct BpfElementMembers : Fields {
+  explicit BpfElementMembers(const Walk& walk) : Fields(walk, "htab_elem") {}
+  MaybeMember node = Maybe("hash_node"), key = Maybe("key");
+};
+
+struct StorageMapMembers : Fields {
+  explicit StorageMapMembers(const Walk& walk) : Fields(walk, "bpf_local_storage_map") {}
+  MaybeMember map = Maybe("map"), buckets = Maybe("buckets"), bucket_log = Maybe("bucket_log");
+};
+
+struct StorageBucketMembers : Fields {
+  explicit StorageBucketMembers(const Walk& walk) : Fields(walk, "bpf_local_storage_map_bucket") {}
+  MaybeMember list = Maybe("list.first");
+};
+
+struct StorageElementMembers : Fields {
+  explicit StorageElementMembers(const Walk& walk) : Fields(walk, "bpf_local_storage_elem") {}
+  MaybeMember map_node = Maybe("map_node"), data = Maybe("sdata.data"),
+              local_storage = Maybe("local_storage");
+};
+
+struct StorageOwnerMembers : Fields {
+  explicit StorageOwnerMembers(const Walk& walk) : Fields(walk, "bpf_local_storage") {}
+  MaybeMember owner = Maybe("owner");
+};
+
+struct StructOpsMembers : Fields {
+  explicit StructOpsMembers(const Walk& walk) : Fields(walk, "bpf_struct_ops_map") {}
+  MaybeMember map = Maybe("map"), kernel_value = Maybe("kvalue");
+};
+
 class BpfMapValues {
  public:
-  BpfMapValues(const GuestKernel& kernel, const TypeInfo& types, const BpfMapLimits& limits,
-               Anomalies& anomalies);
+  BpfMapValues(const Walk& walk, const BpfMapLimits& limits);
 
   // Appends the map's values to `values`. How many entries it has; nothing for a type of map whose
   // values are not read.
@@ -46,19 +92,21 @@ class BpfMapValues {
   // Says that memory at `at` could not be read; ends the map when there is too much of that.
   void Missing(const BpfMapShape& map, const Error& error, Kva at, std::string_view what);
 
-  const GuestKernel& kernel_;
-  const TypeInfo& types_;
+  Walk walk_;
+  BpfArrayMembers array_{walk_};
+  BpfHashMembers hash_{walk_};
+  BpfBucketMembers bucket_{walk_};
+  BpfElementMembers elem_{walk_};
+  StorageMapMembers storage_{walk_};
+  StorageBucketMembers storage_bucket_{walk_};
+  StorageElementMembers element_{walk_};
+  StorageOwnerMembers owned_{walk_};
+  StructOpsMembers struct_ops_{walk_};
   const BpfMapLimits& limits_;
-  Anomalies& anomalies_;
   TaskIdentities identities_;
   std::vector<CpuRef> cpus_;
-  MaybeMember array_map_, array_value_, array_elem_size_;
-  MaybeMember hash_map_, buckets_, n_buckets_, bucket_head_, elem_node_, elem_key_;
   uint64_t bucket_size_ = 0;
-  MaybeMember storage_map_, storage_buckets_, storage_bucket_log_, storage_bucket_list_, map_node_,
-      data_, local_storage_, owner_;
   uint64_t storage_bucket_size_ = 0;
-  MaybeMember struct_ops_map_, kernel_value_;
   std::vector<BpfMapValueRow>* values_ = nullptr;
   size_t tried_ = 0;    // values of this map
   size_t missing_ = 0;  // what could not be read of it

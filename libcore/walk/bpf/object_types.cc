@@ -9,44 +9,36 @@ namespace {
 constexpr uint64_t kMaxBtfBytes = uint64_t{16} << 20;
 }  // namespace
 
-BpfObjectTypes::BpfObjectTypes(const GuestKernel& kernel, const TypeInfo& types,
-                               Anomalies& anomalies)
-    : kernel_(kernel), types_(types), anomalies_(anomalies) {
-  Fields f(types, "btf", anomalies);
-  data_ = f.Maybe("data");
-  data_size_ = f.Maybe("data_size");
-  base_btf_ = f.Maybe("base_btf");
-  kernel_btf_ = f.Maybe("kernel_btf");
-}
+BpfObjectTypes::BpfObjectTypes(const Walk& walk) : walk_(walk) {}
 
 const TypeInfo* BpfObjectTypes::At(Kva btf) {
-  if (btf.is_null() || !data_ || !data_size_) return nullptr;
-  CellReader object(kernel_, btf, "a struct btf", anomalies_);
-  const auto base = object.Pointer(base_btf_);
-  const bool is_kernels = object.Integer(kernel_btf_).value_or(0) != 0;
-  if (is_kernels && (!base || base->is_null())) return &types_;
+  if (btf.is_null() || !btf_.data || !btf_.data_size) return nullptr;
+  CellReader object(walk_, btf, "a struct btf");
+  const auto base = object.Pointer(btf_.base_btf);
+  const bool is_kernels = object.Integer(btf_.kernel_btf).value_or(0) != 0;
+  if (is_kernels && (!base || base->is_null())) return &walk_.types;
   const auto found = known_.find(btf.value());
   if (found != known_.end()) return found->second.get();
   return known_.emplace(btf.value(), Parse(btf)).first->second.get();
 }
 
 std::unique_ptr<TypeInfo> BpfObjectTypes::Parse(Kva btf) {
-  CellReader object(kernel_, btf, "a struct btf", anomalies_);
-  const auto data = object.Pointer(data_);
-  const auto size = object.Unsigned(data_size_);
+  CellReader object(walk_, btf, "a struct btf");
+  const auto data = object.Pointer(btf_.data);
+  const auto size = object.Unsigned(btf_.data_size);
   if (!data || !size) return nullptr;
   if (*size > kMaxBtfBytes) {
-    anomalies_.Add("damage", btf, fmt::format("a BPF object's BTF of {} bytes", *size));
+    walk_.anomalies.Add("damage", btf, fmt::format("a BPF object's BTF of {} bytes", *size));
     return nullptr;
   }
   std::vector<std::byte> raw(*size);
-  if (const auto read = kernel_.Read(*data, raw); !read) {
-    anomalies_.Add(read.error(), *data, "reading a BPF object's BTF");
+  if (const auto read = walk_.kernel.Read(*data, raw); !read) {
+    walk_.anomalies.Add(read.error(), *data, "reading a BPF object's BTF");
     return nullptr;
   }
   auto parsed = TypeInfo::Parse(raw);
   if (!parsed) {
-    anomalies_.Add(parsed.error(), btf, "parsing a BPF object's BTF");
+    walk_.anomalies.Add(parsed.error(), btf, "parsing a BPF object's BTF");
     return nullptr;
   }
   return std::make_unique<TypeInfo>(*std::move(parsed));

@@ -10,9 +10,15 @@
 
 namespace ktstr {
 
+struct BtfMembers : Fields {
+  explicit BtfMembers(const Walk& walk) : Fields(walk, "btf") {}
+  MaybeMember data = Maybe("data"), data_size = Maybe("data_size"), base_btf = Maybe("base_btf"),
+              kernel_btf = Maybe("kernel_btf");
+};
+
 class BpfObjectTypes {
  public:
-  BpfObjectTypes(const GuestKernel& kernel, const TypeInfo& types, Anomalies& anomalies);
+  explicit BpfObjectTypes(const Walk& walk);
 
   // The types of the struct btf at `btf`, the kernel's own for its own. Null for a null pointer,
   // and with an anomaly for one that cannot be read or parsed.
@@ -21,10 +27,8 @@ class BpfObjectTypes {
  private:
   std::unique_ptr<TypeInfo> Parse(Kva btf);
 
-  const GuestKernel& kernel_;
-  const TypeInfo& types_;
-  Anomalies& anomalies_;
-  MaybeMember data_, data_size_, base_btf_, kernel_btf_;
+  Walk walk_;
+  BtfMembers btf_{walk_};
   std::unordered_map<uint64_t, std::unique_ptr<TypeInfo>> known_;
 };
 

@@ -6,12 +6,11 @@ namespace ktstr {
 
 namespace {
 
-std::vector<BpfObject> ListIdr(const GuestKernel& kernel, const char* symbol,
-                               const WalkLimits& limits, Anomalies& anomalies) {
+std::vector<BpfObject> ListIdr(const Walk& walk, const char* symbol) {
   std::vector<BpfObject> objects;
-  const auto idr = kernel.symbol_kva(symbol);
+  const auto idr = walk.kernel.symbol_kva(symbol);
   if (!idr) return objects;
-  for (const XarrayEntry& entry : WalkIdr(kernel, *idr, limits, symbol, anomalies)) {
+  for (const XarrayEntry& entry : WalkIdr(walk, *idr, symbol)) {
     objects.push_back({static_cast<int64_t>(entry.index), entry.entry});
   }
   return objects;
@@ -19,32 +18,22 @@ std::vector<BpfObject> ListIdr(const GuestKernel& kernel, const char* symbol,
 
 }  // namespace
 
-std::vector<BpfObject> ListBpfMaps(const GuestKernel& kernel, const WalkLimits& limits,
-                                   Anomalies& anomalies) {
-  return ListIdr(kernel, "map_idr", limits, anomalies);
-}
+std::vector<BpfObject> ListBpfMaps(const Walk& walk) { return ListIdr(walk, "map_idr"); }
 
-std::vector<BpfObject> ListBpfProgs(const GuestKernel& kernel, const WalkLimits& limits,
-                                    Anomalies& anomalies) {
-  return ListIdr(kernel, "prog_idr", limits, anomalies);
-}
+std::vector<BpfObject> ListBpfProgs(const Walk& walk) { return ListIdr(walk, "prog_idr"); }
 
-std::vector<BpfObject> ListBpfLinks(const GuestKernel& kernel, const WalkLimits& limits,
-                                    Anomalies& anomalies) {
-  return ListIdr(kernel, "link_idr", limits, anomalies);
-}
+std::vector<BpfObject> ListBpfLinks(const Walk& walk) { return ListIdr(walk, "link_idr"); }
 
-BpfProgNames::BpfProgNames(const GuestKernel& kernel, const TypeInfo& types,
-                           const WalkLimits& limits, Anomalies& anomalies) {
-  Fields prog(types, "bpf_prog", anomalies);
-  Fields aux_fields(types, "bpf_prog_aux", anomalies);
+BpfProgNames::BpfProgNames(const Walk& walk) {
+  Fields prog(walk, "bpf_prog");
+  Fields aux_fields(walk, "bpf_prog_aux");
   const MaybeMember aux = prog.Maybe("aux");
   const MaybeMember name = aux_fields.Maybe("name");
-  for (const BpfObject& object : ListBpfProgs(kernel, limits, anomalies)) {
-    CellReader program(kernel, object.kva, "a BPF program", anomalies);
+  for (const BpfObject& object : ListBpfProgs(walk)) {
+    CellReader program(walk, object.kva, "a BPF program");
     const auto aux_kva = program.Pointer(aux);
     if (!aux_kva || aux_kva->is_null()) continue;
-    CellReader details(kernel, *aux_kva, "a BPF program", anomalies);
+    CellReader details(walk, *aux_kva, "a BPF program");
     if (auto text = details.Text(name)) names_.emplace(object.id, *std::move(text));
   }
 }

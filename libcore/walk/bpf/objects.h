@@ -19,18 +19,14 @@ struct BpfObject {
 };
 
 // In order of their ids; nothing when the kernel has no bpf(2).
-std::vector<BpfObject> ListBpfMaps(const GuestKernel& kernel, const WalkLimits& limits,
-                                   Anomalies& anomalies);
-std::vector<BpfObject> ListBpfProgs(const GuestKernel& kernel, const WalkLimits& limits,
-                                    Anomalies& anomalies);
-std::vector<BpfObject> ListBpfLinks(const GuestKernel& kernel, const WalkLimits& limits,
-                                    Anomalies& anomalies);
+std::vector<BpfObject> ListBpfMaps(const Walk& walk);
+std::vector<BpfObject> ListBpfProgs(const Walk& walk);
+std::vector<BpfObject> ListBpfLinks(const Walk& walk);
 
 // Names of programs, by id.
 class BpfProgNames {
  public:
-  BpfProgNames(const GuestKernel& kernel, const TypeInfo& types, const WalkLimits& limits,
-               Anomalies& anomalies);
+  explicit BpfProgNames(const Walk& walk);
   std::optional<std::string> NameOf(int64_t id) const;
 
  private:

@@ -6,6 +6,7 @@
 #include "ktstr/walk/cpu_list.h"
 #include "ktstr/walk/enum_text.h"
 #include "ktstr/walk/fields.h"
+#include "ktstr/walk/row_reader.h"
 #include "ktstr/walk/value_json.h"
 
 namespace ktstr {
@@ -14,88 +15,82 @@ namespace {
 
 constexpr size_t kMaxFunctionName = 512;  // KSYM_NAME_LEN
 
+struct ProgMembers : Fields {
+  explicit ProgMembers(const Walk& walk) : Fields(walk, "bpf_prog") {}
+  MaybeMember type = Need("type"), tag = Need("tag"), stats = Maybe("stats"),
+              expected_attach_type = Maybe("expected_attach_type"), aux = Need("aux");
+};
+
+struct AuxMembers : Fields {
+  explicit AuxMembers(const Walk& walk) : Fields(walk, "bpf_prog_aux") {}
+  MaybeMember sleepable = Maybe("sleepable"), attach_func_name = Maybe("attach_func_name"),
+              attach_btf_id = Maybe("attach_btf_id");
+};
+
+struct StatsMembers : Fields {
+  explicit StatsMembers(const Walk& walk) : Fields(walk, "bpf_prog_stats") {}
+  MaybeMember cnt = Maybe("cnt.v.a.a.counter", "cnt.v", "cnt"),
+              nsecs = Maybe("nsecs.v.a.a.counter", "nsecs.v", "nsecs"),
+              misses = Maybe("misses.v.a.a.counter", "misses.v", "misses");
+};
+
+struct LinkMembers : Fields {
+  explicit LinkMembers(const Walk& walk) : Fields(walk, "bpf_link") {}
+  MaybeMember type = Need("type"), prog = Need("prog");
+};
+
 class ProgWalker {
  public:
-  ProgWalker(const GuestKernel& kernel, const TypeInfo& types, Anomalies& anomalies)
-      : kernel_(kernel),
-        types_(types),
-        anomalies_(anomalies),
-        type_names_(types, {"bpf_prog_type"}, "BPF_PROG_TYPE_"),
-        cpus_(ListCpus(kernel, anomalies)) {
-    Fields prog(types, "bpf_prog", anomalies);
-    type_ = prog.Need("type");
-    len_ = prog.Need("len");
-    jited_len_ = prog.Maybe("jited_len");
-    tag_ = prog.Need("tag");
-    stats_ = prog.Maybe("stats");
-    bpf_func_ = prog.Maybe("bpf_func");
-    sleepable_ = prog.Maybe({"sleepable"});
-    expected_attach_type_ = prog.Maybe("expected_attach_type");
-    aux_ = prog.Need("aux");
-    Fields aux(types, "bpf_prog_aux", anomalies);
-    name_ = aux.Need("name");
-    load_time_ = aux.Maybe("load_time");
-    verified_insns_ = aux.Maybe("verified_insns");
-    func_cnt_ = aux.Maybe("func_cnt");
-    aux_sleepable_ = aux.Maybe("sleepable");
-    attach_func_name_ = aux.Maybe("attach_func_name");
-    attach_btf_id_ = aux.Maybe("attach_btf_id");
-    Fields stats(types, "bpf_prog_stats", anomalies);
-    cnt_ = stats.Maybe({"cnt.v.a.a.counter", "cnt.v", "cnt"});
-    nsecs_ = stats.Maybe({"nsecs.v.a.a.counter", "nsecs.v", "nsecs"});
-    misses_ = stats.Maybe({"misses.v.a.a.counter", "misses.v", "misses"});
-  }
+  explicit ProgWalker(const Walk& walk)
+      : walk_(walk),
+        type_names_(walk.types, {"bpf_prog_type"}, "BPF_PROG_TYPE_"),
+        cpus_(ListCpus(walk)) {}
 
   BpfProgRow Read(const BpfObject& object) {
-    CellReader prog(kernel_, object.kva, "a BPF program", anomalies_);
+    CellReader prog(walk_, object.kva, "a BPF program");
     BpfProgRow row;
     row.id = object.id;
     row.prog_kva = Hex(object.kva);
-    const auto type = prog.Integer(type_);
+    const auto type = prog.Integer(prog_.type);
     if (type) row.type = type_names_.NameOf(*type);
-    row.insn_cnt = prog.Integer(len_);
-    row.jited_bytes = prog.Integer(jited_len_);
-    row.jited_kva = prog.HexOf(bpf_func_);
-    row.sleepable = prog.Integer(sleepable_);
+    of_prog_.Read(prog, row);
     row.tag = TagOf(prog);
-    if (const auto stats = prog.Pointer(stats_); stats && !stats->is_null()) {
-      row.run_cnt = Sum(*stats, cnt_);
-      row.run_time_ns = Sum(*stats, nsecs_);
-      row.recursion_misses = Sum(*stats, misses_);
+    if (const auto stats = prog.Pointer(prog_.stats); stats && !stats->is_null()) {
+      row.run_cnt = Sum(*stats, counters_.cnt);
+      row.run_time_ns = Sum(*stats, counters_.nsecs);
+      row.recursion_misses = Sum(*stats, counters_.misses);
     }
-    if (const auto aux = prog.Pointer(aux_); aux && !aux->is_null()) ReadAux(prog, *aux, row);
+    if (const auto aux = prog.Pointer(prog_.aux); aux && !aux->is_null()) ReadAux(prog, *aux, row);
     return row;
   }
 
  private:
   void ReadAux(CellReader& prog, Kva kva, BpfProgRow& row) {
-    CellReader aux(kernel_, kva, "a BPF program", anomalies_);
-    row.name = aux.Text(name_);
-    row.load_time_ns = aux.Integer(load_time_);
-    row.verified_insns = aux.Integer(verified_insns_);
-    row.functions = aux.Integer(func_cnt_);
-    if (!row.sleepable) row.sleepable = aux.Integer(aux_sleepable_);
-    if (const auto name = aux.Pointer(attach_func_name_); name && !name->is_null()) {
-      if (const auto text = kernel_.ReadString(*name, kMaxFunctionName)) row.attached_to = *text;
+    CellReader aux(walk_, kva, "a BPF program");
+    of_aux_.Read(aux, row);
+    if (!row.sleepable) row.sleepable = aux.Integer(details_.sleepable);
+    if (const auto name = aux.Pointer(details_.attach_func_name); name && !name->is_null()) {
+      if (const auto text = walk_.kernel.ReadString(*name, kMaxFunctionName))
+        row.attached_to = *text;
     }
     if (row.type == "struct_ops") row.attached_to = CallbackOf(prog, aux);
   }
 
   // A struct_ops program's type is the structure, its expected_attach_type the member's number.
   std::optional<std::string> CallbackOf(CellReader& prog, CellReader& aux) {
-    const auto type = aux.Unsigned(attach_btf_id_);
-    const auto index = prog.Unsigned(expected_attach_type_);
+    const auto type = aux.Unsigned(details_.attach_btf_id);
+    const auto index = prog.Unsigned(prog_.expected_attach_type);
     if (!type || !index) return std::nullopt;
     const TypeId id{static_cast<uint32_t>(*type)};
-    const auto members = types_.MembersOf(id);
+    const auto members = walk_.types.MembersOf(id);
     if (*index >= members.size()) return std::nullopt;
-    return fmt::format("{}.{}", types_.NameOf(id), members[*index].name);
+    return fmt::format("{}.{}", walk_.types.NameOf(id), members[*index].name);
   }
 
   std::optional<std::string> TagOf(CellReader& prog) {
-    if (!tag_) return std::nullopt;
-    std::vector<std::byte> bytes(tag_->size);
-    if (const auto read = prog.object().Read(tag_->offset, bytes); !read) {
+    if (!prog_.tag) return std::nullopt;
+    std::vector<std::byte> bytes(prog_.tag->size);
+    if (const auto read = prog.object().Read(prog_.tag->offset, bytes); !read) {
       prog.Report(read.error());
       return std::nullopt;
     }
@@ -107,9 +102,9 @@ class ProgWalker {
     if (!counter) return std::nullopt;
     int64_t sum = 0;
     for (const CpuRef& cpu : cpus_) {
-      const auto area = kernel_.PerCpu(percpu, cpu.cpu);
+      const auto area = walk_.kernel.PerCpu(percpu, cpu.cpu);
       if (!area) return std::nullopt;
-      CellReader stats(kernel_, *area, "a BPF program's counters", anomalies_);
+      CellReader stats(walk_, *area, "a BPF program's counters");
       const auto value = stats.Integer(counter);
       if (!value) return std::nullopt;
       sum += *value;
@@ -117,16 +112,13 @@ class ProgWalker {
     return sum;
   }
 
-  const GuestKernel& kernel_;
-  const TypeInfo& types_;
-  Anomalies& anomalies_;
+  Walk walk_;
+  ProgMembers prog_{walk_};
+  AuxMembers details_{walk_};
+  StatsMembers counters_{walk_};
+  RowReader<BpfProgRow> of_prog_{walk_}, of_aux_{walk_, "bpf_prog_aux"};
   EnumText type_names_;
   std::vector<CpuRef> cpus_;
-  MaybeMember type_, len_, jited_len_, tag_, stats_, bpf_func_, sleepable_, expected_attach_type_,
-      aux_;
-  MaybeMember name_, load_time_, verified_insns_, func_cnt_, aux_sleepable_, attach_func_name_,
-      attach_btf_id_;
-  MaybeMember cnt_, nsecs_, misses_;
 };
 
 }  // namespace
@@ -134,24 +126,31 @@ class ProgWalker {
 const RowTable<BpfProgRow>& BpfProgRow::Table() {
   using R = BpfProgRow;
   static const RowTable<R> table(
-      "bpf_prog", "The BPF programs of the kernel.",
+      "bpf_prog", "The BPF programs of the kernel.", Structure{"bpf_prog"},
       {
           Col<&R::id>("id", "", "The program's id."),
-          Col<&R::name>("name", "", "Name, at most 15 characters."),
+          ReadCol<&R::name>("name", "", "Name, at most 15 characters.",
+                            At("name").Of("bpf_prog_aux")),
           Col<&R::type>("type", "", "BPF_PROG_TYPE_*, in lower case."),
           Col<&R::tag>("tag", "", "Hash of its instructions."),
           Col<&R::run_cnt>("run_cnt", "", "Runs, while kernel.bpf_stats_enabled was 1."),
           Col<&R::run_time_ns>("run_time_ns", "ns", "Time in those runs."),
           Col<&R::recursion_misses>("recursion_misses", "", "Runs refused for being nested."),
-          Col<&R::insn_cnt>("insn_cnt", "", "Instructions after verification."),
-          Col<&R::jited_bytes>("jited_bytes", "bytes", "Size of its machine code."),
-          Col<&R::verified_insns>("verified_insns", "", "Instructions the verifier went through."),
-          Col<&R::functions>("functions", "", "Functions, when it has several."),
-          Col<&R::load_time_ns>("load_time_ns", "ns", "When it was loaded, since boot."),
-          Col<&R::sleepable>("sleepable", "", "1 when it may sleep."),
+          ReadCol<&R::insn_cnt>("insn_cnt", "", "Instructions after verification.", At("len")),
+          ReadCol<&R::jited_bytes>("jited_bytes", "bytes", "Size of its machine code.",
+                                   MaybeAt("jited_len")),
+          ReadCol<&R::verified_insns>("verified_insns", "",
+                                      "Instructions the verifier went through.",
+                                      MaybeAt("verified_insns").Of("bpf_prog_aux")),
+          ReadCol<&R::functions>("functions", "", "Functions, when it has several.",
+                                 MaybeAt("func_cnt").Of("bpf_prog_aux")),
+          ReadCol<&R::load_time_ns>("load_time_ns", "ns", "When it was loaded, since boot.",
+                                    MaybeAt("load_time").Of("bpf_prog_aux")),
+          ReadCol<&R::sleepable>("sleepable", "", "1 when it may sleep.", MaybeAt("sleepable")),
           Col<&R::attached_to>("attached_to", "",
                                "Kernel function, or callback of a structure, it is made for."),
-          Col<&R::jited_kva>("jited_kva", "", "Where its machine code begins."),
+          ReadCol<&R::jited_kva>("jited_kva", "", "Where its machine code begins.",
+                                 MaybeAt("bpf_func")),
           Col<&R::prog_kva>("prog_kva", "", "Address of its struct bpf_prog."),
       });
   return table;
@@ -172,11 +171,11 @@ const RowTable<BpfLinkRow>& BpfLinkRow::Table() {
 
 Result<Walked<BpfProgRow>> WalkBpfProgs(const GuestKernel& kernel, const WalkLimits& limits) {
   Anomalies anomalies("bpf_prog");
-  const TypeInfo& types = *KTSTR_TRY(kernel.types());
+  const Walk walk = KTSTR_TRY(Walk::Of(kernel, anomalies, limits));
   Walked<BpfProgRow> walked;
-  const auto objects = ListBpfProgs(kernel, limits, anomalies);
+  const auto objects = ListBpfProgs(walk);
   if (!objects.empty()) {
-    ProgWalker walker(kernel, types, anomalies);
+    ProgWalker walker(walk);
     for (const BpfObject& object : objects) walked.rows.push_back(walker.Read(object));
   }
   walked.anomalies = std::move(anomalies).Take();
@@ -185,26 +184,24 @@ Result<Walked<BpfProgRow>> WalkBpfProgs(const GuestKernel& kernel, const WalkLim
 
 Result<Walked<BpfLinkRow>> WalkBpfLinks(const GuestKernel& kernel, const WalkLimits& limits) {
   Anomalies anomalies("bpf_link");
-  const TypeInfo& types = *KTSTR_TRY(kernel.types());
+  const Walk walk = KTSTR_TRY(Walk::Of(kernel, anomalies, limits));
   Walked<BpfLinkRow> walked;
-  const auto objects = ListBpfLinks(kernel, limits, anomalies);
+  const auto objects = ListBpfLinks(walk);
   if (!objects.empty()) {
-    Fields fields(types, "bpf_link", anomalies);
-    const MaybeMember type = fields.Need("type");
-    const MaybeMember prog = fields.Need("prog");
-    const MaybeMember aux = Fields(types, "bpf_prog", anomalies).Need("aux");
-    const MaybeMember id = Fields(types, "bpf_prog_aux", anomalies).Need("id");
-    const EnumText names(types, {"bpf_link_type"}, "BPF_LINK_TYPE_");
+    const LinkMembers members(walk);
+    const MaybeMember aux = Fields(walk, "bpf_prog").Need("aux");
+    const MaybeMember id = Fields(walk, "bpf_prog_aux").Need("id");
+    const EnumText names(walk.types, {"bpf_link_type"}, "BPF_LINK_TYPE_");
     for (const BpfObject& object : objects) {
-      CellReader link(kernel, object.kva, "a BPF link", anomalies);
+      CellReader link(walk, object.kva, "a BPF link");
       BpfLinkRow row;
       row.id = object.id;
       row.link_kva = Hex(object.kva);
-      if (const auto value = link.Integer(type)) row.type = names.NameOf(*value);
-      if (const auto kva = link.Pointer(prog); kva && !kva->is_null()) {
-        CellReader program(kernel, *kva, "a BPF link's program", anomalies);
+      if (const auto value = link.Integer(members.type)) row.type = names.NameOf(*value);
+      if (const auto kva = link.Pointer(members.prog); kva && !kva->is_null()) {
+        CellReader program(walk, *kva, "a BPF link's program");
         if (const auto details = program.Pointer(aux); details && !details->is_null()) {
-          row.prog_id = CellReader(kernel, *details, "a BPF link's program", anomalies).Integer(id);
+          row.prog_id = CellReader(walk, *details, "a BPF link's program").Integer(id);
         }
       }
       walked.rows.push_back(std::move(row));

@@ -7,17 +7,17 @@
 
 namespace ktstr {
 
-std::vector<Kva> WalkChain(const GuestKernel& kernel, Kva first, const WalkLimits& limits,
-                           std::string_view name, Anomalies& anomalies) {
+std::vector<Kva> WalkChain(const Walk& walk, Kva first, std::string_view name) {
   std::vector<Kva> nodes;
   std::unordered_set<uint64_t> visited;
   for (Kva at = first; !at.is_null() && (at.value() & 1) == 0;) {
-    if (nodes.size() >= limits.max_nodes) {
-      anomalies.Add("cap", at, fmt::format("{}: stopped after {} nodes", name, limits.max_nodes));
+    if (nodes.size() >= walk.limits.max_nodes) {
+      walk.anomalies.Add("cap", at,
+                         fmt::format("{}: stopped after {} nodes", name, walk.limits.max_nodes));
       break;
     }
-    if (limits.IsStopped()) {
-      anomalies.AddStopped(at, name);
+    if (walk.limits.IsStopped()) {
+      walk.anomalies.AddStopped(at, name);
       break;
     }
     // Most chains are short: the set is only built for the others.
@@ -27,12 +27,12 @@ std::vector<Kva> WalkChain(const GuestKernel& kernel, Kva first, const WalkLimit
     const bool seen = nodes.size() < 16 ? std::find(nodes.begin(), nodes.end(), at) != nodes.end()
                                         : !visited.insert(at.value()).second;
     if (seen) {
-      anomalies.Add("cycle", at, fmt::format("{}: leads back to a node seen before", name));
+      walk.anomalies.Add("cycle", at, fmt::format("{}: leads back to a node seen before", name));
       break;
     }
-    const auto next = kernel.Read<uint64_t>(at);
+    const auto next = walk.kernel.Read<uint64_t>(at);
     if (!next) {
-      anomalies.Add(next.error(), at, fmt::format("{}: a node", name));
+      walk.anomalies.Add(next.error(), at, fmt::format("{}: a node", name));
       break;
     }
     nodes.push_back(at);

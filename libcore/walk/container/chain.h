@@ -6,14 +6,13 @@
 
 #include "ktstr/base/address.h"
 #include "ktstr/kernel/guest_kernel.h"
-#include "ktstr/walk/anomaly.h"
+#include "ktstr/walk/walk.h"
 
 namespace ktstr {
 
 // The nodes from `first` on, each leading to the next by the pointer at its begin, until one that
 // is null or odd (a "nulls" end). Where the chain cannot be followed (unreadable, a cycle, more
 // than limits.max_nodes) it ends with an anomaly; what was found is kept.
-std::vector<Kva> WalkChain(const GuestKernel& kernel, Kva first, const WalkLimits& limits,
-                           std::string_view name, Anomalies& anomalies);
+std::vector<Kva> WalkChain(const Walk& walk, Kva first, std::string_view name);
 
 }  // namespace ktstr

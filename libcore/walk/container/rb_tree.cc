@@ -22,15 +22,13 @@ struct RbNode {
 
 class TreeWalker {
  public:
-  TreeWalker(const GuestKernel& kernel, const WalkLimits& limits, std::string_view name,
-             Anomalies& anomalies)
-      : kernel_(kernel), limits_(limits), name_(name), anomalies_(anomalies) {}
+  TreeWalker(const Walk& walk, std::string_view name) : walk_(walk), name_(name) {}
 
-  std::vector<Kva> Walk(Kva root) {
+  std::vector<Kva> Run(Kva root) {
     std::vector<Kva> nodes;
-    const auto top = kernel_.Read<uint64_t>(root);
+    const auto top = walk_.kernel.Read<uint64_t>(root);
     if (!top) {
-      anomalies_.Add(top.error(), root, fmt::format("{}: the tree's root", name_));
+      walk_.anomalies.Add(top.error(), root, fmt::format("{}: the tree's root", name_));
       return nodes;
     }
     // The nodes on the way down whose left side is being walked.
@@ -56,34 +54,34 @@ class TreeWalker {
   // The node to which `parent` leads when there is one and it belongs to the tree.
   std::optional<Pending> Visit(const Pending& parent, Kva kva) {
     if (kva.is_null() || capped_) return std::nullopt;
-    if (visited_.size() >= limits_.max_nodes) {
+    if (visited_.size() >= walk_.limits.max_nodes) {
       capped_ = true;
-      anomalies_.Add("cap", kva,
-                     fmt::format("{}: stopped after {} nodes", name_, limits_.max_nodes));
+      walk_.anomalies.Add("cap", kva,
+                          fmt::format("{}: stopped after {} nodes", name_, walk_.limits.max_nodes));
       return std::nullopt;
     }
-    if (limits_.IsStopped()) {
+    if (walk_.limits.IsStopped()) {
       capped_ = true;
-      anomalies_.AddStopped(kva, name_);
+      walk_.anomalies.AddStopped(kva, name_);
       return std::nullopt;
     }
     if (visited_.contains(kva.value())) {
-      anomalies_.Add(
+      walk_.anomalies.Add(
           "cycle", kva,
           fmt::format("{}: {:#x} leads to a node seen before", name_, parent.kva.value()));
       return std::nullopt;
     }
-    const auto node = kernel_.Read<RbNode>(kva);
+    const auto node = walk_.kernel.Read<RbNode>(kva);
     if (!node) {
-      anomalies_.Add(node.error(), kva,
-                     fmt::format("{}: a child of {:#x}", name_, parent.kva.value()));
+      walk_.anomalies.Add(node.error(), kva,
+                          fmt::format("{}: a child of {:#x}", name_, parent.kva.value()));
       return std::nullopt;
     }
     std::optional<Pending> found = Pending{kva, *node};
     if (node->parent() != parent.kva) {
-      anomalies_.Add("damage", kva,
-                     fmt::format("{}: {:#x} leads here, but the parent here is {:#x}", name_,
-                                 parent.kva.value(), node->parent().value()));
+      walk_.anomalies.Add("damage", kva,
+                          fmt::format("{}: {:#x} leads here, but the parent here is {:#x}", name_,
+                                      parent.kva.value(), node->parent().value()));
       found = Settle(parent, *found);
     }
     if (found) visited_.insert(found->kva.value());
@@ -101,7 +99,7 @@ class TreeWalker {
       const bool below_the_top = !parent.kva.is_null() && parent.node.parent().is_null();
       return below_the_top ? std::optional(child) : std::nullopt;
     }
-    const auto between = kernel_.Read<RbNode>(claimed);
+    const auto between = walk_.kernel.Read<RbNode>(claimed);
     if (!between || !HangsBelow(*between, parent, child)) return std::nullopt;
     // It is to come between the two; unless it is already on its way to another place.
     const bool leads_here = Kva(between->left) == child.kva || Kva(between->right) == child.kva;
@@ -114,26 +112,23 @@ class TreeWalker {
     if (above == parent.kva || above == child.kva) return true;
     for (int height = 0; height < kMaxHeight && !above.is_null(); ++height) {
       if (visited_.contains(above.value())) return true;
-      const auto next = kernel_.Read<RbNode>(above);
+      const auto next = walk_.kernel.Read<RbNode>(above);
       if (!next) return false;
       above = next->parent();
     }
     return false;
   }
 
-  const GuestKernel& kernel_;
-  const WalkLimits& limits_;
+  Walk walk_;
   std::string_view name_;
-  Anomalies& anomalies_;
   std::unordered_set<uint64_t> visited_;
   bool capped_ = false;
 };
 
 }  // namespace
 
-std::vector<Kva> WalkRbTree(const GuestKernel& kernel, Kva root, const WalkLimits& limits,
-                            std::string_view name, Anomalies& anomalies) {
-  return TreeWalker(kernel, limits, name, anomalies).Walk(root);
+std::vector<Kva> WalkRbTree(const Walk& walk, Kva root, std::string_view name) {
+  return TreeWalker(walk, name).Run(root);
 }
 
 }  // namespace ktstr

@@ -6,7 +6,7 @@
 
 #include "ktstr/base/address.h"
 #include "ktstr/kernel/guest_kernel.h"
-#include "ktstr/walk/anomaly.h"
+#include "ktstr/walk/walk.h"
 
 namespace ktstr {
 
@@ -15,7 +15,6 @@ namespace ktstr {
 // is lost, the rest is not), one whose parent is another than the node that leads to it, a node met
 // twice. A node whose parent is no node of the tree is none. Ends with an anomaly "cap" after
 // limits.max_nodes.
-std::vector<Kva> WalkRbTree(const GuestKernel& kernel, Kva root, const WalkLimits& limits,
-                            std::string_view name, Anomalies& anomalies);
+std::vector<Kva> WalkRbTree(const Walk& walk, Kva root, std::string_view name);
 
 }  // namespace ktstr

@@ -19,39 +19,41 @@ constexpr uint64_t kMaxBuckets = uint64_t{1} << 24;
 // lib/rhashtable.c: the tables of a nested bucket array are pages of pointers.
 constexpr uint64_t kPointersPerPage = kPageSize / sizeof(uint64_t);
 
+struct TableMembers : Fields {
+  explicit TableMembers(const Walk& walk) : Fields(walk, "rhashtable") {}
+  MaybeMember tbl = Need("tbl"), head_offset = Need("p.head_offset");
+};
+
+struct BucketMembers : Fields {
+  explicit BucketMembers(const Walk& walk) : Fields(walk, "bucket_table") {}
+  MaybeMember size = Need("size"), nest = Need("nest"), future_tbl = Need("future_tbl"),
+              buckets = Need("buckets");
+};
+
 class RhashtableWalker {
  public:
-  RhashtableWalker(const GuestKernel& kernel, const TypeInfo& types, const WalkLimits& limits,
-                   std::string_view name, Anomalies& anomalies)
-      : kernel_(kernel), limits_(limits), name_(name), anomalies_(anomalies) {
-    Fields table(types, "rhashtable", anomalies);
-    tbl_ = table.Need("tbl");
-    head_offset_ = table.Need("p.head_offset");
-    Fields buckets(types, "bucket_table", anomalies);
-    size_ = buckets.Need("size");
-    nest_ = buckets.Need("nest");
-    future_tbl_ = buckets.Need("future_tbl");
-    buckets_ = buckets.Need("buckets");
-  }
+  RhashtableWalker(const Walk& walk, std::string_view name) : walk_(walk), name_(name) {}
 
-  std::vector<Kva> Walk(Kva kva) {
-    if (!tbl_ || !head_offset_ || !size_ || !nest_ || !future_tbl_ || !buckets_) return {};
-    CellReader table(kernel_, kva, "an rhashtable", anomalies_);
-    const auto offset = table.Unsigned(head_offset_);
-    auto current = table.Pointer(tbl_);
+  std::vector<Kva> Run(Kva kva) {
+    if (!table_.tbl || !table_.head_offset || !array_.size || !array_.nest || !array_.future_tbl ||
+        !array_.buckets)
+      return {};
+    CellReader table(walk_, kva, "an rhashtable");
+    const auto offset = table.Unsigned(table_.head_offset);
+    auto current = table.Pointer(table_.tbl);
     if (!offset) return {};
     for (int tables = 0; current && !current->is_null() && !capped_; ++tables) {
       if (tables == kMaxTables) {
-        anomalies_.Add("cap", *current, fmt::format("{}: a chain of tables", name_));
+        walk_.anomalies.Add("cap", *current, fmt::format("{}: a chain of tables", name_));
         break;
       }
       if (!seen_tables_.insert(current->value()).second) {
-        anomalies_.Add("cycle", *current, fmt::format("{}: tables that lead back", name_));
+        walk_.anomalies.Add("cycle", *current, fmt::format("{}: tables that lead back", name_));
         break;
       }
-      CellReader buckets(kernel_, *current, "a bucket_table", anomalies_);
+      CellReader buckets(walk_, *current, "a bucket_table");
       WalkTable(*current, buckets);
-      current = buckets.Pointer(future_tbl_);
+      current = buckets.Pointer(array_.future_tbl);
     }
     for (Kva& object : objects_) object = object - *offset;
     return std::move(objects_);
@@ -59,19 +61,19 @@ class RhashtableWalker {
 
  private:
   void WalkTable(Kva table, CellReader& buckets) {
-    const auto size = buckets.Unsigned(size_);
-    const auto nest = buckets.Unsigned(nest_);
+    const auto size = buckets.Unsigned(array_.size);
+    const auto nest = buckets.Unsigned(array_.nest);
     if (!size || !nest) return;
     if (!std::has_single_bit(*size) || *size > kMaxBuckets) {
-      anomalies_.Add("damage", table, fmt::format("{}: a table of {} buckets", name_, *size));
+      walk_.anomalies.Add("damage", table, fmt::format("{}: a table of {} buckets", name_, *size));
       return;
     }
-    const Kva array = table + buckets_->offset;
+    const Kva array = table + array_.buckets->offset;
     if (*nest == 0) return WalkBuckets(array, *size);
-    if (const auto top = kernel_.Read<uint64_t>(array)) {
+    if (const auto top = walk_.kernel.Read<uint64_t>(array)) {
       WalkNested(Kva(*top), uint64_t{1} << *nest, *size);
     } else {
-      anomalies_.Add(top.error(), array, fmt::format("{}: the nested table", name_));
+      walk_.anomalies.Add(top.error(), array, fmt::format("{}: the nested table", name_));
     }
   }
 
@@ -91,9 +93,10 @@ class RhashtableWalker {
   template <typename Visit>
   void ForEachPointer(Kva array, uint64_t count, Visit&& visit) {
     std::vector<uint64_t> pointers(count);
-    const auto read = kernel_.Read(array, std::as_writable_bytes(std::span<uint64_t>(pointers)));
+    const auto read =
+        walk_.kernel.Read(array, std::as_writable_bytes(std::span<uint64_t>(pointers)));
     if (!read) {
-      anomalies_.Add(read.error(), array, fmt::format("{}: buckets", name_));
+      walk_.anomalies.Add(read.error(), array, fmt::format("{}: buckets", name_));
       return;
     }
     for (const uint64_t pointer : pointers) {
@@ -114,23 +117,22 @@ class RhashtableWalker {
   }
 
   void WalkBucket(Kva first) {
-    for (const Kva node : WalkChain(kernel_, first, limits_, name_, anomalies_)) {
+    for (const Kva node : WalkChain(walk_, first, name_)) {
       if (!seen_.insert(node.value()).second) continue;
-      if (objects_.size() >= limits_.max_nodes) {
+      if (objects_.size() >= walk_.limits.max_nodes) {
         capped_ = true;
-        anomalies_.Add("cap", node,
-                       fmt::format("{}: stopped after {} nodes", name_, limits_.max_nodes));
+        walk_.anomalies.Add(
+            "cap", node, fmt::format("{}: stopped after {} nodes", name_, walk_.limits.max_nodes));
         return;
       }
       objects_.push_back(node);
     }
   }
 
-  const GuestKernel& kernel_;
-  const WalkLimits& limits_;
+  Walk walk_;
+  TableMembers table_{walk_};
+  BucketMembers array_{walk_};
   std::string_view name_;
-  Anomalies& anomalies_;
-  MaybeMember tbl_, head_offset_, size_, nest_, future_tbl_, buckets_;
   std::vector<Kva> objects_;
   std::unordered_set<uint64_t> seen_, seen_tables_;
   bool capped_ = false;
@@ -138,14 +140,8 @@ class RhashtableWalker {
 
 }  // namespace
 
-std::vector<Kva> WalkRhashtable(const GuestKernel& kernel, Kva table, const WalkLimits& limits,
-                                std::string_view name, Anomalies& anomalies) {
-  const auto types = kernel.types();
-  if (!types) {
-    anomalies.Add(types.error(), table, name);
-    return {};
-  }
-  return RhashtableWalker(kernel, **types, limits, name, anomalies).Walk(table);
+std::vector<Kva> WalkRhashtable(const Walk& walk, Kva table, std::string_view name) {
+  return RhashtableWalker(walk, name).Run(table);
 }
 
 }  // namespace ktstr

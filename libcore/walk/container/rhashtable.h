@@ -6,7 +6,7 @@
 
 #include "ktstr/base/address.h"
 #include "ktstr/kernel/guest_kernel.h"
-#include "ktstr/walk/anomaly.h"
+#include "ktstr/walk/walk.h"
 
 namespace ktstr {
 
@@ -14,7 +14,6 @@ namespace ktstr {
 // bucket; of a table that is being resized those of both halves, each once. A table that was never
 // set up has none. A bucket or chain that cannot be followed costs the rest of that chain and is an
 // anomaly. Ends with an anomaly "cap" after limits.max_nodes.
-std::vector<Kva> WalkRhashtable(const GuestKernel& kernel, Kva table, const WalkLimits& limits,
-                                std::string_view name, Anomalies& anomalies);
+std::vector<Kva> WalkRhashtable(const Walk& walk, Kva table, std::string_view name);
 
 }  // namespace ktstr

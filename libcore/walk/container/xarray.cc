@@ -20,24 +20,30 @@ constexpr int kMaxDepth = 16;
 bool IsInternal(uint64_t entry) { return (entry & 3) == kInternalBits; }
 bool IsNode(uint64_t entry) { return IsInternal(entry) && entry > kSmallestNode; }
 
+struct ArrayMembers : Fields {
+  explicit ArrayMembers(const Walk& walk) : Fields(walk, "xarray") {}
+  MaybeMember head = Need("xa_head");
+};
+
+struct NodeMembers : Fields {
+  explicit NodeMembers(const Walk& walk) : Fields(walk, "xa_node") {}
+  MaybeMember shift = Need("shift"), slots = Need("slots"), parent = Maybe("parent"),
+              offset = Maybe("offset");
+};
+
+struct IdrMembers : Fields {
+  explicit IdrMembers(const Walk& walk) : Fields(walk, "idr") {}
+  MaybeMember tree = Need("idr_rt"), base = Maybe("idr_base");
+};
+
 class XarrayWalker {
  public:
-  XarrayWalker(const GuestKernel& kernel, const TypeInfo& types, const WalkLimits& limits,
-               std::string_view name, Anomalies& anomalies)
-      : kernel_(kernel), limits_(limits), name_(name), anomalies_(anomalies) {
-    Fields array(types, "xarray", anomalies);
-    head_ = array.Need("xa_head");
-    Fields node(types, "xa_node", anomalies);
-    shift_ = node.Need("shift");
-    slots_ = node.Need("slots");
-    parent_ = node.Maybe("parent");
-    offset_ = node.Maybe("offset");
-  }
+  XarrayWalker(const Walk& walk, std::string_view name) : walk_(walk), name_(name) {}
 
-  std::vector<XarrayEntry> Walk(Kva xarray) {
-    if (!head_ || !shift_ || !slots_) return {};
-    CellReader object(kernel_, xarray, "an xarray", anomalies_);
-    const auto head = object.Unsigned(head_);
+  std::vector<XarrayEntry> Run(Kva xarray) {
+    if (!array_.head || !node_.shift || !node_.slots) return {};
+    CellReader object(walk_, xarray, "an xarray");
+    const auto head = object.Unsigned(array_.head);
     if (!head) return {};
     if (IsNode(*head)) {
       WalkNode(*head, 0, /*parent_shift=*/64, 0, std::nullopt);
@@ -50,10 +56,11 @@ class XarrayWalker {
  private:
   void Take(uint64_t index, uint64_t entry) {
     if (entry == 0 || IsInternal(entry) || capped_) return;
-    if (entries_.size() >= limits_.max_nodes) {
+    if (entries_.size() >= walk_.limits.max_nodes) {
       capped_ = true;
-      anomalies_.Add("cap", Kva(entry),
-                     fmt::format("{}: stopped after {} entries", name_, limits_.max_nodes));
+      walk_.anomalies.Add(
+          "cap", Kva(entry),
+          fmt::format("{}: stopped after {} entries", name_, walk_.limits.max_nodes));
       return;
     }
     entries_.push_back({index, Kva(entry)});
@@ -68,22 +75,24 @@ class XarrayWalker {
   void WalkNode(uint64_t entry, uint64_t base, int parent_shift, int depth,
                 const std::optional<Slot>& from) {
     const Kva kva(entry - kInternalBits);
-    if (limits_.IsStopped()) {
+    if (walk_.limits.IsStopped()) {
       capped_ = true;
-      return anomalies_.AddStopped(kva, name_);
+      return walk_.anomalies.AddStopped(kva, name_);
     }
-    ObjectReader node(kernel_, kva);
-    const auto shift = node.Integer(*shift_);
-    const size_t slot_count = slots_->size / sizeof(uint64_t);
+    ObjectReader node(walk_.kernel, kva);
+    const auto shift = node.Integer(*node_.shift);
+    const size_t slot_count = node_.slots->size / sizeof(uint64_t);
     std::vector<uint64_t> slots(slot_count);
-    const auto read = node.Read(slots_->offset, std::as_writable_bytes(std::span<uint64_t>(slots)));
+    const auto read =
+        node.Read(node_.slots->offset, std::as_writable_bytes(std::span<uint64_t>(slots)));
     if (!shift || !read) {
-      anomalies_.Add(shift ? read.error() : shift.error(), kva, fmt::format("{}: a node", name_));
+      walk_.anomalies.Add(shift ? read.error() : shift.error(), kva,
+                          fmt::format("{}: a node", name_));
       return;
     }
     // Each level down is nearer to the leaves, which also ends a ring.
     if (*shift >= parent_shift || *shift < 0 || depth >= kMaxDepth) {
-      anomalies_.Add(
+      walk_.anomalies.Add(
           "damage", kva,
           fmt::format("{}: a node of shift {} below one of shift {}", name_, *shift, parent_shift));
       return;
@@ -91,9 +100,9 @@ class XarrayWalker {
     // The head's node has a parent for a moment while the array grows or shrinks; others never
     // have another.
     if (from && !StandsIn(*from, node)) {
-      anomalies_.Add("damage", kva,
-                     fmt::format("{}: slot {} of {:#x} leads here, but this node is elsewhere",
-                                 name_, from->number, from->node.value()));
+      walk_.anomalies.Add("damage", kva,
+                          fmt::format("{}: slot {} of {:#x} leads here, but this node is elsewhere",
+                                      name_, from->number, from->node.value()));
       return;
     }
     for (size_t slot = 0; slot < slot_count && !capped_; ++slot) {
@@ -107,47 +116,32 @@ class XarrayWalker {
   }
 
   bool StandsIn(const Slot& slot, ObjectReader& node) const {
-    if (!parent_ || !offset_) return true;
-    const auto parent = node.Pointer(*parent_);
-    const auto offset = node.Unsigned(*offset_);
+    if (!node_.parent || !node_.offset) return true;
+    const auto parent = node.Pointer(*node_.parent);
+    const auto offset = node.Unsigned(*node_.offset);
     return parent && offset && *parent == slot.node && *offset == slot.number;
   }
 
-  const GuestKernel& kernel_;
-  const WalkLimits& limits_;
+  Walk walk_;
+  ArrayMembers array_{walk_};
+  NodeMembers node_{walk_};
   std::string_view name_;
-  Anomalies& anomalies_;
-  MaybeMember head_, shift_, slots_, parent_, offset_;
   std::vector<XarrayEntry> entries_;
   bool capped_ = false;
 };
 
 }  // namespace
 
-std::vector<XarrayEntry> WalkXarray(const GuestKernel& kernel, Kva xarray, const WalkLimits& limits,
-                                    std::string_view name, Anomalies& anomalies) {
-  const auto types = kernel.types();
-  if (!types) {
-    anomalies.Add(types.error(), xarray, name);
-    return {};
-  }
-  return XarrayWalker(kernel, **types, limits, name, anomalies).Walk(xarray);
+std::vector<XarrayEntry> WalkXarray(const Walk& walk, Kva xarray, std::string_view name) {
+  return XarrayWalker(walk, name).Run(xarray);
 }
 
-std::vector<XarrayEntry> WalkIdr(const GuestKernel& kernel, Kva idr, const WalkLimits& limits,
-                                 std::string_view name, Anomalies& anomalies) {
-  const auto types = kernel.types();
-  if (!types) {
-    anomalies.Add(types.error(), idr, name);
-    return {};
-  }
-  Fields fields(**types, "idr", anomalies);
-  const MaybeMember tree = fields.Need("idr_rt");
-  const MaybeMember base = fields.Maybe("idr_base");
-  if (!tree) return {};
-  CellReader object(kernel, idr, "an idr", anomalies);
-  const uint64_t first_id = object.Unsigned(base).value_or(0);
-  auto entries = WalkXarray(kernel, idr + tree->offset, limits, name, anomalies);
+std::vector<XarrayEntry> WalkIdr(const Walk& walk, Kva idr, std::string_view name) {
+  const IdrMembers members(walk);
+  if (!members.tree) return {};
+  CellReader object(walk, idr, "an idr");
+  const uint64_t first_id = object.Unsigned(members.base).value_or(0);
+  auto entries = WalkXarray(walk, idr + members.tree->offset, name);
   for (XarrayEntry& entry : entries) entry.index += first_id;
   return entries;
 }

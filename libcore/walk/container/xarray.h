@@ -7,7 +7,7 @@
 
 #include "ktstr/base/address.h"
 #include "ktstr/kernel/guest_kernel.h"
-#include "ktstr/walk/anomaly.h"
+#include "ktstr/walk/walk.h"
 
 namespace ktstr {
 
@@ -20,10 +20,8 @@ struct XarrayEntry {
 // order of their index; internal entries (siblings, retry, zero) are none. A node that cannot be
 // read, or whose place contradicts its parent's, costs its entries and is an anomaly. Ends with an
 // anomaly "cap" after limits.max_nodes entries.
-std::vector<XarrayEntry> WalkXarray(const GuestKernel& kernel, Kva xarray, const WalkLimits& limits,
-                                    std::string_view name, Anomalies& anomalies);
+std::vector<XarrayEntry> WalkXarray(const Walk& walk, Kva xarray, std::string_view name);
 // The same for the struct idr at `idr`: indices are ids.
-std::vector<XarrayEntry> WalkIdr(const GuestKernel& kernel, Kva idr, const WalkLimits& limits,
-                                 std::string_view name, Anomalies& anomalies);
+std::vector<XarrayEntry> WalkIdr(const Walk& walk, Kva idr, std::string_view name);
 
 }  // namespace ktstr

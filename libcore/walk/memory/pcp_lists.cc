@@ -55,17 +55,16 @@ std::vector<Kva> FindNodes(const GuestKernel& kernel) {
 
 class PcpWalker {
  public:
-  PcpWalker(const GuestKernel& kernel, const PageLayout& page, const MemoryMap& map,
-            const PcpLayout& layout)
-      : kernel_(kernel), page_(page), map_(map), layout_(layout) {}
+  PcpWalker(const Walk& walk, const PageLayout& page, const MemoryMap& map, const PcpLayout& layout)
+      : walk_(walk), page_(page), map_(map), layout_(layout) {}
 
   void AddNode(Kva node, uint32_t cpus) {
     for (uint64_t i = 0; i < layout_.zone_count; ++i) {
       const Kva zone = node + layout_.zones + i * layout_.zone_size;
-      const auto pageset = kernel_.Read<Kva>(zone + layout_.pageset);
+      const auto pageset = walk_.kernel.Read<Kva>(zone + layout_.pageset);
       if (!pageset || pageset->is_null()) continue;
       for (uint32_t cpu = 0; cpu < cpus; ++cpu) {
-        if (const auto lists = kernel_.PerCpu(*pageset, cpu)) AddLists(*lists + layout_.lists);
+        if (const auto lists = walk_.kernel.PerCpu(*pageset, cpu)) AddLists(*lists + layout_.lists);
       }
     }
   }
@@ -75,9 +74,7 @@ class PcpWalker {
  private:
   void AddLists(Kva lists) {
     for (uint64_t i = 0; i < layout_.list_count; ++i) {
-      const WalkLimits limits;
-      for (const Kva node :
-           WalkList(kernel_, lists + i * kListHeadSize, limits, "pcp list", ignored_)) {
+      for (const Kva node : WalkList(walk_, lists + i * kListHeadSize, "pcp list")) {
         if (const auto pfn = map_.FrameOf(node - page_.pcp_list)) {
           blocks_.push_back({*pfn, i / layout_.types});
         }
@@ -85,12 +82,10 @@ class PcpWalker {
     }
   }
 
-  const GuestKernel& kernel_;
+  Walk walk_;
   const PageLayout& page_;
   const MemoryMap& map_;
   const PcpLayout& layout_;
-  // A list that is being changed looks damaged; its pages are only kept for that.
-  Anomalies ignored_{"pcp"};
   std::vector<FreeBlock> blocks_;
 };
 
@@ -98,12 +93,14 @@ class PcpWalker {
 
 std::vector<FreeBlock> FindPcpBlocks(const GuestKernel& kernel, const PageLayout& layout,
                                      const MemoryMap& map) {
-  const auto types = kernel.types();
+  // A list that is being changed looks damaged; its pages are only kept for that.
+  Anomalies ignored("pcp");
+  const auto walk = Walk::Of(kernel, ignored);
   const auto cpus = kernel.CpuCount();
-  if (!types || !cpus || !kernel.vmcoreinfo()) return {};
-  const auto pcp = FindLayout(**types);
+  if (!walk || !cpus || !kernel.vmcoreinfo()) return {};
+  const auto pcp = FindLayout(walk->types);
   if (!pcp) return {};
-  PcpWalker walker(kernel, layout, map, *pcp);
+  PcpWalker walker(*walk, layout, map, *pcp);
   for (const Kva node : FindNodes(kernel)) walker.AddNode(node, *cpus);
   return std::move(walker).Take();
 }

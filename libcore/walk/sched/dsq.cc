@@ -7,7 +7,10 @@
 #include "ktstr/walk/clock.h"
 #include "ktstr/walk/container/rhashtable.h"
 #include "ktstr/walk/cpu_list.h"
-#include "ktstr/walk/fields.h"
+#include "ktstr/walk/members/rq.h"
+#include "ktstr/walk/members/scx.h"
+#include "ktstr/walk/members/task.h"
+#include "ktstr/walk/row_reader.h"
 #include "ktstr/walk/sched/dsq_tasks.h"
 #include "ktstr/walk/sched/scx_instance.h"
 #include "ktstr/walk/task_identity.h"
@@ -18,37 +21,20 @@ namespace {
 
 class DsqWalker {
  public:
-  DsqWalker(const GuestKernel& kernel, const TypeInfo& types, const WalkLimits& limits,
-            Anomalies& anomalies)
-      : kernel_(kernel),
-        types_(types),
-        limits_(limits),
-        anomalies_(anomalies),
-        identities_(kernel, types, anomalies),
-        tasks_(kernel, types, anomalies),
-        clock_(ReadKernelClock(kernel, anomalies)) {
-    Fields queue(types, "scx_dispatch_q", anomalies);
-    id_ = queue.Need("id");
-    nr_ = queue.Need("nr");
-    Fields rq(types, "rq", anomalies);
-    local_ = rq.Need("scx.local_dsq");
-    rq_bypass_ = rq.Maybe("scx.bypass_dsq");
-    sched_pcpu_ = Fields(types, "scx_sched", anomalies).Maybe("pcpu");
-    pcpu_bypass_ = Fields(types, "scx_sched_pcpu", anomalies).Maybe("bypass_dsq");
-    Fields task(types, "task_struct", anomalies);
-    vtime_ = task.Need("scx.dsq_vtime");
-    slice_ = task.Need("scx.slice");
-    runnable_at_ = task.Maybe("scx.runnable_at");
-  }
+  explicit DsqWalker(const Walk& walk)
+      : walk_(walk),
+        identities_(walk),
+        tasks_(walk),
+        clock_(ReadKernelClock(walk.kernel, walk.anomalies)) {}
 
-  DsqState Walk() {
-    const std::vector<CpuRef> cpus = ListCpus(kernel_, anomalies_);
+  DsqState Run() {
+    const std::vector<CpuRef> cpus = ListCpus(walk_);
     for (const CpuRef& cpu : cpus) {
-      if (local_) Add(cpu.rq + local_->offset, {.kind = "local", .cpu = cpu.cpu});
-      if (rq_bypass_) Add(cpu.rq + rq_bypass_->offset, {.kind = "bypass", .cpu = cpu.cpu});
+      if (rq_.local_dsq) Add(cpu.rq + rq_.local_dsq->offset, {.kind = "local", .cpu = cpu.cpu});
+      if (rq_.bypass_dsq) Add(cpu.rq + rq_.bypass_dsq->offset, {.kind = "bypass", .cpu = cpu.cpu});
     }
     int64_t scheduler = 0;
-    for (const ScxInstance& instance : ListScxInstances(kernel_, types_, limits_, anomalies_)) {
+    for (const ScxInstance& instance : ListScxInstances(walk_)) {
       AddInstance(instance, scheduler++, cpus);
     }
     return std::move(state_);
@@ -61,34 +47,33 @@ class DsqWalker {
       Add(global.dsq, {.kind = "global", .scheduler = scheduler, .node = global.node});
     }
     if (instance.dsq_hash) {
-      for (const Kva dsq :
-           WalkRhashtable(kernel_, *instance.dsq_hash, limits_, "dsq_hash", anomalies_)) {
+      for (const Kva dsq : WalkRhashtable(walk_, *instance.dsq_hash, "dsq_hash")) {
         Add(dsq, {.kind = "user", .scheduler = scheduler});
       }
     }
-    if (!instance.sched || !sched_pcpu_ || !pcpu_bypass_) return;
-    CellReader sched(kernel_, *instance.sched, "a scheduler", anomalies_);
-    const auto pcpu = sched.Pointer(sched_pcpu_);
+    if (!instance.sched || !sched_.pcpu || !pcpu_.bypass_dsq) return;
+    CellReader sched(walk_, *instance.sched, "a scheduler");
+    const auto pcpu = sched.Pointer(sched_.pcpu);
     if (!pcpu || pcpu->is_null()) return;
     for (const CpuRef& cpu : cpus) {
-      const auto area = kernel_.PerCpu(*pcpu, cpu.cpu);
+      const auto area = walk_.kernel.PerCpu(*pcpu, cpu.cpu);
       if (!area) continue;
-      Add(*area + pcpu_bypass_->offset, {.kind = "bypass", .scheduler = scheduler, .cpu = cpu.cpu});
+      Add(*area + pcpu_.bypass_dsq->offset,
+          {.kind = "bypass", .scheduler = scheduler, .cpu = cpu.cpu});
     }
   }
 
   void Add(Kva dsq, DsqRow row) {
-    CellReader queue(kernel_, dsq, "a dispatch queue", anomalies_);
+    CellReader queue(walk_, dsq, "a dispatch queue");
     row.dsq_kva = Hex(dsq);
-    row.dsq_id = queue.HexOf(id_);
-    row.nr = queue.Integer(nr_);
+    of_queue_.Read(queue, row);
     if (queue.failed()) {
       state_.dsqs.push_back(std::move(row));
       return;
     }
     const std::string name = NameOf(row);
-    const std::vector<Kva> listed = tasks_.InListOrder(dsq, limits_, name);
-    const std::vector<Kva> by_vtime = tasks_.InVtimeOrder(dsq, limits_, name);
+    const std::vector<Kva> listed = tasks_.InListOrder(dsq, name);
+    const std::vector<Kva> by_vtime = tasks_.InVtimeOrder(dsq, name);
     std::unordered_map<uint64_t, size_t> row_of;
     for (const Kva task : listed) {
       row_of.emplace(task.value(), state_.tasks.size());
@@ -102,19 +87,19 @@ class DsqWalker {
         state_.tasks[found->second].vtime_position = row.by_vtime++;
         continue;
       }
-      anomalies_.Add("damage", task,
-                     fmt::format("{}: a task in vtime order that is not on the list", name));
+      walk_.anomalies.Add("damage", task,
+                          fmt::format("{}: a task in vtime order that is not on the list", name));
       DsqTaskRow entry = NewRow(row, task);
       entry.vtime_position = row.by_vtime++;
       state_.tasks.push_back(std::move(entry));
     }
     if (row.by_vtime != 0 && row.by_vtime != row.listed) {
-      anomalies_.Add("damage", dsq,
-                     fmt::format("{}: {} tasks on the list, {} in vtime order", name, row.listed,
-                                 row.by_vtime));
+      walk_.anomalies.Add("damage", dsq,
+                          fmt::format("{}: {} tasks on the list, {} in vtime order", name,
+                                      row.listed, row.by_vtime));
     }
     if (row.nr && *row.nr != row.listed) {
-      anomalies_.Add(
+      walk_.anomalies.Add(
           "count", dsq,
           fmt::format("{}: counts {} tasks, its list has {}", name, *row.nr, row.listed));
     }
@@ -137,9 +122,8 @@ class DsqWalker {
     TaskIdentity identity = identities_.Of(task);
     row.pid = identity.pid;
     row.comm = std::move(identity.comm);
-    CellReader object(kernel_, task, "a task in a dispatch queue", anomalies_);
-    row.vtime = object.HexOf(vtime_);
-    row.slice_ns = object.Integer(slice_);
+    CellReader object(walk_, task, "a task in a dispatch queue");
+    of_task_.Read(object, row);
     const auto runnable_at = object.Integer(runnable_at_);
     if (runnable_at && clock_.jiffies && clock_.hz) {
       row.waiting_ms = (*clock_.jiffies - *runnable_at) * 1000 / *clock_.hz;
@@ -147,15 +131,16 @@ class DsqWalker {
     return row;
   }
 
-  const GuestKernel& kernel_;
-  const TypeInfo& types_;
-  const WalkLimits& limits_;
-  Anomalies& anomalies_;
+  Walk walk_;
+  ScxRqMembers rq_{walk_};
+  ScxSchedMembers sched_{walk_};
+  ScxSchedPcpuMembers pcpu_{walk_};
+  RowReader<DsqRow> of_queue_{walk_};
+  RowReader<DsqTaskRow> of_task_{walk_};
+  MaybeMember runnable_at_ = Fields(walk_, kScxEntityStruct).Maybe(scx_member::kRunnableAt);
   TaskIdentities identities_;
   DsqTasks tasks_;
   KernelClock clock_;
-  MaybeMember id_, nr_, local_, rq_bypass_, sched_pcpu_, pcpu_bypass_;
-  MaybeMember vtime_, slice_, runnable_at_;
   DsqState state_;
 };
 
@@ -164,16 +149,17 @@ class DsqWalker {
 const RowTable<DsqRow>& DsqRow::Table() {
   using R = DsqRow;
   static const RowTable<R> table(
-      "dsq", "The dispatch queues of sched_ext.",
+      "dsq", "The dispatch queues of sched_ext.", kDsqStruct,
       {
-          Col<&R::dsq_id>("dsq_id", "", "Id; built-in queues have bit 63 set."),
+          ReadCol<&R::dsq_id>("dsq_id", "", "Id; built-in queues have bit 63 set.",
+                              At(dsq_member::kId)),
           Col<&R::kind>("kind", "",
                         "local (of a CPU), global (of a NUMA node), user (made by a scheduler) or "
                         "bypass (of a CPU)."),
           Col<&R::scheduler>("scheduler", "", "Number in table scx of the scheduler whose it is."),
           Col<&R::cpu>("cpu", "", "CPU of a local or bypass queue."),
           Col<&R::node>("node", "", "NUMA node of a global queue."),
-          Col<&R::nr>("nr", "", "Tasks in it, as the kernel counts."),
+          ReadCol<&R::nr>("nr", "", "Tasks in it, as the kernel counts.", At(dsq_member::kNr)),
           Col<&R::listed>("listed", "", "Tasks found on its list."),
           Col<&R::by_vtime>("by_vtime", "", "Tasks found in its tree; 0: a queue in FIFO order."),
           Col<&R::dsq_kva>("dsq_kva", "", "Address of its struct scx_dispatch_q."),
@@ -184,7 +170,7 @@ const RowTable<DsqRow>& DsqRow::Table() {
 const RowTable<DsqTaskRow>& DsqTaskRow::Table() {
   using R = DsqTaskRow;
   static const RowTable<R> table(
-      "dsq_task", "The tasks in each dispatch queue.",
+      "dsq_task", "The tasks in each dispatch queue.", kScxEntityStruct,
       {
           Col<&R::dsq_id>("dsq_id", "", "Id of the queue."),
           Col<&R::cpu>("cpu", "", "CPU of a local or bypass queue."),
@@ -193,8 +179,9 @@ const RowTable<DsqTaskRow>& DsqTaskRow::Table() {
           Col<&R::vtime_position>("vtime_position", "", "Place in vtime order, from 0."),
           Col<&R::pid>("pid", "", "Thread."),
           Col<&R::comm>("comm", "", "Its name."),
-          Col<&R::vtime>("vtime", "", "Its dsq_vtime."),
-          Col<&R::slice_ns>("slice_ns", "ns", "What is left of its slice."),
+          ReadCol<&R::vtime>("vtime", "", "Its dsq_vtime.", At(scx_member::kDsqVtime)),
+          ReadCol<&R::slice_ns>("slice_ns", "ns", "What is left of its slice.",
+                                At(scx_member::kSlice)),
           Col<&R::waiting_ms>("waiting_ms", "ms", "Since when it has been runnable."),
           Col<&R::task_kva>("task_kva", "", "Address of its task_struct."),
           Col<&R::dsq_kva>("dsq_kva", "", "Address of the queue, which tells equal ids apart."),
@@ -204,9 +191,9 @@ const RowTable<DsqTaskRow>& DsqTaskRow::Table() {
 
 Result<DsqState> WalkDsqs(const GuestKernel& kernel, const WalkLimits& limits) {
   Anomalies anomalies("dsq");
-  const TypeInfo& types = *KTSTR_TRY(kernel.types());
-  if (!types.FindStruct("scx_dispatch_q")) return DsqState{};
-  DsqState state = DsqWalker(kernel, types, limits, anomalies).Walk();
+  const Walk walk = KTSTR_TRY(Walk::Of(kernel, anomalies, limits));
+  if (!walk.types.FindStruct("scx_dispatch_q")) return DsqState{};
+  DsqState state = DsqWalker(walk).Run();
   state.anomalies = std::move(anomalies).Take();
   return state;
 }

@@ -12,40 +12,29 @@ namespace {
 constexpr uint64_t kCursor = 1;
 }  // namespace
 
-DsqTasks::DsqTasks(const GuestKernel& kernel, const TypeInfo& types, Anomalies& anomalies)
-    : kernel_(kernel), anomalies_(anomalies) {
-  Fields queue(types, "scx_dispatch_q", anomalies);
-  list_ = queue.Maybe("list");
-  priq_ = queue.Maybe("priq");
-  Fields task(types, "task_struct", anomalies);
-  list_node_ = task.Maybe({"scx.dsq_list.node", "scx.dsq_node.list"});
-  flags_ = task.Maybe("scx.dsq_list.flags");
-  priq_node_ = task.Maybe({"scx.dsq_priq", "scx.dsq_node.priq"});
-}
+DsqTasks::DsqTasks(const Walk& walk) : walk_(walk) {}
 
-std::vector<Kva> DsqTasks::InListOrder(Kva dsq, const WalkLimits& limits,
-                                       std::string_view name) const {
+std::vector<Kva> DsqTasks::InListOrder(Kva dsq, std::string_view name) const {
   std::vector<Kva> tasks;
-  if (!list_ || !list_node_) return tasks;
-  for (const Kva node : WalkList(kernel_, dsq + list_->offset, limits, name, anomalies_)) {
-    const Kva task = node - list_node_->offset;
+  if (!queue_.list || !task_.list_node) return tasks;
+  for (const Kva node : WalkList(walk_, dsq + queue_.list->offset, name)) {
+    const Kva task = node - task_.list_node->offset;
     // A cursor is a bare list node with its flags: nothing else of a task may be read there.
-    if (flags_) {
-      CellReader entry(kernel_, task, "a node of a dispatch queue", anomalies_);
-      if ((entry.Unsigned(flags_).value_or(0) & kCursor) != 0) continue;
+    if (task_.list_flags) {
+      CellReader entry(walk_, task, "a node of a dispatch queue");
+      if ((entry.Unsigned(task_.list_flags).value_or(0) & kCursor) != 0) continue;
     }
     tasks.push_back(task);
   }
   return tasks;
 }
 
-std::vector<Kva> DsqTasks::InVtimeOrder(Kva dsq, const WalkLimits& limits,
-                                        std::string_view name) const {
+std::vector<Kva> DsqTasks::InVtimeOrder(Kva dsq, std::string_view name) const {
   std::vector<Kva> tasks;
-  if (!priq_ || !priq_node_) return tasks;
-  for (const Kva node : WalkRbTree(kernel_, dsq + priq_->offset, limits,
-                                   fmt::format("{} by vtime", name), anomalies_)) {
-    tasks.push_back(node - priq_node_->offset);
+  if (!queue_.priq || !task_.priq) return tasks;
+  for (const Kva node :
+       WalkRbTree(walk_, dsq + queue_.priq->offset, fmt::format("{} by vtime", name))) {
+    tasks.push_back(node - task_.priq->offset);
   }
   return tasks;
 }

@@ -6,25 +6,25 @@
 
 #include "ktstr/kernel/guest_kernel.h"
 #include "ktstr/walk/anomaly.h"
-#include "ktstr/walk/fields.h"
+#include "ktstr/walk/members/scx.h"
+#include "ktstr/walk/members/task.h"
 
 namespace ktstr {
 
 class DsqTasks {
  public:
   // A kernel without sched_ext has no such queues: then both lists are empty.
-  DsqTasks(const GuestKernel& kernel, const TypeInfo& types, Anomalies& anomalies);
+  explicit DsqTasks(const Walk& walk);
 
   // The task_structs in dispatch order. Cursors of BPF iterators are no tasks and left out.
-  std::vector<Kva> InListOrder(Kva dsq, const WalkLimits& limits, std::string_view name) const;
+  std::vector<Kva> InListOrder(Kva dsq, std::string_view name) const;
   // Those that are ordered by their dsq_vtime, in that order.
-  std::vector<Kva> InVtimeOrder(Kva dsq, const WalkLimits& limits, std::string_view name) const;
+  std::vector<Kva> InVtimeOrder(Kva dsq, std::string_view name) const;
 
  private:
-  const GuestKernel& kernel_;
-  Anomalies& anomalies_;
-  MaybeMember list_, priq_;                    // of scx_dispatch_q
-  MaybeMember list_node_, flags_, priq_node_;  // of task_struct
+  Walk walk_;
+  DsqMembers queue_{walk_};
+  DsqNodeMembers task_{walk_};
 };
 
 }  // namespace ktstr

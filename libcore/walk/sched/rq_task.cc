@@ -7,8 +7,10 @@
 #include "ktstr/walk/cgroup_path.h"
 #include "ktstr/walk/container/rb_tree.h"
 #include "ktstr/walk/cpu_list.h"
-#include "ktstr/walk/fields.h"
 #include "ktstr/walk/list.h"
+#include "ktstr/walk/members/rq.h"
+#include "ktstr/walk/members/task.h"
+#include "ktstr/walk/row_reader.h"
 #include "ktstr/walk/sched/dsq_tasks.h"
 #include "ktstr/walk/task_identity.h"
 
@@ -19,93 +21,84 @@ namespace {
 // Groups within groups: more than this is damage.
 constexpr int kMaxDepth = 64;
 
-struct Members {
-  MaybeMember rq_cfs, rq_curr, rq_rt, rq_dl_root, rq_scx_local, rq_scx_runnable;
-  MaybeMember tree, curr, tg, tg_cgroup;
-  MaybeMember run_node, my_q, vruntime, deadline, slice, delayed;
-  MaybeMember task_se, task_rt, task_dl, task_prio, scx_runnable_node;
-  MaybeMember rt_active, rt_queue, run_list, rt_my_q;
-  MaybeMember dl_node, dl_deadline, dl_runtime, dl_server;
+struct QueueMembers : Fields {
+  explicit QueueMembers(const Walk& walk) : Fields(walk, kRqStruct) {}
+  MaybeMember cfs = Need("cfs"), curr = Need(rq_member::kCurr), rt = Need("rt"),
+              dl_root = Need("dl.root");
+};
 
-  Members(const TypeInfo& types, Anomalies& anomalies) {
-    Fields rq(types, "rq", anomalies);
-    rq_cfs = rq.Need("cfs");
-    rq_curr = rq.Need("curr");
-    rq_rt = rq.Need("rt");
-    rq_dl_root = rq.Need("dl.root");
-    rq_scx_local = rq.Maybe("scx.local_dsq");
-    rq_scx_runnable = rq.Maybe("scx.runnable_list");
-    Fields cfs(types, "cfs_rq", anomalies);
-    tree = cfs.Need("tasks_timeline");
-    curr = cfs.Need("curr");
-    tg = cfs.Maybe("tg");
-    tg_cgroup = Fields(types, "task_group", anomalies).Maybe("css.cgroup");
-    Fields entity(types, "sched_entity", anomalies);
-    run_node = entity.Need("run_node");
-    my_q = entity.Maybe("my_q");
-    vruntime = entity.Need("vruntime");
-    deadline = entity.Maybe("deadline");
-    slice = entity.Maybe("slice");
-    delayed = entity.Maybe("sched_delayed");
-    Fields task(types, "task_struct", anomalies);
-    task_se = task.Need("se");
-    task_rt = task.Need("rt");
-    task_dl = task.Need("dl");
-    task_prio = task.Need("prio");
-    scx_runnable_node = task.Maybe("scx.runnable_node");
-    rt_active = Fields(types, "rt_rq", anomalies).Need("active");
-    rt_queue = Fields(types, "rt_prio_array", anomalies).Need("queue");
-    Fields rt(types, "sched_rt_entity", anomalies);
-    run_list = rt.Need("run_list");
-    rt_my_q = rt.Maybe("my_q");
-    Fields dl(types, "sched_dl_entity", anomalies);
-    dl_node = dl.Need("rb_node");
-    dl_deadline = dl.Need("deadline");
-    dl_runtime = dl.Need("runtime");
-    dl_server = dl.Maybe("dl_server");
-  }
+struct FairQueueMembers : Fields {
+  explicit FairQueueMembers(const Walk& walk) : Fields(walk, "cfs_rq") {}
+  MaybeMember tree = Need("tasks_timeline"), curr = Need("curr"), tg = Maybe("tg");
+};
+
+struct GroupMembers : Fields {
+  explicit GroupMembers(const Walk& walk) : Fields(walk, "task_group") {}
+  MaybeMember cgroup = Maybe("css.cgroup");
+};
+
+struct FairMembers : Fields {
+  explicit FairMembers(const Walk& walk) : Fields(walk, "sched_entity") {}
+  MaybeMember run_node = Need("run_node"), my_q = Maybe("my_q");
+};
+
+struct EntityMembers : Fields {
+  explicit EntityMembers(const Walk& walk) : Fields(walk, kTaskStruct) {}
+  MaybeMember se = Need("se"), rt = Need("rt"), dl = Need(task_member::kDeadlineEntity);
+};
+
+struct RtQueueMembers : Fields {
+  explicit RtQueueMembers(const Walk& walk) : Fields(walk, "rt_rq") {}
+  MaybeMember active = Need("active");
+};
+
+struct RtArrayMembers : Fields {
+  explicit RtArrayMembers(const Walk& walk) : Fields(walk, "rt_prio_array") {}
+  MaybeMember queue = Need("queue");
+};
+
+struct RtMembers : Fields {
+  explicit RtMembers(const Walk& walk) : Fields(walk, "sched_rt_entity") {}
+  MaybeMember run_list = Need("run_list"), my_q = Maybe("my_q");
+};
+
+struct DlMembers : Fields {
+  explicit DlMembers(const Walk& walk) : Fields(walk, "sched_dl_entity") {}
+  MaybeMember node = Need("rb_node"), deadline = Need("deadline"), server = Maybe("dl_server");
 };
 
 class QueueWalker {
  public:
-  QueueWalker(const GuestKernel& kernel, const TypeInfo& types, const WalkLimits& limits,
-              Anomalies& anomalies)
-      : kernel_(kernel),
-        limits_(limits),
-        anomalies_(anomalies),
-        m_(types, anomalies),
-        identities_(kernel, types, anomalies),
-        cgroups_(kernel, types, anomalies),
-        dsq_(kernel, types, anomalies) {}
+  explicit QueueWalker(const Walk& walk)
+      : walk_(walk), identities_(walk), cgroups_(walk), dsq_(walk) {}
 
-  std::vector<RqTaskRow> Walk(const CpuRef& cpu) {
+  std::vector<RqTaskRow> Run(const CpuRef& cpu) {
     rows_.clear();
     cpu_ = cpu.cpu;
-    CellReader rq(kernel_, cpu.rq, "a run queue", anomalies_);
-    curr_ = rq.Pointer(m_.rq_curr);
+    CellReader rq(walk_, cpu.rq, "a run queue");
+    curr_ = rq.Pointer(rq_.curr);
     Begin("cfs");
-    if (m_.rq_cfs && m_.tree && m_.run_node && m_.task_se) {
+    if (rq_.cfs && cfs_.tree && fair_.run_node && task_.se) {
       groups_.clear();
-      WalkFair(cpu.rq + m_.rq_cfs->offset, 0);
+      WalkFair(cpu.rq + rq_.cfs->offset, 0);
     }
     Begin("rt");
-    if (m_.rq_rt && m_.rt_active && m_.rt_queue && m_.run_list && m_.task_rt) {
+    if (rq_.rt && rt_queue_.active && rt_array_.queue && rt_.run_list && task_.rt) {
       groups_.clear();
-      WalkRealTime(cpu.rq + m_.rq_rt->offset, 0);
+      WalkRealTime(cpu.rq + rq_.rt->offset, 0);
     }
     Begin("dl");
-    if (m_.rq_dl_root && m_.dl_node && m_.task_dl) WalkDeadline(cpu.rq + m_.rq_dl_root->offset);
+    if (rq_.dl_root && dl_.node && task_.dl) WalkDeadline(cpu.rq + rq_.dl_root->offset);
     Begin("scx_local");
-    if (m_.rq_scx_local) {
-      for (const Kva task : dsq_.InListOrder(cpu.rq + m_.rq_scx_local->offset, limits_, Name())) {
+    if (scx_.local_dsq) {
+      for (const Kva task : dsq_.InListOrder(cpu.rq + scx_.local_dsq->offset, Name())) {
         Add(task);
       }
     }
     Begin("scx_runnable");
-    if (m_.rq_scx_runnable && m_.scx_runnable_node) {
-      for (const Kva node :
-           WalkList(kernel_, cpu.rq + m_.rq_scx_runnable->offset, limits_, Name(), anomalies_)) {
-        Add(node - m_.scx_runnable_node->offset);
+    if (scx_.runnable_list && runnable_.node) {
+      for (const Kva node : WalkList(walk_, cpu.rq + scx_.runnable_list->offset, Name())) {
+        Add(node - runnable_.node->offset);
       }
     }
     return std::move(rows_);
@@ -134,8 +127,8 @@ class QueueWalker {
     row.comm = std::move(identity.comm);
     row.task_kva = Hex(task);
     if (curr_) row.running = *curr_ == task ? 1 : 0;
-    CellReader object(kernel_, task, "a queued task", anomalies_);
-    row.prio = object.Integer(m_.task_prio);
+    CellReader object(walk_, task, "a queued task");
+    of_task_.Read(object, row);
     rows_.push_back(std::move(row));
     return rows_.back();
   }
@@ -143,92 +136,88 @@ class QueueWalker {
   // False for a queue that was entered before.
   bool EnterGroup(Kva queue, int64_t depth) {
     if (depth <= kMaxDepth && groups_.insert(queue.value()).second) return true;
-    anomalies_.Add("cycle", queue, fmt::format("{}: groups within groups", name_));
+    walk_.anomalies.Add("cycle", queue, fmt::format("{}: groups within groups", name_));
     return false;
   }
 
   void WalkFair(Kva cfs_rq, int64_t depth) {
     if (!EnterGroup(cfs_rq, depth)) return;
-    CellReader queue(kernel_, cfs_rq, "a fair queue", anomalies_);
+    CellReader queue(walk_, cfs_rq, "a fair queue");
     const auto group = GroupOf(queue);
-    const auto running = queue.Pointer(m_.curr);
+    const auto running = queue.Pointer(cfs_.curr);
     if (running && !running->is_null()) VisitEntity(*running, group, depth);
-    for (const Kva node :
-         WalkRbTree(kernel_, cfs_rq + m_.tree->offset, limits_, name_, anomalies_)) {
-      const Kva entity = node - m_.run_node->offset;
+    for (const Kva node : WalkRbTree(walk_, cfs_rq + cfs_.tree->offset, name_)) {
+      const Kva entity = node - fair_.run_node->offset;
       // While it is put back it is still the running one for a moment.
       if (running != entity) VisitEntity(entity, group, depth);
     }
   }
 
   std::optional<std::string> GroupOf(CellReader& queue) {
-    const auto tg = queue.Pointer(m_.tg);
+    const auto tg = queue.Pointer(cfs_.tg);
     if (!tg || tg->is_null()) return std::nullopt;
-    CellReader group(kernel_, *tg, "a task group", anomalies_);
-    const auto cgroup = group.Pointer(m_.tg_cgroup);
+    CellReader group(walk_, *tg, "a task group");
+    const auto cgroup = group.Pointer(group_.cgroup);
     // The root group stands for no cgroup's css before cgroups are mounted.
     return cgroup && !cgroup->is_null() ? cgroups_.PathOf(*cgroup) : std::nullopt;
   }
 
   void VisitEntity(Kva kva, const std::optional<std::string>& group, int64_t depth) {
-    CellReader entity(kernel_, kva, "a fair entity", anomalies_);
-    if (m_.my_q) {
-      const auto below = entity.Pointer(m_.my_q);
+    CellReader entity(walk_, kva, "a fair entity");
+    if (fair_.my_q) {
+      const auto below = entity.Pointer(fair_.my_q);
       if (!below) return;
       if (!below->is_null()) return WalkFair(*below, depth + 1);
     }
-    RqTaskRow& row = Add(kva - m_.task_se->offset);
+    RqTaskRow& row = Add(kva - task_.se->offset);
     row.depth = depth;
     row.cgroup = group;
-    row.vruntime = entity.Integer(m_.vruntime);
-    row.deadline = entity.Integer(m_.deadline);
-    row.slice_ns = entity.Integer(m_.slice);
-    row.delayed = entity.Integer(m_.delayed);
+    of_fair_.Read(entity, row);
   }
 
   void WalkRealTime(Kva rt_rq, int64_t depth) {
     if (!EnterGroup(rt_rq, depth)) return;
-    const Kva queue = rt_rq + m_.rt_active->offset + m_.rt_queue->offset;
-    const uint64_t priorities = m_.rt_queue->size / sizeof(ListEnds);
+    const Kva queue = rt_rq + rt_queue_.active->offset + rt_array_.queue->offset;
+    const uint64_t priorities = rt_array_.queue->size / sizeof(ListEnds);
     std::optional<uint64_t> missing_page;
     for (uint64_t priority = 0; priority < priorities; ++priority) {
       const Kva head = queue + priority * sizeof(ListEnds);
-      const auto ends = kernel_.Read<ListEnds>(head);
+      const auto ends = walk_.kernel.Read<ListEnds>(head);
       if (!ends) {
         const uint64_t page = head.value() / kPageSize;
-        if (missing_page != page) anomalies_.Add(ends.error(), head, name_);
+        if (missing_page != page) walk_.anomalies.Add(ends.error(), head, name_);
         missing_page = page;
         continue;
       }
       // A priority that was never used, or whose list is empty.
       if (ends->next == head.value() || ends->next == 0) continue;
-      for (const Kva node : WalkList(kernel_, head, limits_, name_, anomalies_)) {
-        VisitRealTime(node - m_.run_list->offset, depth);
+      for (const Kva node : WalkList(walk_, head, name_)) {
+        VisitRealTime(node - rt_.run_list->offset, depth);
       }
     }
   }
 
   void VisitRealTime(Kva kva, int64_t depth) {
-    CellReader entity(kernel_, kva, "a real-time entity", anomalies_);
-    if (m_.rt_my_q) {
-      const auto below = entity.Pointer(m_.rt_my_q);
+    CellReader entity(walk_, kva, "a real-time entity");
+    if (rt_.my_q) {
+      const auto below = entity.Pointer(rt_.my_q);
       if (!below) return;
       if (!below->is_null()) return WalkRealTime(*below, depth + 1);
     }
-    Add(kva - m_.task_rt->offset).depth = depth;
+    Add(kva - task_.rt->offset).depth = depth;
   }
 
   void WalkDeadline(Kva root) {
-    for (const Kva node : WalkRbTree(kernel_, root, limits_, name_, anomalies_)) {
-      const Kva kva = node - m_.dl_node->offset;
-      CellReader entity(kernel_, kva, "a deadline entity", anomalies_);
+    for (const Kva node : WalkRbTree(walk_, root, name_)) {
+      const Kva kva = node - dl_.node->offset;
+      CellReader entity(walk_, kva, "a deadline entity");
       // A server runs the fair queue's tasks in its name (6.8 on); it is no task.
-      const bool is_server = entity.Integer(m_.dl_server).value_or(0) != 0;
+      const bool is_server = entity.Integer(dl_.server).value_or(0) != 0;
       if (is_server) rows_.push_back(NewRow());
-      RqTaskRow& row = is_server ? rows_.back() : Add(kva - m_.task_dl->offset);
+      RqTaskRow& row = is_server ? rows_.back() : Add(kva - task_.dl->offset);
       if (is_server) row.note = "deadline server of the fair class";
-      row.deadline = entity.Integer(m_.dl_deadline);
-      row.dl_runtime_ns = entity.Integer(m_.dl_runtime);
+      row.deadline = entity.Integer(dl_.deadline);
+      of_dl_.Read(entity, row);
     }
   }
 
@@ -236,10 +225,20 @@ class QueueWalker {
     uint64_t next, prev;
   };
 
-  const GuestKernel& kernel_;
-  const WalkLimits& limits_;
-  Anomalies& anomalies_;
-  Members m_;
+  Walk walk_;
+  QueueMembers rq_{walk_};
+  FairQueueMembers cfs_{walk_};
+  GroupMembers group_{walk_};
+  FairMembers fair_{walk_};
+  EntityMembers task_{walk_};
+  RtQueueMembers rt_queue_{walk_};
+  RtArrayMembers rt_array_{walk_};
+  RtMembers rt_{walk_};
+  DlMembers dl_{walk_};
+  ScxRqMembers scx_{walk_};
+  RunnableMembers runnable_{walk_};
+  RowReader<RqTaskRow> of_task_{walk_, kTaskStruct.name}, of_fair_{walk_, "sched_entity"},
+      of_dl_{walk_, "sched_dl_entity"};
   TaskIdentities identities_;
   CgroupPaths cgroups_;
   DsqTasks dsq_;
@@ -268,13 +267,20 @@ const RowTable<RqTaskRow>& RqTaskRow::Table() {
           Col<&R::running>("running", "", "1 when the run queue runs it."),
           Col<&R::depth>("depth", "", "cfs, rt: how many groups deep it is queued."),
           Col<&R::cgroup>("cgroup", "", "cfs: group whose queue it is in."),
-          Col<&R::vruntime>("vruntime", "ns", "cfs: virtual runtime."),
-          Col<&R::deadline>("deadline", "ns", "cfs: virtual deadline; dl: absolute deadline."),
-          Col<&R::slice_ns>("slice_ns", "ns", "cfs: requested slice."),
-          Col<&R::delayed>("delayed", "",
-                           "cfs: 1 when it sleeps and only stays queued until its lag is used up."),
-          Col<&R::prio>("prio", "", "Effective priority."),
-          Col<&R::dl_runtime_ns>("dl_runtime_ns", "ns", "dl: runtime left; negative: overrun."),
+          ReadCol<&R::vruntime>("vruntime", "ns", "cfs: virtual runtime.",
+                                At("vruntime").Of("sched_entity")),
+          ReadCol<&R::deadline>("deadline", "ns", "cfs: virtual deadline; dl: absolute deadline.",
+                                MaybeAt("deadline").Of("sched_entity")),
+          ReadCol<&R::slice_ns>("slice_ns", "ns", "cfs: requested slice.",
+                                MaybeAt("slice").Of("sched_entity")),
+          ReadCol<&R::delayed>(
+              "delayed", "",
+              "cfs: 1 when it sleeps and only stays queued until its lag is used up.",
+              MaybeAt("sched_delayed").Of("sched_entity")),
+          ReadCol<&R::prio>("prio", "", "Effective priority.",
+                            At(task_member::kPrio).Of(kTaskStruct)),
+          ReadCol<&R::dl_runtime_ns>("dl_runtime_ns", "ns", "dl: runtime left; negative: overrun.",
+                                     At("runtime").Of("sched_dl_entity")),
           Col<&R::note>("note", "", "What it is when it is no task."),
           Col<&R::task_kva>("task_kva", "", "Address of its task_struct."),
       });
@@ -283,11 +289,11 @@ const RowTable<RqTaskRow>& RqTaskRow::Table() {
 
 Result<Walked<RqTaskRow>> WalkRqTasks(const GuestKernel& kernel, const WalkLimits& limits) {
   Anomalies anomalies("rq_task");
-  const TypeInfo& types = *KTSTR_TRY(kernel.types());
-  QueueWalker walker(kernel, types, limits, anomalies);
+  const Walk walk = KTSTR_TRY(Walk::Of(kernel, anomalies, limits));
+  QueueWalker walker(walk);
   Walked<RqTaskRow> walked;
-  for (const CpuRef& cpu : ListCpus(kernel, anomalies)) {
-    for (RqTaskRow& row : walker.Walk(cpu)) walked.rows.push_back(std::move(row));
+  for (const CpuRef& cpu : ListCpus(walk)) {
+    for (RqTaskRow& row : walker.Run(cpu)) walked.rows.push_back(std::move(row));
   }
   walked.anomalies = std::move(anomalies).Take();
   return walked;

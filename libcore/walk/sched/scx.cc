@@ -8,9 +8,12 @@
 #include "ktstr/walk/clock.h"
 #include "ktstr/walk/cpu_list.h"
 #include "ktstr/walk/enum_text.h"
-#include "ktstr/walk/fields.h"
 #include "ktstr/walk/globals.h"
 #include "ktstr/walk/list.h"
+#include "ktstr/walk/members/rq.h"
+#include "ktstr/walk/members/scx.h"
+#include "ktstr/walk/members/task.h"
+#include "ktstr/walk/row_reader.h"
 #include "ktstr/walk/sched/scx_instance.h"
 #include "ktstr/walk/sched/scx_programs.h"
 #include "ktstr/walk/sched/scx_status.h"
@@ -26,38 +29,27 @@ constexpr int64_t kMaxBacktrace = 1024;
 constexpr size_t kMaxText = size_t{4} << 10;
 constexpr size_t kMaxDump = size_t{8} << 20;
 
-struct OpsMembers {
-  MaybeMember name, flags, timeout_ms, dispatch_max_batch;
-  std::vector<NamedMember> callbacks;
-
-  OpsMembers(const TypeInfo& types, Anomalies& anomalies) {
-    Fields f(types, "sched_ext_ops", anomalies);
-    name = f.Need("name");
-    flags = f.Need("flags");
-    timeout_ms = f.Maybe("timeout_ms");
-    dispatch_max_batch = f.Maybe("dispatch_max_batch");
-    const auto ops = types.FindStruct("sched_ext_ops");
-    if (!ops) return;
-    for (const NamedMember& m : types.MembersOf(*ops)) {
-      if (m.member.kind != TypeKind::kPointer) continue;
-      if (types.KindOf(types.Target(m.member.type)) == TypeKind::kFunction) callbacks.push_back(m);
-    }
-  }
+struct OpsMembers : Fields {
+  explicit OpsMembers(const Walk& walk) : Fields(walk, kScxOpsStruct) {}
+  MaybeMember name = Need(ops_member::kName), flags = Need("flags");
 };
 
-struct ExitMembers {
-  MaybeMember kind, exit_code, reason, bt, bt_len, msg, dump;
-
-  ExitMembers(const TypeInfo& types, Anomalies& anomalies) {
-    Fields f(types, "scx_exit_info", anomalies);
-    kind = f.Need("kind");
-    exit_code = f.Maybe("exit_code");
-    reason = f.Need("reason");
-    bt = f.Maybe("bt");
-    bt_len = f.Maybe("bt_len");
-    msg = f.Need("msg");
-    dump = f.Maybe("dump");
+// The members of struct sched_ext_ops that are functions.
+std::vector<NamedMember> CallbacksOf(const TypeInfo& types) {
+  std::vector<NamedMember> callbacks;
+  const auto ops = types.FindStruct(kScxOpsStruct.name);
+  if (!ops) return callbacks;
+  for (const NamedMember& m : types.MembersOf(*ops)) {
+    if (m.member.kind != TypeKind::kPointer) continue;
+    if (types.KindOf(types.Target(m.member.type)) == TypeKind::kFunction) callbacks.push_back(m);
   }
+  return callbacks;
+}
+
+struct ExitMembers : Fields {
+  explicit ExitMembers(const Walk& walk) : Fields(walk, "scx_exit_info") {}
+  MaybeMember kind = Need("kind"), reason = Need("reason"), msg = Need("msg"), bt = Maybe("bt"),
+              bt_len = Maybe("bt_len"), dump = Maybe("dump");
 };
 
 std::string EventName(std::string_view member) {
@@ -68,30 +60,17 @@ std::string EventName(std::string_view member) {
 
 class ScxWalker {
  public:
-  ScxWalker(const GuestKernel& kernel, const TypeInfo& types, const WalkLimits& limits,
-            Anomalies& anomalies)
-      : kernel_(kernel),
-        types_(types),
-        limits_(limits),
-        anomalies_(anomalies),
-        globals_(kernel, anomalies),
-        clock_(ReadKernelClock(kernel, anomalies)),
-        ops_(types, anomalies),
-        exit_(types, anomalies),
-        status_(kernel, types, anomalies),
-        exit_kinds_(types, {"scx_exit_kind"}, "SCX_EXIT_"),
-        ops_flags_(types, {"scx_ops_flags"}, "SCX_OPS_"),
-        programs_(kernel, types, limits, anomalies) {
-    Fields sched(types, "scx_sched", anomalies);
-    sched_bypass_depth_ = sched.Maybe("bypass_depth");
-    sched_cgrp_path_ = sched.Maybe("cgrp_path");
-    sched_event_stats_cpu_ = sched.Maybe("event_stats_cpu");
-    sched_pcpu_ = sched.Maybe("pcpu");
-    pcpu_event_stats_ = Fields(types, "scx_sched_pcpu", anomalies).Maybe("event_stats");
-  }
+  explicit ScxWalker(const Walk& walk)
+      : walk_(walk),
+        globals_(walk),
+        clock_(ReadKernelClock(walk.kernel, walk.anomalies)),
+        status_(walk),
+        exit_kinds_(walk.types, {"scx_exit_kind"}, "SCX_EXIT_"),
+        ops_flags_(walk.types, {"scx_ops_flags"}, "SCX_OPS_"),
+        programs_(walk) {}
 
-  ScxState Walk() {
-    for (const ScxInstance& instance : ListScxInstances(kernel_, types_, limits_, anomalies_)) {
+  ScxState Run() {
+    for (const ScxInstance& instance : ListScxInstances(walk_)) {
       Add(instance);
     }
     return std::move(state_);
@@ -103,7 +82,7 @@ class ScxWalker {
     row.scheduler = static_cast<int64_t>(state_.schedulers.size());
     row.level = instance.level;
     ReadGlobals(row);
-    row.watchdog_timeout_ms = ToMs(status_.WatchdogTimeout(globals_, instance, anomalies_));
+    row.watchdog_timeout_ms = ToMs(status_.WatchdogTimeout(walk_, instance));
     ReadSched(instance, row);
     FindOldest(row);
     if (instance.ops) ReadOps(*instance.ops, row);
@@ -118,7 +97,7 @@ class ScxWalker {
   }
 
   void ReadGlobals(ScxRow& row) {
-    row.enable_state = status_.EnableState(globals_);
+    row.enable_state = status_.EnableState(walk_);
     row.switch_all = globals_.Read<uint8_t>({"scx_switching_all"});
     row.bypass_depth = globals_.Read<int32_t>({"scx_bypass_depth", "scx_ops_bypass_depth"});
     row.enable_seq = globals_.Read<int64_t>({"scx_enable_seq"});
@@ -133,30 +112,23 @@ class ScxWalker {
   void ReadSched(const ScxInstance& instance, ScxRow& row) {
     if (!instance.sched) return;
     row.sched_kva = Hex(*instance.sched);
-    CellReader sched(kernel_, *instance.sched, "a scheduler", anomalies_);
-    if (sched_bypass_depth_) row.bypass_depth = sched.Integer(sched_bypass_depth_);
-    if (const auto path = sched.Pointer(sched_cgrp_path_)) row.cgroup = TextAt(*path, kMaxText);
+    CellReader sched(walk_, *instance.sched, "a scheduler");
+    if (sched_.bypass_depth) row.bypass_depth = sched.Integer(sched_.bypass_depth);
+    if (const auto path = sched.Pointer(sched_.cgrp_path)) row.cgroup = TextAt(*path, kMaxText);
   }
 
   // What the watchdog looks at: check_rq_for_timeouts() in kernel/sched/ext.c.
   void FindOldest(ScxRow& row) {
     if (!clock_.jiffies) return;
-    Fields rq(types_, "rq", anomalies_);
-    Fields task(types_, "task_struct", anomalies_);
-    const MaybeMember list = rq.Maybe("scx.runnable_list");
-    const MaybeMember node = task.Maybe("scx.runnable_node");
-    const MaybeMember at = task.Maybe("scx.runnable_at");
-    const MaybeMember pid = task.Maybe("pid");
-    if (!list || !node || !at) return;
+    if (!rq_.runnable_list || !runnable_.node || !runnable_.at) return;
     std::optional<int64_t> oldest;
-    for (const CpuRef& cpu : ListCpus(kernel_, anomalies_)) {
-      for (const Kva entry :
-           WalkList(kernel_, cpu.rq + list->offset, limits_, "runnable_list", anomalies_)) {
-        CellReader object(kernel_, entry - node->offset, "a runnable task", anomalies_);
-        const auto runnable_at = object.Integer(at);
+    for (const CpuRef& cpu : ListCpus(walk_)) {
+      for (const Kva entry : WalkList(walk_, cpu.rq + rq_.runnable_list->offset, "runnable_list")) {
+        CellReader object(walk_, entry - runnable_.node->offset, "a runnable task");
+        const auto runnable_at = object.Integer(runnable_.at);
         if (!runnable_at || (oldest && *runnable_at - *oldest >= 0)) continue;
         oldest = runnable_at;
-        row.oldest_runnable_pid = object.Integer(pid);
+        row.oldest_runnable_pid = object.Integer(pid_);
       }
     }
     if (!oldest) return;
@@ -168,16 +140,15 @@ class ScxWalker {
 
   void ReadOps(Kva kva, ScxRow& row) {
     row.ops_kva = Hex(kva);
-    CellReader ops(kernel_, kva, "struct sched_ext_ops", anomalies_);
+    CellReader ops(walk_, kva, "struct sched_ext_ops");
     const auto name = ops.Text(ops_.name);
     // Unloading zeroes the whole table.
     if (!name || name->empty()) return;
     row.ops_name = *name;
     if (const auto flags = ops.Unsigned(ops_.flags)) row.ops_flags = ops_flags_.FlagsOf(*flags);
-    row.timeout_ms = ops.Integer(ops_.timeout_ms);
-    row.dispatch_max_batch = ops.Integer(ops_.dispatch_max_batch);
+    of_ops_.Read(ops, row);
     const auto programs = programs_.Of(kva);
-    for (const NamedMember& callback : ops_.callbacks) {
+    for (const NamedMember& callback : callbacks_) {
       const auto address = ops.Pointer(callback.member);
       if (!address) continue;
       ScxOpRow op;
@@ -201,7 +172,7 @@ class ScxWalker {
       kind = globals_.ReadAt<int32_t>(*instance.exit_kind, "scx_exit_kind");
     }
     if (instance.exit_info) {
-      CellReader info(kernel_, *instance.exit_info, "struct scx_exit_info", anomalies_);
+      CellReader info(walk_, *instance.exit_info, "struct scx_exit_info");
       // Once it is being disabled the kind is "done"; the information still has the real one.
       const auto known = info.Integer(exit_.kind);
       if (known && *known != 0) kind = known;
@@ -211,7 +182,7 @@ class ScxWalker {
   }
 
   void ReadExitInfo(CellReader& info, ScxRow& row) {
-    row.exit_code = info.HexOf(exit_.exit_code);
+    of_exit_.Read(info, row);
     row.exit_reason = TextOf(info, exit_.reason, kMaxText);
     row.exit_message = TextOf(info, exit_.msg, kMaxText);
     row.exit_dump = TextOf(info, exit_.dump, kMaxDump);
@@ -223,7 +194,7 @@ class ScxWalker {
       const auto ip =
           globals_.ReadAt<uint64_t>(*frames + static_cast<uint64_t>(i) * 8, "the exit's backtrace");
       if (!ip) break;
-      const auto symbol = SymbolizeText(kernel_, Kva(*ip));
+      const auto symbol = SymbolizeText(walk_.kernel, Kva(*ip));
       text += (text.empty() ? "" : "\n") + (symbol ? *symbol : fmt::format("{:#018x}", *ip));
     }
     row.exit_backtrace = std::move(text);
@@ -241,16 +212,16 @@ class ScxWalker {
     while (text.size() < max) {
       const Kva at = kva + text.size();
       const auto in_page = std::min<size_t>(max - text.size(), kPageSize - at.page_offset());
-      const auto part = kernel_.ReadString(at, in_page);
+      const auto part = walk_.kernel.ReadString(at, in_page);
       if (!part) {
-        anomalies_.Add(part.error(), at, "reading a text of sched_ext's");
+        walk_.anomalies.Add(part.error(), at, "reading a text of sched_ext's");
         break;
       }
       text += *part;
       if (part->size() < in_page) break;
     }
     if (text.size() == max) {
-      anomalies_.Add("cap", kva, fmt::format("a text of {} bytes or more", max));
+      walk_.anomalies.Add("cap", kva, fmt::format("a text of {} bytes or more", max));
     }
     return text.empty() ? std::nullopt : std::optional(std::move(text));
   }
@@ -258,44 +229,46 @@ class ScxWalker {
   // Where the counters of each CPU stand, as an address to add the CPU's offset to.
   std::optional<Kva> EventStats(const ScxInstance& instance) {
     if (!instance.sched) return globals_.Address({"event_stats_cpu"});
-    CellReader sched(kernel_, *instance.sched, "a scheduler", anomalies_);
-    if (sched_event_stats_cpu_) return sched.Pointer(sched_event_stats_cpu_);
-    const auto pcpu = sched.Pointer(sched_pcpu_);
-    return pcpu && pcpu_event_stats_ ? std::optional(*pcpu + pcpu_event_stats_->offset)
+    CellReader sched(walk_, *instance.sched, "a scheduler");
+    if (sched_.event_stats_cpu) return sched.Pointer(sched_.event_stats_cpu);
+    const auto pcpu = sched.Pointer(sched_.pcpu);
+    return pcpu && pcpu_.event_stats ? std::optional(*pcpu + pcpu_.event_stats->offset)
                                      : std::nullopt;
   }
 
   void ReadEvents(const ScxInstance& instance, int64_t scheduler) {
-    const auto type = types_.FindStruct("scx_event_stats");
+    const auto type = walk_.types.FindStruct("scx_event_stats");
     if (!type) return;
     const auto stats = EventStats(instance);
     if (!stats || stats->is_null()) return;
-    const std::vector<CpuRef> cpus = ListCpus(kernel_, anomalies_);
-    for (const NamedMember& counter : types_.MembersOf(*type)) {
+    const std::vector<CpuRef> cpus = ListCpus(walk_);
+    for (const NamedMember& counter : walk_.types.MembersOf(*type)) {
       int64_t sum = 0;
       for (const CpuRef& cpu : cpus) {
-        const auto base = kernel_.PerCpu(*stats, cpu.cpu);
+        const auto base = walk_.kernel.PerCpu(*stats, cpu.cpu);
         if (!base) continue;
-        CellReader object(kernel_, *base, "event counters", anomalies_);
+        CellReader object(walk_, *base, "event counters");
         sum += object.Integer(counter.member).value_or(0);
       }
       state_.events.push_back({scheduler, EventName(counter.name), sum});
     }
   }
 
-  const GuestKernel& kernel_;
-  const TypeInfo& types_;
-  const WalkLimits& limits_;
-  Anomalies& anomalies_;
+  Walk walk_;
   Globals globals_;
   KernelClock clock_;
-  OpsMembers ops_;
-  ExitMembers exit_;
+  OpsMembers ops_{walk_};
+  std::vector<NamedMember> callbacks_ = CallbacksOf(walk_.types);
+  ExitMembers exit_{walk_};
+  ScxSchedMembers sched_{walk_};
+  ScxSchedPcpuMembers pcpu_{walk_};
+  ScxRqMembers rq_{walk_};
+  RunnableMembers runnable_{walk_};
+  MaybeMember pid_ = Fields(walk_, kTaskStruct).Maybe(task_member::kPid);
+  RowReader<ScxRow> of_ops_{walk_, kScxOpsStruct.name}, of_exit_{walk_, "scx_exit_info"};
   ScxStatus status_;
   EnumText exit_kinds_, ops_flags_;
   ScxPrograms programs_;
-  MaybeMember sched_bypass_depth_, sched_cgrp_path_, sched_event_stats_cpu_, sched_pcpu_,
-      pcpu_event_stats_;
   ScxState state_;
 };
 
@@ -303,10 +276,10 @@ class ScxWalker {
 
 Result<ScxState> WalkScx(const GuestKernel& kernel, const WalkLimits& limits) {
   Anomalies anomalies("scx");
-  const TypeInfo& types = *KTSTR_TRY(kernel.types());
+  const Walk walk = KTSTR_TRY(Walk::Of(kernel, anomalies, limits));
   // A kernel without sched_ext lacks nothing.
-  if (!types.FindStruct("sched_ext_ops")) return ScxState{};
-  ScxState state = ScxWalker(kernel, types, limits, anomalies).Walk();
+  if (!walk.types.FindStruct("sched_ext_ops")) return ScxState{};
+  ScxState state = ScxWalker(walk).Run();
   state.anomalies = std::move(anomalies).Take();
   return state;
 }

@@ -4,28 +4,36 @@
 #include "ktstr/kernel/guest_kernel.h"
 #include "ktstr/walk/clock.h"
 #include "ktstr/walk/enum_text.h"
-#include "ktstr/walk/fields.h"
+#include "ktstr/walk/members/scx.h"
+#include "ktstr/walk/members/task.h"
 #include "ktstr/walk/task.h"
 
 namespace ktstr {
 
+struct ScxEntityMembers : Fields {
+  explicit ScxEntityMembers(const Walk& walk) : Fields(walk, kScxEntityStruct) {}
+  MaybeMember flags = Maybe(scx_member::kFlags), dsq = Need(scx_member::kDsq),
+              dsq_flags = Maybe("dsq_flags"), ops_state = Need("ops_state.counter"),
+              runnable_at = Maybe(scx_member::kRunnableAt);
+};
+
 class ScxEntities {
  public:
-  // A kernel without sched_ext lacks nothing: then Read does nothing.
-  ScxEntities(const GuestKernel& kernel, const TypeInfo& types, Anomalies& anomalies);
+  // A kernel without sched_ext lacks nothing: then Decode does nothing.
+  explicit ScxEntities(const Walk& walk);
 
-  // Fills the columns scx_* of the task's row; `row.on_cpu` is known by then.
-  void Read(CellReader& task, TaskRow& row);
+  // Fills those of the columns scx_* of the task's row that are no copies.
+  void Decode(CellReader& task, TaskRow& row);
 
  private:
-  void ReadFlags(CellReader& task, TaskRow& row);
-  void ReadOpsState(CellReader& task, TaskRow& row);
+  void DecodeFlags(CellReader& task, TaskRow& row);
+  void DecodeOpsState(CellReader& task, TaskRow& row);
 
-  const GuestKernel& kernel_;
-  Anomalies& anomalies_;
+  Walk walk_;
+  ScxEntityMembers entity_{walk_};
+  DsqMembers queue_{walk_};
+  MaybeMember on_cpu_ = Fields(walk_, kTaskStruct).Maybe(task_member::kOnCpu);
   KernelClock clock_;
-  MaybeMember dsq_, dsq_vtime_, dsq_flags_, slice_, weight_, flags_, sticky_cpu_, holding_cpu_,
-      ops_state_, runnable_at_, dsq_id_;
   EnumText flag_names_, states_, dsq_flag_names_, ops_states_;
   uint64_t state_shift_, state_mask_, queued_, ops_state_bits_;
 };

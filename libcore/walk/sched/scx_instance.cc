@@ -3,9 +3,9 @@
 #include <algorithm>
 #include <unordered_set>
 
-#include "ktstr/walk/fields.h"
 #include "ktstr/walk/globals.h"
 #include "ktstr/walk/list.h"
+#include "ktstr/walk/members/scx.h"
 
 namespace ktstr {
 
@@ -16,17 +16,10 @@ constexpr uint32_t kMaxNodes = 1024;
 
 class InstanceFinder {
  public:
-  InstanceFinder(const GuestKernel& kernel, const TypeInfo& types, const WalkLimits& limits,
-                 Anomalies& anomalies)
-      : kernel_(kernel),
-        types_(types),
-        limits_(limits),
-        anomalies_(anomalies),
-        globals_(kernel, anomalies) {}
+  explicit InstanceFinder(const Walk& walk) : walk_(walk), globals_(walk) {}
 
   std::vector<ScxInstance> Find() {
     if (globals_.Address({"scx_root"})) {
-      FindFields();
       if (const auto root = globals_.Pointer({"scx_root"})) AddTree(*root);
     } else if (globals_.Address({"scx_ops"})) {
       AddStatic();
@@ -49,20 +42,6 @@ class InstanceFinder {
     found_.push_back(std::move(instance));
   }
 
-  void FindFields() {
-    Fields sched(types_, "scx_sched", anomalies_);
-    ops_ = sched.Need("ops");
-    exit_kind_ = sched.Need("exit_kind");
-    exit_info_ = sched.Need("exit_info");
-    dsq_hash_ = sched.Need("dsq_hash");
-    global_dsqs_ = sched.Maybe("global_dsqs");
-    pnode_ = sched.Maybe("pnode");
-    node_dsq_ = Fields(types_, "scx_sched_pnode", anomalies_).Maybe("global_dsq");
-    level_ = sched.Maybe("level");
-    children_ = sched.Maybe("children");
-    sibling_ = sched.Maybe("sibling");
-  }
-
   void AddTree(Kva root) {
     std::vector<Kva> pending = {root};
     std::unordered_set<uint64_t> seen;
@@ -70,39 +49,40 @@ class InstanceFinder {
       const Kva kva = pending.back();
       pending.pop_back();
       if (!seen.insert(kva.value()).second) {
-        anomalies_.Add("cycle", kva, "a sub-scheduler met twice");
+        walk_.anomalies.Add("cycle", kva, "a sub-scheduler met twice");
         continue;
       }
-      if (seen.size() > limits_.max_nodes) return anomalies_.Add("cap", kva, "sub-schedulers");
+      if (seen.size() > walk_.limits.max_nodes)
+        return walk_.anomalies.Add("cap", kva, "sub-schedulers");
       Add(kva);
-      if (!children_ || !sibling_) continue;
-      auto below =
-          WalkList(kernel_, kva + children_->offset, limits_, "sub-schedulers", anomalies_);
+      if (!sched_.children || !sched_.sibling) continue;
+      auto below = WalkList(walk_, kva + sched_.children->offset, "sub-schedulers");
       for (auto node = below.rbegin(); node != below.rend(); ++node) {
-        pending.push_back(*node - sibling_->offset);
+        pending.push_back(*node - sched_.sibling->offset);
       }
     }
   }
 
   void Add(Kva kva) {
-    CellReader sched(kernel_, kva, "a scheduler", anomalies_);
+    CellReader sched(walk_, kva, "a scheduler");
     const auto part = [&](const MaybeMember& member) {
       return member ? std::optional(kva + member->offset) : std::nullopt;
     };
     ScxInstance instance;
     instance.sched = kva;
-    instance.ops = part(ops_);
-    instance.exit_kind = part(exit_kind_);
-    instance.dsq_hash = part(dsq_hash_);
-    instance.level = level_ ? sched.Integer(level_) : 0;
-    if (const auto info = sched.Pointer(exit_info_); info && !info->is_null()) {
+    instance.ops = part(sched_.ops);
+    instance.exit_kind = part(sched_.exit_kind);
+    instance.dsq_hash = part(sched_.dsq_hash);
+    instance.level = sched_.level ? sched.Integer(sched_.level) : 0;
+    if (const auto info = sched.Pointer(sched_.exit_info); info && !info->is_null()) {
       instance.exit_info = *info;
     }
-    if (const auto array = sched.Pointer(global_dsqs_); array && !array->is_null()) {
+    if (const auto array = sched.Pointer(sched_.global_dsqs); array && !array->is_null()) {
       instance.global_dsqs = NodePointers(*array);
-    } else if (const auto nodes = sched.Pointer(pnode_); nodes && !nodes->is_null() && node_dsq_) {
+    } else if (const auto nodes = sched.Pointer(sched_.pnode);
+               nodes && !nodes->is_null() && pnode_.global_dsq) {
       instance.global_dsqs = NodePointers(*nodes);
-      for (NodeDsq& node : instance.global_dsqs) node.dsq += node_dsq_->offset;
+      for (NodeDsq& node : instance.global_dsqs) node.dsq += pnode_.global_dsq->offset;
     }
     found_.push_back(std::move(instance));
   }
@@ -120,21 +100,15 @@ class InstanceFinder {
     return pointers;
   }
 
-  const GuestKernel& kernel_;
-  const TypeInfo& types_;
-  const WalkLimits& limits_;
-  Anomalies& anomalies_;
+  Walk walk_;
+  ScxSchedMembers sched_{walk_};
+  ScxSchedPnodeMembers pnode_{walk_};
   Globals globals_;
-  MaybeMember ops_, exit_kind_, exit_info_, dsq_hash_, global_dsqs_, pnode_, node_dsq_, level_,
-      children_, sibling_;
   std::vector<ScxInstance> found_;
 };
 
 }  // namespace
 
-std::vector<ScxInstance> ListScxInstances(const GuestKernel& kernel, const TypeInfo& types,
-                                          const WalkLimits& limits, Anomalies& anomalies) {
-  return InstanceFinder(kernel, types, limits, anomalies).Find();
-}
+std::vector<ScxInstance> ListScxInstances(const Walk& walk) { return InstanceFinder(walk).Find(); }
 
 }  // namespace ktstr

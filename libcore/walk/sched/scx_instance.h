@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "ktstr/kernel/guest_kernel.h"
-#include "ktstr/walk/anomaly.h"
+#include "ktstr/walk/walk.h"
 
 namespace ktstr {
 
@@ -31,7 +31,6 @@ struct ScxInstance {
 // The root scheduler first, then its sub-schedulers, each before its own. Up to 6.15 always one,
 // whether a scheduler is loaded or not; none when the kernel has no sched_ext, or from 6.16 on no
 // scheduler is loaded.
-std::vector<ScxInstance> ListScxInstances(const GuestKernel& kernel, const TypeInfo& types,
-                                          const WalkLimits& limits, Anomalies& anomalies);
+std::vector<ScxInstance> ListScxInstances(const Walk& walk);
 
 }  // namespace ktstr

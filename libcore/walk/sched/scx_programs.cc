@@ -7,45 +7,35 @@
 
 namespace ktstr {
 
-ScxPrograms::ScxPrograms(const GuestKernel& kernel, const TypeInfo& types, const WalkLimits& limits,
-                         Anomalies& anomalies)
-    : kernel_(kernel),
-      types_(types),
-      anomalies_(anomalies),
-      names_(kernel, types, limits, anomalies) {
-  map_type_ = Fields(types, "bpf_map", anomalies).Maybe("map_type");
-  Fields map(types, "bpf_struct_ops_map", anomalies);
-  map_ = map.Maybe("map");
-  kernel_data_ = map.Maybe("kvalue.data");
-  user_value_ = map.Maybe("uvalue");
-  user_data_ = Fields(types, "bpf_struct_ops_value", anomalies).Maybe("data");
-  for (const BpfObject& object : ListBpfMaps(kernel, limits, anomalies)) {
-    CellReader reader(kernel, object.kva, "a BPF map", anomalies);
-    if (reader.Integer(map_type_) == static_cast<int64_t>(BpfMapType::kStructOps))
+ScxPrograms::ScxPrograms(const Walk& walk) : walk_(walk), names_(walk) {
+  for (const BpfObject& object : ListBpfMaps(walk)) {
+    CellReader reader(walk, object.kva, "a BPF map");
+    if (reader.Integer(type_.map_type) == static_cast<int64_t>(BpfMapType::kStructOps))
       maps_.push_back(object);
   }
 }
 
 std::unordered_map<uint64_t, ScxProgram> ScxPrograms::Of(Kva ops) const {
   std::unordered_map<uint64_t, ScxProgram> programs;
-  const auto type = types_.FindStruct("sched_ext_ops");
-  if (!type || !kernel_data_ || !user_value_ || !user_data_) return programs;
-  std::vector<uint64_t> callbacks(types_.SizeOf(*type).value_or(0) / sizeof(uint64_t));
+  const auto type = walk_.types.FindStruct("sched_ext_ops");
+  if (!type || !map_.kernel_data || !map_.user_value || !value_.data) return programs;
+  std::vector<uint64_t> callbacks(walk_.types.SizeOf(*type).value_or(0) / sizeof(uint64_t));
   std::vector<uint64_t> of_map(callbacks.size()), ids(callbacks.size());
   const auto read = [&](Kva kva, std::vector<uint64_t>& words) {
-    return kernel_.Read(kva, std::as_writable_bytes(std::span<uint64_t>(words))).has_value();
+    return walk_.kernel.Read(kva, std::as_writable_bytes(std::span<uint64_t>(words))).has_value();
   };
   if (!read(ops, callbacks)) return programs;
   for (const BpfObject& map : maps_) {
-    const Kva kva = map.kva - (map_ ? map_->offset : 0);
-    CellReader object(kernel_, kva, "a BPF map of type struct_ops", anomalies_);
-    const auto user_value = object.Pointer(user_value_);
+    const Kva kva = map.kva - (map_.map ? map_.map->offset : 0);
+    CellReader object(walk_, kva, "a BPF map of type struct_ops");
+    const auto user_value = object.Pointer(map_.user_value);
     if (!user_value || user_value->is_null()) continue;
     // A map of a smaller structure ends where its memory does: it is none of ours either way.
-    if (!read(kva + kernel_data_->offset, of_map) || !read(*user_value + user_data_->offset, ids)) {
+    if (!read(kva + map_.kernel_data->offset, of_map) ||
+        !read(*user_value + value_.data->offset, ids)) {
       continue;
     }
-    for (const NamedMember& callback : types_.MembersOf(*type)) {
+    for (const NamedMember& callback : walk_.types.MembersOf(*type)) {
       const uint64_t word = callback.member.offset / sizeof(uint64_t);
       if (callback.member.kind != TypeKind::kPointer || callbacks[word] == 0) continue;
       if (callbacks[word] != of_map[word] || ids[word] == 0) continue;

@@ -18,22 +18,36 @@ struct ScxProgram {
   std::optional<std::string> name;
 };
 
+struct MapTypeMembers : Fields {
+  explicit MapTypeMembers(const Walk& walk) : Fields(walk, "bpf_map") {}
+  MaybeMember map_type = Maybe("map_type");
+};
+
+struct OpsMapMembers : Fields {
+  explicit OpsMapMembers(const Walk& walk) : Fields(walk, "bpf_struct_ops_map") {}
+  MaybeMember map = Maybe("map"), kernel_data = Maybe("kvalue.data"), user_value = Maybe("uvalue");
+};
+
+struct OpsValueMembers : Fields {
+  explicit OpsValueMembers(const Walk& walk) : Fields(walk, "bpf_struct_ops_value") {}
+  MaybeMember data = Maybe("data");
+};
+
 // A loaded struct sched_ext_ops is a copy of a BPF map of type struct_ops: that map has the same
 // trampolines at the same offsets, and in its user-visible half the programs' ids in their place
 // (kernel/bpf/bpf_struct_ops.c).
 class ScxPrograms {
  public:
-  ScxPrograms(const GuestKernel& kernel, const TypeInfo& types, const WalkLimits& limits,
-              Anomalies& anomalies);
+  explicit ScxPrograms(const Walk& walk);
 
   // By the callback's offset in the struct sched_ext_ops at `ops`; empty when no map fits.
   std::unordered_map<uint64_t, ScxProgram> Of(Kva ops) const;
 
  private:
-  const GuestKernel& kernel_;
-  const TypeInfo& types_;
-  Anomalies& anomalies_;
-  MaybeMember map_type_, map_, kernel_data_, user_value_, user_data_;
+  Walk walk_;
+  MapTypeMembers type_{walk_};
+  OpsMapMembers map_{walk_};
+  OpsValueMembers value_{walk_};
   std::vector<BpfObject> maps_;  // those of type struct_ops
   BpfProgNames names_;
 };

@@ -7,27 +7,26 @@
 
 #include "ktstr/image/type_info.h"
 #include "ktstr/walk/enum_text.h"
-#include "ktstr/walk/fields.h"
 #include "ktstr/walk/globals.h"
+#include "ktstr/walk/members/scx.h"
 #include "ktstr/walk/sched/scx_instance.h"
 
 namespace ktstr {
 
+// What is wrong is told to the walk that asks.
 class ScxStatus {
  public:
-  ScxStatus(const GuestKernel& kernel, const TypeInfo& types, Anomalies& anomalies);
+  explicit ScxStatus(const Walk& walk);
 
   // "enabling", "enabled", "disabling" or "disabled".
-  std::optional<std::string> EnableState(const Globals& globals) const;
+  std::optional<std::string> EnableState(const Walk& walk) const;
   // How many jiffies a task may be runnable without running: the scheduler's own limit where each
   // has one (7.1 on).
-  std::optional<int64_t> WatchdogTimeout(const Globals& globals, const ScxInstance& instance,
-                                         Anomalies& anomalies) const;
+  std::optional<int64_t> WatchdogTimeout(const Walk& walk, const ScxInstance& instance) const;
 
  private:
-  const GuestKernel& kernel_;
   EnumText states_;
-  MaybeMember sched_timeout_;
+  ScxSchedMembers sched_;
 };
 
 }  // namespace ktstr

@@ -1,3 +1,5 @@
+#include "ktstr/walk/members/scx.h"
+#include "ktstr/walk/row_reader.h"
 #include "ktstr/walk/sched/scx.h"
 
 namespace ktstr {
@@ -20,9 +22,12 @@ const RowTable<ScxRow>& ScxRow::Table() {
           Col<&R::enable_seq>("enable_seq", "", "How many schedulers were enabled since boot."),
           Col<&R::nr_rejected>("nr_rejected", "", "Tasks that schedulers refused since boot."),
           Col<&R::hotplug_seq>("hotplug_seq", "", "CPUs that came or went since boot."),
-          Col<&R::timeout_ms>("timeout_ms", "ms", "Watchdog timeout it asked for; 0: the default."),
-          Col<&R::dispatch_max_batch>("dispatch_max_batch", "",
-                                      "Tasks that one dispatch() may dispatch; 0: the default."),
+          ReadCol<&R::timeout_ms>("timeout_ms", "ms",
+                                  "Watchdog timeout it asked for; 0: the default.",
+                                  MaybeAt("timeout_ms").Of(kScxOpsStruct)),
+          ReadCol<&R::dispatch_max_batch>("dispatch_max_batch", "",
+                                          "Tasks that one dispatch() may dispatch; 0: the default.",
+                                          MaybeAt("dispatch_max_batch").Of(kScxOpsStruct)),
           Col<&R::watchdog_timeout_ms>("watchdog_timeout_ms", "ms",
                                        "How long a task may be runnable without running."),
           Col<&R::watchdog_timestamp>("watchdog_timestamp", "jiffies",
@@ -36,7 +41,8 @@ const RowTable<ScxRow>& ScxRow::Table() {
           Col<&R::exit_kind>("exit_kind", "",
                              "none while it runs; else why it ends or ended: unreg, unreg_bpf, "
                              "unreg_kern, sysrq, error, error_bpf, error_stall, done."),
-          Col<&R::exit_code>("exit_code", "", "Exit code of a scheduler that ended by itself."),
+          ReadCol<&R::exit_code>("exit_code", "", "Exit code of a scheduler that ended by itself.",
+                                 MaybeAt("exit_code").Of("scx_exit_info")),
           Col<&R::exit_reason>("exit_reason", "", "The kind in the kernel's words."),
           Col<&R::exit_message>("exit_message", "", "What happened, in the kernel's words."),
           Col<&R::exit_backtrace>("exit_backtrace", "", "Stack of the error, a frame a line."),

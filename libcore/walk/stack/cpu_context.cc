@@ -1,7 +1,8 @@
 #include "ktstr/walk/stack/cpu_context.h"
 
 #include "ktstr/walk/cpu_list.h"
-#include "ktstr/walk/fields.h"
+#include "ktstr/walk/members/rq.h"
+#include "ktstr/walk/members/task.h"
 #include "ktstr/walk/per_cpu.h"
 
 namespace ktstr {
@@ -51,17 +52,12 @@ std::optional<Kva> BackToTaskStack(const GuestKernel& kernel, const CpuContext& 
 
 class OwnerFinder {
  public:
-  OwnerFinder(const GuestKernel& kernel, uint64_t stack_size, Anomalies& anomalies)
-      : kernel_(kernel), stack_size_(stack_size), anomalies_(anomalies) {
-    if (const auto types = kernel.types()) {
-      stack_ = Fields(**types, "task_struct", anomalies).Need("stack");
-    }
-  }
+  OwnerFinder(const Walk& walk, uint64_t stack_size) : walk_(walk), stack_size_(stack_size) {}
 
   std::optional<Kva> OwnerOf(const CpuContext& cpu) const {
     if (cpu.vcpu == nullptr) return std::nullopt;
     if (cpu.vcpu->mode() == VcpuMode::kUser) return cpu.current;
-    const auto sp = BackToTaskStack(kernel_, cpu, Kva(cpu.vcpu->reg(Gpr::kRsp)));
+    const auto sp = BackToTaskStack(walk_.kernel, cpu, Kva(cpu.vcpu->reg(Gpr::kRsp)));
     if (!sp) return cpu.current;
     for (const auto& task : {cpu.current, cpu.rq_curr, cpu.idle}) {
       if (task && !task->is_null() && IsOnStackOf(*task, *sp)) return task;
@@ -71,41 +67,36 @@ class OwnerFinder {
 
  private:
   bool IsOnStackOf(Kva task, Kva sp) const {
-    CellReader object(kernel_, task, "a CPU's current task", anomalies_);
+    CellReader object(walk_, task, "a CPU's current task");
     const auto stack = object.Pointer(stack_);
     return stack && !stack->is_null() && *stack <= sp && sp <= *stack + stack_size_;
   }
 
-  const GuestKernel& kernel_;
+  Walk walk_;
   uint64_t stack_size_;
-  Anomalies& anomalies_;
-  MaybeMember stack_;
+  MaybeMember stack_ = Fields(walk_, kTaskStruct).Need(task_member::kStack);
 };
 
 }  // namespace
 
-std::vector<CpuContext> ListCpuContexts(const GuestKernel& kernel, uint64_t stack_size,
-                                        Anomalies& anomalies) {
+std::vector<CpuContext> ListCpuContexts(const Walk& walk, uint64_t stack_size) {
   std::vector<CpuContext> contexts;
-  const auto types = kernel.types();
-  if (!types) return contexts;
-  Fields rq_fields(**types, "rq", anomalies);
-  const MaybeMember curr = rq_fields.Need("curr"), idle = rq_fields.Need("idle");
-  const OwnerFinder owners(kernel, stack_size, anomalies);
-  for (const CpuRef& ref : ListCpus(kernel, anomalies)) {
+  const RqTaskMembers members(walk);
+  const OwnerFinder owners(walk, stack_size);
+  for (const CpuRef& ref : ListCpus(walk)) {
     CpuContext cpu;
     cpu.cpu = ref.cpu;
     cpu.online = ref.online;
-    cpu.vcpu = VcpuOf(kernel, ref.cpu);
+    cpu.vcpu = VcpuOf(walk.kernel, ref.cpu);
     if (cpu.vcpu != nullptr && (cpu.vcpu->cr0 & kCr0Paging) == 0) {
       cpu.vcpu = nullptr;
       cpu.stopped = true;
     }
-    cpu.stacks = CpuStacks(kernel, ref.cpu, anomalies);
-    CellReader rq(kernel, ref.rq, "a run queue", anomalies);
-    cpu.rq_curr = rq.Pointer(curr);
-    cpu.idle = rq.Pointer(idle);
-    cpu.current = ReadPerCpuPointer(kernel, **types, "current_task", ref.cpu, anomalies);
+    cpu.stacks = CpuStacks(walk, ref.cpu);
+    CellReader rq(walk, ref.rq, "a run queue");
+    cpu.rq_curr = rq.Pointer(members.curr);
+    cpu.idle = rq.Pointer(members.idle);
+    cpu.current = ReadPerCpuPointer(walk, "current_task", ref.cpu);
     if (!cpu.current) cpu.current = cpu.rq_curr;
     cpu.owner = owners.OwnerOf(cpu);
     contexts.push_back(std::move(cpu));

@@ -9,8 +9,8 @@
 
 #include "ktstr/kernel/guest_kernel.h"
 #include "ktstr/memory/vcpu.h"
-#include "ktstr/walk/anomaly.h"
 #include "ktstr/walk/stack/stack_bounds.h"
+#include "ktstr/walk/walk.h"
 
 namespace ktstr {
 
@@ -32,7 +32,6 @@ struct CpuContext {
 
 // All possible CPUs in ascending order. `stack_size` as TaskStackSize. What cannot be read is an
 // anomaly.
-std::vector<CpuContext> ListCpuContexts(const GuestKernel& kernel, uint64_t stack_size,
-                                        Anomalies& anomalies);
+std::vector<CpuContext> ListCpuContexts(const Walk& walk, uint64_t stack_size);
 
 }  // namespace ktstr

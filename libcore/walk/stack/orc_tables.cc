@@ -23,13 +23,13 @@ Result<std::vector<std::byte>> ReadBetween(const GuestKernel& kernel, const char
 
 }  // namespace
 
-Result<OrcTables> OrcTables::Read(const GuestKernel& kernel, const TextSymbols& text,
-                                  Anomalies& anomalies) {
-  OrcTables tables(kernel, text, anomalies);
-  tables.format_ = KTSTR_TRY(OrcFormat::From(*KTSTR_TRY(kernel.types())));
-  const Kva ips_at = KTSTR_TRY(kernel.symbol_kva("__start_orc_unwind_ip"));
-  const auto ips = KTSTR_TRY(ReadBetween(kernel, "__start_orc_unwind_ip", "__stop_orc_unwind_ip"));
-  auto entries = KTSTR_TRY(ReadBetween(kernel, "__start_orc_unwind", "__stop_orc_unwind"));
+Result<OrcTables> OrcTables::Read(const Walk& walk, const TextSymbols& text) {
+  OrcTables tables(walk, text);
+  tables.format_ = KTSTR_TRY(OrcFormat::From(walk.types));
+  const Kva ips_at = KTSTR_TRY(walk.kernel.symbol_kva("__start_orc_unwind_ip"));
+  const auto ips =
+      KTSTR_TRY(ReadBetween(walk.kernel, "__start_orc_unwind_ip", "__stop_orc_unwind_ip"));
+  auto entries = KTSTR_TRY(ReadBetween(walk.kernel, "__start_orc_unwind", "__stop_orc_unwind"));
   tables.table_ = KTSTR_TRY(OrcTable::Parse(tables.format_, ips_at, ips, std::move(entries)));
   return tables;
 }
@@ -38,10 +38,10 @@ const OrcTable& OrcTables::TableOf(size_t module) {
   const auto found = module_tables_.find(module);
   if (found != module_tables_.end()) return found->second;
   const ModuleRef& ref = text_->modules()[module];
-  auto table = ReadModuleOrc(*kernel_, format_, ref);
+  auto table = ReadModuleOrc(walk_.kernel, format_, ref);
   if (!table) {
-    anomalies_->Add(table.error(), ref.module,
-                    fmt::format("reading the ORC table of module {}", ref.name));
+    walk_.anomalies.Add(table.error(), ref.module,
+                        fmt::format("reading the ORC table of module {}", ref.name));
   }
   return module_tables_.emplace(module, table ? *std::move(table) : OrcTable()).first->second;
 }

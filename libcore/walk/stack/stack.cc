@@ -4,7 +4,8 @@
 
 #include <algorithm>
 
-#include "ktstr/walk/fields.h"
+#include "ktstr/walk/members/task.h"
+#include "ktstr/walk/row_reader.h"
 #include "ktstr/walk/stack/cpu_context.h"
 #include "ktstr/walk/stack/unwind.h"
 
@@ -14,27 +15,27 @@ namespace {
 
 constexpr uint64_t kTaskDead = 0x80;  // TASK_DEAD, include/linux/sched.h
 
-struct TaskStackMembers {
-  MaybeMember pid, cpu, state, exit_state, stack, stack_refcount, saved_sp;
-  Member frame_bp, frame_return;  // of struct inactive_task_frame
-  uint64_t frame_size = 0, fork_frame_size = 0;
+struct TaskStackMembers : Fields {
+  explicit TaskStackMembers(const Walk& walk) : Fields(walk, kTaskStruct) {}
+  MaybeMember state = Need(task_member::kState), exit_state = Need(task_member::kExitState),
+              stack = Need(task_member::kStack), saved_sp = Need("thread.sp"),
+              stack_refcount = Maybe("stack_refcount.refs.counter", "stack_refcount.counter");
+};
 
-  static Result<TaskStackMembers> Of(const TypeInfo& types, Anomalies& anomalies) {
-    TaskStackMembers m;
-    Fields f(types, "task_struct", anomalies);
-    m.pid = f.Need("pid");
-    m.cpu = f.Maybe({"thread_info.cpu", "cpu"});
-    m.state = f.Need({"__state", "state"});
-    m.exit_state = f.Need("exit_state");
-    m.stack = f.Need("stack");
-    m.stack_refcount = f.Maybe({"stack_refcount.refs.counter", "stack_refcount.counter"});
-    m.saved_sp = f.Need("thread.sp");
+// What a task that was switched away left at its saved stack pointer: struct inactive_task_frame
+// (arch/x86/include/asm/switch_to.h), above which a new one has its user registers.
+struct InactiveFrame {
+  Member bp, return_address;
+  uint64_t size = 0, fork_size = 0;
+
+  static Result<InactiveFrame> Of(const TypeInfo& types) {
     constexpr const char* kFrame = "inactive_task_frame";
-    m.frame_size = KTSTR_TRY(types.SizeOf(kFrame));
-    m.frame_bp = KTSTR_TRY(types.FindMember(kFrame, "bp"));
-    m.frame_return = KTSTR_TRY(types.FindMember(kFrame, "ret_addr"));
-    m.fork_frame_size = m.frame_size + KTSTR_TRY(types.SizeOf("pt_regs"));
-    return m;
+    InactiveFrame frame;
+    frame.size = KTSTR_TRY(types.SizeOf(kFrame));
+    frame.bp = KTSTR_TRY(types.FindMember(kFrame, "bp"));
+    frame.return_address = KTSTR_TRY(types.FindMember(kFrame, "ret_addr"));
+    frame.fork_size = frame.size + KTSTR_TRY(types.SizeOf("pt_regs"));
+    return frame;
   }
 };
 
@@ -48,24 +49,22 @@ Unwound Ended(StackEnd end, std::string detail, std::optional<Kva> at = std::nul
 
 class StackWalker {
  public:
-  static Result<StackWalker> Create(const GuestKernel& kernel, TextSymbols& text,
-                                    Anomalies& anomalies) {
-    const TypeInfo& types = *KTSTR_TRY(kernel.types());
-    const uint64_t stack_size = KTSTR_TRY(TaskStackSize(kernel));
-    return StackWalker(kernel, KTSTR_TRY(Unwinder::Create(kernel, text, anomalies)),
-                       KTSTR_TRY(TaskStackMembers::Of(types, anomalies)), stack_size, anomalies);
+  static Result<StackWalker> Create(const Walk& walk, TextSymbols& text) {
+    const uint64_t stack_size = KTSTR_TRY(TaskStackSize(walk.kernel));
+    return StackWalker(walk, KTSTR_TRY(Unwinder::Create(walk, text)),
+                       KTSTR_TRY(InactiveFrame::Of(walk.types)), stack_size);
   }
 
   std::optional<int64_t> PidOf(const TaskRef& ref) {
-    return CellReader(kernel_, ref.task, "a task", anomalies_).Integer(m_.pid);
+    return CellReader(walk_, ref.task, "a task").Integer(pid_);
   }
 
-  void Walk(const TaskRef& ref, std::vector<StackFrameRow>& rows) {
-    CellReader task(kernel_, ref.task, "a task", anomalies_);
+  void Run(const TaskRef& ref, std::vector<StackFrameRow>& rows) {
+    CellReader task(walk_, ref.task, "a task");
     StackFrameRow common;
     common.task_kva = Hex(ref.task);
-    common.pid = task.Integer(m_.pid);
-    common.cpu = ref.idle_cpu ? std::optional<int64_t>(*ref.idle_cpu) : task.Integer(m_.cpu);
+    columns_.Read(task, common);
+    if (ref.idle_cpu) common.cpu = *ref.idle_cpu;
     const CpuContext* cpu = CpuThatIsOn(ref.task);
     if (cpu != nullptr) {
       common.cpu = cpu->cpu;
@@ -75,14 +74,12 @@ class StackWalker {
   }
 
  private:
-  StackWalker(const GuestKernel& kernel, Unwinder unwinder, TaskStackMembers members,
-              uint64_t stack_size, Anomalies& anomalies)
-      : kernel_(kernel),
+  StackWalker(const Walk& walk, Unwinder unwinder, const InactiveFrame& frame, uint64_t stack_size)
+      : walk_(walk),
         unwinder_(std::move(unwinder)),
-        m_(std::move(members)),
+        frame_(frame),
         stack_size_(stack_size),
-        cpus_(ListCpuContexts(kernel, stack_size, anomalies)),
-        anomalies_(anomalies) {}
+        cpus_(ListCpuContexts(walk, stack_size)) {}
 
   const CpuContext* CpuThatIsOn(Kva task) const {
     for (const CpuContext& cpu : cpus_) {
@@ -101,7 +98,7 @@ class StackWalker {
       return unwound;
     }
     std::vector<StackArea> areas = cpu.stacks;
-    if (const auto stack = task.Pointer(m_.stack); stack && !stack->is_null()) {
+    if (const auto stack = task.Pointer(task_.stack); stack && !stack->is_null()) {
       areas.insert(areas.begin(), AreaOf(*stack));
     }
     UnwindStart start;
@@ -123,23 +120,23 @@ class StackWalker {
                      fmt::format("CPU {}, whose registers are not there", cpu.cpu));
       }
     }
-    const auto stack = task.Pointer(m_.stack);
-    const auto users = task.Integer(m_.stack_refcount);
-    const auto sp = task.Pointer(m_.saved_sp);
+    const auto stack = task.Pointer(task_.stack);
+    const auto users = task.Integer(task_.stack_refcount);
+    const auto sp = task.Pointer(task_.saved_sp);
     if (!stack || !sp) return Ended(StackEnd::kUnreadable, "the task itself", kva);
     if (stack->is_null() || users == 0) return WithoutStack(task);
     const StackArea area = AreaOf(*stack);
-    if (!area.Contains(*sp, m_.frame_size) || (sp->value() & 7) != 0) {
+    if (!area.Contains(*sp, frame_.size) || (sp->value() & 7) != 0) {
       return Ended(StackEnd::kOffStack, "the saved stack pointer is not on the task's stack", *sp);
     }
     // What a CPU begins on stands where a new task's user registers would (do_boot_cpu() in
     // arch/x86/kernel/smpboot.c): above any frame that could be switched to.
-    if (ref.idle_cpu && area.end - *sp < m_.fork_frame_size) {
+    if (ref.idle_cpu && area.end - *sp < frame_.fork_size) {
       return Ended(StackEnd::kNotStarted, fmt::format("CPU {} never came up", *ref.idle_cpu));
     }
-    ObjectReader frame(kernel_, *sp);
-    const auto bp = frame.Unsigned(m_.frame_bp);
-    const auto ip = frame.Pointer(m_.frame_return);
+    ObjectReader frame(walk_.kernel, *sp);
+    const auto bp = frame.Unsigned(frame_.bp);
+    const auto ip = frame.Pointer(frame_.return_address);
     if (!bp || !ip) {
       return Ended(StackEnd::kUnreadable, (bp ? ip.error() : bp.error()).ToString(), *sp);
     }
@@ -147,7 +144,7 @@ class StackWalker {
     if (!never_ran && IsOff(ref)) {
       return Ended(StackEnd::kNotStarted, fmt::format("CPU {} is off", *ref.idle_cpu));
     }
-    UnwindStart start = {*ip, *sp + m_.frame_size, *bp, never_ran, std::nullopt, kva};
+    UnwindStart start = {*ip, *sp + frame_.size, *bp, never_ran, std::nullopt, kva};
     Unwound unwound = unwinder_.Unwind(start, std::span(&area, 1));
     if (never_ran && unwound.end == StackEnd::kEndOfStack) unwound.end = StackEnd::kNeverRan;
     return unwound;
@@ -164,7 +161,7 @@ class StackWalker {
   }
 
   Unwound WithoutStack(CellReader& task) {
-    const auto state = task.Unsigned(m_.state), exit_state = task.Unsigned(m_.exit_state);
+    const auto state = task.Unsigned(task_.state), exit_state = task.Unsigned(task_.exit_state);
     const bool dead = (exit_state && *exit_state != 0) || (state && (*state & kTaskDead) != 0);
     if (dead) return Ended(StackEnd::kFreed, "the task is dead");
     return Ended(StackEnd::kOffStack, "the task has no stack, but is not dead");
@@ -194,30 +191,33 @@ class StackWalker {
     end.reason = StackEndName(unwound.end);
     if (!unwound.detail.empty()) end.detail = unwound.detail;
     if (!IsWhole(unwound.end)) {
-      anomalies_.Add(*end.reason, unwound.ip,
-                     fmt::format("the stack of task {} at depth {}: {}",
-                                 common.pid ? std::to_string(*common.pid) : "(unknown)", depth,
-                                 unwound.detail));
+      walk_.anomalies.Add(*end.reason, unwound.ip,
+                          fmt::format("the stack of task {} at depth {}: {}",
+                                      common.pid ? std::to_string(*common.pid) : "(unknown)", depth,
+                                      unwound.detail));
     }
   }
 
-  const GuestKernel& kernel_;
+  Walk walk_;
+  RowReader<StackFrameRow> columns_{walk_};
+  TaskStackMembers task_{walk_};
+  MaybeMember pid_ = Fields(walk_, kTaskStruct).Need(task_member::kPid);
   Unwinder unwinder_;
-  TaskStackMembers m_;
+  InactiveFrame frame_;
   uint64_t stack_size_;
   std::vector<CpuContext> cpus_;
-  Anomalies& anomalies_;
 };
 
 }  // namespace
 
 Result<Walked<StackFrameRow>> WalkStacks(const GuestKernel& kernel, const WalkLimits& limits) {
   Anomalies anomalies("stack_frame");
-  const std::vector<TaskRef> tasks = KTSTR_TRY(ListTasks(kernel, limits, anomalies));
-  TextSymbols text(kernel, limits, anomalies);
-  StackWalker walker = KTSTR_TRY(StackWalker::Create(kernel, text, anomalies));
+  const Walk walk = KTSTR_TRY(Walk::Of(kernel, anomalies, limits));
+  const std::vector<TaskRef> tasks = KTSTR_TRY(ListTasks(walk));
+  TextSymbols text(walk);
+  StackWalker walker = KTSTR_TRY(StackWalker::Create(walk, text));
   Walked<StackFrameRow> walked;
-  for (const TaskRef& task : tasks) walker.Walk(task, walked.rows);
+  for (const TaskRef& task : tasks) walker.Run(task, walked.rows);
   walked.anomalies = std::move(anomalies).Take();
   return walked;
 }
@@ -225,12 +225,13 @@ Result<Walked<StackFrameRow>> WalkStacks(const GuestKernel& kernel, const WalkLi
 Result<Walked<StackFrameRow>> WalkStackOf(const GuestKernel& kernel, int64_t pid,
                                           const WalkLimits& limits) {
   Anomalies anomalies("stack_frame");
-  const std::vector<TaskRef> tasks = KTSTR_TRY(ListTasks(kernel, limits, anomalies));
-  TextSymbols text(kernel, limits, anomalies);
-  StackWalker walker = KTSTR_TRY(StackWalker::Create(kernel, text, anomalies));
+  const Walk walk = KTSTR_TRY(Walk::Of(kernel, anomalies, limits));
+  const std::vector<TaskRef> tasks = KTSTR_TRY(ListTasks(walk));
+  TextSymbols text(walk);
+  StackWalker walker = KTSTR_TRY(StackWalker::Create(walk, text));
   Walked<StackFrameRow> walked;
   for (const TaskRef& task : tasks) {
-    if (walker.PidOf(task) == pid) walker.Walk(task, walked.rows);
+    if (walker.PidOf(task) == pid) walker.Run(task, walked.rows);
   }
   if (walked.rows.empty()) {
     return Fail(ErrorCode::kNotFound, fmt::format("there is no thread {}", pid));

@@ -18,10 +18,9 @@ constexpr ExceptionStack kExceptionStacks[] = {
 
 // The top word of the stack holds the stack pointer to return to; hardirq_stack_ptr points to it
 // (arch/x86/kernel/irq_64.c).
-void AddIrqStack(const GuestKernel& kernel, const TypeInfo& types, uint32_t cpu,
-                 std::vector<StackArea>& stacks, Anomalies& anomalies) {
-  const auto size = types.SizeOf("irq_stack");
-  const auto top_word = ReadPerCpuPointer(kernel, types, "hardirq_stack_ptr", cpu, anomalies);
+void AddIrqStack(const Walk& walk, uint32_t cpu, std::vector<StackArea>& stacks) {
+  const auto size = walk.types.SizeOf("irq_stack");
+  const auto top_word = ReadPerCpuPointer(walk, "hardirq_stack_ptr", cpu);
   if (!size || !top_word || top_word->is_null()) return;
   const Kva end = *top_word + 8;
   stacks.push_back({StackKind::kIrq, end - *size, end});
@@ -29,18 +28,17 @@ void AddIrqStack(const GuestKernel& kernel, const TypeInfo& types, uint32_t cpu,
 
 // struct cpu_entry_area holds the entry stack and, with guard pages between, the exception stacks,
 // to which a per-CPU pointer leads.
-void AddEntryAreaStacks(const GuestKernel& kernel, const TypeInfo& types, uint32_t cpu,
-                        std::vector<StackArea>& stacks, Anomalies& anomalies) {
-  const auto area = ReadPerCpuPointer(kernel, types, "cea_exception_stacks", cpu, anomalies);
+void AddEntryAreaStacks(const Walk& walk, uint32_t cpu, std::vector<StackArea>& stacks) {
+  const auto area = ReadPerCpuPointer(walk, "cea_exception_stacks", cpu);
   if (!area || area->is_null()) return;
   for (const ExceptionStack& stack : kExceptionStacks) {
-    const auto member = types.FindMember("cea_exception_stacks", stack.member);
+    const auto member = walk.types.FindMember("cea_exception_stacks", stack.member);
     if (!member || member->size == 0) continue;
     const Kva begin = *area + member->offset;
     stacks.push_back({stack.kind, begin, begin + member->size});
   }
-  const auto estacks = types.FindMember("cpu_entry_area", "estacks");
-  const auto entry = types.FindMember("cpu_entry_area", "entry_stack_page.stack");
+  const auto estacks = walk.types.FindMember("cpu_entry_area", "estacks");
+  const auto entry = walk.types.FindMember("cpu_entry_area", "entry_stack_page.stack");
   if (!estacks || !entry) return;
   const Kva begin = *area - estacks->offset + entry->offset;
   stacks.push_back({StackKind::kEntry, begin, begin + entry->size});
@@ -82,12 +80,10 @@ Result<uint64_t> TaskStackSize(const GuestKernel& kernel) {
   return KTSTR_TRY(kernel.types())->SizeOf("irq_stack");
 }
 
-std::vector<StackArea> CpuStacks(const GuestKernel& kernel, uint32_t cpu, Anomalies& anomalies) {
+std::vector<StackArea> CpuStacks(const Walk& walk, uint32_t cpu) {
   std::vector<StackArea> stacks;
-  const auto types = kernel.types();
-  if (!types) return stacks;
-  AddIrqStack(kernel, **types, cpu, stacks, anomalies);
-  AddEntryAreaStacks(kernel, **types, cpu, stacks, anomalies);
+  AddIrqStack(walk, cpu, stacks);
+  AddEntryAreaStacks(walk, cpu, stacks);
   return stacks;
 }
 

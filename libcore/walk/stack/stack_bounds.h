@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "ktstr/kernel/guest_kernel.h"
-#include "ktstr/walk/anomaly.h"
+#include "ktstr/walk/walk.h"
 
 namespace ktstr {
 
@@ -44,6 +44,6 @@ Result<uint64_t> TaskStackSize(const GuestKernel& kernel);
 
 // The stacks of one CPU other than its tasks'; a CPU that never came up has fewer. What a kernel
 // does not have is left out, what cannot be read is an anomaly.
-std::vector<StackArea> CpuStacks(const GuestKernel& kernel, uint32_t cpu, Anomalies& anomalies);
+std::vector<StackArea> CpuStacks(const Walk& walk, uint32_t cpu);
 
 }  // namespace ktstr

@@ -1,3 +1,5 @@
+#include "ktstr/walk/members/task.h"
+#include "ktstr/walk/row_reader.h"
 #include "ktstr/walk/stack/stack.h"
 
 namespace ktstr {
@@ -5,10 +7,10 @@ namespace ktstr {
 const RowTable<StackFrameRow>& StackFrameRow::Table() {
   using R = StackFrameRow;
   static const RowTable<R> table(
-      "stack_frame", "The kernel stack of every thread, frame by frame.",
+      "stack_frame", "The kernel stack of every thread, frame by frame.", kTaskStruct,
       {
-          Col<&R::pid>("pid", "", "Thread id; 0 for idle tasks."),
-          Col<&R::cpu>("cpu", "", "CPU it runs on or ran on last."),
+          ReadCol<&R::pid>("pid", "", "Thread id; 0 for idle tasks.", At(task_member::kPid)),
+          ReadCol<&R::cpu>("cpu", "", "CPU it runs on or ran on last.", MaybeAt(task_member::kCpu)),
           Col<&R::depth>("depth", "", "0 for the innermost frame, ascending to its callers."),
           Col<&R::kind>("kind", "",
                         "call, bpf; interrupt, exception, syscall, entry: code that keeps the "

@@ -17,11 +17,11 @@ TracedReturns::TracedReturns(const GuestKernel& kernel) : kernel_(&kernel) {
   rethook_ = symbol("arch_rethook_trampoline");
   kretprobe_ = symbol("__kretprobe_trampoline");
   graph_return_ = symbol("return_to_handler");
-  const auto types = kernel.types();
-  if (!types) return;
   Anomalies ignored("");
-  rethooks_ = Fields(**types, "task_struct", ignored).Maybe("rethooks.first");
-  Fields hook(**types, "rethook_node", ignored);
+  const auto walk = Walk::Of(kernel, ignored);
+  if (!walk) return;
+  rethooks_ = Fields(*walk, "task_struct").Maybe("rethooks.first");
+  const Fields hook(*walk, "rethook_node");
   hook_node_ = hook.Maybe("llist");
   hook_return_ = hook.Maybe("ret_addr");
   hook_frame_ = hook.Maybe("frame");

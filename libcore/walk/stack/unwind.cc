@@ -84,11 +84,9 @@ Unwinder::Unwinder(const GuestKernel& kernel, TextSymbols& text, OrcTables orc)
   if (begin && end) entry_text_ = TextRange{*begin, *end};
 }
 
-Result<Unwinder> Unwinder::Create(const GuestKernel& kernel, TextSymbols& text,
-                                  Anomalies& anomalies) {
-  const TypeInfo& types = *KTSTR_TRY(kernel.types());
-  Unwinder unwinder(kernel, text, KTSTR_TRY(OrcTables::Read(kernel, text, anomalies)));
-  KTSTR_TRY(unwinder.ResolveLayout(types));
+Result<Unwinder> Unwinder::Create(const Walk& walk, TextSymbols& text) {
+  Unwinder unwinder(walk.kernel, text, KTSTR_TRY(OrcTables::Read(walk, text)));
+  KTSTR_TRY(unwinder.ResolveLayout(walk.types));
   return unwinder;
 }
 

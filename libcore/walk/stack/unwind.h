@@ -89,8 +89,7 @@ class Unwinder {
   static constexpr size_t kMaxFrames = 1024;
 
   // Errors: those of OrcTables::Read. All arguments must outlive this object.
-  static Result<Unwinder> Create(const GuestKernel& kernel, TextSymbols& text,
-                                 Anomalies& anomalies);
+  static Result<Unwinder> Create(const Walk& walk, TextSymbols& text);
 
   // Unwinds over these stacks, each of which is entered once at most.
   Unwound Unwind(const UnwindStart& start, std::span<const StackArea> stacks);

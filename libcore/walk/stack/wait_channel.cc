@@ -1,55 +1,40 @@
 #include "ktstr/walk/stack/wait_channel.h"
 
 #include <algorithm>
-#include <optional>
-#include <unordered_map>
-
-#include "ktstr/walk/text/module_list.h"
 
 namespace ktstr {
 
-namespace {
-
-// in_sched_functions() in kernel/sched/core.c.
-class WaitingText {
- public:
-  explicit WaitingText(const GuestKernel& kernel) {
-    Add(kernel, "__sched_text_start", "__sched_text_end");
-    Add(kernel, "__lock_text_start", "__lock_text_end");
+WaitChannels::WaitChannels(const GuestKernel& kernel, std::span<const StackFrameRow> frames)
+    : frames_(frames) {
+  for (size_t i = 0; i < frames.size(); ++i) {
+    const bool same_task = i != 0 && frames[i].task_kva == frames[i - 1].task_kva;
+    if (!same_task) first_.emplace(frames[i].task_kva.value, i);
   }
-  bool Contains(Kva ip) const {
-    return std::any_of(ranges_.begin(), ranges_.end(),
-                       [&](const TextRange& range) { return range.Contains(ip); });
-  }
-
- private:
-  void Add(const GuestKernel& kernel, const char* begin, const char* end) {
-    const auto from = kernel.symbol_kva(begin), to = kernel.symbol_kva(end);
-    if (from && to) ranges_.push_back({*from, *to});
-  }
-  std::vector<TextRange> ranges_;
-};
-
-bool Sleeps(const TaskRow& task) {
-  return task.state_raw && task.state_raw->value != 0 && task.on_rq == 0 && task.on_cpu == 0;
+  // in_sched_functions() in kernel/sched/core.c.
+  AddText(kernel, "__sched_text_start", "__sched_text_end");
+  AddText(kernel, "__lock_text_start", "__lock_text_end");
 }
 
-}  // namespace
+void WaitChannels::AddText(const GuestKernel& kernel, const char* begin, const char* end) {
+  const auto from = kernel.symbol_kva(begin), to = kernel.symbol_kva(end);
+  if (from && to) waiting_text_.push_back({*from, *to});
+}
 
-void AddWaitChannels(const GuestKernel& kernel, std::span<const StackFrameRow> frames,
-                     std::vector<TaskRow>& tasks) {
-  std::unordered_map<uint64_t, TaskRow*> sleeping;
-  for (TaskRow& task : tasks) {
-    if (task.task_kva && Sleeps(task)) sleeping.emplace(task.task_kva->value, &task);
+bool WaitChannels::IsWaitingText(Kva ip) const {
+  return std::any_of(waiting_text_.begin(), waiting_text_.end(),
+                     [&](const TextRange& range) { return range.Contains(ip); });
+}
+
+std::optional<std::string> WaitChannels::Of(Kva task) const {
+  const auto first = first_.find(task.value());
+  if (first == first_.end()) return std::nullopt;
+  for (size_t i = first->second; i < frames_.size(); ++i) {
+    const StackFrameRow& frame = frames_[i];
+    if (frame.task_kva != Hex(task)) break;
+    if (!frame.ip || frame.kind == "end" || IsWaitingText(Kva(frame.ip->value))) continue;
+    return frame.symbol;
   }
-  const WaitingText waiting(kernel);
-  for (const StackFrameRow& frame : frames) {
-    if (!frame.ip || frame.kind == "end") continue;
-    const auto task = sleeping.find(frame.task_kva.value);
-    if (task == sleeping.end() || waiting.Contains(Kva(frame.ip->value))) continue;
-    task->second->wait_channel = frame.symbol;
-    sleeping.erase(task);
-  }
+  return std::nullopt;
 }
 
 }  // namespace ktstr

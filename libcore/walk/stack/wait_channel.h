@@ -1,20 +1,35 @@
 // Wait channels: the function in which a task sleeps, out of its stack.
 #pragma once
 
+#include <optional>
 #include <span>
+#include <string>
+#include <unordered_map>
 #include <vector>
 
 #include "ktstr/kernel/guest_kernel.h"
 #include "ktstr/walk/stack/stack.h"
-#include "ktstr/walk/task.h"
+#include "ktstr/walk/text/module_list.h"
 
 namespace ktstr {
 
-// Fills in TaskRow::wait_channel: of a task that sleeps the innermost function of its stack that is
-// neither the scheduler's nor a lock's, as __get_wchan() in arch/x86/kernel/process.c finds it.
-// `frames` as WalkStacks gives them, whose tasks stand together. A task that is not in `frames`, or
-// whose stack has no such function, keeps none.
-void AddWaitChannels(const GuestKernel& kernel, std::span<const StackFrameRow> frames,
-                     std::vector<TaskRow>& tasks);
+class WaitChannels {
+ public:
+  // `frames` as WalkStacks gives them, whose tasks stand together; they must outlive this object.
+  WaitChannels(const GuestKernel& kernel, std::span<const StackFrameRow> frames);
+
+  // Of a task that sleeps: the innermost function of its stack that is neither the scheduler's nor
+  // a lock's, as __get_wchan() in arch/x86/kernel/process.c finds it. Nothing for a task that is
+  // not in the frames, or whose stack has no such function.
+  std::optional<std::string> Of(Kva task) const;
+
+ private:
+  void AddText(const GuestKernel& kernel, const char* begin, const char* end);
+  bool IsWaitingText(Kva ip) const;
+
+  std::span<const StackFrameRow> frames_;
+  std::unordered_map<uint64_t, size_t> first_;  // by task: which frame is its first
+  std::vector<TextRange> waiting_text_;
+};
 
 }  // namespace ktstr

@@ -5,6 +5,7 @@
 #include "ktstr/walk/cgroup_path.h"
 #include "ktstr/walk/fields.h"
 #include "ktstr/walk/list.h"
+#include "ktstr/walk/row_reader.h"
 #include "ktstr/walk/system/cgroup_cpu.h"
 #include "ktstr/walk/system/cgroup_tree.h"
 
@@ -12,57 +13,57 @@ namespace ktstr {
 
 namespace {
 
+struct CgroupMembers : Fields {
+  explicit CgroupMembers(const Walk& walk) : Fields(walk, "cgroup") {}
+  MaybeMember kn = Need("kn"), flags = Maybe("flags"), css_flags = Maybe("self.flags"),
+              populated_csets = Maybe("nr_populated_csets"),
+              populated_domain_children = Maybe("nr_populated_domain_children"),
+              populated_threaded_children = Maybe("nr_populated_threaded_children"),
+              cset_links = Need("cset_links"), usage = Maybe("bstat.cputime.sum_exec_runtime"),
+              user = Maybe("bstat.cputime.utime"), system = Maybe("bstat.cputime.stime");
+};
+
+struct KernfsMembers : Fields {
+  explicit KernfsMembers(const Walk& walk) : Fields(walk, "kernfs_node") {}
+  MaybeMember id = Maybe("id", "id.id");
+};
+
+struct LinkMembers : Fields {
+  explicit LinkMembers(const Walk& walk) : Fields(walk, "cgrp_cset_link") {}
+  MaybeMember node = Need("cset_link"), set = Need("cset");
+};
+
+struct SetMembers : Fields {
+  explicit SetMembers(const Walk& walk) : Fields(walk, "css_set") {}
+  MaybeMember tasks = Need("nr_tasks");
+};
+
 class CgroupWalker {
  public:
-  CgroupWalker(const GuestKernel& kernel, const TypeInfo& types, const WalkLimits& limits,
-               Anomalies& anomalies)
-      : kernel_(kernel),
-        limits_(limits),
-        anomalies_(anomalies),
-        paths_(kernel, types, anomalies),
-        cpu_(kernel, types, anomalies) {
-    Fields cgroup(types, "cgroup", anomalies);
-    level_ = cgroup.Need("level");
-    kn_ = cgroup.Need("kn");
-    flags_ = cgroup.Maybe("flags");
-    css_flags_ = cgroup.Maybe("self.flags");
-    freeze_ = cgroup.Maybe("freezer.freeze");
-    populated_[0] = cgroup.Maybe("nr_populated_csets");
-    populated_[1] = cgroup.Maybe("nr_populated_domain_children");
-    populated_[2] = cgroup.Maybe("nr_populated_threaded_children");
-    cset_links_ = cgroup.Need("cset_links");
-    usage_ = cgroup.Maybe("bstat.cputime.sum_exec_runtime");
-    user_ = cgroup.Maybe("bstat.cputime.utime");
-    system_ = cgroup.Maybe("bstat.cputime.stime");
-    node_id_ = Fields(types, "kernfs_node", anomalies).Maybe({"id", "id.id"});
-    Fields link(types, "cgrp_cset_link", anomalies);
-    link_node_ = link.Need("cset_link");
-    link_set_ = link.Need("cset");
-    set_tasks_ = Fields(types, "css_set", anomalies).Need("nr_tasks");
-    frozen_bit_ = Bit(types, "CGRP_FROZEN");
-    if (const auto online = types.FindEnumerator("CSS_ONLINE")) online_mask_ = *online;
+  explicit CgroupWalker(const Walk& walk) : walk_(walk), paths_(walk), cpu_(walk) {
+    frozen_bit_ = Bit(walk.types, "CGRP_FROZEN");
+    if (const auto online = walk.types.FindEnumerator("CSS_ONLINE")) online_mask_ = *online;
   }
 
-  CgroupRow Walk(const CgroupRef& ref) {
-    CellReader cgroup(kernel_, ref.cgroup, "a cgroup", anomalies_);
+  CgroupRow Read(const CgroupRef& ref) {
+    CellReader cgroup(walk_, ref.cgroup, "a cgroup");
     CgroupRow row;
     row.cgroup_kva = Hex(ref.cgroup);
     if (ref.parent) row.parent_kva = Hex(*ref.parent);
     row.hierarchy = ref.hierarchy;
     row.path = paths_.PathOf(ref.cgroup);
     row.id = IdOf(cgroup);
-    row.level = cgroup.Integer(level_);
-    row.online = Masked(cgroup, css_flags_, online_mask_);
+    columns_.Read(cgroup, row);
+    row.online = Masked(cgroup, cgroup_.css_flags, online_mask_);
     row.nr_tasks = CountTasks(ref.cgroup);
     row.populated = IsPopulated(cgroup);
-    row.freeze = cgroup.Integer(freeze_);
-    row.frozen = Masked(cgroup, flags_, frozen_bit_);
+    row.frozen = Masked(cgroup, cgroup_.flags, frozen_bit_);
     cpu_.Fill(cgroup, row);
     // Only the default hierarchy counts, and not for its root.
     if (ref.hierarchy == 0 && ref.parent) {
-      row.usage_ns = cgroup.Integer(usage_);
-      row.user_ns = cgroup.Integer(user_);
-      row.system_ns = cgroup.Integer(system_);
+      row.usage_ns = cgroup.Integer(cgroup_.usage);
+      row.user_ns = cgroup.Integer(cgroup_.user);
+      row.system_ns = cgroup.Integer(cgroup_.system);
     }
     return row;
   }
@@ -82,47 +83,47 @@ class CgroupWalker {
   }
 
   std::optional<Hex> IdOf(CellReader& cgroup) {
-    const auto node = cgroup.Pointer(kn_);
+    const auto node = cgroup.Pointer(cgroup_.kn);
     if (!node || node->is_null()) return std::nullopt;
-    return CellReader(kernel_, *node, "a cgroup's kernfs_node", anomalies_).HexOf(node_id_);
+    return CellReader(walk_, *node, "a cgroup's kernfs_node").HexOf(node_.id);
   }
 
   // Tasks are counted by the sets that share one cgroup of each hierarchy.
   std::optional<int64_t> CountTasks(Kva cgroup) {
-    if (!cset_links_ || !link_node_ || !link_set_ || !set_tasks_) return std::nullopt;
-    const size_t before = anomalies_.rows().size();
+    if (!cgroup_.cset_links || !link_.node || !link_.set || !set_.tasks) return std::nullopt;
+    const size_t before = walk_.anomalies.rows().size();
     int64_t tasks = 0;
-    for (const Kva node :
-         WalkList(kernel_, cgroup + cset_links_->offset, limits_,
-                  fmt::format("css_sets of cgroup {:#x}", cgroup.value()), anomalies_)) {
-      CellReader link(kernel_, node - link_node_->offset, "a cgrp_cset_link", anomalies_);
-      const auto set = link.Pointer(link_set_);
+    for (const Kva node : WalkList(walk_, cgroup + cgroup_.cset_links->offset,
+                                   fmt::format("css_sets of cgroup {:#x}", cgroup.value()))) {
+      CellReader link(walk_, node - link_.node->offset, "a cgrp_cset_link");
+      const auto set = link.Pointer(link_.set);
       if (!set) continue;
-      const auto count = CellReader(kernel_, *set, "a css_set", anomalies_).Integer(set_tasks_);
+      const auto count = CellReader(walk_, *set, "a css_set").Integer(set_.tasks);
       if (count) tasks += *count;
     }
     // A sum that lacks something is none.
-    return anomalies_.rows().size() == before ? std::optional(tasks) : std::nullopt;
+    return walk_.anomalies.rows().size() == before ? std::optional(tasks) : std::nullopt;
   }
 
   std::optional<int64_t> IsPopulated(CellReader& cgroup) const {
     int64_t populated = 0;
-    for (const MaybeMember& member : populated_) {
-      const auto count = cgroup.Integer(member);
+    for (const MaybeMember* member : {&cgroup_.populated_csets, &cgroup_.populated_domain_children,
+                                      &cgroup_.populated_threaded_children}) {
+      const auto count = cgroup.Integer(*member);
       if (!count) return std::nullopt;
       populated += *count;
     }
     return populated != 0 ? 1 : 0;
   }
 
-  const GuestKernel& kernel_;
-  const WalkLimits& limits_;
-  Anomalies& anomalies_;
+  Walk walk_;
+  CgroupMembers cgroup_{walk_};
+  KernfsMembers node_{walk_};
+  LinkMembers link_{walk_};
+  SetMembers set_{walk_};
+  RowReader<CgroupRow> columns_{walk_};
   CgroupPaths paths_;
   CgroupCpu cpu_;
-  MaybeMember level_, kn_, flags_, css_flags_, freeze_, cset_links_, usage_, user_, system_;
-  MaybeMember populated_[3];
-  MaybeMember node_id_, link_node_, link_set_, set_tasks_;
   std::optional<int64_t> frozen_bit_, online_mask_;
 };
 
@@ -133,29 +134,39 @@ const RowTable<CgroupRow>& CgroupRow::Table() {
   static const RowTable<R> table(
       "cgroup",
       "The cgroups of the default hierarchy (v2), and of the v1 hierarchies with cpu or cpuset.",
+      Structure{"cgroup"},
       {
           Col<&R::path>("path", "", "Path in its hierarchy; / is the root."),
           Col<&R::id>("id", "", "Its id, as BPF and name_to_handle_at tell it."),
           Col<&R::hierarchy>("hierarchy", "", "As in /proc/cgroups; 0 is the default one."),
-          Col<&R::level>("level", "", "Depth in the tree, 0 for the root."),
+          ReadCol<&R::level>("level", "", "Depth in the tree, 0 for the root.", At("level")),
           Col<&R::online>("online", "", "0 when it was removed and only references keep it."),
           Col<&R::nr_tasks>("nr_tasks", "", "Threads that are in it itself."),
           Col<&R::populated>("populated", "", "1 when it or a cgroup below has a live process."),
-          Col<&R::freeze>("freeze", "", "1 when cgroup.freeze asks to freeze it."),
+          ReadCol<&R::freeze>("freeze", "", "1 when cgroup.freeze asks to freeze it.",
+                              MaybeAt("freezer.freeze")),
           Col<&R::frozen>("frozen", "", "1 when all of its tasks are frozen."),
           Col<&R::weight>(
               "weight", "",
               "As cpu.weight shows it (at least 1); NULL where the controller cpu is not enabled."),
           Col<&R::shares>("shares", "", "The task group's shares, raw; 1048576 is weight 100."),
-          Col<&R::idle>("idle", "", "cpu.idle: 1 for SCHED_IDLE."),
-          Col<&R::scx_weight>("scx_weight", "", "The weight that sched_ext schedulers are told."),
+          ReadCol<&R::idle>("idle", "", "cpu.idle: 1 for SCHED_IDLE.",
+                            MaybeAt("idle").Of("task_group")),
+          ReadCol<&R::scx_weight>("scx_weight", "",
+                                  "The weight that sched_ext schedulers are told.",
+                                  MaybeAt("scx.weight", "scx_weight").Of("task_group")),
           Col<&R::cpu_max>("cpu_max", "", "As cpu.max shows it: quota and period in us."),
           Col<&R::quota_ns>("quota_ns", "ns", "CPU time for each period; NULL is also no limit."),
-          Col<&R::period_ns>("period_ns", "ns", "The period of the quota."),
-          Col<&R::burst_ns>("burst_ns", "ns", "What unused quota may add up to."),
-          Col<&R::nr_periods>("nr_periods", "", "Periods in which a quota was in force."),
-          Col<&R::nr_throttled>("nr_throttled", "", "Periods in which it was throttled."),
-          Col<&R::throttled_ns>("throttled_ns", "ns", "Throttled time, all CPUs added up."),
+          ReadCol<&R::period_ns>("period_ns", "ns", "The period of the quota.",
+                                 MaybeAt("cfs_bandwidth.period").Of("task_group")),
+          ReadCol<&R::burst_ns>("burst_ns", "ns", "What unused quota may add up to.",
+                                MaybeAt("cfs_bandwidth.burst").Of("task_group")),
+          ReadCol<&R::nr_periods>("nr_periods", "", "Periods in which a quota was in force.",
+                                  MaybeAt("cfs_bandwidth.nr_periods").Of("task_group")),
+          ReadCol<&R::nr_throttled>("nr_throttled", "", "Periods in which it was throttled.",
+                                    MaybeAt("cfs_bandwidth.nr_throttled").Of("task_group")),
+          ReadCol<&R::throttled_ns>("throttled_ns", "ns", "Throttled time, all CPUs added up.",
+                                    MaybeAt("cfs_bandwidth.throttled_time").Of("task_group")),
           Col<&R::throttled_cpus>("throttled_cpus", "",
                                   "CPUs on which its own queue is throttled now."),
           Col<&R::cpus>("cpus", "", "cpuset.cpus as asked for; empty: as the parent."),
@@ -176,12 +187,12 @@ const RowTable<CgroupRow>& CgroupRow::Table() {
 
 Result<Walked<CgroupRow>> WalkCgroups(const GuestKernel& kernel, const WalkLimits& limits) {
   Anomalies anomalies("cgroup");
-  const TypeInfo& types = *KTSTR_TRY(kernel.types());
+  const Walk walk = KTSTR_TRY(Walk::Of(kernel, anomalies, limits));
   Walked<CgroupRow> walked;
-  const auto cgroups = ListCgroups(kernel, types, limits, anomalies);
+  const auto cgroups = ListCgroups(walk);
   if (!cgroups.empty()) {
-    CgroupWalker walker(kernel, types, limits, anomalies);
-    for (const CgroupRef& cgroup : cgroups) walked.rows.push_back(walker.Walk(cgroup));
+    CgroupWalker walker(walk);
+    for (const CgroupRef& cgroup : cgroups) walked.rows.push_back(walker.Read(cgroup));
   }
   walked.anomalies = std::move(anomalies).Take();
   return walked;

@@ -11,7 +11,7 @@ namespace ktstr {
 namespace {
 
 // The member of struct cgroup that points to the controller's state (enum cgroup_subsys_id).
-MaybeMember StateOf(const TypeInfo& types, Fields& cgroup, const char* id) {
+MaybeMember StateOf(const TypeInfo& types, const Fields& cgroup, const char* id) {
   const auto index = types.FindEnumerator(id);
   return index ? cgroup.Maybe(fmt::format("subsys[{}]", *index)) : std::nullopt;
 }
@@ -29,31 +29,10 @@ constexpr uint64_t kNoLimit = ~uint64_t{0};  // RUNTIME_INF, kernel/sched/sched.
 
 }  // namespace
 
-CgroupCpu::CgroupCpu(const GuestKernel& kernel, const TypeInfo& types, Anomalies& anomalies)
-    : kernel_(kernel),
-      anomalies_(anomalies),
-      masks_(kernel, types, anomalies),
-      cpus_(ListCpus(kernel, anomalies)) {
-  Fields cgroup(types, "cgroup", anomalies);
-  cpu_css_ = StateOf(types, cgroup, "cpu_cgrp_id");
-  cpuset_css_ = StateOf(types, cgroup, "cpuset_cgrp_id");
-  Fields group(types, "task_group", anomalies);
-  group_css_ = group.Maybe("css");
-  shares_ = group.Maybe("shares");
-  idle_ = group.Maybe("idle");
-  scx_weight_ = group.Maybe({"scx.weight", "scx_weight"});
-  cfs_rq_ = group.Maybe("cfs_rq");
-  quota_ = group.Maybe("cfs_bandwidth.quota");
-  period_ = group.Maybe("cfs_bandwidth.period");
-  burst_ = group.Maybe("cfs_bandwidth.burst");
-  nr_periods_ = group.Maybe("cfs_bandwidth.nr_periods");
-  nr_throttled_ = group.Maybe("cfs_bandwidth.nr_throttled");
-  throttled_time_ = group.Maybe("cfs_bandwidth.throttled_time");
-  throttled_ = Fields(types, "cfs_rq", anomalies).Maybe("throttled");
-  Fields set(types, "cpuset", anomalies);
-  set_css_ = set.Maybe("css");
-  allowed_ = set.Maybe("cpus_allowed");
-  effective_ = set.Maybe("effective_cpus");
+CgroupCpu::CgroupCpu(const Walk& walk) : walk_(walk), masks_(walk), cpus_(ListCpus(walk)) {
+  const Fields cgroup(walk, "cgroup");
+  cpu_css_ = StateOf(walk.types, cgroup, "cpu_cgrp_id");
+  cpuset_css_ = StateOf(walk.types, cgroup, "cpuset_cgrp_id");
 }
 
 void CgroupCpu::Fill(CellReader& cgroup, CgroupRow& row) const {
@@ -62,26 +41,20 @@ void CgroupCpu::Fill(CellReader& cgroup, CgroupRow& row) const {
 }
 
 void CgroupCpu::FillTaskGroup(Kva css, CgroupRow& row) const {
-  if (!group_css_) return;
-  const Kva kva = css - group_css_->offset;
+  if (!group_.css) return;
+  const Kva kva = css - group_.css->offset;
   row.task_group_kva = Hex(kva);
-  CellReader group(kernel_, kva, "a task group", anomalies_);
-  if (const auto shares = group.Unsigned(shares_)) {
+  CellReader group(walk_, kva, "a task group");
+  if (const auto shares = group.Unsigned(group_.shares)) {
     row.shares = static_cast<int64_t>(*shares);
     row.weight = WeightOf(*shares);
   }
-  row.idle = group.Integer(idle_);
-  row.scx_weight = group.Integer(scx_weight_);
+  columns_.Read(group, row);
   FillBandwidth(group, row);
 }
 
 void CgroupCpu::FillBandwidth(CellReader& group, CgroupRow& row) const {
-  const auto quota = group.Unsigned(quota_);
-  row.period_ns = group.Integer(period_);
-  row.burst_ns = group.Integer(burst_);
-  row.nr_periods = group.Integer(nr_periods_);
-  row.nr_throttled = group.Integer(nr_throttled_);
-  row.throttled_ns = group.Integer(throttled_time_);
+  const auto quota = group.Unsigned(group_.quota);
   if (!quota) return;
   const bool limited = *quota != kNoLimit;
   if (limited) row.quota_ns = static_cast<int64_t>(*quota);
@@ -93,17 +66,17 @@ void CgroupCpu::FillBandwidth(CellReader& group, CgroupRow& row) const {
 }
 
 std::optional<std::string> CgroupCpu::ThrottledCpus(CellReader& group) const {
-  const auto queues = group.Pointer(cfs_rq_);
-  if (!queues || queues->is_null() || !throttled_ || cpus_.empty()) return std::nullopt;
+  const auto queues = group.Pointer(group_.cfs_rq);
+  if (!queues || queues->is_null() || !queue_.throttled || cpus_.empty()) return std::nullopt;
   CpuMask throttled(cpus_.back().cpu / 64 + 1);
   for (const CpuRef& cpu : cpus_) {
-    const auto queue = kernel_.Read<Kva>(*queues + uint64_t{cpu.cpu} * sizeof(Kva));
+    const auto queue = walk_.kernel.Read<Kva>(*queues + uint64_t{cpu.cpu} * sizeof(Kva));
     if (!queue) {
       group.Report(queue.error());
       return std::nullopt;
     }
-    CellReader object(kernel_, *queue, "a task group's fair queue", anomalies_);
-    const auto is_throttled = object.Integer(throttled_);
+    CellReader object(walk_, *queue, "a task group's fair queue");
+    const auto is_throttled = object.Integer(queue_.throttled);
     if (!is_throttled) return std::nullopt;
     if (*is_throttled != 0) throttled[cpu.cpu / 64] |= uint64_t{1} << (cpu.cpu % 64);
   }
@@ -111,12 +84,12 @@ std::optional<std::string> CgroupCpu::ThrottledCpus(CellReader& group) const {
 }
 
 void CgroupCpu::FillCpuset(Kva css, CgroupRow& row) const {
-  if (!set_css_) return;
-  const Kva kva = css - set_css_->offset;
+  if (!set_.css) return;
+  const Kva kva = css - set_.css->offset;
   row.cpuset_kva = Hex(kva);
-  CellReader set(kernel_, kva, "a cpuset", anomalies_);
-  row.cpus = masks_.ListOf(set, allowed_);
-  row.cpus_effective = masks_.ListOf(set, effective_);
+  CellReader set(walk_, kva, "a cpuset");
+  row.cpus = masks_.ListOf(set, set_.allowed);
+  row.cpus_effective = masks_.ListOf(set, set_.effective);
 }
 
 }  // namespace ktstr

@@ -4,15 +4,33 @@
 #include <unordered_map>
 
 #include "ktstr/walk/cpu_list.h"
-#include "ktstr/walk/fields.h"
-#include "ktstr/walk/system/cgroup.h"
 #include "ktstr/walk/cpu_mask_var.h"
+#include "ktstr/walk/fields.h"
+#include "ktstr/walk/row_reader.h"
+#include "ktstr/walk/system/cgroup.h"
 
 namespace ktstr {
 
+struct TaskGroupMembers : Fields {
+  explicit TaskGroupMembers(const Walk& walk) : Fields(walk, "task_group") {}
+  MaybeMember css = Maybe("css"), shares = Maybe("shares"), cfs_rq = Maybe("cfs_rq"),
+              quota = Maybe("cfs_bandwidth.quota");
+};
+
+struct FairQueueMembers : Fields {
+  explicit FairQueueMembers(const Walk& walk) : Fields(walk, "cfs_rq") {}
+  MaybeMember throttled = Maybe("throttled");
+};
+
+struct CpusetMembers : Fields {
+  explicit CpusetMembers(const Walk& walk) : Fields(walk, "cpuset") {}
+  MaybeMember css = Maybe("css"), allowed = Maybe("cpus_allowed"),
+              effective = Maybe("effective_cpus");
+};
+
 class CgroupCpu {
  public:
-  CgroupCpu(const GuestKernel& kernel, const TypeInfo& types, Anomalies& anomalies);
+  explicit CgroupCpu(const Walk& walk);
 
   // Fills in what the controllers that `cgroup` (a struct cgroup) has enabled say.
   void Fill(CellReader& cgroup, CgroupRow& row) const;
@@ -23,14 +41,14 @@ class CgroupCpu {
   std::optional<std::string> ThrottledCpus(CellReader& group) const;
   void FillCpuset(Kva css, CgroupRow& row) const;
 
-  const GuestKernel& kernel_;
-  Anomalies& anomalies_;
+  Walk walk_;
+  TaskGroupMembers group_{walk_};
+  FairQueueMembers queue_{walk_};
+  CpusetMembers set_{walk_};
+  RowReader<CgroupRow> columns_{walk_, "task_group"};
   CpuMaskVars masks_;
   std::vector<CpuRef> cpus_;
-  MaybeMember cpu_css_, cpuset_css_;
-  MaybeMember group_css_, shares_, idle_, scx_weight_, cfs_rq_, throttled_;
-  MaybeMember quota_, period_, burst_, nr_periods_, nr_throttled_, throttled_time_;
-  MaybeMember set_css_, allowed_, effective_;
+  MaybeMember cpu_css_, cpuset_css_;  // of struct cgroup
 };
 
 }  // namespace ktstr

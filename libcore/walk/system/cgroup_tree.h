@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "ktstr/kernel/guest_kernel.h"
-#include "ktstr/walk/anomaly.h"
+#include "ktstr/walk/walk.h"
 
 namespace ktstr {
 
@@ -21,7 +21,6 @@ struct CgroupRef {
 // cpu or cpuset; parents before their children, children in the order of their creation. Empty for
 // a kernel without cgroups. What cannot be followed is an anomaly; ends with an anomaly "cap" after
 // limits.max_nodes.
-std::vector<CgroupRef> ListCgroups(const GuestKernel& kernel, const TypeInfo& types,
-                                   const WalkLimits& limits, Anomalies& anomalies);
+std::vector<CgroupRef> ListCgroups(const Walk& walk);
 
 }  // namespace ktstr

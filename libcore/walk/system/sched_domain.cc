@@ -7,8 +7,9 @@
 
 #include "ktstr/walk/clock.h"
 #include "ktstr/walk/cpu_list.h"
-#include "ktstr/walk/fields.h"
 #include "ktstr/walk/cpu_mask_var.h"
+#include "ktstr/walk/fields.h"
+#include "ktstr/walk/row_reader.h"
 
 namespace ktstr {
 
@@ -40,15 +41,15 @@ class DomainFlags {
  public:
   explicit DomainFlags(const TypeInfo& types) {
     for (const char* name : kFlagNames) {
-      if (const auto value = types.FindEnumerator(name)) flags_.push_back({Shown(name), *value});
+      if (const auto value = types.FindEnumerator(name)) known_.push_back({Shown(name), *value});
     }
   }
 
   // Nothing for a kernel whose BTF does not have the names.
   std::optional<std::string> NamesOf(uint64_t value) const {
-    if (flags_.empty()) return std::nullopt;
+    if (known_.empty()) return std::nullopt;
     std::string text;
-    for (const auto& [name, flag] : flags_) {
+    for (const auto& [name, flag] : known_) {
       const auto bit = static_cast<uint64_t>(flag);
       if ((value & bit) == 0) continue;
       text += (text.empty() ? "" : "|") + name;
@@ -67,59 +68,52 @@ class DomainFlags {
     return shown;
   }
 
-  std::vector<std::pair<std::string, int64_t>> flags_;
+  std::vector<std::pair<std::string, int64_t>> known_;
+};
+
+struct RqDomainMembers : Fields {
+  explicit RqDomainMembers(const Walk& walk) : Fields(walk, "rq") {}
+  MaybeMember sd = Maybe("sd");
+};
+
+struct DomainMembers : Fields {
+  explicit DomainMembers(const Walk& walk) : Fields(walk, "sched_domain") {}
+  MaybeMember parent = Need("parent"), groups = Need("groups"), span = Need("span"),
+              flags = Need("flags"), name = Maybe("name"), last_balance = Maybe("last_balance");
+};
+
+struct GroupMembers : Fields {
+  explicit GroupMembers(const Walk& walk) : Fields(walk, "sched_group") {}
+  MaybeMember next = Need("next"), weight = Maybe("group_weight");
 };
 
 class DomainWalker {
  public:
-  DomainWalker(const GuestKernel& kernel, const TypeInfo& types, const WalkLimits& limits,
-               Anomalies& anomalies)
-      : kernel_(kernel),
-        limits_(limits),
-        anomalies_(anomalies),
-        flag_names_(types),
-        masks_(kernel, types, anomalies),
-        clock_(ReadKernelClock(kernel, anomalies)) {
-    rq_sd_ = Fields(types, "rq", anomalies).Maybe("sd");
-    // A kernel for one CPU has no domains.
-    if (!rq_sd_) return;
-    Fields sd(types, "sched_domain", anomalies);
-    parent_ = sd.Need("parent");
-    groups_ = sd.Need("groups");
-    span_ = sd.Need("span");
-    flags_ = sd.Need("flags");
-    name_ = sd.Maybe("name");
-    span_weight_ = sd.Maybe("span_weight");
-    min_interval_ = sd.Maybe("min_interval");
-    max_interval_ = sd.Maybe("max_interval");
-    balance_interval_ = sd.Maybe("balance_interval");
-    imbalance_pct_ = sd.Maybe("imbalance_pct");
-    nr_balance_failed_ = sd.Maybe("nr_balance_failed");
-    last_balance_ = sd.Maybe("last_balance");
-    Fields group(types, "sched_group", anomalies);
-    group_next_ = group.Need("next");
-    group_weight_ = group.Maybe("group_weight");
-  }
+  explicit DomainWalker(const Walk& walk)
+      : walk_(walk),
+        flag_names_(walk.types),
+        masks_(walk),
+        clock_(ReadKernelClock(walk.kernel, walk.anomalies)) {}
 
-  void Walk(const CpuRef& cpu, std::vector<SchedDomainRow>& rows) {
-    if (!rq_sd_ || !parent_) return;
-    CellReader rq(kernel_, cpu.rq, "a run queue", anomalies_);
-    std::optional<Kva> sd = rq.Pointer(rq_sd_);
+  void Run(const CpuRef& cpu, std::vector<SchedDomainRow>& rows) {
+    if (!rq_.sd || !domain_.parent) return;
+    CellReader rq(walk_, cpu.rq, "a run queue");
+    std::optional<Kva> sd = rq.Pointer(rq_.sd);
     std::unordered_set<uint64_t> visited;
     for (int64_t level = 0; sd && !sd->is_null(); ++level) {
-      if (visited.size() >= limits_.max_nodes) {
-        anomalies_.Add(
+      if (visited.size() >= walk_.limits.max_nodes) {
+        walk_.anomalies.Add(
             "cap", *sd,
-            fmt::format("domains of CPU {}: stopped after {}", cpu.cpu, limits_.max_nodes));
+            fmt::format("domains of CPU {}: stopped after {}", cpu.cpu, walk_.limits.max_nodes));
         return;
       }
       if (!visited.insert(sd->value()).second) {
-        anomalies_.Add("cycle", *sd,
-                       fmt::format("domains of CPU {}: a domain is its own ancestor", cpu.cpu));
+        walk_.anomalies.Add(
+            "cycle", *sd, fmt::format("domains of CPU {}: a domain is its own ancestor", cpu.cpu));
         return;
       }
-      CellReader domain(kernel_, *sd, "a scheduling domain", anomalies_);
-      sd = domain.Pointer(parent_);
+      CellReader domain(walk_, *sd, "a scheduling domain");
+      sd = domain.Pointer(domain_.parent);
       // What cannot be read at all is no domain.
       if (sd) rows.push_back(RowOf(cpu.cpu, level, domain));
     }
@@ -132,19 +126,14 @@ class DomainWalker {
     row.level = level;
     row.sd_kva = Hex(domain.object().base());
     row.name = NameOf(domain);
-    if (const auto flags = domain.Unsigned(flags_)) {
+    if (const auto flags = domain.Unsigned(domain_.flags)) {
       row.flags = Hex(*flags & 0xffffffff);
       row.flag_names = flag_names_.NamesOf(*flags & 0xffffffff);
     }
-    row.span = masks_.ListOf(domain, span_);
-    row.span_weight = domain.Integer(span_weight_);
+    row.span = masks_.ListOf(domain, domain_.span);
+    columns_.Read(domain, row);
     CountGroups(domain, row);
-    row.min_interval_ms = domain.Integer(min_interval_);
-    row.max_interval_ms = domain.Integer(max_interval_);
-    row.balance_interval_ms = domain.Integer(balance_interval_);
-    row.imbalance_pct = domain.Integer(imbalance_pct_);
-    row.nr_balance_failed = domain.Integer(nr_balance_failed_);
-    const auto last_balance = domain.Integer(last_balance_);
+    const auto last_balance = domain.Integer(domain_.last_balance);
     if (last_balance && clock_.jiffies && clock_.hz) {
       row.since_balance_ns =
           (*clock_.jiffies - *last_balance) * (kNanosecondsPerSecond / *clock_.hz);
@@ -153,9 +142,9 @@ class DomainWalker {
   }
 
   std::optional<std::string> NameOf(CellReader& domain) {
-    const auto at = domain.Pointer(name_);
+    const auto at = domain.Pointer(domain_.name);
     if (!at || at->is_null()) return std::nullopt;
-    auto name = kernel_.ReadString(*at, kMaxName);
+    auto name = walk_.kernel.ReadString(*at, kMaxName);
     if (name) return *std::move(name);
     domain.Report(name.error());
     return std::nullopt;
@@ -163,35 +152,36 @@ class DomainWalker {
 
   // The groups are a ring; the first is the one that the CPU is in.
   void CountGroups(CellReader& domain, SchedDomainRow& row) {
-    const auto first = domain.Pointer(groups_);
-    if (!first || first->is_null() || !group_next_) return;
+    const auto first = domain.Pointer(domain_.groups);
+    if (!first || first->is_null() || !group_.next) return;
     std::unordered_set<uint64_t> visited;
     std::optional<Kva> group = first;
-    while (group && visited.size() < limits_.max_nodes && visited.insert(group->value()).second) {
-      CellReader object(kernel_, *group, "a scheduling group", anomalies_);
-      if (visited.size() == 1) row.group_weight = object.Integer(group_weight_);
-      group = object.Pointer(group_next_);
+    while (group && visited.size() < walk_.limits.max_nodes &&
+           visited.insert(group->value()).second) {
+      CellReader object(walk_, *group, "a scheduling group");
+      if (visited.size() == 1) row.group_weight = object.Integer(group_.weight);
+      group = object.Pointer(group_.next);
     }
     if (group == first) {
       row.groups = static_cast<int64_t>(visited.size());
     } else if (group) {
       const bool is_cycle = visited.contains(group->value());
-      anomalies_.Add(is_cycle ? "cycle" : "cap", *group,
-                     fmt::format("the ring of groups of domain {:#x} does not lead back to its "
-                                 "first after {}",
-                                 domain.object().base().value(), visited.size()));
+      walk_.anomalies.Add(
+          is_cycle ? "cycle" : "cap", *group,
+          fmt::format("the ring of groups of domain {:#x} does not lead back to its "
+                      "first after {}",
+                      domain.object().base().value(), visited.size()));
     }
   }
 
-  const GuestKernel& kernel_;
-  const WalkLimits& limits_;
-  Anomalies& anomalies_;
+  Walk walk_;
+  RqDomainMembers rq_{walk_};
+  DomainMembers domain_{walk_};
+  GroupMembers group_{walk_};
+  RowReader<SchedDomainRow> columns_{walk_};
   DomainFlags flag_names_;
   CpuMaskVars masks_;
   KernelClock clock_;
-  MaybeMember rq_sd_, parent_, groups_, span_, flags_, name_, span_weight_;
-  MaybeMember min_interval_, max_interval_, balance_interval_, imbalance_pct_;
-  MaybeMember nr_balance_failed_, last_balance_, group_next_, group_weight_;
 };
 
 }  // namespace
@@ -200,6 +190,7 @@ const RowTable<SchedDomainRow>& SchedDomainRow::Table() {
   using R = SchedDomainRow;
   static const RowTable<R> table(
       "sched_domain", "The domains within which each CPU's load is balanced, smallest first.",
+      Structure{"sched_domain"},
       {
           Col<&R::cpu>("cpu", "", "CPU whose domain it is."),
           Col<&R::level>("level", "", "From 0, the smallest domain, as in /proc/schedstat."),
@@ -207,15 +198,21 @@ const RowTable<SchedDomainRow>& SchedDomainRow::Table() {
           Col<&R::flags>("flags", "", "The SD_ flags, raw."),
           Col<&R::flag_names>("flag_names", "", "The same by name."),
           Col<&R::span>("span", "", "CPUs that it spans."),
-          Col<&R::span_weight>("span_weight", "", "How many these are."),
+          ReadCol<&R::span_weight>("span_weight", "", "How many these are.",
+                                   MaybeAt("span_weight")),
           Col<&R::groups>("groups", "", "Groups of CPUs among which it balances."),
           Col<&R::group_weight>("group_weight", "", "CPUs in the group that this CPU is in."),
-          Col<&R::min_interval_ms>("min_interval_ms", "ms", "Shortest time between balancing."),
-          Col<&R::max_interval_ms>("max_interval_ms", "ms", "Longest time between balancing."),
-          Col<&R::balance_interval_ms>("balance_interval_ms", "ms", "The time at present."),
-          Col<&R::imbalance_pct>("imbalance_pct", "%", "From which imbalance on it acts."),
-          Col<&R::nr_balance_failed>("nr_balance_failed", "",
-                                     "Failures to balance since the last success."),
+          ReadCol<&R::min_interval_ms>("min_interval_ms", "ms", "Shortest time between balancing.",
+                                       MaybeAt("min_interval")),
+          ReadCol<&R::max_interval_ms>("max_interval_ms", "ms", "Longest time between balancing.",
+                                       MaybeAt("max_interval")),
+          ReadCol<&R::balance_interval_ms>("balance_interval_ms", "ms", "The time at present.",
+                                           MaybeAt("balance_interval")),
+          ReadCol<&R::imbalance_pct>("imbalance_pct", "%", "From which imbalance on it acts.",
+                                     MaybeAt("imbalance_pct")),
+          ReadCol<&R::nr_balance_failed>("nr_balance_failed", "",
+                                         "Failures to balance since the last success.",
+                                         MaybeAt("nr_balance_failed")),
           Col<&R::since_balance_ns>("since_balance_ns", "ns",
                                     "Since it was balanced last, in steps of a tick."),
           Col<&R::sd_kva>("sd_kva", "", "Address of the struct sched_domain."),
@@ -226,10 +223,12 @@ const RowTable<SchedDomainRow>& SchedDomainRow::Table() {
 Result<Walked<SchedDomainRow>> WalkSchedDomains(const GuestKernel& kernel,
                                                 const WalkLimits& limits) {
   Anomalies anomalies("sched_domain");
-  const TypeInfo& types = *KTSTR_TRY(kernel.types());
-  DomainWalker walker(kernel, types, limits, anomalies);
+  const Walk walk = KTSTR_TRY(Walk::Of(kernel, anomalies, limits));
   Walked<SchedDomainRow> walked;
-  for (const CpuRef& cpu : ListCpus(kernel, anomalies)) walker.Walk(cpu, walked.rows);
+  // A kernel for one CPU has no domains.
+  if (!RqDomainMembers(walk).sd) return walked;
+  DomainWalker walker(walk);
+  for (const CpuRef& cpu : ListCpus(walk)) walker.Run(cpu, walked.rows);
   walked.anomalies = std::move(anomalies).Take();
   return walked;
 }

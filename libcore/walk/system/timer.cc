@@ -11,6 +11,7 @@
 #include "ktstr/walk/cpu_list.h"
 #include "ktstr/walk/enum_text.h"
 #include "ktstr/walk/fields.h"
+#include "ktstr/walk/row_reader.h"
 #include "ktstr/walk/system/function_name.h"
 #include "ktstr/walk/system/hash_buckets.h"
 #include "ktstr/walk/system/timer_clock.h"
@@ -65,53 +66,59 @@ ArrayShape ShapeOf(const TypeInfo& types, TypeId array) {
           types.SizeOf(types.Target(type)).value_or(0)};
 }
 
+struct WheelMembers : Fields {
+  explicit WheelMembers(const Walk& walk) : Fields(walk, "timer_base") {}
+  MaybeMember vectors = Need("vectors"), running = Maybe("running_timer");
+};
+
+struct TimerMembers : Fields {
+  explicit TimerMembers(const Walk& walk) : Fields(walk, "timer_list") {}
+  MaybeMember entry = Need("entry"), expires = Need("expires"), function = Need("function"),
+              flags = Need("flags");
+};
+
+struct CpuBaseMembers : Fields {
+  explicit CpuBaseMembers(const Walk& walk) : Fields(walk, "hrtimer_cpu_base") {}
+  MaybeMember clock_bases = Need("clock_base");
+};
+
+struct ClockBaseMembers : Fields {
+  explicit ClockBaseMembers(const Walk& walk) : Fields(walk, "hrtimer_clock_base") {}
+  MaybeMember active = Need("active"), offset = Maybe("offset"), running = Maybe("running");
+};
+
+struct HrtimerMembers : Fields {
+  explicit HrtimerMembers(const Walk& walk) : Fields(walk, "hrtimer") {}
+  MaybeMember node = Need("node.node"), function = Need("function");
+};
+
 class TimerWalker {
  public:
-  TimerWalker(const GuestKernel& kernel, const TypeInfo& types, const WalkLimits& limits,
-              Anomalies& anomalies)
-      : kernel_(kernel),
-        limits_(limits),
-        anomalies_(anomalies),
-        text_(kernel, limits, anomalies),
-        owners_(kernel, types, text_, anomalies),
-        clock_(ReadKernelClock(kernel, anomalies)),
-        monotonic_ns_(ReadMonotonicNs(kernel, types, anomalies)),
-        clock_names_(types, {"hrtimer_base_type"}, "HRTIMER_BASE_") {
-    Fields wheel(types, "timer_base", anomalies);
-    vectors_ = wheel.Need("vectors");
-    wheel_running_ = wheel.Maybe("running_timer");
-    Fields timer(types, "timer_list", anomalies);
-    entry_ = timer.Need("entry");
-    expires_ = timer.Need("expires");
-    function_ = timer.Need("function");
-    flags_ = timer.Need("flags");
-    clock_bases_ = Fields(types, "hrtimer_cpu_base", anomalies).Need("clock_base");
-    Fields base(types, "hrtimer_clock_base", anomalies);
-    active_ = base.Need("active");
-    offset_ = base.Maybe("offset");
-    clock_running_ = base.Maybe("running");
-    Fields hrtimer(types, "hrtimer", anomalies);
-    hr_node_ = hrtimer.Need("node.node");
-    hr_expires_ = hrtimer.Need("node.expires");
-    hr_soft_expires_ = hrtimer.Maybe("_softexpires");
-    hr_function_ = hrtimer.Need("function");
-    wheels_ = Wheels(types);
-    if (clock_bases_) clocks_ = ShapeOf(types, clock_bases_->type);
+  explicit TimerWalker(const Walk& walk)
+      : walk_(walk),
+        text_(walk),
+        owners_(walk, text_),
+        clock_(ReadKernelClock(walk.kernel, walk.anomalies)),
+        monotonic_ns_(ReadMonotonicNs(walk)),
+        clock_names_(walk.types, {"hrtimer_base_type"}, "HRTIMER_BASE_") {
+    wheels_ = Wheels(walk.types);
+    if (cpu_base_.clock_bases) clocks_ = ShapeOf(walk.types, cpu_base_.clock_bases->type);
   }
 
-  std::vector<TimerRow> Walk(uint32_t cpu) {
+  std::vector<TimerRow> Run(uint32_t cpu) {
     rows_.clear();
     cpu_ = cpu;
-    if (const auto wheels = Find("timer_bases"); wheels && vectors_ && entry_) {
+    if (const auto wheels = Find("timer_bases"); wheels && wheel_.vectors && timer_.entry) {
       for (uint64_t i = 0; i < wheels_.count; ++i) {
         base_ = WheelName(i, wheels_.count);
         WalkWheel(*wheels + i * wheels_.element_size);
       }
     }
-    if (const auto bases = Find("hrtimer_bases"); bases && clock_bases_ && active_ && hr_node_) {
+    if (const auto bases = Find("hrtimer_bases");
+        bases && cpu_base_.clock_bases && clock_base_.active && hrtimer_.node) {
       for (uint64_t i = 0; i < clocks_.count; ++i) {
         base_ = clock_names_.NameOf(static_cast<int64_t>(i));
-        WalkClock(*bases + clock_bases_->offset + i * clocks_.element_size);
+        WalkClock(*bases + cpu_base_.clock_bases->offset + i * clocks_.element_size);
       }
     }
     return std::move(rows_);
@@ -122,14 +129,15 @@ class TimerWalker {
   ArrayShape Wheels(const TypeInfo& types) {
     const auto type = types.FindVariable("timer_bases");
     if (type) return ShapeOf(types, *type);
-    anomalies_.Add(type.error(), std::nullopt, "counting timer bases");
+    walk_.anomalies.Add(type.error(), std::nullopt, "counting timer bases");
     return {};
   }
 
   std::optional<Kva> Find(const char* variable) {
-    const auto kva = kernel_.PerCpu(variable, cpu_);
+    const auto kva = walk_.kernel.PerCpu(variable, cpu_);
     if (kva) return *kva;
-    anomalies_.Add(kva.error(), std::nullopt, fmt::format("finding {} of CPU {}", variable, cpu_));
+    walk_.anomalies.Add(kva.error(), std::nullopt,
+                        fmt::format("finding {} of CPU {}", variable, cpu_));
     return std::nullopt;
   }
 
@@ -149,23 +157,22 @@ class TimerWalker {
   }
 
   void WalkWheel(Kva wheel) {
-    const auto running =
-        CellReader(kernel_, wheel, "a timer base", anomalies_).Pointer(wheel_running_);
+    const auto running = CellReader(walk_, wheel, "a timer base").Pointer(wheel_.running);
     if (running && !running->is_null()) AddTimer("running", *running);
-    const auto firsts = ReadBuckets(kernel_, wheel, *vectors_);
+    const auto firsts = ReadBuckets(walk_.kernel, wheel, *wheel_.vectors);
     const std::string name = fmt::format("{} timers of CPU {}", base_, cpu_);
-    if (!firsts) return anomalies_.Add(firsts.error(), wheel, name);
+    if (!firsts) return walk_.anomalies.Add(firsts.error(), wheel, name);
     for (const Kva first : *firsts) {
-      for (const Kva node : WalkChain(kernel_, first, limits_, name, anomalies_)) {
-        AddTimer("pending", node - entry_->offset);
+      for (const Kva node : WalkChain(walk_, first, name)) {
+        AddTimer("pending", node - timer_.entry->offset);
       }
     }
   }
 
   void AddTimer(const char* state, Kva kva) {
-    CellReader timer(kernel_, kva, "a timer", anomalies_);
-    const auto function = timer.Pointer(function_);
-    const auto expires = timer.Unsigned(expires_);
+    CellReader timer(walk_, kva, "a timer");
+    const auto function = timer.Pointer(timer_.function);
+    const auto expires = timer.Unsigned(timer_.expires);
     if (!function) return;
     TimerRow row = NewRow("timer", state, kva, *function);
     if (expires) row.expires_jiffies = static_cast<int64_t>(*expires);
@@ -174,46 +181,46 @@ class TimerWalker {
       const auto left = static_cast<int64_t>(*expires - static_cast<uint64_t>(*clock_.jiffies));
       row.until_ns = left * (kNanosecondsPerSecond / *clock_.hz);
     }
-    if (const auto flags = timer.Unsigned(flags_)) row.flags = TimerFlags(*flags);
+    if (const auto flags = timer.Unsigned(timer_.flags)) row.flags = TimerFlags(*flags);
     rows_.push_back(std::move(row));
   }
 
   void WalkClock(Kva clock) {
-    CellReader base(kernel_, clock, "a clock base", anomalies_);
-    const auto offset = base.Integer(offset_);
+    CellReader base(walk_, clock, "a clock base");
+    const auto offset = base.Integer(clock_base_.offset);
     now_.reset();
     if (monotonic_ns_ && offset) now_ = *monotonic_ns_ + *offset;
-    const auto running = base.Pointer(clock_running_);
+    const auto running = base.Pointer(clock_base_.running);
     if (running && !running->is_null()) AddHrtimer("running", *running);
     const std::string name = fmt::format("{} hrtimers of CPU {}", base_, cpu_);
-    for (const Kva node : WalkRbTree(kernel_, clock + active_->offset, limits_, name, anomalies_)) {
-      AddHrtimer("pending", node - hr_node_->offset);
+    for (const Kva node : WalkRbTree(walk_, clock + clock_base_.active->offset, name)) {
+      AddHrtimer("pending", node - hrtimer_.node->offset);
     }
   }
 
   void AddHrtimer(const char* state, Kva kva) {
-    CellReader timer(kernel_, kva, "an hrtimer", anomalies_);
-    const auto function = timer.Pointer(hr_function_);
+    CellReader timer(walk_, kva, "an hrtimer");
+    const auto function = timer.Pointer(hrtimer_.function);
     if (!function) return;
     TimerRow row = NewRow("hrtimer", state, kva, *function);
-    row.expires_ns = timer.Integer(hr_expires_);
-    row.soft_expires_ns = timer.Integer(hr_soft_expires_);
+    columns_.Read(timer, row);
     if (row.expires_ns && now_) row.until_ns = *row.expires_ns - *now_;
     rows_.push_back(std::move(row));
   }
 
-  const GuestKernel& kernel_;
-  const WalkLimits& limits_;
-  Anomalies& anomalies_;
+  Walk walk_;
+  WheelMembers wheel_{walk_};
+  TimerMembers timer_{walk_};
+  CpuBaseMembers cpu_base_{walk_};
+  ClockBaseMembers clock_base_{walk_};
+  HrtimerMembers hrtimer_{walk_};
+  RowReader<TimerRow> columns_{walk_};
   TextSymbols text_;
   TimerOwners owners_;
   KernelClock clock_;
   std::optional<int64_t> monotonic_ns_;
   std::optional<int64_t> now_;  // by the clock whose timers are walked
   EnumText clock_names_;
-  MaybeMember vectors_, wheel_running_, entry_, expires_, function_, flags_;
-  MaybeMember clock_bases_, active_, offset_, clock_running_;
-  MaybeMember hr_node_, hr_expires_, hr_soft_expires_, hr_function_;
   ArrayShape wheels_, clocks_;
   std::unordered_map<uint64_t, std::optional<std::string>> names_;
   std::vector<TimerRow> rows_;
@@ -226,7 +233,7 @@ class TimerWalker {
 const RowTable<TimerRow>& TimerRow::Table() {
   using R = TimerRow;
   static const RowTable<R> table(
-      "timer", "Timers of each CPU, pending and running.",
+      "timer", "Timers of each CPU, pending and running.", Structure{"hrtimer"},
       {
           Col<&R::cpu>("cpu", "", "CPU on which it will expire."),
           Col<&R::kind>("kind", "", "timer (of the wheel, in jiffies) or hrtimer."),
@@ -236,8 +243,10 @@ const RowTable<TimerRow>& TimerRow::Table() {
                          "pending, or running: its function runs now, which may free the timer "
                          "or start it again."),
           Col<&R::expires_jiffies>("expires_jiffies", "", "timer: when, in jiffies."),
-          Col<&R::expires_ns>("expires_ns", "ns", "hrtimer: when at the latest, by its clock."),
-          Col<&R::soft_expires_ns>("soft_expires_ns", "ns", "hrtimer: when at the earliest."),
+          ReadCol<&R::expires_ns>("expires_ns", "ns", "hrtimer: when at the latest, by its clock.",
+                                  At("node.expires")),
+          ReadCol<&R::soft_expires_ns>("soft_expires_ns", "ns", "hrtimer: when at the earliest.",
+                                       MaybeAt("_softexpires")),
           Col<&R::until_ns>("until_ns", "ns",
                             "Time left, negative when overdue: from the kernel's last update of "
                             "jiffies or of the clock, which may be a tick ago, and more when all "
@@ -259,15 +268,15 @@ const RowTable<TimerRow>& TimerRow::Table() {
 
 Result<Walked<TimerRow>> WalkTimers(const GuestKernel& kernel, const WalkLimits& limits) {
   Anomalies anomalies("timer");
-  const TypeInfo& types = *KTSTR_TRY(kernel.types());
+  const Walk walk = KTSTR_TRY(Walk::Of(kernel, anomalies, limits));
   // A kernel that knows neither the variable nor its type has no timers of these kinds.
-  if (!kernel.symbol_kva("timer_bases") && !types.FindStruct("timer_base")) {
+  if (!kernel.symbol_kva("timer_bases") && !walk.types.FindStruct("timer_base")) {
     return Walked<TimerRow>();
   }
-  TimerWalker walker(kernel, types, limits, anomalies);
+  TimerWalker walker(walk);
   Walked<TimerRow> walked;
-  for (const CpuRef& cpu : ListCpus(kernel, anomalies)) {
-    for (TimerRow& row : walker.Walk(cpu.cpu)) walked.rows.push_back(std::move(row));
+  for (const CpuRef& cpu : ListCpus(walk)) {
+    for (TimerRow& row : walker.Run(cpu.cpu)) walked.rows.push_back(std::move(row));
   }
   walked.anomalies = std::move(anomalies).Take();
   return walked;

@@ -7,12 +7,11 @@
 
 namespace ktstr {
 
-std::optional<int64_t> ReadMonotonicNs(const GuestKernel& kernel, const TypeInfo& types,
-                                       Anomalies& anomalies) {
-  const auto fast = Globals(kernel, anomalies).Address({"tk_fast_mono"});
+std::optional<int64_t> ReadMonotonicNs(const Walk& walk) {
+  const auto fast = Globals(walk).Address({"tk_fast_mono"});
   if (!fast) return std::nullopt;
-  CellReader object(kernel, *fast, "tk_fast_mono", anomalies);
-  Fields fields(types, "tk_fast", anomalies);
+  CellReader object(walk, *fast, "tk_fast_mono");
+  Fields fields(walk, "tk_fast");
   const auto sequence = object.Unsigned(fields.Maybe("seq.seqcount.sequence"));
   if (!sequence) return std::nullopt;
   // Readers use the copy that is not being written.

@@ -5,14 +5,13 @@
 #include <optional>
 
 #include "ktstr/kernel/guest_kernel.h"
-#include "ktstr/walk/anomaly.h"
+#include "ktstr/walk/walk.h"
 
 namespace ktstr {
 
 // In ns, out of the timekeeper for NMIs (kernel/time/timekeeping.c: tk_fast_mono), without what the
 // clock source has counted since: up to a tick behind, and more while every CPU is idle. Nothing
 // for a kernel that has no such thing; what cannot be read is an anomaly.
-std::optional<int64_t> ReadMonotonicNs(const GuestKernel& kernel, const TypeInfo& types,
-                                       Anomalies& anomalies);
+std::optional<int64_t> ReadMonotonicNs(const Walk& walk);
 
 }  // namespace ktstr

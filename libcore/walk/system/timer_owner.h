@@ -5,7 +5,7 @@
 #include <optional>
 
 #include "ktstr/walk/cgroup_path.h"
-#include "ktstr/walk/fields.h"
+#include "ktstr/walk/members/task.h"
 #include "ktstr/walk/system/timer.h"
 #include "ktstr/walk/system/workqueue_name.h"
 #include "ktstr/walk/task_identity.h"
@@ -13,10 +13,35 @@
 
 namespace ktstr {
 
+struct SleeperMembers : Fields {
+  explicit SleeperMembers(const Walk& walk) : Fields(walk, "hrtimer_sleeper") {}
+  MaybeMember timer = Maybe("timer"), task = Maybe("task");
+};
+
+struct ProcessTimerMembers : Fields {
+  explicit ProcessTimerMembers(const Walk& walk) : Fields(walk, "process_timer") {}
+  MaybeMember timer = Maybe("timer"), task = Maybe("task");
+};
+
+struct DelayedWorkMembers : Fields {
+  explicit DelayedWorkMembers(const Walk& walk) : Fields(walk, "delayed_work") {}
+  MaybeMember timer = Maybe("timer"), func = Maybe("work.func"), wq = Maybe("wq");
+};
+
+struct BandwidthMembers : Fields {
+  explicit BandwidthMembers(const Walk& walk) : Fields(walk, "task_group") {}
+  MaybeMember period_timer = Maybe("cfs_bandwidth.period_timer"),
+              slack_timer = Maybe("cfs_bandwidth.slack_timer"), cgroup = Maybe("css.cgroup");
+};
+
+struct DeadlineMembers : Fields {
+  explicit DeadlineMembers(const Walk& walk) : Fields(walk, "sched_dl_entity") {}
+  MaybeMember timer = Maybe("dl_timer"), server = Maybe("dl_server");
+};
+
 class TimerOwners {
  public:
-  TimerOwners(const GuestKernel& kernel, const TypeInfo& types, TextSymbols& text,
-              Anomalies& anomalies);
+  TimerOwners(const Walk& walk, TextSymbols& text);
 
   // Fills in the task that the timer at `timer`, which calls `function`, is for, or the work or
   // cgroup.
@@ -29,19 +54,19 @@ class TimerOwners {
   void FillGroup(Kva task_group, TimerRow& row);
   void FillDeadline(Kva entity, TimerRow& row);
 
-  const GuestKernel& kernel_;
+  Walk walk_;
+  SleeperMembers sleeper_{walk_};
+  ProcessTimerMembers process_{walk_};
+  DelayedWorkMembers delayed_{walk_};
+  BandwidthMembers group_{walk_};
+  DeadlineMembers deadline_{walk_};
+  MaybeMember task_dl_ = Fields(walk_, kTaskStruct).Maybe(task_member::kDeadlineEntity);
   TextSymbols& text_;
-  Anomalies& anomalies_;
   TaskIdentities identities_;
   WorkqueueNames workqueues_;
   CgroupPaths cgroups_;
   std::optional<Kva> hrtimer_wakeup_, process_timeout_, delayed_work_;
   std::optional<Kva> period_function_, slack_function_, deadline_function_;
-  MaybeMember sleeper_timer_, sleeper_task_;
-  MaybeMember process_timer_, process_task_;
-  MaybeMember delayed_timer_, delayed_func_, delayed_wq_;
-  MaybeMember period_timer_, slack_timer_, group_cgroup_;
-  MaybeMember deadline_timer_, deadline_server_, task_deadline_;
 };
 
 }  // namespace ktstr

@@ -8,6 +8,7 @@
 #include "ktstr/walk/fields.h"
 #include "ktstr/walk/globals.h"
 #include "ktstr/walk/list.h"
+#include "ktstr/walk/row_reader.h"
 #include "ktstr/walk/system/function_name.h"
 #include "ktstr/walk/system/hash_buckets.h"
 #include "ktstr/walk/system/worker_pools.h"
@@ -18,41 +19,6 @@
 namespace ktstr {
 
 namespace {
-
-struct Members {
-  MaybeMember pool_id, pool_cpu, pool_attrs, worklist, busy_hash, nice;
-  MaybeMember hentry, current_work, current_func, current_pwq, scheduled, worker_task;
-  MaybeMember data, entry, func;
-  MaybeMember pwqs, queues_node, pwq_node, pwq_pool, inactive;
-
-  Members(const TypeInfo& types, Anomalies& anomalies) {
-    Fields pool(types, "worker_pool", anomalies);
-    pool_id = pool.Need("id");
-    pool_cpu = pool.Need("cpu");
-    pool_attrs = pool.Maybe("attrs");
-    worklist = pool.Need("worklist");
-    busy_hash = pool.Need("busy_hash");
-    nice = Fields(types, "workqueue_attrs", anomalies).Maybe("nice");
-    Fields worker(types, "worker", anomalies);
-    hentry = worker.Need("hentry");
-    current_work = worker.Need("current_work");
-    current_func = worker.Need("current_func");
-    current_pwq = worker.Need("current_pwq");
-    scheduled = worker.Need("scheduled");
-    worker_task = worker.Need("task");
-    Fields work(types, "work_struct", anomalies);
-    data = work.Need("data");
-    entry = work.Need("entry");
-    func = work.Need("func");
-    Fields queue(types, "workqueue_struct", anomalies);
-    pwqs = queue.Maybe("pwqs");
-    queues_node = queue.Maybe("list");
-    Fields pwq(types, "pool_workqueue", anomalies);
-    pwq_node = pwq.Maybe("pwqs_node");
-    pwq_pool = pwq.Maybe("pool");
-    inactive = pwq.Maybe({"inactive_works", "delayed_works"});  // the older name is the second
-  }
-};
 
 // The address of a pool_workqueue in a work item's data, which holds flags and a colour, too.
 class WorkData {
@@ -78,39 +44,70 @@ class WorkData {
   int64_t flag_ = 0, shift_ = 0;
 };
 
+struct PoolMembers : Fields {
+  explicit PoolMembers(const Walk& walk) : Fields(walk, "worker_pool") {}
+  MaybeMember attrs = Maybe("attrs"), worklist = Need("worklist"), busy_hash = Need("busy_hash");
+};
+
+struct AttrsMembers : Fields {
+  explicit AttrsMembers(const Walk& walk) : Fields(walk, "workqueue_attrs") {}
+  MaybeMember nice = Maybe("nice");
+};
+
+struct WorkerMembers : Fields {
+  explicit WorkerMembers(const Walk& walk) : Fields(walk, "worker") {}
+  MaybeMember hentry = Need("hentry"), current_work = Need("current_work"),
+              current_func = Need("current_func"), current_pwq = Need("current_pwq"),
+              scheduled = Need("scheduled"), task = Need("task");
+};
+
+struct WorkMembers : Fields {
+  explicit WorkMembers(const Walk& walk) : Fields(walk, "work_struct") {}
+  MaybeMember data = Need("data"), entry = Need("entry"), func = Need("func");
+};
+
+struct WorkqueueMembers : Fields {
+  explicit WorkqueueMembers(const Walk& walk) : Fields(walk, "workqueue_struct") {}
+  MaybeMember pwqs = Maybe("pwqs"), node = Maybe("list");
+};
+
+struct PwqMembers : Fields {
+  explicit PwqMembers(const Walk& walk) : Fields(walk, "pool_workqueue") {}
+  MaybeMember node = Maybe("pwqs_node"), pool = Maybe("pool");
+  // The older name is the second.
+  MaybeMember inactive = Maybe("inactive_works", "delayed_works");
+};
+
 class WorkWalker {
  public:
-  WorkWalker(const GuestKernel& kernel, const TypeInfo& types, const WalkLimits& limits,
-             Anomalies& anomalies)
-      : kernel_(kernel),
-        limits_(limits),
-        anomalies_(anomalies),
-        m_(types, anomalies),
-        data_(types),
-        text_(kernel, limits, anomalies),
-        names_(kernel, types, anomalies),
-        identities_(kernel, types, anomalies),
-        cursor_(Globals(kernel, anomalies).Address({"mayday_cursor_func"})) {}
+  explicit WorkWalker(const Walk& walk)
+      : walk_(walk),
+        data_(walk.types),
+        text_(walk),
+        names_(walk),
+        identities_(walk),
+        cursor_(Globals(walk).Address({"mayday_cursor_func"})) {}
 
   void WalkPool(Kva kva) {
     const WorkItemRow pool = PoolOf(kva);
-    if (m_.busy_hash && m_.hentry) WalkWorkers(kva, pool);
-    if (m_.worklist && m_.entry) {
-      WalkWorks(kva + m_.worklist->offset, "pending", pool,
+    if (pool_.busy_hash && worker_.hentry) WalkWorkers(kva, pool);
+    if (pool_.worklist && work_.entry) {
+      WalkWorks(kva + pool_.worklist->offset, "pending", pool,
                 fmt::format("work of pool {}", pool.pool.value_or(-1)));
     }
   }
 
   // What workqueues hold back since as much as they allow is under way already.
   void WalkInactive() {
-    const auto queues = Globals(kernel_, anomalies_).Address({"workqueues"});
-    if (!queues || !m_.queues_node || !m_.pwqs || !m_.pwq_node || !m_.inactive || !m_.entry) return;
-    for (const Kva node : WalkList(kernel_, *queues, limits_, "workqueues", anomalies_)) {
-      const Kva queue = node - m_.queues_node->offset;
+    const auto queues = Globals(walk_).Address({"workqueues"});
+    if (!queues || !queue_.node || !queue_.pwqs || !pwq_.node || !pwq_.inactive || !work_.entry)
+      return;
+    for (const Kva node : WalkList(walk_, *queues, "workqueues")) {
+      const Kva queue = node - queue_.node->offset;
       const std::string name = names_.NameOf(queue).value_or("(no name)");
-      for (const Kva pwq_node : WalkList(kernel_, queue + m_.pwqs->offset, limits_,
-                                         fmt::format("pools of workqueue {}", name), anomalies_)) {
-        WalkInactiveOf(pwq_node - m_.pwq_node->offset, name);
+      for (const Kva pwq_node : WalkList(walk_, queue + queue_.pwqs->offset,
+                                         fmt::format("pools of workqueue {}", name))) {
+        WalkInactiveOf(pwq_node - pwq_.node->offset, name);
       }
     }
   }
@@ -124,57 +121,56 @@ class WorkWalker {
     if (!is_new) return found->second;
     WorkItemRow row;
     row.pool_kva = Hex(kva);
-    CellReader pool(kernel_, kva, "a worker pool", anomalies_);
-    row.pool = pool.Integer(m_.pool_id);
-    row.cpu = pool.Integer(m_.pool_cpu);
-    if (row.cpu == -1) row.cpu = std::nullopt;
-    const auto attrs = pool.Pointer(m_.pool_attrs);
+    CellReader pool(walk_, kva, "a worker pool");
+    columns_.Read(pool, row);
+    const auto attrs = pool.Pointer(pool_.attrs);
     if (attrs && !attrs->is_null()) {
-      row.nice = CellReader(kernel_, *attrs, "a pool's attributes", anomalies_).Integer(m_.nice);
+      row.nice = CellReader(walk_, *attrs, "a pool's attributes").Integer(attrs_.nice);
     }
     found->second = row;
     return row;
   }
 
   void WalkWorkers(Kva pool_kva, const WorkItemRow& pool) {
-    const auto firsts = ReadBuckets(kernel_, pool_kva, *m_.busy_hash);
+    const auto firsts = ReadBuckets(walk_.kernel, pool_kva, *pool_.busy_hash);
     const std::string name = fmt::format("busy workers of pool {}", pool.pool.value_or(-1));
-    if (!firsts) return anomalies_.Add(firsts.error(), pool_kva, name);
+    if (!firsts) return walk_.anomalies.Add(firsts.error(), pool_kva, name);
     for (const Kva first : *firsts) {
-      for (const Kva node : WalkChain(kernel_, first, limits_, name, anomalies_)) {
-        AddWorker(node - m_.hentry->offset, pool);
+      for (const Kva node : WalkChain(walk_, first, name)) {
+        AddWorker(node - worker_.hentry->offset, pool);
       }
     }
   }
 
   void AddWorker(Kva kva, const WorkItemRow& pool) {
-    CellReader worker(kernel_, kva, "a worker", anomalies_);
+    CellReader worker(walk_, kva, "a worker");
     WorkItemRow row = pool;
     row.state = "running";
     row.worker_kva = Hex(kva);
-    if (const auto task = worker.Pointer(m_.worker_task)) {
+    if (const auto task = worker.Pointer(worker_.task)) {
       TaskIdentity identity = identities_.Of(*task);
       row.worker_pid = identity.pid;
       row.worker_comm = std::move(identity.comm);
     }
     WorkItemRow its_next = row;
-    row.work_kva = worker.HexOf(m_.current_work);
+    row.work_kva = worker.HexOf(worker_.current_work);
     // The work itself may be gone: what runs may free it.
-    if (const auto function = worker.Pointer(m_.current_func)) SetFunction(*function, row);
-    if (const auto pwq = worker.Pointer(m_.current_pwq)) row.workqueue = names_.NameOfPwq(*pwq);
+    if (const auto function = worker.Pointer(worker_.current_func)) SetFunction(*function, row);
+    if (const auto pwq = worker.Pointer(worker_.current_pwq))
+      row.workqueue = names_.NameOfPwq(*pwq);
     rows_.push_back(std::move(row));
-    if (m_.scheduled && m_.entry) {
-      WalkWorks(kva + m_.scheduled->offset, "scheduled", its_next,
+    if (worker_.scheduled && work_.entry) {
+      WalkWorks(kva + worker_.scheduled->offset, "scheduled", its_next,
                 fmt::format("work of worker {:#x}", kva.value()));
     }
   }
 
   void WalkWorks(Kva head, const char* state, const WorkItemRow& like, const std::string& name) {
     int64_t position = 0;
-    for (const Kva node : WalkList(kernel_, head, limits_, name, anomalies_)) {
-      const Kva kva = node - m_.entry->offset;
-      CellReader work(kernel_, kva, "a work item", anomalies_);
-      const auto function = work.Pointer(m_.func);
+    for (const Kva node : WalkList(walk_, head, name)) {
+      const Kva kva = node - work_.entry->offset;
+      CellReader work(walk_, kva, "a work item");
+      const auto function = work.Pointer(work_.func);
       // A mark of a rescuer's in the list (kernel/workqueue.c: send_mayday) is no work.
       if (function && cursor_ && *function == *cursor_) continue;
       WorkItemRow row = like;
@@ -182,7 +178,7 @@ class WorkWalker {
       row.position = position++;
       row.work_kva = Hex(kva);
       if (function) SetFunction(*function, row);
-      if (const auto data = work.Unsigned(m_.data)) {
+      if (const auto data = work.Unsigned(work_.data)) {
         if (const auto pwq = data_.PwqOf(*data)) row.workqueue = names_.NameOfPwq(*pwq);
       }
       rows_.push_back(std::move(row));
@@ -190,11 +186,11 @@ class WorkWalker {
   }
 
   void WalkInactiveOf(Kva kva, const std::string& queue) {
-    CellReader pwq(kernel_, kva, "a pool_workqueue", anomalies_);
-    const auto pool = pwq.Pointer(m_.pwq_pool);
+    CellReader pwq(walk_, kva, "a pool_workqueue");
+    const auto pool = pwq.Pointer(pwq_.pool);
     if (!pool) return;
     const size_t before = rows_.size();
-    const Kva head = kva + m_.inactive->offset;
+    const Kva head = kva + pwq_.inactive->offset;
     WalkWorks(head, "inactive", {}, fmt::format("inactive work of workqueue {}", queue));
     if (rows_.size() == before || pool->is_null()) return;
     const WorkItemRow of_pool = PoolOf(*pool);
@@ -211,10 +207,14 @@ class WorkWalker {
     row.function = FunctionName(text_, function);
   }
 
-  const GuestKernel& kernel_;
-  const WalkLimits& limits_;
-  Anomalies& anomalies_;
-  Members m_;
+  Walk walk_;
+  PoolMembers pool_{walk_};
+  AttrsMembers attrs_{walk_};
+  WorkerMembers worker_{walk_};
+  WorkMembers work_{walk_};
+  WorkqueueMembers queue_{walk_};
+  PwqMembers pwq_{walk_};
+  RowReader<WorkItemRow> columns_{walk_};
   WorkData data_;
   TextSymbols text_;
   WorkqueueNames names_;
@@ -230,9 +230,11 @@ const RowTable<WorkItemRow>& WorkItemRow::Table() {
   using R = WorkItemRow;
   static const RowTable<R> table(
       "work_item", "What the kernel's worker threads do, and the work that waits for them.",
+      Structure{"worker_pool"},
       {
-          Col<&R::pool>("pool", "", "Worker pool, as in the names of kworkers."),
-          Col<&R::cpu>("cpu", "", "CPU that the pool is bound to; NULL for none."),
+          ReadCol<&R::pool>("pool", "", "Worker pool, as in the names of kworkers.", At("id")),
+          ReadCol<&R::cpu>("cpu", "", "CPU that the pool is bound to; NULL for none.",
+                           At("cpu").Unless(-1)),
           Col<&R::nice>("nice", "", "Nice value of the pool's workers."),
           Col<&R::state>("state", "",
                          "running, scheduled (next for a worker that runs something), pending, or "
@@ -254,13 +256,13 @@ const RowTable<WorkItemRow>& WorkItemRow::Table() {
 
 Result<Walked<WorkItemRow>> WalkWorkItems(const GuestKernel& kernel, const WalkLimits& limits) {
   Anomalies anomalies("work_item");
-  const TypeInfo& types = *KTSTR_TRY(kernel.types());
+  const Walk walk = KTSTR_TRY(Walk::Of(kernel, anomalies, limits));
   // A kernel that knows neither the variable nor its type has no workqueues of this kind.
-  if (!kernel.symbol_kva("worker_pool_idr") && !types.FindStruct("worker_pool")) {
+  if (!kernel.symbol_kva("worker_pool_idr") && !walk.types.FindStruct("worker_pool")) {
     return Walked<WorkItemRow>();
   }
-  WorkWalker walker(kernel, types, limits, anomalies);
-  for (const Kva pool : ListWorkerPools(kernel, types, limits, anomalies)) walker.WalkPool(pool);
+  WorkWalker walker(walk);
+  for (const Kva pool : ListWorkerPools(walk)) walker.WalkPool(pool);
   walker.WalkInactive();
   return Walked<WorkItemRow>{walker.Take(), std::move(anomalies).Take()};
 }

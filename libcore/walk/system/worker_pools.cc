@@ -12,27 +12,26 @@ namespace {
 constexpr int64_t kMaxPoolsOfCpu = 64;
 }  // namespace
 
-std::vector<Kva> ListWorkerPools(const GuestKernel& kernel, const TypeInfo& types,
-                                 const WalkLimits& limits, Anomalies& anomalies) {
+std::vector<Kva> ListWorkerPools(const Walk& walk) {
   std::vector<Kva> pools;
   std::unordered_set<uint64_t> known;
   const auto add = [&](Kva pool) {
     if (known.insert(pool.value()).second) pools.push_back(pool);
   };
-  if (const auto index = Globals(kernel, anomalies).Address({"worker_pool_idr"})) {
-    for (const XarrayEntry& entry : WalkIdr(kernel, *index, limits, "worker_pool_idr", anomalies)) {
+  if (const auto index = Globals(walk).Address({"worker_pool_idr"})) {
+    for (const XarrayEntry& entry : WalkIdr(walk, *index, "worker_pool_idr")) {
       add(entry.entry);
     }
   }
-  const auto each = types.FindEnumerator("NR_STD_WORKER_POOLS");
-  const auto size = types.SizeOf("worker_pool");
+  const auto each = walk.types.FindEnumerator("NR_STD_WORKER_POOLS");
+  const auto size = walk.types.SizeOf("worker_pool");
   // One for each nice value: two. What the guest's types say beyond that is damage.
   if (!each || !size || *each > kMaxPoolsOfCpu) return pools;
-  const std::vector<CpuRef> cpus = ListCpus(kernel, anomalies);
+  const std::vector<CpuRef> cpus = ListCpus(walk);
   for (const char* variable : {"bh_worker_pools", "cpu_worker_pools"}) {
-    if (!kernel.symbol_kva(variable)) continue;
+    if (!walk.kernel.symbol_kva(variable)) continue;
     for (const CpuRef& cpu : cpus) {
-      const auto first = kernel.PerCpu(variable, cpu.cpu);
+      const auto first = walk.kernel.PerCpu(variable, cpu.cpu);
       for (int64_t i = 0; first && i < *each; ++i) add(*first + static_cast<uint64_t>(i) * *size);
     }
   }

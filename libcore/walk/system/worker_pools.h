@@ -4,13 +4,12 @@
 #include <vector>
 
 #include "ktstr/kernel/guest_kernel.h"
-#include "ktstr/walk/anomaly.h"
+#include "ktstr/walk/walk.h"
 
 namespace ktstr {
 
 // The addresses of all struct worker_pool: by the kernel's own index of them, and where that is
 // damaged at least those of the CPUs. What cannot be read is an anomaly.
-std::vector<Kva> ListWorkerPools(const GuestKernel& kernel, const TypeInfo& types,
-                                 const WalkLimits& limits, Anomalies& anomalies);
+std::vector<Kva> ListWorkerPools(const Walk& walk);
 
 }  // namespace ktstr

@@ -2,18 +2,13 @@
 
 namespace ktstr {
 
-WorkqueueNames::WorkqueueNames(const GuestKernel& kernel, const TypeInfo& types,
-                               Anomalies& anomalies)
-    : kernel_(kernel), anomalies_(anomalies) {
-  name_ = Fields(types, "workqueue_struct", anomalies).Maybe("name");
-  pwq_wq_ = Fields(types, "pool_workqueue", anomalies).Maybe("wq");
-}
+WorkqueueNames::WorkqueueNames(const Walk& walk) : walk_(walk) {}
 
 std::optional<std::string> WorkqueueNames::NameOf(Kva workqueue) {
   if (workqueue.is_null()) return std::nullopt;
   const auto [found, is_new] = known_.try_emplace(workqueue.value());
   if (is_new) {
-    found->second = CellReader(kernel_, workqueue, "a workqueue", anomalies_).Text(name_);
+    found->second = CellReader(walk_, workqueue, "a workqueue").Text(queue_.name);
   }
   return found->second;
 }
@@ -22,7 +17,7 @@ std::optional<std::string> WorkqueueNames::NameOfPwq(Kva pwq) {
   if (pwq.is_null()) return std::nullopt;
   const auto [found, is_new] = known_pwqs_.try_emplace(pwq.value());
   if (is_new) {
-    const auto queue = CellReader(kernel_, pwq, "a pool_workqueue", anomalies_).Pointer(pwq_wq_);
+    const auto queue = CellReader(walk_, pwq, "a pool_workqueue").Pointer(pwq_.wq);
     if (queue) found->second = NameOf(*queue);
   }
   return found->second;

@@ -9,9 +9,19 @@
 
 namespace ktstr {
 
+struct WorkqueueNameMembers : Fields {
+  explicit WorkqueueNameMembers(const Walk& walk) : Fields(walk, "workqueue_struct") {}
+  MaybeMember name = Maybe("name");
+};
+
+struct PwqNameMembers : Fields {
+  explicit PwqNameMembers(const Walk& walk) : Fields(walk, "pool_workqueue") {}
+  MaybeMember wq = Maybe("wq");
+};
+
 class WorkqueueNames {
  public:
-  WorkqueueNames(const GuestKernel& kernel, const TypeInfo& types, Anomalies& anomalies);
+  explicit WorkqueueNames(const Walk& walk);
 
   // Of the struct workqueue_struct, remembered. Nothing for a null pointer; what cannot be read is
   // an anomaly, once.
@@ -20,9 +30,9 @@ class WorkqueueNames {
   std::optional<std::string> NameOfPwq(Kva pwq);
 
  private:
-  const GuestKernel& kernel_;
-  Anomalies& anomalies_;
-  MaybeMember name_, pwq_wq_;
+  Walk walk_;
+  WorkqueueNameMembers queue_{walk_};
+  PwqNameMembers pwq_{walk_};
   std::unordered_map<uint64_t, std::optional<std::string>> known_, known_pwqs_;
 };
 

@@ -12,27 +12,28 @@ namespace {
 // No program's code is longer: BPF_JIT_LIMIT_MAX of real kernels is about this for all of them.
 constexpr uint64_t kMaxCode = uint64_t{1} << 30;
 
+struct KsymMembers : Fields {
+  explicit KsymMembers(const Walk& walk) : Fields(walk, "bpf_ksym") {}
+  MaybeMember start = Need("start"), end = Need("end"), name = Need("name"), lnode = Need("lnode");
+};
+
 }  // namespace
 
-std::vector<BpfSymbol> ListBpfSymbols(const GuestKernel& kernel, const WalkLimits& limits,
-                                      Anomalies& anomalies) {
+std::vector<BpfSymbol> ListBpfSymbols(const Walk& walk) {
   std::vector<BpfSymbol> symbols;
-  const auto head = kernel.symbol_kva("bpf_kallsyms");
-  const auto types = kernel.types();
-  if (!head || !types || !(*types)->FindStruct("bpf_ksym")) return symbols;
-  Fields f(**types, "bpf_ksym", anomalies);
-  const MaybeMember start = f.Need("start"), end = f.Need("end"), name = f.Need("name"),
-                    lnode = f.Need("lnode");
-  if (!start || !end || !name || !lnode) return symbols;
-  for (const Kva node : WalkList(kernel, *head, limits, "bpf_kallsyms", anomalies)) {
-    CellReader ksym(kernel, node - lnode->offset, "a BPF symbol", anomalies);
-    const auto from = ksym.Pointer(start), to = ksym.Pointer(end);
+  const auto head = walk.kernel.symbol_kva("bpf_kallsyms");
+  if (!head || !walk.types.FindStruct("bpf_ksym")) return symbols;
+  const KsymMembers m(walk);
+  if (!m.start || !m.end || !m.name || !m.lnode) return symbols;
+  for (const Kva node : WalkList(walk, *head, "bpf_kallsyms")) {
+    CellReader ksym(walk, node - m.lnode->offset, "a BPF symbol");
+    const auto from = ksym.Pointer(m.start), to = ksym.Pointer(m.end);
     if (!from || !to) continue;
     if (*to <= *from || *to - *from > kMaxCode) {
-      anomalies.Add("damage", node, "a BPF symbol that covers no text");
+      walk.anomalies.Add("damage", node, "a BPF symbol that covers no text");
       continue;
     }
-    symbols.push_back({{*from, *to}, ksym.Text(name).value_or("")});
+    symbols.push_back({{*from, *to}, ksym.Text(m.name).value_or("")});
   }
   std::sort(symbols.begin(), symbols.end(),
             [](const BpfSymbol& a, const BpfSymbol& b) { return a.text.begin < b.text.begin; });

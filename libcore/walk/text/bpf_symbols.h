@@ -6,8 +6,8 @@
 #include <vector>
 
 #include "ktstr/kernel/guest_kernel.h"
-#include "ktstr/walk/anomaly.h"
 #include "ktstr/walk/text/module_list.h"
+#include "ktstr/walk/walk.h"
 
 namespace ktstr {
 
@@ -17,7 +17,6 @@ struct BpfSymbol {
 };
 
 // In ascending order of address; none for a kernel without BPF. What cannot be read is an anomaly.
-std::vector<BpfSymbol> ListBpfSymbols(const GuestKernel& kernel, const WalkLimits& limits,
-                                      Anomalies& anomalies);
+std::vector<BpfSymbol> ListBpfSymbols(const Walk& walk);
 
 }  // namespace ktstr

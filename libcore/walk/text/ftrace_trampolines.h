@@ -6,8 +6,8 @@
 #include <vector>
 
 #include "ktstr/kernel/guest_kernel.h"
-#include "ktstr/walk/anomaly.h"
 #include "ktstr/walk/text/module_list.h"
+#include "ktstr/walk/walk.h"
 
 namespace ktstr {
 
@@ -17,7 +17,6 @@ struct FtraceTrampoline {
 };
 
 // What cannot be read is an anomaly.
-std::vector<FtraceTrampoline> ListFtraceTrampolines(const GuestKernel& kernel,
-                                                    const WalkLimits& limits, Anomalies& anomalies);
+std::vector<FtraceTrampoline> ListFtraceTrampolines(const Walk& walk);
 
 }  // namespace ktstr

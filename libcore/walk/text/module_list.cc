@@ -22,8 +22,8 @@ constexpr size_t kMaxSymbolName = 512;  // KSYM_NAME_LEN
 struct TextMembers {
   MaybeMember base, size;
 
-  static std::vector<TextMembers> Of(const TypeInfo& types, Anomalies& anomalies) {
-    Fields f(types, "module", anomalies);
+  static std::vector<TextMembers> Of(const Walk& walk) {
+    Fields f(walk, "module");
     if (f.Maybe("mem[0].base")) {
       return {{f.Need("mem[0].base"), f.Need("mem[0].size")},
               {f.Maybe("mem[4].base"), f.Maybe("mem[4].size")}};
@@ -33,23 +33,15 @@ struct TextMembers {
   }
 };
 
-struct ModuleMembers {
-  MaybeMember list, name, state, kallsyms, orc_ips, orc_entries, orc_count;
+struct ModuleMembers : Fields {
+  explicit ModuleMembers(const Walk& walk) : Fields(walk, "module"), text(TextMembers::Of(walk)) {
+    if (const auto value = walk.types.FindEnumerator("MODULE_STATE_UNFORMED")) unformed = *value;
+  }
+  MaybeMember list = Need("list"), name = Need("name"), state = Maybe("state"),
+              kallsyms = Maybe("kallsyms"), orc_ips = Maybe("arch.orc_unwind_ip"),
+              orc_entries = Maybe("arch.orc_unwind"), orc_count = Maybe("arch.num_orcs");
   std::vector<TextMembers> text;
   std::optional<int64_t> unformed;  // the state of a module whose members mean nothing yet
-
-  ModuleMembers(const TypeInfo& types, Anomalies& anomalies) {
-    Fields f(types, "module", anomalies);
-    list = f.Need("list");
-    name = f.Need("name");
-    state = f.Maybe("state");
-    kallsyms = f.Maybe("kallsyms");
-    orc_ips = f.Maybe("arch.orc_unwind_ip");
-    orc_entries = f.Maybe("arch.orc_unwind");
-    orc_count = f.Maybe("arch.num_orcs");
-    text = TextMembers::Of(types, anomalies);
-    if (const auto value = types.FindEnumerator("MODULE_STATE_UNFORMED")) unformed = *value;
-  }
 };
 
 ModuleRef ReadModule(CellReader& object, const ModuleMembers& m) {
@@ -82,19 +74,14 @@ bool IsMappingSymbol(std::string_view name) {
 
 }  // namespace
 
-std::vector<ModuleRef> ListModules(const GuestKernel& kernel, const WalkLimits& limits,
-                                   Anomalies& anomalies) {
+std::vector<ModuleRef> ListModules(const Walk& walk) {
   std::vector<ModuleRef> modules;
-  const auto head = kernel.symbol_kva("modules");
-  const auto types = kernel.types();
+  const auto head = walk.kernel.symbol_kva("modules");
   // A kernel without modules has neither.
-  if (!head || !types || !(*types)->FindStruct("module") ||
-      !(*types)->FindMember("module", "list")) {
-    return modules;
-  }
-  const ModuleMembers m(**types, anomalies);
-  for (const Kva node : WalkList(kernel, *head, limits, "modules", anomalies)) {
-    CellReader object(kernel, node - m.list->offset, "a module", anomalies);
+  if (!head || !walk.types.FindMember("module", "list")) return modules;
+  const ModuleMembers m(walk);
+  for (const Kva node : WalkList(walk, *head, "modules")) {
+    CellReader object(walk, node - m.list->offset, "a module");
     const auto state = object.Integer(m.state);
     if (m.unformed && state == m.unformed) continue;
     modules.push_back(ReadModule(object, m));

@@ -8,7 +8,7 @@
 #include "ktstr/image/orc.h"
 #include "ktstr/image/symbol_table.h"
 #include "ktstr/kernel/guest_kernel.h"
-#include "ktstr/walk/anomaly.h"
+#include "ktstr/walk/walk.h"
 
 namespace ktstr {
 
@@ -29,8 +29,7 @@ struct ModuleRef {
 
 // All modules that are loaded or on their way in or out, in the kernel's order; none for a kernel
 // without modules. What cannot be read is an anomaly.
-std::vector<ModuleRef> ListModules(const GuestKernel& kernel, const WalkLimits& limits,
-                                   Anomalies& anomalies);
+std::vector<ModuleRef> ListModules(const Walk& walk);
 
 // The symbols in a module's text, at run-time addresses (kernel/module/kallsyms.c). Errors:
 // kNotFound (types), kDamaged (a count that cannot be), and those of reading.

@@ -7,13 +7,14 @@
 namespace ktstr {
 
 TextSymbols::TextSymbols(const GuestKernel& kernel, const WalkLimits& limits, Anomalies& anomalies)
-    : kernel_(kernel),
-      anomalies_(anomalies),
-      modules_(ListModules(kernel, limits, anomalies)),
-      bpf_(ListBpfSymbols(kernel, limits, anomalies)),
-      ftrace_(ListFtraceTrampolines(kernel, limits, anomalies)) {
+    : kernel_(kernel), anomalies_(anomalies) {
   AddRange("_text", "_etext");
   AddRange("_sinittext", "_einittext");
+  const auto walk = Walk::Of(kernel, anomalies, limits);
+  if (!walk) return;
+  modules_ = ListModules(*walk);
+  bpf_ = ListBpfSymbols(*walk);
+  ftrace_ = ListFtraceTrampolines(*walk);
 }
 
 void TextSymbols::AddRange(const char* begin, const char* end) {

@@ -10,10 +10,10 @@
 
 #include "ktstr/image/symbol_table.h"
 #include "ktstr/kernel/guest_kernel.h"
-#include "ktstr/walk/anomaly.h"
 #include "ktstr/walk/text/bpf_symbols.h"
 #include "ktstr/walk/text/ftrace_trampolines.h"
 #include "ktstr/walk/text/module_list.h"
+#include "ktstr/walk/walk.h"
 
 namespace ktstr {
 
@@ -31,8 +31,9 @@ struct TextPlace {
 class TextSymbols {
  public:
   // Reads the lists; the symbols of a module at the first address in it. `anomalies` must outlive
-  // this object.
+  // this object. A kernel without types has names for its own text only.
   TextSymbols(const GuestKernel& kernel, const WalkLimits& limits, Anomalies& anomalies);
+  explicit TextSymbols(const Walk& walk) : TextSymbols(walk.kernel, walk.limits, walk.anomalies) {}
 
   // Nothing for an address that is no text. Not for several threads at once.
   std::optional<TextPlace> Find(Kva kva);

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "ktstr/image/type_text.h"
+#include "ktstr/walk/walk.h"
 
 namespace ktstr {
 
@@ -13,16 +14,14 @@ constexpr int kMaxDepth = 32;
 
 class Flattener {
  public:
-  Flattener(const GuestKernel& kernel, const TypeInfo& types, const TypedPlace& whole,
-            const WalkLimits& limits, Anomalies& anomalies)
-      : kernel_(kernel), types_(types), whole_(whole), limits_(limits), anomalies_(anomalies) {}
+  Flattener(const Walk& walk, const TypedPlace& whole) : walk_(walk), whole_(whole) {}
 
   // The members of `composite`, `offset` bytes into the whole.
   void AddMembers(TypeId composite, uint64_t offset, const std::string& prefix, int depth) {
     // Structures count, too: a damaged BTF nests them without end and without any other member.
     ++structures_;
     if (AtCap(whole_.kva())) return;
-    for (const NamedMember& named : types_.MembersOf(composite)) {
+    for (const NamedMember& named : walk_.types.MembersOf(composite)) {
       if (capped_) return;
       Member member = named.member;
       member.offset += offset;
@@ -41,12 +40,12 @@ class Flattener {
 
  private:
   bool AtCap(Kva kva) {
-    if (!capped_ && rows_.size() + structures_ > limits_.max_nodes) {
-      anomalies_.Add("cap", kva, fmt::format("stopped after {} members", rows_.size()));
+    if (!capped_ && rows_.size() + structures_ > walk_.limits.max_nodes) {
+      walk_.anomalies.Add("cap", kva, fmt::format("stopped after {} members", rows_.size()));
       capped_ = true;
     }
-    if (!capped_ && limits_.IsStopped()) {
-      anomalies_.AddStopped(kva, "struct_rows");
+    if (!capped_ && walk_.limits.IsStopped()) {
+      walk_.anomalies.AddStopped(kva, "struct_rows");
       capped_ = true;
     }
     return capped_;
@@ -56,17 +55,14 @@ class Flattener {
     TypedPlace place{whole_.base, member};
     place.base += whole_.member.offset;
     if (AtCap(place.kva())) return;
-    auto value = ReadValue(kernel_, types_, place);
-    if (!value) anomalies_.Add(value.error(), place.kva(), name);
-    rows_.push_back({name, TypeText(types_, member.type), static_cast<int64_t>(member.offset),
+    auto value = ReadValue(walk_.kernel, walk_.types, place);
+    if (!value) walk_.anomalies.Add(value.error(), place.kva(), name);
+    rows_.push_back({name, TypeText(walk_.types, member.type), static_cast<int64_t>(member.offset),
                      static_cast<int64_t>(member.size), value ? *std::move(value) : Value()});
   }
 
-  const GuestKernel& kernel_;
-  const TypeInfo& types_;
+  Walk walk_;
   const TypedPlace& whole_;
-  const WalkLimits& limits_;
-  Anomalies& anomalies_;
   std::vector<StructRow> rows_;
   size_t structures_ = 0;
   bool capped_ = false;
@@ -83,7 +79,7 @@ Result<Walked<StructRow>> ReadStructRows(const GuestKernel& kernel, const TypeIn
                 fmt::format("{} is no structure", TypeText(types, place.member.type)));
   }
   Anomalies anomalies("struct_rows");
-  Flattener flattener(kernel, types, place, limits, anomalies);
+  Flattener flattener({kernel, types, anomalies, limits}, place);
   flattener.AddMembers(composite, 0, "", 0);
   return Walked<StructRow>{std::move(flattener).Take(), std::move(anomalies).Take()};
 }

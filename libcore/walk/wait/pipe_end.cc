@@ -9,7 +9,7 @@
 #include <unordered_set>
 #include <vector>
 
-#include "ktstr/walk/fields.h"
+#include "ktstr/walk/members/task.h"
 #include "ktstr/walk/task_list.h"
 
 namespace ktstr {
@@ -26,36 +26,47 @@ struct OpenPipe {
   std::string_view end;
 };
 
+struct TaskFilesMembers : Fields {
+  explicit TaskFilesMembers(const Walk& walk) : Fields(walk, kTaskStruct) {}
+  MaybeMember tgid = Need(task_member::kTgid), files = Need("files");
+};
+
+struct FilesMembers : Fields {
+  explicit FilesMembers(const Walk& walk) : Fields(walk, "files_struct") {}
+  MaybeMember table = Need("fdt");
+};
+
+struct FdTableMembers : Fields {
+  explicit FdTableMembers(const Walk& walk) : Fields(walk, "fdtable") {}
+  MaybeMember size = Need("max_fds"), slots = Need("fd");
+};
+
+struct FileMembers : Fields {
+  explicit FileMembers(const Walk& walk) : Fields(walk, "file") {}
+  MaybeMember mode = Need("f_mode"), object = Need("private_data");
+};
+
 // The table of files of a process (struct files_struct), and what of it is open on a pipe.
 class FileTables {
  public:
-  FileTables(const GuestKernel& kernel, const TypeInfo& types, std::unordered_set<uint64_t> pipes,
-             const WalkLimits& limits, Anomalies& anomalies)
-      : kernel_(kernel), pipes_(std::move(pipes)), limits_(limits), anomalies_(anomalies) {
-    table_ = Fields(types, "files_struct", anomalies).Need("fdt");
-    Fields table(types, "fdtable", anomalies);
-    size_ = table.Need("max_fds");
-    slots_ = table.Need("fd");
-    Fields file(types, "file", anomalies);
-    mode_ = file.Need("f_mode");
-    object_ = file.Need("private_data");
-  }
+  FileTables(const Walk& walk, std::unordered_set<uint64_t> pipes)
+      : walk_(walk), pipes_(std::move(pipes)) {}
 
   std::vector<OpenPipe> PipesOf(Kva files) {
-    CellReader object(kernel_, files, "a process' files", anomalies_);
-    const auto table = object.Pointer(table_);
+    CellReader object(walk_, files, "a process' files");
+    const auto table = object.Pointer(files_of_.table);
     if (!table) return {};
-    CellReader fields(kernel_, *table, "a table of open files", anomalies_);
-    const auto size = fields.Unsigned(size_);
-    const auto slots = fields.Pointer(slots_);
+    CellReader fields(walk_, *table, "a table of open files");
+    const auto size = fields.Unsigned(fdt_.size);
+    const auto slots = fields.Pointer(fdt_.slots);
     if (!size || !slots) return {};
-    if (*size > limits_.max_nodes) {
-      anomalies_.Add("cap", *table,
-                     fmt::format("a table of {} open files, of which the first {} "
-                                 "are read",
-                                 *size, limits_.max_nodes));
+    if (*size > walk_.limits.max_nodes) {
+      walk_.anomalies.Add("cap", *table,
+                          fmt::format("a table of {} open files, of which the first {} "
+                                      "are read",
+                                      *size, walk_.limits.max_nodes));
     }
-    return PipesIn(*slots, std::min<uint64_t>(*size, limits_.max_nodes));
+    return PipesIn(*slots, std::min<uint64_t>(*size, walk_.limits.max_nodes));
   }
 
  private:
@@ -65,8 +76,8 @@ class FileTables {
     for (uint64_t fd = 0; fd < size; fd += kChunk) {
       const auto chunk = std::span(files).first(std::min<uint64_t>(kChunk, size - fd));
       const Kva at = slots + fd * sizeof(uint64_t);
-      if (const Status read = kernel_.Read(at, std::as_writable_bytes(chunk)); !read) {
-        anomalies_.Add(read.error(), at, "reading a table of open files");
+      if (const Status read = walk_.kernel.Read(at, std::as_writable_bytes(chunk)); !read) {
+        walk_.anomalies.Add(read.error(), at, "reading a table of open files");
         break;
       }
       for (size_t i = 0; i < chunk.size(); ++i) {
@@ -87,21 +98,21 @@ class FileTables {
   const File& FileAt(Kva kva) {
     const auto [known, is_new] = files_.try_emplace(kva.value());
     if (!is_new) return known->second;
-    CellReader file(kernel_, kva, "an open file", anomalies_);
-    const auto object = file.Pointer(object_);
+    CellReader file(walk_, kva, "an open file");
+    const auto object = file.Pointer(file_.object);
     if (!object || !pipes_.contains(object->value())) return known->second;
-    const uint64_t mode = file.Unsigned(mode_).value_or(0) & (kModeRead | kModeWrite);
+    const uint64_t mode = file.Unsigned(file_.mode).value_or(0) & (kModeRead | kModeWrite);
     if (mode != 0) {
       known->second = {mode == kModeRead ? "read" : mode == kModeWrite ? "write" : "both", *object};
     }
     return known->second;
   }
 
-  const GuestKernel& kernel_;
+  Walk walk_;
+  FilesMembers files_of_{walk_};
+  FdTableMembers fdt_{walk_};
+  FileMembers file_{walk_};
   std::unordered_set<uint64_t> pipes_;
-  const WalkLimits& limits_;
-  Anomalies& anomalies_;
-  MaybeMember table_, size_, slots_, mode_, object_;
   std::unordered_map<uint64_t, File> files_;
 };
 
@@ -134,21 +145,20 @@ Result<Walked<PipeEndRow>> WalkPipeEnds(const GuestKernel& kernel,
   }
   if (pipes.empty()) return walked;
   Anomalies anomalies("pipe_end");
-  const TypeInfo& types = *KTSTR_TRY(kernel.types());
+  const Walk walk = KTSTR_TRY(Walk::Of(kernel, anomalies, limits));
   // What is damaged in the lists of tasks is told by who walks them for their own sake.
   Anomalies of_lists("");
-  const std::vector<TaskRef> tasks = KTSTR_TRY(ListTasks(kernel, limits, of_lists));
-  Fields task_fields(types, "task_struct", anomalies);
-  const MaybeMember tgid = task_fields.Need("tgid"), files = task_fields.Need("files");
-  FileTables tables(kernel, types, std::move(pipes), limits, anomalies);
+  const std::vector<TaskRef> tasks = KTSTR_TRY(ListTasks(walk.NotingIn(of_lists)));
+  const TaskFilesMembers members(walk);
+  FileTables tables(walk, std::move(pipes));
   std::unordered_map<uint64_t, std::vector<OpenPipe>> known;
   std::set<std::pair<uint64_t, int64_t>> told;  // which process has which table
   for (const TaskRef& ref : tasks) {
     if (ref.idle_cpu) continue;
-    CellReader task(kernel, ref.task, "a task", anomalies);
-    const auto table = task.Pointer(files);
+    CellReader task(walk, ref.task, "a task");
+    const auto table = task.Pointer(members.files);
     if (!table || table->is_null()) continue;
-    const auto pid = task.Integer(tgid);
+    const auto pid = task.Integer(members.tgid);
     if (!told.emplace(table->value(), pid.value_or(-1)).second) continue;
     const auto [open, is_new] = known.try_emplace(table->value());
     if (is_new) open->second = tables.PipesOf(*table);

@@ -11,22 +11,20 @@ std::optional<Kva> AddressOf(const GuestKernel& kernel, const char* name) {
 }
 }  // namespace
 
-StackWaiters::StackWaiters(const GuestKernel& kernel, const TypeInfo& types,
-                           const std::unordered_set<uint64_t>& tasks, const WalkLimits& limits)
-    : kernel_(kernel),
-      types_(types),
+StackWaiters::StackWaiters(const Walk& walk, const std::unordered_set<uint64_t>& tasks)
+    : walk_(walk),
       tasks_(tasks),
-      limits_(limits),
-      text_begin_(AddressOf(kernel, "_stext")),
-      text_end_(AddressOf(kernel, "_etext")) {}
+      text_begin_(AddressOf(walk.kernel, "_stext")),
+      text_end_(AddressOf(walk.kernel, "_etext")) {}
 
 std::optional<StackWaiters::Layout> StackWaiters::LayoutOf(const WaiterShape& shape) const {
-  const auto task = types_.FindMember(shape.waiter, shape.task);
-  const auto list = types_.FindMember(shape.waiter, shape.list);
-  const auto head = types_.FindMember(shape.lock, shape.head);
+  const auto task = walk_.types.FindMember(shape.waiter, shape.task);
+  const auto list = walk_.types.FindMember(shape.waiter, shape.list);
+  const auto head = walk_.types.FindMember(shape.lock, shape.head);
   if (!task || !list || !head) return std::nullopt;
   Layout layout{task->offset, list->offset, head->offset, std::nullopt};
-  if (const auto function = types_.FindMember(shape.waiter, "func")) layout.function = *function;
+  if (const auto function = walk_.types.FindMember(shape.waiter, "func"))
+    layout.function = *function;
   return layout;
 }
 
@@ -34,16 +32,17 @@ std::optional<FoundWaiter> StackWaiters::Find(const WaiterShape& shape, Kva task
                                               Kva end) const {
   const auto layout = LayoutOf(shape);
   if (!layout) return std::nullopt;
-  return ScanStack(kernel_, task, begin, end,
+  return ScanStack(walk_.kernel, task, begin, end,
                    [&](Kva at) { return Check(*layout, at - layout->task); });
 }
 
 // Both neighbours of a list's node lead back to it; of one on its own there are none.
 bool StackWaiters::IsOnList(Kva node) const {
-  const auto next = kernel_.Read<Kva>(node), prev = kernel_.Read<Kva>(node + sizeof(uint64_t));
+  const auto next = walk_.kernel.Read<Kva>(node),
+             prev = walk_.kernel.Read<Kva>(node + sizeof(uint64_t));
   if (!next || !prev || *next == node) return false;
-  const auto next_prev = kernel_.Read<Kva>(*next + sizeof(uint64_t));
-  const auto prev_next = kernel_.Read<Kva>(*prev);
+  const auto next_prev = walk_.kernel.Read<Kva>(*next + sizeof(uint64_t));
+  const auto prev_next = walk_.kernel.Read<Kva>(*prev);
   return next_prev && prev_next && *next_prev == node && *prev_next == node;
 }
 
@@ -51,11 +50,11 @@ bool StackWaiters::IsWaiter(const Layout& layout, Kva node) const {
   const Kva waiter = node - layout.list;
   if (layout.function) {
     // Who waits in a wait queue need not be a task; what is called for it always is a function.
-    const auto function = kernel_.Read<Kva>(waiter + layout.function->offset);
+    const auto function = walk_.kernel.Read<Kva>(waiter + layout.function->offset);
     return function && text_begin_ && text_end_ && *text_begin_ <= *function &&
            *function < *text_end_;
   }
-  const auto task = kernel_.Read<uint64_t>(waiter + layout.task);
+  const auto task = walk_.kernel.Read<uint64_t>(waiter + layout.task);
   return task && tasks_.contains(*task);
 }
 
@@ -65,8 +64,8 @@ std::optional<FoundWaiter> StackWaiters::Check(const Layout& layout, Kva waiter)
   std::optional<Kva> head;
   int64_t waiters = 1;
   Kva at = node;
-  for (size_t n = 0; n < limits_.max_nodes; ++n) {
-    const auto next = kernel_.Read<Kva>(at);
+  for (size_t n = 0; n < walk_.limits.max_nodes; ++n) {
+    const auto next = walk_.kernel.Read<Kva>(at);
     if (!next) return std::nullopt;
     if (*next == node) {
       if (!head) return std::nullopt;

@@ -7,7 +7,6 @@
 #include <vector>
 
 #include "ktstr/kernel/guest_kernel.h"
-#include "ktstr/walk/anomaly.h"
 #include "ktstr/walk/fields.h"
 #include "ktstr/walk/wait/waiter_kind.h"
 
@@ -22,8 +21,7 @@ struct FoundWaiter {
 class StackWaiters {
  public:
   // `tasks`: the addresses of all task_structs, which tell a waiter from a list's head.
-  StackWaiters(const GuestKernel& kernel, const TypeInfo& types,
-               const std::unordered_set<uint64_t>& tasks, const WalkLimits& limits);
+  StackWaiters(const Walk& walk, const std::unordered_set<uint64_t>& tasks);
 
   // Looks in [begin, end) of the task's stack. Nothing when no such waiter is on a list; a stack
   // that cannot be read has none.
@@ -39,10 +37,8 @@ class StackWaiters {
   bool IsWaiter(const Layout& layout, Kva node) const;
   bool IsOnList(Kva node) const;
 
-  const GuestKernel& kernel_;
-  const TypeInfo& types_;
+  Walk walk_;
   const std::unordered_set<uint64_t>& tasks_;
-  const WalkLimits& limits_;
   std::optional<Kva> text_begin_, text_end_;
 };
 

@@ -4,7 +4,8 @@
 
 #include <unordered_set>
 
-#include "ktstr/walk/fields.h"
+#include "ktstr/walk/members/task.h"
+#include "ktstr/walk/row_reader.h"
 #include "ktstr/walk/task_identity.h"
 #include "ktstr/walk/wait/stack_scan.h"
 #include "ktstr/walk/wait/stack_waiters.h"
@@ -18,43 +19,44 @@ constexpr uint64_t kRtMutexFlags = 3;      // RT_MUTEX_HAS_WAITERS and the one b
 constexpr uint64_t kRwsemReaderOwned = 1;  // RWSEM_READER_OWNED, kernel/locking/rwsem.c
 constexpr uint64_t kFutexOffsetFlags = 3;  // FUT_OFF_INODE | FUT_OFF_MMSHARED
 
+struct SleeperMembers : Fields {
+  explicit SleeperMembers(const Walk& walk) : Fields(walk, kTaskStruct) {}
+  MaybeMember state = Need(task_member::kState), on_rq = Need(task_member::kOnRq), mm = Maybe("mm"),
+              blocked_on = Maybe("pi_blocked_on");
+};
+
+struct RtWaiterMembers : Fields {
+  explicit RtWaiterMembers(const Walk& walk) : Fields(walk, "rt_mutex_waiter") {}
+  MaybeMember lock = Maybe("lock");
+};
+
+struct RtMutexMembers : Fields {
+  explicit RtMutexMembers(const Walk& walk) : Fields(walk, "rt_mutex_base") {}
+  MaybeMember owner = Maybe("owner");
+};
+
+struct FutexMembers : Fields {
+  explicit FutexMembers(const Walk& walk) : Fields(walk, "futex_q") {}
+  MaybeMember task = Maybe("task"), mm = Maybe("key.private.mm"),
+              page = Maybe("key.private.address"), offset = Maybe("key.private.offset");
+};
+
+struct PipeMembers : Fields {
+  explicit PipeMembers(const Walk& walk) : Fields(walk, "pipe_inode_info") {}
+  MaybeMember read_wait = Maybe("rd_wait"), write_wait = Maybe("wr_wait");
+};
+
 class WaitWalker {
  public:
-  WaitWalker(const GuestKernel& kernel, const TypeInfo& types,
-             const std::unordered_set<uint64_t>& tasks, const WalkLimits& limits,
-             Anomalies& anomalies)
-      : kernel_(kernel),
-        types_(types),
-        tasks_(tasks),
-        anomalies_(anomalies),
-        identities_(kernel, types, anomalies),
-        waiters_(kernel, types, tasks, limits) {
-    Fields task(types, "task_struct", anomalies);
-    state_ = task.Need({"__state", "state"});
-    on_rq_ = task.Need("on_rq");
-    mm_ = task.Maybe("mm");
-    blocked_on_ = task.Maybe("pi_blocked_on");
-    Fields rt_waiter(types, "rt_mutex_waiter", anomalies);
-    rt_lock_ = rt_waiter.Maybe("lock");
-    rt_owner_ = Fields(types, "rt_mutex_base", anomalies).Maybe("owner");
-    Fields futex(types, "futex_q", anomalies);
-    futex_task_ = futex.Maybe("task");
-    futex_mm_ = futex.Maybe("key.private.mm");
-    futex_page_ = futex.Maybe("key.private.address");
-    futex_offset_ = futex.Maybe("key.private.offset");
-    Fields pipe(types, "pipe_inode_info", anomalies);
-    pipe_read_wait_ = pipe.Maybe("rd_wait");
-    pipe_write_wait_ = pipe.Maybe("wr_wait");
-    pipe_readers_ = pipe.Maybe("readers");
-    pipe_writers_ = pipe.Maybe("writers");
-  }
+  WaitWalker(const Walk& walk, const std::unordered_set<uint64_t>& tasks)
+      : walk_(walk), tasks_(tasks), identities_(walk), waiters_(walk, tasks) {}
 
   // `stack`: the frames of one task.
-  std::optional<LockWaitRow> Walk(std::span<const StackFrameRow> stack) {
+  std::optional<LockWaitRow> Read(std::span<const StackFrameRow> stack) {
     const Kva kva(stack.front().task_kva.value);
     if (stack.front().running != 0 || !stack.front().sp) return std::nullopt;
-    CellReader task(kernel_, kva, "a sleeping task", anomalies_);
-    if (task.Integer(state_).value_or(0) == 0 || task.Integer(on_rq_).value_or(1) != 0) {
+    CellReader task(walk_, kva, "a sleeping task");
+    if (task.Integer(task_.state).value_or(0) == 0 || task.Integer(task_.on_rq).value_or(1) != 0) {
       return std::nullopt;
     }
     const auto guess = GuessWaiter(stack);
@@ -98,10 +100,9 @@ class WaitWalker {
   }
 
   void FindOwner(const WaiterShape& shape, Kva lock, LockWaitRow& row) {
-    const auto member = types_.FindMember(shape.lock, shape.owner);
+    const auto member = walk_.types.FindMember(shape.lock, shape.owner);
     if (!member) return;
-    const auto word =
-        CellReader(kernel_, lock, "a lock", anomalies_).Unsigned(MaybeMember(*member));
+    const auto word = CellReader(walk_, lock, "a lock").Unsigned(MaybeMember(*member));
     if (!word) return;
     const bool by_readers = shape.lock == "rw_semaphore" && (*word & kRwsemReaderOwned) != 0;
     if (by_readers) row.owner_note = "held by readers, of which this was the last to come";
@@ -125,15 +126,13 @@ class WaitWalker {
   }
 
   bool FindRtMutex(CellReader& task, LockWaitRow& row) {
-    const auto waiter = task.Pointer(blocked_on_);
-    if (!waiter || waiter->is_null() || !rt_lock_) return false;
+    const auto waiter = task.Pointer(task_.blocked_on);
+    if (!waiter || waiter->is_null() || !rt_waiter_.lock) return false;
     row.waiter_kva = Hex(*waiter);
-    const auto lock =
-        CellReader(kernel_, *waiter, "an rt_mutex's waiter", anomalies_).Pointer(rt_lock_);
+    const auto lock = CellReader(walk_, *waiter, "an rt_mutex's waiter").Pointer(rt_waiter_.lock);
     if (!lock || lock->is_null()) return false;
     row.lock_kva = Hex(*lock);
-    if (const auto owner =
-            CellReader(kernel_, *lock, "an rt_mutex", anomalies_).Unsigned(rt_owner_)) {
+    if (const auto owner = CellReader(walk_, *lock, "an rt_mutex").Unsigned(rt_mutex_.owner)) {
       SetOwner(*owner & ~kRtMutexFlags, row);
     }
     return true;
@@ -142,21 +141,21 @@ class WaitWalker {
   // struct futex_q (kernel/futex/futex.h) stands on the stack; of a private futex its key has the
   // task's own mm, which tells it from chance.
   bool FindFutex(CellReader& task, Kva begin, Kva end, LockWaitRow& row) {
-    const auto mm = task.Pointer(mm_);
-    if (!futex_task_ || !futex_mm_ || !futex_page_ || !futex_offset_ || !mm) return false;
+    const auto mm = task.Pointer(task_.mm);
+    if (!futex_.task || !futex_.mm || !futex_.page || !futex_.offset || !mm) return false;
     struct Futex {
       Kva waiter;
       uint64_t address;
     };
     const auto check = [&](Kva at) -> std::optional<Futex> {
-      const Kva waiter = at - futex_task_->offset;
-      CellReader futex(kernel_, waiter, "a futex's waiter", ignored_);
-      if (futex.Pointer(futex_mm_) != mm) return std::nullopt;
-      const auto page = futex.Unsigned(futex_page_), offset = futex.Unsigned(futex_offset_);
+      const Kva waiter = at - futex_.task->offset;
+      CellReader futex(walk_.NotingIn(ignored_), waiter, "a futex's waiter");
+      if (futex.Pointer(futex_.mm) != mm) return std::nullopt;
+      const auto page = futex.Unsigned(futex_.page), offset = futex.Unsigned(futex_.offset);
       if (!page || !offset) return std::nullopt;
       return Futex{waiter, *page + (*offset & ~kFutexOffsetFlags)};
     };
-    const auto found = ScanStack(kernel_, task.object().base(), begin, end, check);
+    const auto found = ScanStack(walk_.kernel, task.object().base(), begin, end, check);
     if (!found) return false;
     row.waiter_kva = Hex(found->waiter);
     row.futex_address = Hex(found->address);
@@ -166,35 +165,35 @@ class WaitWalker {
   // The wait queue is one of the two of a struct pipe_inode_info (fs/pipe.c).
   void ReadPipe(LockWaitRow& row) {
     const bool reads = row.function.find("read") != std::string::npos;
-    const MaybeMember& queue = reads ? pipe_read_wait_ : pipe_write_wait_;
+    const MaybeMember& queue = reads ? pipe_.read_wait : pipe_.write_wait;
     if (!queue) return;
     const Kva pipe = Kva(row.lock_kva->value) - queue->offset;
     row.lock_kva = Hex(pipe);
-    CellReader object(kernel_, pipe, "a pipe", anomalies_);
-    row.pipe_readers = object.Integer(pipe_readers_);
-    row.pipe_writers = object.Integer(pipe_writers_);
+    CellReader object(walk_, pipe, "a pipe");
+    columns_.Read(object, row);
   }
 
   // Static locks have names.
   std::optional<std::string> NameOf(Kva lock) const {
-    const auto begin = kernel_.symbol_kva("_sdata"), end = kernel_.symbol_kva("_end");
+    const auto begin = walk_.kernel.symbol_kva("_sdata"), end = walk_.kernel.symbol_kva("_end");
     if (!begin || !end || lock < *begin || *end <= lock) return std::nullopt;
-    const auto symbol = kernel_.symbols().FindAt(lock.value());
+    const auto symbol = walk_.kernel.symbols().FindAt(lock.value());
     if (!symbol) return std::nullopt;
     const uint64_t offset = lock.value() - symbol->address;
     return offset == 0 ? std::string(symbol->name) : fmt::format("{}+{:#x}", symbol->name, offset);
   }
 
-  const GuestKernel& kernel_;
-  const TypeInfo& types_;
+  Walk walk_;
+  SleeperMembers task_{walk_};
+  RtWaiterMembers rt_waiter_{walk_};
+  RtMutexMembers rt_mutex_{walk_};
+  FutexMembers futex_{walk_};
+  PipeMembers pipe_{walk_};
+  RowReader<LockWaitRow> columns_{walk_, "pipe_inode_info"};
   const std::unordered_set<uint64_t>& tasks_;
-  Anomalies& anomalies_;
   Anomalies ignored_{""};
   TaskIdentities identities_;
   StackWaiters waiters_;
-  MaybeMember state_, on_rq_, mm_, blocked_on_, rt_lock_, rt_owner_;
-  MaybeMember futex_task_, futex_mm_, futex_page_, futex_offset_;
-  MaybeMember pipe_read_wait_, pipe_write_wait_, pipe_readers_, pipe_writers_;
 };
 
 }  // namespace
@@ -216,8 +215,10 @@ const RowTable<LockWaitRow>& LockWaitRow::Table() {
           Col<&R::owner_note>("owner_note", "", "What else is to be known of the owner."),
           Col<&R::waiters>("waiters", "", "How many wait for it, this one included."),
           Col<&R::futex_address>("futex_address", "", "futex: where it is in the process."),
-          Col<&R::pipe_readers>("pipe_readers", "", "pipe: open descriptions to read from it."),
-          Col<&R::pipe_writers>("pipe_writers", "", "pipe: open descriptions to write to it."),
+          ReadCol<&R::pipe_readers>("pipe_readers", "", "pipe: open descriptions to read from it.",
+                                    MaybeAt("readers").Of("pipe_inode_info")),
+          ReadCol<&R::pipe_writers>("pipe_writers", "", "pipe: open descriptions to write to it.",
+                                    MaybeAt("writers").Of("pipe_inode_info")),
           Col<&R::function>("function", "", "Function in which it waits."),
           Col<&R::owner_kva>("owner_kva", "", "Address of the owner's task_struct."),
           Col<&R::waiter_kva>("waiter_kva", "", "Address of the waiter, on the task's stack."),
@@ -230,15 +231,15 @@ Result<Walked<LockWaitRow>> WalkLockWaits(const GuestKernel& kernel,
                                           std::span<const StackFrameRow> frames,
                                           const WalkLimits& limits) {
   Anomalies anomalies("lock_wait");
-  const TypeInfo& types = *KTSTR_TRY(kernel.types());
+  const Walk walk = KTSTR_TRY(Walk::Of(kernel, anomalies, limits));
   std::unordered_set<uint64_t> tasks;
   for (const StackFrameRow& frame : frames) tasks.insert(frame.task_kva.value);
-  WaitWalker walker(kernel, types, tasks, limits, anomalies);
+  WaitWalker walker(walk, tasks);
   Walked<LockWaitRow> walked;
   for (size_t begin = 0; begin < frames.size();) {
     size_t end = begin + 1;
     while (end < frames.size() && frames[end].task_kva == frames[begin].task_kva) ++end;
-    if (auto row = walker.Walk(frames.subspan(begin, end - begin))) {
+    if (auto row = walker.Read(frames.subspan(begin, end - begin))) {
       walked.rows.push_back(*std::move(row));
     }
     begin = end;

@@ -206,6 +206,33 @@ TEST_F(TaskValidationTest, ATaskThatIsNotThereIsNotFound) {
             "task-not-found/task-lookup");
 }
 
+// What a layout's task answers when a checked write asks for it.
+OpReply WriteVtime(synthetic::TaskLayout layout, const TaskSpec& spec) {
+  KernelBuilder builder;
+  SchedBuilder sched(builder, {.task = layout});
+  sched.AddProcess(spec);
+  sched.Finish();
+  OpsGuest guest(builder);
+  return guest.Write({{TaskFieldTarget{kPid, kStartTime, "scx.dsq_vtime"}, U64Value{99}}});
+}
+
+TEST(TaskLayoutTest, OnRqOfOneByteIsReadWithoutItsNeighbour) {
+  // As on 7.3, where four bytes at on_rq are 256 while on_cpu is still set.
+  TaskSpec spec = ScxTask(kPid);
+  spec.on_cpu = 1;
+  EXPECT_TRUE(WriteVtime(synthetic::TaskLayout::kBytes, spec).success);
+  spec.on_rq = 2;
+  EXPECT_THAT(WriteVtime(synthetic::TaskLayout::kBytes, spec).reason, HasSubstr("(on_rq 2)"));
+}
+
+TEST(TaskLayoutTest, StateUnderItsOldNameIsChecked) {
+  TaskSpec spec = ScxTask(kPid);
+  const OpReply asleep = WriteVtime(synthetic::TaskLayout::kOldState, spec);
+  EXPECT_TRUE(asleep.success) << asleep.reason;
+  spec.state = kTaskDeadState;
+  EXPECT_THAT(WriteVtime(synthetic::TaskLayout::kOldState, spec).reason, HasSubstr("0x80"));
+}
+
 TEST(TaskFieldOldKernelTest, WithoutSchedExtOnlyUncheckedReadsAreServed) {
   KernelBuilder builder;
   SchedBuilder sched(builder, /*scx=*/false);

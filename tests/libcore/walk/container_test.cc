@@ -40,7 +40,7 @@ class ChainTest : public ContainerTest {
  protected:
   ChainTest() : nodes_(NewObjects(40)) { LinkChain(b(), nodes_, 0); }
   std::vector<Kva> Walk(const WalkLimits& limits = {}) {
-    return WalkChain(guest_.Open(), nodes_[0], limits, "the chain", anomalies_);
+    return WalkChain(guest_.Begin(anomalies_, limits), nodes_[0], "the chain");
   }
   std::vector<Kva> FirstNodes(size_t count) const {
     return {nodes_.begin(), nodes_.begin() + static_cast<ptrdiff_t>(count)};
@@ -118,7 +118,7 @@ class XarrayTest : public ContainerTest {
   std::vector<uint64_t> Walk(const WalkLimits& limits = {}) {
     std::vector<uint64_t> indices;
     for (const XarrayEntry& entry :
-         WalkXarray(guest_.Open(), array_, limits, "the array", anomalies_)) {
+         WalkXarray(guest_.Begin(anomalies_, limits), array_, "the array")) {
       EXPECT_EQ(entry.entry, entries_[entry.index]);
       indices.push_back(entry.index);
     }
@@ -222,7 +222,7 @@ TEST_F(XarrayTest, IdsOfAnIdrCountFromItsBase) {
   b().Set("idr", idr, "idr_base", 1);
   FillXarray(b(), idr + b().MemberOf("idr", "idr_rt").offset, entries_);
   std::vector<uint64_t> ids;
-  for (const XarrayEntry& e : WalkIdr(guest_.Open(), idr, {}, "the idr", anomalies_)) {
+  for (const XarrayEntry& e : WalkIdr(guest_.Begin(anomalies_), idr, "the idr")) {
     ids.push_back(e.index);
   }
   EXPECT_THAT(ids, ElementsAre(1, 2, 64, 65, 71, 4096, 4097, 5001));
@@ -248,7 +248,7 @@ class RhashtableTest : public ContainerTest {
     SetRhashtable(b(), table_, buckets_, kNode);
   }
   std::vector<Kva> Walk(const WalkLimits& limits = {}) {
-    return WalkRhashtable(guest_.Open(), table_, limits, "the table", anomalies_);
+    return WalkRhashtable(guest_.Begin(anomalies_, limits), table_, "the table");
   }
 
   Kva table_, buckets_;

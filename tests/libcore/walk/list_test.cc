@@ -29,7 +29,7 @@ class ListTest : public ::testing::Test {
       }
       kernel_ = GuestKernel::Open(*guest_.memory, guest_.vcpus).value();
     }
-    return WalkList(*kernel_, head_, limits, "the list", anomalies_);
+    return WalkList({*kernel_, *kernel_->types().value(), anomalies_, limits}, head_, "the list");
   }
   std::vector<std::string> Kinds() const {
     std::vector<std::string> kinds;

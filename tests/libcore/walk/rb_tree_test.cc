@@ -29,7 +29,7 @@ class RbTreeTest : public ::testing::Test {
   void SetRight(Kva node, Kva to) { b().Set("rb_node", node, "rb_right", to.value()); }
   void SetParent(Kva node, Kva to) { b().Set("rb_node", node, "__rb_parent_color", to.value()); }
   std::vector<Kva> Walk(const WalkLimits& limits = {}) {
-    return WalkRbTree(guest_.Open(), root_, limits, "the tree", anomalies_);
+    return WalkRbTree(guest_.Begin(anomalies_, limits), root_, "the tree");
   }
   std::vector<Kva> Nodes(std::initializer_list<size_t> numbers) const {
     std::vector<Kva> some;

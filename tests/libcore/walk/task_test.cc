@@ -76,6 +76,37 @@ TEST(TaskWalkTest, ReadsWhatAKernelWithoutSchedExtHasAndLeavesTheRestUnknown) {
   EXPECT_TRUE(walked.anomalies.empty());
 }
 
+// The row of a process of that layout.
+TaskRow RowIn(synthetic::TaskLayout layout, synthetic::TaskSpec spec) {
+  KernelBuilder kernel;
+  SchedBuilder sched(kernel, {.task = layout});
+  spec.pid = 5;
+  sched.AddProcess(spec);
+  sched.Finish();
+  SyntheticGuest guest = kernel.Finish();
+  const auto walked = WalkOrDie(guest);
+  EXPECT_TRUE(walked.anomalies.empty());
+  return ByPid(walked, 5);
+}
+
+TEST(TaskWalkTest, TheCpuThatTheTaskItselfKeepsComesBeforeThatOfThreadInfo) {
+  EXPECT_EQ(RowIn(synthetic::TaskLayout::kUsual, {.cpu = 1}).cpu, 1);
+  EXPECT_EQ(RowIn(synthetic::TaskLayout::kTwoCpus, {.cpu = 1}).cpu, 1);
+}
+
+TEST(TaskWalkTest, MembersAreAsWideAsTheKernelHasThem) {
+  const TaskRow row = RowIn(synthetic::TaskLayout::kBytes, {.on_rq = 0, .on_cpu = 1});
+  EXPECT_EQ(row.on_rq, 0);
+  EXPECT_EQ(row.on_cpu, 1);
+  const TaskRow old = RowIn(synthetic::TaskLayout::kOldState, {.state = 2});
+  EXPECT_EQ(old.state, "D");
+  EXPECT_EQ(old.start_boottime_ns, 1'000'000'500);
+}
+
+TEST(TaskWalkTest, CountsMovesBetweenCpus) {
+  EXPECT_EQ(RowIn(synthetic::TaskLayout::kUsual, {.nr_migrations = 7}).nr_migrations, 7);
+}
+
 TEST(TaskWalkTest, ATaskInAPageThatWasLeftOutCostsOnlyItself) {
   KernelBuilder kernel;
   SchedBuilder sched(kernel);

@@ -10,7 +10,7 @@
 
 #include "ktstr/kernel/guest_kernel.h"
 #include "ktstr/synthetic/kernel_builder.h"
-#include "ktstr/walk/anomaly.h"
+#include "ktstr/walk/walk.h"
 
 namespace ktstr {
 
@@ -30,6 +30,10 @@ class WalkGuest {
     return guest_.vcpus;
   }
 
+  // Spends the builder at the first call, as Open does.
+  Walk Begin(Anomalies& anomalies, const WalkLimits& limits = {}) {
+    return Walk::Of(Open(), anomalies, limits).value();
+  }
   // Spends the builder at the first call.
   const GuestKernel& Open() {
     if (kernel_ == nullptr) {
