@@ -57,6 +57,9 @@ std::string KernelCommandLine(const MachineOptions& options) {
   // no_timer_check: on a busy host an emulated timer is late, and a kernel that measures it for a
   // few ticks while booting would give up ("IO-APIC + timer doesn't work").
   std::string line = "console=ttyS0 quiet panic=-1 no_timer_check";
+  // While a guest on KVM is frozen its time stands still, but the processor's time stamp counter goes
+  // on: no reason for the kernel to distrust a clock that it does not use.
+  if (options.accelerator == Accelerator::kKvm) line += " tsc=nowatchdog";
   if (!options.kaslr) line += " nokaslr";
   if (!options.kernel_cmdline.empty()) line += " " + options.kernel_cmdline;
   return line;

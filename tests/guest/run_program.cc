@@ -6,6 +6,7 @@
 #include <sys/wait.h>
 
 #include <algorithm>
+#include <cstdlib>
 #include <fstream>
 #include <thread>
 
@@ -37,6 +38,9 @@ RunProgram::RunProgram(const synthetic::TemporaryDirectory& directory,
     : out_(directory / "out"), said_(*MakeMemoryFile("said")) {
   std::vector<std::string> argv = {KTSTR_RUN_PROGRAM, "--out", out_.string()};
   argv.insert(argv.end(), arguments.begin(), arguments.end());
+  if (const char* accelerator = std::getenv("KTSTR_TEST_ACCEL")) {
+    argv.insert(argv.end(), {"--accel", accelerator});
+  }
   auto started =
       ChildProcess::Start({.argv = argv, .stdout_fd = said_.get(), .stderr_fd = said_.get()});
   if (started) process_.emplace(*std::move(started));

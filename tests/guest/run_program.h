@@ -18,7 +18,8 @@ std::filesystem::path FixtureScenario(const std::string& name);
 
 class RunProgram {
  public:
-  // Starts it with --out in `directory`/"out".
+  // Starts it with --out in `directory`/"out"; with --accel as the environment's KTSTR_TEST_ACCEL
+  // says.
   RunProgram(const synthetic::TemporaryDirectory& directory, std::vector<std::string> arguments);
 
   // Its exit code; -1 when a signal ended it.
