@@ -2,6 +2,7 @@
 #include "ktstr/analyze/command/corpus_command.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include "ktstr/analyze/command/common_options.h"
 #include "ktstr/analyze/corpus/archive_index.h"

@@ -1,6 +1,7 @@
 #include "ktstr/analyze/corpus/merged.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <sqlite3.h>
 
 #include <algorithm>

@@ -1,6 +1,7 @@
 #include "ktstr/run/test_run.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <set>
