@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <array>
+#include <nlohmann/json.hpp>
 
 #include "ktstr/base/quantity.h"
 #include "ktstr/base/safe_text.h"
@@ -153,7 +154,7 @@ Status Monitor::DrainQmp() {
     if (!event && event.error().code() == ErrorCode::kTimeout) return {};
     if (!event) return Fail(machine_.qemu().Explain(std::move(event).error()));
     if (event->name == "SHUTDOWN" || event->name == "RESET" || event->name == "GUEST_PANICKED") {
-      const std::string reason = StringMember(event->data, "reason");
+      const std::string reason = StringMember(*event->data, "reason");
       Fire(FiredBy(Spec(TriggerKind::kMachineEnd),
                    fmt::format("the machine ended by itself ({}{}{})", event->name,
                                reason.empty() ? "" : ": ", reason)));
