@@ -11,6 +11,7 @@
 #include <cstdlib>
 #include <filesystem>
 #include <memory>
+#include <nlohmann/json.hpp>
 
 #include "ktstr/capture/capture.h"
 #include "ktstr/capture/freeze.h"
