@@ -125,13 +125,13 @@ Error Database::LastError(std::string_view doing) const {
   return Error(ErrorCode::kIo, fmt::format("{}: {}", doing, sqlite3_errmsg(db_.get())));
 }
 
-Result<Database> Database::Open(const std::filesystem::path& path, Mode mode) {
+Result<Database> Database::Open(const std::string& path, Mode mode) {
   sqlite3* raw = nullptr;
   const int flags =
       mode == Mode::kReadOnly ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE;
   const int code = sqlite3_open_v2(path.c_str(), &raw, flags, nullptr);
   Database database(raw);
-  if (code != SQLITE_OK) return Fail(database.LastError(fmt::format("opening {}", path.string())));
+  if (code != SQLITE_OK) return Fail(database.LastError(fmt::format("opening {}", path)));
   AddSqlFunctions(raw);
   // Of one text or BLOB that a query makes, in bytes: building one asks nobody whether to go on.
   constexpr int kMaxCell = 128 << 20;
@@ -244,16 +244,16 @@ Status Database::AddTable(const TableData& table) {
   return {};
 }
 
-Status Database::CopyTo(const std::filesystem::path& path) const {
+Status Database::CopyTo(const std::string& path) const {
   TemporaryFile temporary(path);
   {
     const Database copy = KTSTR_TRY(Open(temporary.path(), Mode::kCreate));
     // Page by page: a VACUUM would number rows anew, by which full-text search finds them.
     sqlite3_backup* backup = sqlite3_backup_init(copy.handle(), "main", handle(), "main");
-    if (backup == nullptr) return Fail(copy.LastError("writing " + path.string()));
+    if (backup == nullptr) return Fail(copy.LastError("writing " + path));
     sqlite3_backup_step(backup, -1);
     if (sqlite3_backup_finish(backup) != SQLITE_OK) {
-      return Fail(copy.LastError("writing " + path.string()));
+      return Fail(copy.LastError("writing " + path));
     }
   }
   return temporary.Keep();

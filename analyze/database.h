@@ -2,7 +2,6 @@
 #pragma once
 
 #include <cstdint>
-#include <filesystem>
 #include <functional>
 #include <memory>
 #include <string>
@@ -35,7 +34,7 @@ class Database {
  public:
   enum class Mode { kReadOnly, kCreate };
 
-  static Result<Database> Open(const std::filesystem::path& path, Mode mode);
+  static Result<Database> Open(const std::string& path, Mode mode);
   static Result<Database> InMemory();
 
   // Runs one or more statements that give no rows. Errors: kIo, with SQLite's message.
@@ -47,7 +46,7 @@ class Database {
   // Makes the table and fills it. Errors: kIo.
   Status AddTable(const TableData& table);
   // Writes the whole database to a file, replacing what is there. Errors: kIo.
-  Status CopyTo(const std::filesystem::path& path) const;
+  Status CopyTo(const std::string& path) const;
   // Lets the flag, once it is set, end any query of this connection. It must outlive the queries.
   void InterruptBy(const std::atomic<bool>* flag) { interrupt_ = flag; }
   // Whether the query that is running shall end: what functions of ours that run for long ask.

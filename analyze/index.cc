@@ -5,6 +5,7 @@
 #include <xxhash.h>
 
 #include <cstdlib>
+#include <filesystem>
 #include <future>
 #include <span>
 #include <system_error>
@@ -106,15 +107,14 @@ Result<NewIndex> MakeAt(const fs::path& path) {
 Status CheckFrames(const ArchiveReader& archive) {
   const std::vector<uint64_t> damaged = KTSTR_TRY(archive.FindDamagedFrames(/*threads=*/1));
   if (damaged.empty()) return {};
-  return Fail(
-      ErrorCode::kDamaged,
-      fmt::format("{} is damaged: {} of its {} memory frames, the first is frame {}; "
-                  "--accept-damage shows what can still be read",
-                  archive.path().string(), damaged.size(), archive.frame_count(), damaged.front()));
+  return Fail(ErrorCode::kDamaged,
+              fmt::format("{} is damaged: {} of its {} memory frames, the first is frame {}; "
+                          "--accept-damage shows what can still be read",
+                          archive.path(), damaged.size(), archive.frame_count(), damaged.front()));
 }
 
 // At the first place that takes it; the last one is memory.
-Result<Database> Build(FrozenMachine& machine, std::span<const fs::path> places,
+Result<Database> Build(FrozenMachine& machine, std::span<const std::string> places,
                        const IndexOptions& options) {
   ProgressSteps steps(options.progress, kTableSteps + kWriteSteps + kRestSteps);
   steps.Done(0);
@@ -123,7 +123,7 @@ Result<Database> Build(FrozenMachine& machine, std::span<const fs::path> places,
       std::async(std::launch::async, [&] { return CheckFrames(machine.archive()); });
   Tables tables;
   std::optional<Error> last;
-  for (const fs::path& place : places) {
+  for (const std::string& place : places) {
     auto index = MakeAt(place);
     if (!index) {
       last = index.error();
@@ -170,27 +170,28 @@ std::string SchemaKey() {
   return fmt::format("{:016x}", XXH3_64bits(declarations.data(), declarations.size()));
 }
 
-std::vector<fs::path> IndexPaths(const fs::path& archive, const std::string& digest) {
-  std::vector<fs::path> paths = {fs::path(archive.string() + ".index")};
-  if (const fs::path cache = CacheDirectory(); !cache.empty()) paths.push_back(cache / digest);
+std::vector<std::string> IndexPaths(const std::string& archive, const std::string& digest) {
+  std::vector<std::string> paths = {archive + ".index"};
+  if (const fs::path cache = CacheDirectory(); !cache.empty())
+    paths.push_back((cache / digest).string());
   return paths;
 }
 
-Result<Database> OpenIndex(const fs::path& path, const IndexOptions& options) {
+Result<Database> OpenIndex(const std::string& path, const IndexOptions& options) {
   const auto machine = KTSTR_TRY(FrozenMachine::Open(path));
   return OpenIndex(*machine, options);
 }
 
 Result<Database> OpenIndex(FrozenMachine& machine, const IndexOptions& options) {
-  const fs::path& path = machine.archive().path();
+  const std::string& path = machine.archive().path();
   const std::string& digest = machine.archive().digest();
   const bool use_file = options.use_file && !options.accept_damage && options.vmlinux.empty();
   if (use_file) {
-    for (const fs::path& candidate : IndexPaths(path, digest)) {
+    for (const std::string& candidate : IndexPaths(path, digest)) {
       if (auto database = OpenIfItFits(candidate, digest)) return *std::move(database);
     }
   }
-  std::vector<fs::path> places;
+  std::vector<std::string> places;
   if (use_file) places = IndexPaths(path, digest);
   places.emplace_back();  // memory
   return Build(machine, places, options);

@@ -2,7 +2,6 @@
 // digest: it can be thrown away at any time.
 #pragma once
 
-#include <filesystem>
 #include <string>
 
 #include "ktstr/analyze/database.h"
@@ -13,17 +12,17 @@
 namespace ktstr {
 
 struct IndexOptions {
-  bool use_file = true;           // false: build in memory, write nothing
-  bool accept_damage = false;     // go on although parts of the archive are damaged
-  std::filesystem::path vmlinux;  // another source of symbols and types; such an index is not kept
-  Progress progress;              // told of while an index is built; may be empty
+  bool use_file = true;        // false: build in memory, write nothing
+  bool accept_damage = false;  // go on although parts of the archive are damaged
+  std::string vmlinux;         // another source of symbols and types; such an index is not kept
+  Progress progress;           // told of while an index is built; may be empty
 };
 
 // The archive's database: the one beside it ("x.kts.index"), or in the user's cache directory, when
 // it fits the archive and this program, else a new one, built and kept where that is possible.
 // Errors: those of FrozenMachine::Open; kDamaged when memory frames of the archive are damaged and
 // that was not accepted; kIo.
-Result<Database> OpenIndex(const std::filesystem::path& archive, const IndexOptions& options);
+Result<Database> OpenIndex(const std::string& archive, const IndexOptions& options);
 // The same of an archive that is open. Where the index need not be built, the machine's kernel is
 // not looked for.
 Result<Database> OpenIndex(FrozenMachine& machine, const IndexOptions& options);
@@ -32,7 +31,6 @@ Result<Database> OpenIndex(FrozenMachine& machine, const IndexOptions& options);
 std::string SchemaKey();
 
 // Where an index may stand, best first.
-std::vector<std::filesystem::path> IndexPaths(const std::filesystem::path& archive,
-                                              const std::string& digest);
+std::vector<std::string> IndexPaths(const std::string& archive, const std::string& digest);
 
 }  // namespace ktstr

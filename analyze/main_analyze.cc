@@ -1,9 +1,10 @@
 // ktstr-analyze: asks an archive what was going on.
 #include <fmt/format.h>
 
-#include <CLI/CLI.hpp>
 #include <cstdio>
 #include <string>
+#include <string_view>
+#include <vector>
 
 #include "ktstr/analyze/command/command.h"
 #include "ktstr/analyze/interrupt.h"
@@ -11,6 +12,7 @@
 #include "ktstr/base/nearest_word.h"
 #include "ktstr/base/process.h"
 #include "ktstr/base/safe_text.h"
+#include "ktstr/cli/parse.h"
 
 namespace ktstr {
 namespace {
@@ -20,18 +22,18 @@ int Report(const Error& error) {
   return static_cast<int>(ExitCodeFor(error.code()));
 }
 
-void AddCommonOptions(CLI::App& app, CommonArguments& arguments) {
-  app.add_option("FILE", arguments.archive, "The archive")->type_name("");
-  app.add_flag("--json", arguments.json, "JSON, with all columns");
-  app.add_flag("--no-index", arguments.no_index, "Answer without reading or writing an index");
-  app.add_flag("--accept-damage", arguments.accept_damage,
-               "Show what can still be read of a damaged archive (implies --no-index)");
-  app.add_option(
-      "--vmlinux", arguments.vmlinux,
+void AddCommonOptions(Options& app, CommonArguments& arguments) {
+  app.Add("FILE", &arguments.archive, "The archive").TypeName("");
+  app.Add("--json", &arguments.json, "JSON, with all columns");
+  app.Add("--no-index", &arguments.no_index, "Answer without reading or writing an index");
+  app.Add("--accept-damage", &arguments.accept_damage,
+          "Show what can still be read of a damaged archive (implies --no-index)");
+  app.Add(
+      "--vmlinux", &arguments.vmlinux,
       "Take symbols and types from this file, not from the guest's memory (implies --no-index)");
 }
 
-void AddCommands(CLI::App& app, Command* chosen) {
+void AddCommands(Options& app, Command* chosen) {
   AddQuestionCommands(&app, chosen);
   AddReportCommand(&app, chosen);
   AddDiffCommand(&app, chosen);
@@ -44,20 +46,15 @@ void AddCommands(CLI::App& app, Command* chosen) {
 }
 
 // A word too many is usually a subcommand that is not there.
-int ReportUnknownWord(const CLI::App& app, const CLI::ParseError& error) {
-  const std::vector<std::string> words = app.remaining(true);
-  if (words.empty() || words[0].starts_with('-')) {
-    app.exit(error);
-    return static_cast<int>(ExitCode::kUsage);
+int ReportUnknownWord(const Options& app, const ParsedWords& parsed) {
+  const std::string& word = parsed.extra[0];
+  if (parsed.names_subcommand) {
+    return Report(
+        Error(ErrorCode::kInvalidArgument, fmt::format("'{}' is one word too many", word)));
   }
-  std::vector<std::string_view> names;
-  std::vector<std::string> owned;
-  for (const CLI::App* command : app.get_subcommands(nullptr)) owned.push_back(command->get_name());
-  names.assign(owned.begin(), owned.end());
-  return Report(
-      Error(ErrorCode::kInvalidArgument, app.get_subcommands().empty()
-                                             ? UnknownWord("subcommand", words[0], names)
-                                             : fmt::format("'{}' is one word too many", words[0])));
+  const std::vector<std::string> names = app.SubcommandNames();
+  const std::vector<std::string_view> known(names.begin(), names.end());
+  return Report(Error(ErrorCode::kInvalidArgument, UnknownWord("subcommand", word, known)));
 }
 
 int Run(const CommonArguments& arguments, const Command& command) {
@@ -78,23 +75,20 @@ int Run(const CommonArguments& arguments, const Command& command) {
 }
 
 int Main(int argc, char** argv) {
-  CLI::App app{
+  Options app(
+      "ktstr-analyze",
       "Asks a frozen machine (.kts) what was going on.\n"
       "The first question about an archive builds its index (FILE.index beside it, or in the "
       "user's\n"
-      "cache directory); later ones only read that.",
-      "ktstr-analyze"};
+      "cache directory); later ones only read that.");
   CommonArguments arguments;
   AddCommonOptions(app, arguments);
-  app.set_version_flag("--version", std::string("ktstr-analyze ") + KTSTR_VERSION);
-  app.fallthrough();
-  app.require_subcommand(0, 1);
-  app.get_formatter()->column_width(24);
-  app.failure_message(CLI::FailureMessage::simple);
+  app.AddVersion("--version", "ktstr-analyze " KTSTR_VERSION);
+  app.UnderstandBehindSubcommands();
+  app.SetSubcommandNeed(SubcommandNeed::kOptional);
   Command chosen;
   AddCommands(app, &chosen);
-  // Behind them: they would have it, too.
-  app.footer(
+  app.SetFooter(
       "Examples:\n"
       "  ktstr-analyze demo.kts\n"
       "  ktstr-analyze demo.kts report\n"
@@ -102,16 +96,14 @@ int Main(int argc, char** argv) {
       "  ktstr-analyze demo.kts tasks --json\n"
       "  ktstr-analyze demo.kts print task_struct init_task se.vruntime\n"
       "  ktstr-analyze demo.kts sql \"SELECT comm, cpu FROM task WHERE state = 'R'\"\n\n"
-      "Exit codes: 0 answered, 1 the answer is no (check, diff, corpus), 2 wrong usage or SQL, 3 the\n"
+      "Exit codes: 0 answered, 1 the answer is no (check, diff, corpus), 2 wrong usage or SQL, 3 "
+      "the\n"
       "archive cannot be used, 4 the system refused.");
-  try {
-    app.parse(argc, argv);
-  } catch (const CLI::ExtrasError& error) {
-    return ReportUnknownWord(app, error);
-  } catch (const CLI::ParseError& error) {
-    const int code = app.exit(error);
-    return static_cast<int>(code == 0 ? ExitCode::kDone : ExitCode::kUsage);
+  const ParsedWords parsed = ParseWords(app, {argv + 1, argv + argc});
+  if (!parsed.extra.empty() && !parsed.extra[0].starts_with('-')) {
+    return ReportUnknownWord(app, parsed);
   }
+  if (parsed.kind != ParsedWords::Kind::kChosen) return PrintParsed(parsed);
   return Run(arguments, chosen);
 }
 

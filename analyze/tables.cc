@@ -169,8 +169,8 @@ Tables KernelTables(const GuestKernel& kernel) {
   return std::move(tables).Take();
 }
 
-Tables BuildTables(FrozenMachine& machine, const std::filesystem::path& vmlinux,
-                   ProgressSteps* steps, TableSink sink) {
+Tables BuildTables(FrozenMachine& machine, const std::string& vmlinux, ProgressSteps* steps,
+                   TableSink sink) {
   Collector tables(steps, std::move(sink));
   const ArchiveReader& archive = machine.archive();
   const auto found = machine.Kernel(vmlinux);

@@ -1,9 +1,9 @@
 // All tables of one frozen machine: what the walkers yield and what the archive says.
 #pragma once
 
-#include <filesystem>
 #include <functional>
 #include <memory>
+#include <string>
 #include <vector>
 
 #include "ktstr/base/progress.h"
@@ -29,7 +29,7 @@ Tables KernelTables(const GuestKernel& kernel);
 // Runs every walker. What cannot be read is rows of the table "anomaly"; a machine whose kernel
 // cannot be found still has its registers and memory. `vmlinux` and `sink` may be empty. `steps`,
 // where it is given, is told of kTableSteps in all.
-Tables BuildTables(FrozenMachine& machine, const std::filesystem::path& vmlinux,
+Tables BuildTables(FrozenMachine& machine, const std::string& vmlinux,
                    ProgressSteps* steps = nullptr, TableSink sink = {});
 inline constexpr uint64_t kTableSteps = 50;
 

@@ -33,27 +33,23 @@ Status Attach(const AttachArguments& arguments) {
 
 }  // namespace
 
-void AddAttachCommand(CLI::App* app, Status* status) {
+void AddAttachCommand(Options* app, Status* status) {
   auto arguments = std::make_shared<AttachArguments>();
-  app->add_option("--qmp", arguments->qmp,
-                  "QEMU's QMP socket (-qmp unix:SOCKET,server=on,wait=off)")
-      ->type_name("SOCKET");
+  app->Add("--qmp", &arguments->qmp, "QEMU's QMP socket (-qmp unix:SOCKET,server=on,wait=off)")
+      .TypeName("SOCKET");
   AddArchiveOptions(app, &arguments->archive);
-  app->add_option("--then", arguments->then,
-                  "What becomes of the machine: it goes on (one that was paused stays paused), or "
-                  "QEMU ends")
-      ->type_name("resume|quit")
-      ->check(CLI::IsMember({"resume", "quit"}).description(""))
-      ->capture_default_str();
-  app->add_option("--trigger", arguments->reason, "Why it is captured, kept in the archive")
-      ->type_name("TEXT")
-      ->capture_default_str();
-  app->add_option("--pid", arguments->pid,
-                  "QEMU's process, where it is not the one that owns the socket")
-      ->type_name("PID");
-  app->final_callback([app, arguments, status] {
-    if (app->get_subcommands().empty()) *status = Attach(*arguments);
-  });
+  app->Add("--then", &arguments->then,
+           "What becomes of the machine: it goes on (one that was paused stays paused), or "
+           "QEMU ends")
+      .TypeName("resume|quit")
+      .OneOf({"resume", "quit"})
+      .ShowDefault();
+  app->Add("--trigger", &arguments->reason, "Why it is captured, kept in the archive")
+      .TypeName("TEXT")
+      .ShowDefault();
+  app->Add("--pid", &arguments->pid, "QEMU's process, where it is not the one that owns the socket")
+      .TypeName("PID");
+  app->OnChosen([arguments, status] { *status = Attach(*arguments); });
 }
 
 }  // namespace ktstr

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <fstream>
+#include <nlohmann/json.hpp>
 #include <thread>
 
 #include "ktstr/base/quantity.h"
@@ -19,6 +20,7 @@ namespace {
 struct BootArguments {
   ArchiveArguments archive;
   MachineOptions machine;
+  std::string kernel, console;
   std::string memory = "512M";
   std::string work = "spin:2,sleep:3";
   std::string accelerator = "auto";
@@ -56,6 +58,8 @@ Status WriteReport(GuestMachine& machine, const std::string& path) {
 Status Boot(BootArguments arguments) {
   arguments.machine.memory_bytes = KTSTR_TRY(ParseSize(arguments.memory));
   arguments.machine.accelerator = kAccelerators.at(arguments.accelerator);
+  arguments.machine.kernel = arguments.kernel;
+  arguments.machine.console = arguments.console;
   arguments.machine.kaslr = !arguments.no_kaslr;
   const auto workers = KTSTR_TRY(ParseWorkerSpecs(arguments.work));
   // Rather now than after the boot.
@@ -78,51 +82,53 @@ Status Boot(BootArguments arguments) {
   return {};
 }
 
-}  // namespace
-
-void AddBootCommand(CLI::App* app, Status* status) {
-  CLI::App* boot = app->add_subcommand("boot", "Boot a guest, let it work, capture it, end it");
+void DeclareBoot(Options* boot, Status* status) {
   auto arguments = std::make_shared<BootArguments>();
   MachineOptions& machine = arguments->machine;
-  boot->add_option("--kernel", machine.kernel,
-                   "The guest's kernel (bzImage); its modules are found beside it")
-      ->type_name("BZIMAGE")
-      ->required();
+  boot->Add("--kernel", &arguments->kernel,
+            "The guest's kernel (bzImage); its modules are found beside it")
+      .TypeName("BZIMAGE")
+      .Required();
   AddArchiveOptions(boot, &arguments->archive);
-  boot->get_option("--output")->required();
-  boot->add_option("--cpus", machine.cpus, "Number of virtual CPUs")
-      ->type_name("N")
-      ->check(CLI::Range(1, 255).description(""))
-      ->capture_default_str();
-  boot->add_option("--memory", arguments->memory, "The guest's memory")
-      ->type_name("SIZE")
-      ->capture_default_str();
-  boot->add_option("--cpu", machine.cpu_model,
-                   "QEMU's CPU model; max,la57=off has four-level paging")
-      ->type_name("MODEL")
-      ->capture_default_str();
-  boot->add_option("--accel", arguments->accelerator,
-                   "auto takes KVM where a guest boots on it, TCG else")
-      ->type_name("auto|kvm|tcg")
-      ->check(CLI::IsMember(kAccelerators).description(""))
-      ->capture_default_str();
-  boot->add_option("--append", machine.kernel_cmdline, "Added to the kernel's command line")
-      ->type_name("TEXT");
-  boot->add_flag("--nokaslr", arguments->no_kaslr, "Leave the kernel at its linked address");
-  boot->add_option("--work", arguments->work,
-                   "What runs in the guest, KIND[:COUNT],… with the kinds " + WorkerKinds())
-      ->type_name("LIST")
-      ->capture_default_str();
-  boot->add_option("--run-for", arguments->run_for_ms, "How long it works before it is frozen")
-      ->type_name("MS")
-      ->check(CLI::Range(0, 86'400'000).description(""))
-      ->capture_default_str();
-  boot->add_option("--report", arguments->report,
-                   "Write what the guest's own /proc said just before, as JSON")
-      ->type_name("FILE");
-  boot->add_option("--console", machine.console, "Write the guest's serial console there")
-      ->type_name("FILE");
-  boot->callback([arguments, status] { *status = Boot(*arguments); });
+  boot->Find("--output")->Required();
+  boot->Add("--cpus", &machine.cpus, "Number of virtual CPUs")
+      .TypeName("N")
+      .Between(1, 255)
+      .ShowDefault();
+  boot->Add("--memory", &arguments->memory, "The guest's memory").TypeName("SIZE").ShowDefault();
+  boot->Add("--cpu", &machine.cpu_model, "QEMU's CPU model; max,la57=off has four-level paging")
+      .TypeName("MODEL")
+      .ShowDefault();
+  boot->Add("--accel", &arguments->accelerator,
+            "auto takes KVM where a guest boots on it, TCG else")
+      .TypeName("auto|kvm|tcg")
+      .OneOf({"auto", "kvm", "tcg"})
+      .ShowDefault();
+  boot->Add("--append", &machine.kernel_cmdline, "Added to the kernel's command line")
+      .TypeName("TEXT");
+  boot->Add("--nokaslr", &arguments->no_kaslr, "Leave the kernel at its linked address");
+  boot->Add("--work", &arguments->work,
+            "What runs in the guest, KIND[:COUNT],… with the kinds " + WorkerKinds())
+      .TypeName("LIST")
+      .ShowDefault();
+  boot->Add("--run-for", &arguments->run_for_ms, "How long it works before it is frozen")
+      .TypeName("MS")
+      .Between(0, 86'400'000)
+      .ShowDefault();
+  boot->Add("--report", &arguments->report,
+            "Write what the guest's own /proc said just before, as JSON")
+      .TypeName("FILE");
+  boot->Add("--console", &arguments->console, "Write the guest's serial console there")
+      .TypeName("FILE");
+  boot->SetFooter(kProgramFooter);
+  boot->OnChosen([arguments, status] { *status = Boot(*arguments); });
+}
+
+}  // namespace
+
+void AddBootCommand(Options* app, Status* status) {
+  app->AddSubcommand("boot", "Boot a guest, let it work, capture it, end it",
+                     [status](Options* boot) { DeclareBoot(boot, status); });
 }
 
 }  // namespace ktstr

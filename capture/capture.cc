@@ -2,7 +2,9 @@
 
 #include <fmt/format.h>
 
+#include <filesystem>
 #include <functional>
+#include <nlohmann/json.hpp>
 #include <system_error>
 
 #include "ktstr/capture/device_state.h"
@@ -165,12 +167,12 @@ Result<CaptureSummary> Write(Frozen& frozen, const Prepared& prepared,
 
 }  // namespace
 
-Status CheckOutput(const std::filesystem::path& output, bool overwrite) {
+Status CheckOutput(const std::string& output, bool overwrite) {
   std::error_code error;
   if (overwrite || !std::filesystem::exists(output, error)) return {};
   return Fail(ErrorCode::kExists,
               fmt::format("'{}' exists already: choose another name, or overwrite it with --force",
-                          output.string()));
+                          output));
 }
 
 Result<CaptureSummary> CaptureFrozen(Frozen& frozen, const CaptureOptions& options) {

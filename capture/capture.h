@@ -4,7 +4,6 @@
 #include <atomic>
 #include <chrono>
 #include <cstdint>
-#include <filesystem>
 #include <functional>
 #include <map>
 #include <string>
@@ -30,7 +29,7 @@ enum class Keep : uint8_t {
 };
 
 struct CaptureOptions {
-  std::filesystem::path output;
+  std::string output;
   // kKernel needs a kernel that tells which pages are its own; else everything is kept, with a
   // warning.
   Keep keep = Keep::kAll;
@@ -50,7 +49,7 @@ struct CaptureOptions {
   int compression_level =
       1;  // zstd's scale: 19 makes a smaller file, and the guest wait for longer
   // As ArchiveWriteOptions::accept: whether the whole archive is wanted.
-  std::function<Result<bool>(const std::filesystem::path&)> accept = nullptr;
+  std::function<Result<bool>(const std::string&)> accept = nullptr;
   const std::atomic<bool>* cancel = nullptr;  // set to true to stop: the guest goes on, an error
 };
 
@@ -63,7 +62,7 @@ struct CaptureSummary {
 
 // Whether the archive could be written under its name as things stand: kExists when not. For asking
 // before anything costly is done.
-Status CheckOutput(const std::filesystem::path& output, bool overwrite);
+Status CheckOutput(const std::string& output, bool overwrite);
 
 // Errors: kExists (and no overwrite), kPeer (QEMU refuses or dies), kTimeout, kIo (disk full,
 // cancelled, …). On any error nothing new stands under options.output, and the guest goes on if it

@@ -66,29 +66,19 @@ InterruptGuard::~InterruptGuard() {
   sigaction(SIGTERM, &old_term_, nullptr);
 }
 
-std::string PlainFormatter::make_option_opts(const CLI::Option* option) const {
-  std::string text;
-  if (option->get_type_size() != 0) text += " " + option->get_type_name();
-  if (!option->get_default_str().empty()) {
-    text += fmt::format(" (default: {})", option->get_default_str());
-  }
-  if (option->get_required()) text += " (required)";
-  return text;
-}
-
-void AddArchiveOptions(CLI::App* app, ArchiveArguments* arguments) {
-  app->add_option("-o,--output", arguments->output, "The archive to write, usually NAME.kts")
-      ->type_name("FILE");
-  app->add_flag("-f,--force", arguments->force, "Overwrite FILE if it exists");
-  app->add_option("--keep", arguments->keep,
-                  "Of the guest's memory: all of it, or the kernel's own, without pages that are "
-                  "free, hold contents of files or belong to user space")
-      ->type_name("all|kernel")
-      ->check(CLI::IsMember({"all", "kernel"}).description(""))
-      ->capture_default_str();
-  app->add_option("--tag", arguments->tags, "A note kept in the archive; may be repeated")
-      ->type_name("KEY=VALUE")
-      ->allow_extra_args(false);
+void AddArchiveOptions(Options* app, ArchiveArguments* arguments) {
+  app->Add("-o,--output", &arguments->output, "The archive to write, usually NAME.kts")
+      .TypeName("FILE");
+  app->Add("-f,--force", &arguments->force, "Overwrite FILE if it exists");
+  app->Add("--keep", &arguments->keep,
+           "Of the guest's memory: all of it, or the kernel's own, without pages that are "
+           "free, hold contents of files or belong to user space")
+      .TypeName("all|kernel")
+      .OneOf({"all", "kernel"})
+      .ShowDefault();
+  app->Add("--tag", &arguments->tags, "A note kept in the archive; may be repeated")
+      .TypeName("KEY=VALUE")
+      .OneEach();
 }
 
 Status RunCapture(QmpClient& qmp, const ArchiveArguments& arguments, CaptureOptions options) {

@@ -3,12 +3,12 @@
 
 #include <signal.h>
 
-#include <CLI/CLI.hpp>
 #include <string>
 #include <vector>
 
 #include "ktstr/base/result.h"
 #include "ktstr/capture/capture.h"
+#include "ktstr/cli/options.h"
 
 namespace ktstr {
 
@@ -20,14 +20,13 @@ struct ArchiveArguments {
   std::vector<std::string> tags;
 };
 
-// Makes help show an option as "--name TYPE (default: VALUE)".
-class PlainFormatter : public CLI::Formatter {
- public:
-  std::string make_option_opts(const CLI::Option* option) const override;
-};
+// What help of ktstr-capture, and of those subcommands that do not say it themselves, ends with.
+inline constexpr char kProgramFooter[] =
+    "Exit codes: 0 done, 1 a batch of operations failed, 2 wrong usage, 3 the input can't be\n"
+    "used, 4 the machine or its environment failed.";
 
 // Adds -o, --force, --keep and --tag.
-void AddArchiveOptions(CLI::App* app, ArchiveArguments* arguments);
+void AddArchiveOptions(Options* app, ArchiveArguments* arguments);
 
 // Captures with a progress bar; Ctrl-C and SIGTERM stop it and let the guest go on. Prints the
 // summary line and the warnings. Errors: as Capture; kInvalidArgument for a malformed tag.
@@ -49,11 +48,11 @@ class InterruptGuard {
   struct sigaction old_int_, old_term_;
 };
 
-// The subcommands. Each adds itself to `app`; its result is in `status` when CLI11 has run it.
-void AddAttachCommand(CLI::App* app, Status* status);  // the program's own options: --qmp
-void AddBootCommand(CLI::App* app, Status* status);    // "boot"
-void AddWatchCommand(CLI::App* app, Status* status);   // "watch"
+// The subcommands. Each adds itself to `app`; its result is in `status` when it was chosen and ran.
+void AddAttachCommand(Options* app, Status* status);  // the program's own options: --qmp
+void AddBootCommand(Options* app, Status* status);    // "boot"
+void AddWatchCommand(Options* app, Status* status);   // "watch"
 // "ops"; `exit_code` is kAnswerIsNo when the batch failed.
-void AddOpsCommand(CLI::App* app, Status* status, ExitCode* exit_code);
+void AddOpsCommand(Options* app, Status* status, ExitCode* exit_code);
 
 }  // namespace ktstr

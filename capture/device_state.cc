@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <map>
+#include <nlohmann/json.hpp>
 #include <string>
 #include <thread>
 
@@ -95,7 +96,7 @@ Status AwaitMigration(QmpClient& qmp) {
   const Deadline deadline = After(kMigrationTimeout);
   for (;;) {
     const QmpEvent event = KTSTR_TRY(qmp.WaitForEvent("MIGRATION", deadline));
-    const std::string status = StringMember(event.data, "status");
+    const std::string status = StringMember(*event.data, "status");
     if (status == "completed") return {};
     if (status != "failed" && status != "cancelled") continue;
     const json details = KTSTR_TRY(qmp.Execute("query-migrate"));

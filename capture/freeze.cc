@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <nlohmann/json.hpp>
+
 #include "ktstr/capture/json_access.h"
 
 namespace ktstr {

@@ -84,10 +84,10 @@ std::optional<GdbStop> ParseStop(std::string_view packet) {
 
 }  // namespace
 
-Result<std::unique_ptr<GdbStub>> GdbStub::Connect(const std::filesystem::path& socket,
+Result<std::unique_ptr<GdbStub>> GdbStub::Connect(const std::string& socket,
                                                   std::chrono::milliseconds timeout) {
   UniqueFd fd = KTSTR_TRY(ConnectToUnixSocket(socket));
-  return Open(std::move(fd), fmt::format("the gdbstub at '{}'", socket.string()), timeout);
+  return Open(std::move(fd), fmt::format("the gdbstub at '{}'", socket), timeout);
 }
 
 Result<std::unique_ptr<GdbStub>> GdbStub::Open(UniqueFd socket, std::string name,

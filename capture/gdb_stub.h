@@ -4,7 +4,6 @@
 
 #include <chrono>
 #include <deque>
-#include <filesystem>
 #include <memory>
 #include <optional>
 #include <string>
@@ -53,8 +52,7 @@ class GdbStub {
   // machine. Errors: kIo when there is no such socket or nobody listens, kPeer when what answers is
   // no gdbstub, kTimeout when nothing answers. `timeout` holds for each later command, too.
   static Result<std::unique_ptr<GdbStub>> Connect(
-      const std::filesystem::path& socket,
-      std::chrono::milliseconds timeout = std::chrono::seconds(10));
+      const std::string& socket, std::chrono::milliseconds timeout = std::chrono::seconds(10));
   // The same on a socket that is already connected (-chardev socket,id=gdb,fd=N -gdb chardev:gdb);
   // `name` is how messages call the peer.
   static Result<std::unique_ptr<GdbStub>> Open(UniqueFd socket, std::string name,

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <nlohmann/json.hpp>
 #include <utility>
 
 #include "ktstr/capture/guest/protocol.h"
@@ -11,7 +12,7 @@ namespace ktstr {
 
 namespace {
 
-constexpr size_t kMaxEvents = 10'000;
+constexpr size_t kMaxGuestEvents = 10'000;
 
 }  // namespace
 
@@ -55,7 +56,7 @@ Status GuestChannel::Receive(Deadline deadline) {
   last_heard_ = std::chrono::steady_clock::now();
   if (message.contains("event")) {
     events_.push_back(std::move(message));
-    if (events_.size() > kMaxEvents) events_.pop_front();
+    if (events_.size() > kMaxGuestEvents) events_.pop_front();
   } else if (const auto posted = posted_.find(IntegerMember(message, "id").value_or(0));
              posted != posted_.end()) {
     if (BoolMember(message, "busy")) {
@@ -71,7 +72,7 @@ std::optional<Result<nlohmann::json>> GuestChannel::TakeAnswer(int64_t id) {
   const auto posted = posted_.find(id);
   if (posted == posted_.end() || !posted->second.answer) return std::nullopt;
   const std::string verb = std::move(posted->second.verb);
-  nlohmann::json answer = *std::move(posted->second.answer);
+  nlohmann::json answer = std::move(**posted->second.answer);
   posted_.erase(posted);
   if (BoolMember(answer, "ok")) return answer;
   return Fail(ErrorCode::kPeer, fmt::format("the guest refuses '{}': {}", verb,
@@ -80,7 +81,7 @@ std::optional<Result<nlohmann::json>> GuestChannel::TakeAnswer(int64_t id) {
 
 std::optional<nlohmann::json> GuestChannel::TakeEvent() {
   if (events_.empty()) return std::nullopt;
-  nlohmann::json event = std::move(events_.front());
+  nlohmann::json event = std::move(*events_.front());
   events_.pop_front();
   return event;
 }

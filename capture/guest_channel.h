@@ -4,13 +4,14 @@
 #include <chrono>
 #include <deque>
 #include <map>
-#include <nlohmann/json.hpp>
+#include <nlohmann/json_fwd.hpp>
 #include <optional>
 #include <string>
 #include <string_view>
 
 #include "ktstr/base/result.h"
 #include "ktstr/capture/json_socket.h"
+#include "ktstr/capture/json_value.h"
 
 namespace ktstr {
 
@@ -47,12 +48,12 @@ class GuestChannel {
  private:
   struct Posted {
     std::string verb;
-    std::optional<nlohmann::json> answer;
+    std::optional<JsonValue> answer;
     bool busy = false;  // the guest said so, and nobody has looked
   };
 
   JsonSocket socket_;
-  std::deque<nlohmann::json> events_;
+  std::deque<JsonValue> events_;
   std::map<int64_t, Posted> posted_;  // by number
   int64_t next_id_ = 1;
   Deadline last_heard_ = std::chrono::steady_clock::now();

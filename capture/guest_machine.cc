@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <nlohmann/json.hpp>
 
 #include "ktstr/capture/accelerator.h"
 #include "ktstr/capture/boot_retry.h"
@@ -21,7 +22,7 @@ namespace {
 using nlohmann::json;
 
 // A QEMU that dies closes its sockets a moment before it can be waited for.
-constexpr std::chrono::milliseconds kDyingTimeout(500);
+constexpr std::chrono::milliseconds kGuestDyingTimeout(500);
 
 Result<UniqueFd> BuildInitramfs(const KernelImage& kernel, const std::vector<GuestFile>& files) {
   CpioWriter cpio;
@@ -127,7 +128,7 @@ bool GuestMachine::TrippedOverTcg() const {
 
 std::optional<int> GuestMachine::QemuStatus() {
   if (qemu_ == nullptr || !HasHungUp(qemu_->qmp().fd())) return std::nullopt;
-  const auto status = qemu_->WaitForExit(After(kDyingTimeout));
+  const auto status = qemu_->WaitForExit(After(kGuestDyingTimeout));
   return status ? std::optional(*status) : std::nullopt;
 }
 
@@ -150,7 +151,7 @@ Result<json> GuestMachine::Ask(std::string_view verb, json arguments) {
 json ToJson(const std::vector<WorkerSpec>& workers) {
   json list = json::array();
   for (const WorkerSpec& worker : workers) {
-    json spec = worker.parameters;
+    json spec = *worker.parameters;
     spec["kind"] = worker.kind;
     spec["count"] = worker.count;
     if (!worker.name.empty()) spec["name"] = worker.name;
@@ -187,6 +188,10 @@ Result<json> GuestMachine::SystemAccount() {
   return KTSTR_TRY(Ask("system", json::object()))["system"];
 }
 
+Status GuestMachine::SetUpCgroup(const std::string& path) {
+  return SetUpCgroup(path, json::object());
+}
+
 Status GuestMachine::SetUpCgroup(const std::string& path, const json& files) {
   KTSTR_TRY(Ask("cgroup", {{"path", path}, {"files", files}}));
   return {};
@@ -195,6 +200,10 @@ Status GuestMachine::SetUpCgroup(const std::string& path, const json& files) {
 Result<json> GuestMachine::RunProgram(const std::vector<std::string>& argv,
                                       const std::string& input) {
   return Ask("run", {{"argv", argv}, {"stdin", input}});
+}
+
+Status GuestMachine::LoadScheduler(const std::string& object) {
+  return LoadScheduler(object, json::object());
 }
 
 Status GuestMachine::LoadScheduler(const std::string& object, const json& variables) {

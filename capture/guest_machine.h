@@ -3,7 +3,7 @@
 
 #include <functional>
 #include <memory>
-#include <nlohmann/json.hpp>
+#include <nlohmann/json_fwd.hpp>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -19,8 +19,8 @@ namespace ktstr {
 struct WorkerSpec {
   std::string kind;
   int count = 1;
-  std::string name = "";                                 // the kind's name when empty
-  nlohmann::json parameters = nlohmann::json::object();  // the kind's own, such as {"us": 500}
+  std::string name = "";                            // the kind's name when empty
+  JsonValue parameters = JsonValue::EmptyObject();  // the kind's own, such as {"us": 500}
 
   friend bool operator==(const WorkerSpec&, const WorkerSpec&) = default;
 };
@@ -73,8 +73,8 @@ class GuestMachine {
   // Makes the cgroup (v2) at `path`, such as "/a/b", if it is not there, and writes its files:
   // {"cpu.weight": "200", "cgroup.procs": [12, 13]} (guest/cgroup.h). Errors: kPeer with what the
   // kernel refused, kTimeout.
-  Status SetUpCgroup(const std::string& path,
-                     const nlohmann::json& files = nlohmann::json::object());
+  Status SetUpCgroup(const std::string& path);
+  Status SetUpCgroup(const std::string& path, const nlohmann::json& files);
   // Runs a program of the initramfs to its end: {"status": as waitpid tells it, "stdout": text}.
   // Errors: kPeer, kTimeout.
   Result<nlohmann::json> RunProgram(const std::vector<std::string>& argv, const std::string& input);
@@ -83,8 +83,8 @@ class GuestMachine {
   // "vtime_ops.timeout_ms". Returns when it is enabled; init then runs above it, in the class rt.
   // Errors: kPeer with the verifier's words, the exit's, or the names nearest to an unknown one;
   // kTimeout.
-  Status LoadScheduler(const std::string& object,
-                       const nlohmann::json& variables = nlohmann::json::object());
+  Status LoadScheduler(const std::string& object);
+  Status LoadScheduler(const std::string& object, const nlohmann::json& variables);
   // Sets a variable of the loaded scheduler while it runs. Errors: kPeer, kTimeout.
   Status SetSchedulerVariable(const std::string& name, const nlohmann::json& value);
   // {"sched_ext": the text of each file below /sys/kernel/sched_ext, "object": path or null,

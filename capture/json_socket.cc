@@ -4,6 +4,7 @@
 #include <poll.h>
 #include <sys/socket.h>
 
+#include <nlohmann/json.hpp>
 #include <vector>
 
 #include "ktstr/capture/system_error.h"

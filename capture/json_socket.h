@@ -1,7 +1,7 @@
 // Lines of JSON over a stream socket: what QMP and our guest's port have in common.
 #pragma once
 
-#include <nlohmann/json.hpp>
+#include <nlohmann/json_fwd.hpp>
 #include <span>
 #include <string>
 

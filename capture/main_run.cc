@@ -3,13 +3,18 @@
 #include <fmt/format.h>
 #include <sys/file.h>
 
-#include <CLI/CLI.hpp>
+#include <filesystem>
+#include <map>
+#include <optional>
 #include <set>
+#include <string>
+#include <vector>
 
 #include "ktstr/base/process.h"
 #include "ktstr/base/text_file.h"
 #include "ktstr/capture/capture_command.h"
 #include "ktstr/capture/system_error.h"
+#include "ktstr/cli/parse.h"
 #include "ktstr/results/junit.h"
 #include "ktstr/run/ci_result.h"
 #include "ktstr/run/live_view.h"
@@ -143,63 +148,52 @@ int Run(const Arguments& arguments) {
 
 int main(int argc, char** argv) {
   ReportRefusedWrites();
-  CLI::App app{
-      "Runs scheduler tests in guests of their own. Of a test that fails, the whole frozen "
-      "machine\n"
-      "stays: OUT/SCENARIO.kts, frozen at the moment of failure (ktstr-analyze opens it).",
-      "ktstr-run"};
+  Options app("ktstr-run",
+              "Runs scheduler tests in guests of their own. Of a test that fails, the whole frozen "
+              "machine\n"
+              "stays: OUT/SCENARIO.kts, frozen at the moment of failure (ktstr-analyze opens it).");
   Arguments arguments;
-  app.formatter(std::make_shared<PlainFormatter>());
-  app.add_option("SCENARIO", arguments.scenarios, "What to run: TOML files (see --reference)")
-      ->type_name("");
-  app.add_option("--out", arguments.out, "Where logs, consoles and archives go")
-      ->type_name("DIR")
-      ->capture_default_str();
-  app.add_option("--jobs", arguments.jobs, "So many tests at a time")
-      ->type_name("N")
-      ->check(CLI::Range(1, 1024).description(""))
-      ->capture_default_str();
-  app.add_option("--repeat", arguments.repeat,
-                 "Runs each so often, with seeds that follow each other; the second is SCENARIO@2")
-      ->type_name("N")
-      ->check(CLI::Range(1, 1'000'000).description(""))
-      ->capture_default_str();
-  app.add_option("--seed", arguments.seed, "What the workers' random numbers begin with")
-      ->type_name("N");
-  app.add_option("--junit", arguments.junit, "Writes the results as JUnit XML")->type_name("FILE");
-  app.add_option("--kernel", arguments.kernel, "Takes this kernel in place of the scenarios'")
-      ->type_name("KERNEL");
-  app.add_option("--accel", arguments.accelerator, "Takes this in place of the scenarios'")
-      ->type_name("auto|kvm|tcg")
-      ->check(CLI::IsMember(kAccelerators).description(""));
-  app.add_option("--keep", arguments.keep,
-                 "What archives hold: all, or kernel, without free, page-cache and user pages; in "
-                 "place of what the scenarios say")
-      ->type_name("all|kernel")
-      ->check(CLI::IsMember({"all", "kernel"}).description(""));
-  app.add_option(
-         "--level", arguments.level,
-         "How hard archives are compressed, on zstd's scale: 19 makes them small, to be kept "
-         "with the sources")
-      ->type_name("N")
-      ->check(CLI::Range(1, 19).description(""))
-      ->capture_default_str();
-  app.add_flag("--reference", arguments.reference, "Prints all that a scenario can say");
-  app.set_version_flag("--version", std::string("ktstr-run ") + KTSTR_VERSION);
-  app.get_formatter()->column_width(24);
-  app.footer(
+  app.SetHelpStyle({.column = 24, .plain = true});
+  app.Add("SCENARIO", &arguments.scenarios, "What to run: TOML files (see --reference)")
+      .TypeName("")
+      .RequiredUnless("--reference");
+  app.Add("--out", &arguments.out, "Where logs, consoles and archives go")
+      .TypeName("DIR")
+      .ShowDefault();
+  app.Add("--jobs", &arguments.jobs, "So many tests at a time")
+      .TypeName("N")
+      .Between(1, 1024)
+      .ShowDefault();
+  app.Add("--repeat", &arguments.repeat,
+          "Runs each so often, with seeds that follow each other; the second is SCENARIO@2")
+      .TypeName("N")
+      .Between(1, 1'000'000)
+      .ShowDefault();
+  app.Add("--seed", &arguments.seed, "What the workers' random numbers begin with").TypeName("N");
+  app.Add("--junit", &arguments.junit, "Writes the results as JUnit XML").TypeName("FILE");
+  app.Add("--kernel", &arguments.kernel, "Takes this kernel in place of the scenarios'")
+      .TypeName("KERNEL");
+  app.Add("--accel", &arguments.accelerator, "Takes this in place of the scenarios'")
+      .TypeName("auto|kvm|tcg")
+      .OneOf({"auto", "kvm", "tcg"});
+  app.Add("--keep", &arguments.keep,
+          "What archives hold: all, or kernel, without free, page-cache and user pages; in "
+          "place of what the scenarios say")
+      .TypeName("all|kernel")
+      .OneOf({"all", "kernel"});
+  app.Add("--level", &arguments.level,
+          "How hard archives are compressed, on zstd's scale: 19 makes them small, to be kept "
+          "with the sources")
+      .TypeName("N")
+      .Between(1, 19)
+      .ShowDefault();
+  app.Add("--reference", &arguments.reference, "Prints all that a scenario can say");
+  app.AddVersion("--version", "ktstr-run " KTSTR_VERSION);
+  app.SetFooter(
       "Ctrl-C freezes and keeps what runs; a second one ends it at once.\n\n"
       "Exit codes: 0 all passed, 1 one failed or was interrupted, 2 wrong usage or a mistake in a\n"
       "scenario, 4 a test could not be run (QEMU, guest, disk).");
-  try {
-    app.parse(argc, argv);
-    if (arguments.scenarios.empty() && !arguments.reference) {
-      throw CLI::RequiredError("SCENARIO");
-    }
-  } catch (const CLI::ParseError& error) {
-    const int code = app.exit(error);
-    return static_cast<int>(code == 0 ? ExitCode::kDone : ExitCode::kUsage);
-  }
+  if (const auto code = ParseCommandLine(app, argc, argv)) return *code;
   if (arguments.reference) {
     fmt::print("{}", ScenarioReference());
     return 0;

@@ -43,37 +43,38 @@ Result<ExitCode> Ops(const OpsArguments& arguments) {
   return exit_code;
 }
 
-}  // namespace
-
-void AddOpsCommand(CLI::App* app, Status* status, ExitCode* exit_code) {
+void DeclareOps(Options* ops, Status* status, ExitCode* exit_code) {
   auto arguments = std::make_shared<OpsArguments>();
-  CLI::App* ops = app->add_subcommand(
-      "ops",
-      "Reads or writes the kernel memory of a running guest, by name or address, in one freeze.\n"
-      "The reply is one line of JSON on standard output. The guest goes on if it ran before.");
-  ops->add_option("--qmp", arguments->qmp,
-                  "QEMU's QMP socket (-qmp unix:SOCKET,server=on,wait=off)")
-      ->type_name("SOCKET")
-      ->required();
-  ops->add_option("--request", arguments->request, "The operations, as JSON; - is standard input")
-      ->type_name("FILE")
-      ->required();
+  ops->Add("--qmp", &arguments->qmp, "QEMU's QMP socket (-qmp unix:SOCKET,server=on,wait=off)")
+      .TypeName("SOCKET")
+      .Required();
+  ops->Add("--request", &arguments->request, "The operations, as JSON; - is standard input")
+      .TypeName("FILE")
+      .Required();
   AddArchiveOptions(ops, &arguments->archive);
-  ops->get_option("--output")
-      ->description("Also capture the machine, after the batch, in the same freeze");
-  ops->add_option("--pid", arguments->pid,
-                  "QEMU's process, where it is not the one that owns the socket")
-      ->type_name("PID");
-  ops->footer(
+  ops->Find("--output")->Help("Also capture the machine, after the batch, in the same freeze");
+  ops->Add("--pid", &arguments->pid, "QEMU's process, where it is not the one that owns the socket")
+      .TypeName("PID");
+  ops->SetFooter(
       "libcore/ops/README.md has all targets and values; ktstr-replay ops does the same on an\n"
       "archive.\n\n"
       "Exit codes: 0 done, 1 the batch failed (the reply says where and why), 2 wrong usage or\n"
       "request, 3 the guest's kernel can't be used, 4 the machine or its environment failed.");
-  ops->callback([arguments, status, exit_code] {
+  ops->OnChosen([arguments, status, exit_code] {
     const auto done = Ops(*arguments);
     if (done) *exit_code = *done;
     if (!done) *status = Fail(done.error());
   });
+}
+
+}  // namespace
+
+void AddOpsCommand(Options* app, Status* status, ExitCode* exit_code) {
+  app->AddSubcommand(
+      "ops",
+      "Reads or writes the kernel memory of a running guest, by name or address, in one freeze.\n"
+      "The reply is one line of JSON on standard output. The guest goes on if it ran before.",
+      [status, exit_code](Options* ops) { DeclareOps(ops, status, exit_code); });
 }
 
 }  // namespace ktstr

@@ -4,6 +4,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <filesystem>
+#include <nlohmann/json.hpp>
 
 #include "ktstr/capture/memory_file.h"
 #include "ktstr/capture/qemu_command.h"

@@ -4,6 +4,7 @@
 #include <sys/socket.h>
 
 #include <algorithm>
+#include <nlohmann/json.hpp>
 
 #include "ktstr/capture/json_access.h"
 #include "ktstr/capture/system_error.h"
@@ -29,10 +30,10 @@ std::string VersionIn(const json& greeting) {
 
 }  // namespace
 
-Result<std::unique_ptr<QmpClient>> QmpClient::Connect(const std::filesystem::path& socket,
+Result<std::unique_ptr<QmpClient>> QmpClient::Connect(const std::string& socket,
                                                       std::chrono::milliseconds timeout) {
   UniqueFd fd = KTSTR_TRY(ConnectToUnixSocket(socket));
-  return Open(std::move(fd), fmt::format("QEMU at '{}'", socket.string()), timeout);
+  return Open(std::move(fd), fmt::format("QEMU at '{}'", socket), timeout);
 }
 
 Result<std::unique_ptr<QmpClient>> QmpClient::Open(UniqueFd socket, std::string name,
@@ -61,6 +62,8 @@ Status QmpClient::Negotiate(Deadline deadline) {
   KTSTR_TRY(Execute("qmp_capabilities", nullptr, call));
   return {};
 }
+
+Result<json> QmpClient::Execute(std::string_view command) { return Execute(command, nullptr); }
 
 Result<json> QmpClient::Execute(std::string_view command, json arguments, const QmpCall& call) {
   const Deadline deadline = After(call.timeout);

@@ -6,21 +6,21 @@
 
 #include <chrono>
 #include <deque>
-#include <filesystem>
 #include <memory>
-#include <nlohmann/json.hpp>
+#include <nlohmann/json_fwd.hpp>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "ktstr/base/result.h"
 #include "ktstr/capture/json_socket.h"
+#include "ktstr/capture/json_value.h"
 
 namespace ktstr {
 
 struct QmpEvent {
-  std::string name;     // such as "STOP"
-  nlohmann::json data;  // null when the event has none
+  std::string name;  // such as "STOP"
+  JsonValue data;    // null when the event has none
 };
 
 struct QmpCall {
@@ -35,15 +35,15 @@ class QmpClient {
   // socket or nobody listens, kPeer when what answers is no QMP server, kTimeout when nothing
   // answers (QEMU serves one client per socket).
   static Result<std::unique_ptr<QmpClient>> Connect(
-      const std::filesystem::path& socket,
-      std::chrono::milliseconds timeout = std::chrono::seconds(5));
+      const std::string& socket, std::chrono::milliseconds timeout = std::chrono::seconds(5));
   // The same on a socket that is already connected; `name` is how messages call the peer.
   static Result<std::unique_ptr<QmpClient>> Open(UniqueFd socket, std::string name,
                                                  std::chrono::milliseconds timeout);
 
   // Runs one command; yields its "return". Errors: kPeer when QEMU refuses (the message has class
   // and description) or went away, kTimeout, kIo.
-  Result<nlohmann::json> Execute(std::string_view command, nlohmann::json arguments = nullptr,
+  Result<nlohmann::json> Execute(std::string_view command);
+  Result<nlohmann::json> Execute(std::string_view command, nlohmann::json arguments,
                                  const QmpCall& call = {});
   // Runs a command of the human monitor; yields its output, which also holds its errors.
   Result<std::string> HumanCommand(std::string_view line, const QmpCall& call = {});

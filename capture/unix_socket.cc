@@ -8,10 +8,10 @@
 
 namespace ktstr {
 
-Result<UniqueFd> ConnectToUnixSocket(const std::filesystem::path& path) {
+Result<UniqueFd> ConnectToUnixSocket(const std::string& path) {
   sockaddr_un address = {};
   address.sun_family = AF_UNIX;
-  const std::string text = path.string();
+  const std::string text = path;
   if (text.empty() || text.size() >= sizeof address.sun_path) {
     return Fail(ErrorCode::kInvalidArgument,
                 fmt::format("a socket's path has 1 to {} bytes, '{}' has {}",

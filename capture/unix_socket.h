@@ -1,7 +1,7 @@
 // Unix sockets in the file system.
 #pragma once
 
-#include <filesystem>
+#include <string>
 
 #include "ktstr/base/result.h"
 #include "ktstr/capture/unique_fd.h"
@@ -10,6 +10,6 @@ namespace ktstr {
 
 // A stream socket that is connected to the one at `path`, closed on exec. Errors: kInvalidArgument
 // for a path that no socket can have; kIo when there is no such socket or nobody listens.
-Result<UniqueFd> ConnectToUnixSocket(const std::filesystem::path& path);
+Result<UniqueFd> ConnectToUnixSocket(const std::string& path);
 
 }  // namespace ktstr

@@ -6,6 +6,7 @@
 #include <sys/signalfd.h>
 
 #include <array>
+#include <nlohmann/json.hpp>
 
 #include "ktstr/capture/capture_command.h"
 #include "ktstr/capture/deadline.h"
@@ -130,32 +131,24 @@ Status Watch(const WatchArguments& arguments) {
   }
 }
 
-}  // namespace
-
-void AddWatchCommand(CLI::App* app, Status* status) {
+void DeclareWatch(Options* watch, Status* status) {
   auto arguments = std::make_shared<WatchArguments>();
-  CLI::App* watch = app->add_subcommand(
-      "watch",
-      "Shows what a running guest's CPUs run and what sched_ext does, again and again, without\n"
-      "stopping the guest. On a terminal it is refreshed in place; Ctrl-C ends it.");
+  watch->Add("--qmp", &arguments->qmp, "QEMU's QMP socket (-qmp unix:SOCKET,server=on,wait=off)")
+      .TypeName("SOCKET")
+      .Required();
+  watch->Add("--interval", &arguments->interval_ms, "From one sample to the next")
+      .TypeName("MS")
+      .Between(1, 86'400'000)
+      .ShowDefault();
+  watch->Add("--count", &arguments->count, "Ends after so many samples")
+      .TypeName("N")
+      .Between(1, INT64_MAX);
+  watch->Add("--json", &arguments->json, "One line of JSON per sample");
   watch
-      ->add_option("--qmp", arguments->qmp,
-                   "QEMU's QMP socket (-qmp unix:SOCKET,server=on,wait=off)")
-      ->type_name("SOCKET")
-      ->required();
-  watch->add_option("--interval", arguments->interval_ms, "From one sample to the next")
-      ->type_name("MS")
-      ->check(CLI::Range(1, 86'400'000).description(""))
-      ->capture_default_str();
-  watch->add_option("--count", arguments->count, "Ends after so many samples")
-      ->type_name("N")
-      ->check(CLI::Range(int64_t{1}, INT64_MAX).description(""));
-  watch->add_flag("--json", arguments->json, "One line of JSON per sample");
-  watch
-      ->add_option("--pid", arguments->pid,
-                   "QEMU's process, where it is not the one that owns the socket")
-      ->type_name("PID");
-  watch->footer(
+      ->Add("--pid", &arguments->pid,
+            "QEMU's process, where it is not the one that owns the socket")
+      .TypeName("PID");
+  watch->SetFooter(
       "The guest goes on while it is read. A line that begins with ~ (\"torn\" in JSON) changed\n"
       "each time it was read: its numbers are not of one moment. ? (null) is what is not known.\n"
       "queued counts the tasks that a CPU runs or has waiting: those of cfs, rt, dl and scx, and\n"
@@ -164,7 +157,17 @@ void AddWatchCommand(CLI::App* app, Status* status) {
       "QEMU serves one client per socket: what else asks it meanwhile needs another -qmp.\n\n"
       "Exit codes: 0 done or ended by Ctrl-C, 2 wrong usage, 3 the guest's kernel can't be used,\n"
       "4 the guest is gone, or the machine or its environment failed.");
-  watch->callback([arguments, status] { *status = Watch(*arguments); });
+  watch->OnChosen([arguments, status] { *status = Watch(*arguments); });
+}
+
+}  // namespace
+
+void AddWatchCommand(Options* app, Status* status) {
+  app->AddSubcommand(
+      "watch",
+      "Shows what a running guest's CPUs run and what sched_ext does, again and again, without\n"
+      "stopping the guest. On a terminal it is refreshed in place; Ctrl-C ends it.",
+      [status](Options* watch) { DeclareWatch(watch, status); });
 }
 
 }  // namespace ktstr

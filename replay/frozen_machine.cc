@@ -23,13 +23,13 @@ FrozenMachine::FrozenMachine(std::shared_ptr<const ArchiveReader> archive,
                              SnapshotMemoryOptions options)
     : archive_(std::move(archive)), memory_(archive_, options) {}
 
-Result<std::unique_ptr<FrozenMachine>> FrozenMachine::Open(const std::filesystem::path& path,
+Result<std::unique_ptr<FrozenMachine>> FrozenMachine::Open(const std::string& path,
                                                            SnapshotMemoryOptions options) {
   std::shared_ptr<const ArchiveReader> archive = KTSTR_TRY(ArchiveReader::Open(path));
   return std::unique_ptr<FrozenMachine>(new FrozenMachine(std::move(archive), options));
 }
 
-Result<GuestKernel*> FrozenMachine::Kernel(const std::filesystem::path& vmlinux) {
+Result<GuestKernel*> FrozenMachine::Kernel(const std::string& vmlinux) {
   if (kernel_ == nullptr) {
     kernel_ = KTSTR_TRY(GuestKernel::Open(memory_, archive_->vcpus(),
                                           {VmcoreinfoHints(archive_->metadata()), vmlinux}));

@@ -1,9 +1,9 @@
 // FrozenMachine: an archive opened whole: its pages as guest memory, its kernel as GuestKernel.
 #pragma once
 
-#include <filesystem>
 #include <memory>
 #include <span>
+#include <string>
 #include <utility>
 
 #include "ktstr/archive/reader.h"
@@ -17,7 +17,7 @@ namespace ktstr {
 class FrozenMachine {
  public:
   // Errors: those of ArchiveReader::Open.
-  static Result<std::unique_ptr<FrozenMachine>> Open(const std::filesystem::path& path,
+  static Result<std::unique_ptr<FrozenMachine>> Open(const std::string& path,
                                                      SnapshotMemoryOptions options = {});
 
   const ArchiveReader& archive() const { return *archive_; }
@@ -27,7 +27,7 @@ class FrozenMachine {
   // The kernel in the archive, found once; what the capture recorded saves the search. `vmlinux` is
   // an optional source of symbols and types and counts at the first call. Errors: those of
   // GuestKernel::Open.
-  Result<GuestKernel*> Kernel(const std::filesystem::path& vmlinux = {});
+  Result<GuestKernel*> Kernel(const std::string& vmlinux = {});
 
   // What `work(const Exclusive&)` gives: a frozen machine stands still for ever. As with every
   // write, no other thread may read this machine meanwhile.

@@ -47,29 +47,20 @@ Result<ExitCode> Ops(const OpsArguments& arguments) {
   return PrintReply(reply);
 }
 
-}  // namespace
-
-void AddOpsCommand(CLI::App* app, Result<ExitCode>* result) {
+void DeclareOps(Options* ops, Result<ExitCode>* result) {
   auto arguments = std::make_shared<OpsArguments>();
-  CLI::App* ops = app->add_subcommand(
-      "ops",
-      "Reads or writes kernel variables, per-CPU and task fields, by name or address.\n"
-      "The reply is one line of JSON on standard output. Writes are private to this run: the\n"
-      "archive is never changed.");
-  ops->add_option("ARCHIVE", arguments->archive, "The frozen machine (.kts)")
-      ->required()
-      ->type_name("");
-  ops->add_option("--request", arguments->request, "The operations, as JSON; - is standard input")
-      ->required()
-      ->type_name("FILE");
-  ops->add_option("--save", arguments->save,
-                  "Keep the changed machine as a new archive, which "
-                  "names ARCHIVE as its parent; unless the batch fails")
-      ->type_name("NEW.kts");
-  ops->add_option("--vmlinux", arguments->vmlinux,
-                  "Take symbols and types from this file, not from the guest's memory")
-      ->type_name("FILE");
-  ops->footer(
+  ops->Add("ARCHIVE", &arguments->archive, "The frozen machine (.kts)").Required().TypeName("");
+  ops->Add("--request", &arguments->request, "The operations, as JSON; - is standard input")
+      .Required()
+      .TypeName("FILE");
+  ops->Add("--save", &arguments->save,
+           "Keep the changed machine as a new archive, which "
+           "names ARCHIVE as its parent; unless the batch fails")
+      .TypeName("NEW.kts");
+  ops->Add("--vmlinux", &arguments->vmlinux,
+           "Take symbols and types from this file, not from the guest's memory")
+      .TypeName("FILE");
+  ops->SetFooter(
       "Example request:\n"
       "  {\"direction\":\"read\",\"entries\":[\n"
       "    {\"target\":{\"symbol\":\"jiffies\"},\"value\":{\"u64\":0}},\n"
@@ -79,7 +70,18 @@ void AddOpsCommand(CLI::App* app, Result<ExitCode>* result) {
       "libcore/ops/README.md has all targets and values.\n\n"
       "Exit codes: 0 done, 1 the batch failed (the reply says where and why), 2 wrong usage or\n"
       "request, 3 the archive cannot be used, 4 the system refused.");
-  ops->callback([arguments, result] { *result = Ops(*arguments); });
+  ops->OnChosen([arguments, result] { *result = Ops(*arguments); });
+}
+
+}  // namespace
+
+void AddOpsCommand(Options* app, Result<ExitCode>* result) {
+  app->AddSubcommand(
+      "ops",
+      "Reads or writes kernel variables, per-CPU and task fields, by name or address.\n"
+      "The reply is one line of JSON on standard output. Writes are private to this run: the\n"
+      "archive is never changed.",
+      [result](Options* ops) { DeclareOps(ops, result); });
 }
 
 }  // namespace ktstr

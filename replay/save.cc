@@ -4,8 +4,7 @@
 
 namespace ktstr {
 
-Result<ArchiveWriteSummary> SaveMachine(const FrozenMachine& machine,
-                                        const std::filesystem::path& path,
+Result<ArchiveWriteSummary> SaveMachine(const FrozenMachine& machine, const std::string& path,
                                         const std::map<std::string, std::string>& tags) {
   const ArchiveReader& archive = machine.archive();
   const std::vector<std::byte> device_state = KTSTR_TRY(archive.ReadDeviceState());

@@ -1,7 +1,6 @@
 // A machine that was changed, kept as an archive of its own.
 #pragma once
 
-#include <filesystem>
 #include <map>
 #include <string>
 
@@ -16,8 +15,7 @@ namespace ktstr {
 // parent_digest names the archive that it comes from, which is not touched. `tags` are added to
 // that one's. Errors: those of WriteArchive, among them kExists, also for that archive's own name;
 // those of ArchiveReader::ReadDeviceState.
-Result<ArchiveWriteSummary> SaveMachine(const FrozenMachine& machine,
-                                        const std::filesystem::path& path,
+Result<ArchiveWriteSummary> SaveMachine(const FrozenMachine& machine, const std::string& path,
                                         const std::map<std::string, std::string>& tags = {});
 
 }  // namespace ktstr

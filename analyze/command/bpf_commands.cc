@@ -41,24 +41,32 @@ Result<std::string> MapValues(Session& session, const std::string& map) {
                   session.json() ? "*" : "map_id, cpu, pid, key, value", which));
 }
 
-}  // namespace
-
-void AddBpfCommands(CLI::App* app, Command* chosen) {
+void DeclareMaps(Options* maps, Command* chosen) {
   auto map = std::make_shared<std::string>();
-  CLI::App* maps = app->add_subcommand("maps", "BPF maps; with MAP the values in one");
-  maps->add_option("MAP", *map, "Its id or name")->type_name("");
-  maps->callback([chosen, map] {
+  maps->Add("MAP", map.get(), "Its id or name").TypeName("");
+  maps->OnChosen([chosen, map] {
     *chosen = [map](Session& session) -> Result<std::string> {
       if (!map->empty()) return MapValues(session, *map);
       return session.Answer(session.json() ? "SELECT * FROM bpf_map ORDER BY id" : kMapsText);
     };
   });
-  app->add_subcommand("progs", "BPF programs: what they are attached to, how often they ran")
-      ->callback([chosen] {
-        *chosen = [](Session& session) {
-          return session.Answer(session.json() ? "SELECT * FROM bpf_prog ORDER BY id" : kProgsText);
-        };
-      });
+}
+
+void DeclareProgs(Options* progs, Command* chosen) {
+  progs->OnChosen([chosen] {
+    *chosen = [](Session& session) {
+      return session.Answer(session.json() ? "SELECT * FROM bpf_prog ORDER BY id" : kProgsText);
+    };
+  });
+}
+
+}  // namespace
+
+void AddBpfCommands(Options* app, Command* chosen) {
+  app->AddSubcommand("maps", "BPF maps; with MAP the values in one",
+                     [chosen](Options* maps) { DeclareMaps(maps, chosen); });
+  app->AddSubcommand("progs", "BPF programs: what they are attached to, how often they ran",
+                     [chosen](Options* progs) { DeclareProgs(progs, chosen); });
 }
 
 }  // namespace ktstr

@@ -26,28 +26,27 @@ Result<std::vector<Rule>> Named(std::vector<Rule> rules, const std::vector<std::
 
 }  // namespace
 
-void AddCheckOptions(CLI::App* command, CheckArguments* arguments) {
+void AddCheckOptions(Options* command, CheckArguments* arguments) {
   command
-      ->add_option("--rules", arguments->files,
-                   "A TOML file of rules to check instead of the built-in ones; may be repeated")
-      ->type_name("FILE");
-  command->add_flag("--built-in", arguments->built_in, "The built-in rules as well as --rules");
-  command->add_option("--only", arguments->only, "Only these rules, by name")
-      ->type_name("NAME,...")
-      ->delimiter(',');
+      ->Add("--rules", &arguments->files,
+            "A TOML file of rules to check instead of the built-in ones; may be repeated")
+      .TypeName("FILE");
+  command->Add("--built-in", &arguments->built_in, "The built-in rules as well as --rules");
+  command->Add("--only", &arguments->only, "Only these rules, by name")
+      .TypeName("NAME,...")
+      .Delimiter(',');
   command
-      ->add_option("--fail-on", arguments->fail_on,
-                   "Exit code 1 for rules of this severity or worse: error, warning or info")
-      ->type_name("SEVERITY")
-      ->capture_default_str();
-  command->add_flag("--tap", arguments->tap, "Results as TAP (Test Anything Protocol)");
-  command->add_option("--junit", arguments->junit, "Write results as JUnit XML too")
-      ->type_name("OUT");
+      ->Add("--fail-on", &arguments->fail_on,
+            "Exit code 1 for rules of this severity or worse: error, warning or info")
+      .TypeName("SEVERITY")
+      .ShowDefault();
+  command->Add("--tap", &arguments->tap, "Results as TAP (Test Anything Protocol)");
+  command->Add("--junit", &arguments->junit, "Write results as JUnit XML too").TypeName("OUT");
   command
-      ->add_option("--rows", arguments->options.kept_rows,
-                   "Show at most that many rows of a rule that fails")
-      ->type_name("N")
-      ->capture_default_str();
+      ->Add("--rows", &arguments->options.kept_rows,
+            "Show at most that many rows of a rule that fails")
+      .TypeName("N")
+      .ShowDefault();
   AddTimeoutOption(command, &arguments->options.timeout_s);
 }
 

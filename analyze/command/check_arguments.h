@@ -1,12 +1,12 @@
 // The options that "check" and "corpus check" share.
 #pragma once
 
-#include <CLI/CLI.hpp>
 #include <string>
 #include <vector>
 
 #include "ktstr/analyze/check/check.h"
 #include "ktstr/base/result.h"
+#include "ktstr/cli/options.h"
 
 namespace ktstr {
 
@@ -20,7 +20,7 @@ struct CheckArguments {
   CheckOptions options;
 };
 
-void AddCheckOptions(CLI::App* command, CheckArguments* arguments);
+void AddCheckOptions(Options* command, CheckArguments* arguments);
 
 // The rules of the files, or the built-in ones where no file is given. Errors: those of ReadRules;
 // kInvalidArgument for a rule that is not there.

@@ -45,15 +45,11 @@ Result<std::string> Check(Session& session, const Arguments& arguments) {
   return session.json() ? ToJson(results) : ToText(results, TerminalWidth());
 }
 
-}  // namespace
-
-void AddCheckCommand(CLI::App* app, Command* chosen) {
+void DeclareCheck(Options* check, Command* chosen) {
   auto arguments = std::make_shared<Arguments>();
-  CLI::App* check = app->add_subcommand(
-      "check", "Hold the machine against rules; exit code 1 when one of them fails");
   AddCheckOptions(check, arguments.get());
-  check->add_flag("--list", arguments->list, "Show the rules and check nothing");
-  check->footer(
+  check->Add("--list", &arguments->list, "Show the rules and check nothing");
+  check->SetFooter(
       "A rule is a query that must give no rows, or must give some:\n"
       "  [[rule]]\n"
       "  name = \"nobody_waits\"\n"
@@ -66,9 +62,16 @@ void AddCheckCommand(CLI::App* app, Command* chosen) {
       "  ktstr-analyze demo.kts check\n"
       "  ktstr-analyze demo.kts check --rules mine.toml --built-in --junit check.xml\n"
       "  ktstr-analyze check --list --json");
-  check->callback([chosen, arguments] {
+  check->OnChosen([chosen, arguments] {
     *chosen = [arguments](Session& session) { return Check(session, *arguments); };
   });
+}
+
+}  // namespace
+
+void AddCheckCommand(Options* app, Command* chosen) {
+  app->AddSubcommand("check", "Hold the machine against rules; exit code 1 when one of them fails",
+                     [chosen](Options* check) { DeclareCheck(check, chosen); });
 }
 
 }  // namespace ktstr

@@ -1,7 +1,6 @@
 // What the subcommands of ktstr-analyze share: an archive that is opened as far as they need it.
 #pragma once
 
-#include <CLI/CLI.hpp>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -10,6 +9,7 @@
 #include "ktstr/analyze/database.h"
 #include "ktstr/analyze/memory_sql/memory_sql.h"
 #include "ktstr/base/result.h"
+#include "ktstr/cli/options.h"
 
 namespace ktstr {
 
@@ -74,25 +74,25 @@ class Session {
 using Command = std::function<Result<std::string>(Session&)>;
 
 // All subcommands that ask one question of the archive; not sql, and none that makes something.
-void AddQuestionCommands(CLI::App* app, Command* chosen);
+void AddQuestionCommands(Options* app, Command* chosen);
 
-// The subcommands. Each adds itself to `app`; `chosen` is what CLI11 has seen on the command line.
+// The subcommands. Each adds itself to `app`; `chosen` becomes what the command line names.
 Command SummaryCommand();
-void AddTableCommands(CLI::App* app, Command* chosen);  // tasks, cpus, log, rq, … (one table each)
-void AddBpfCommands(CLI::App* app, Command* chosen);    // maps, progs
-void AddSqlCommand(CLI::App* app, Command* chosen);
-void AddShellCommand(CLI::App* app, Command* chosen);
-void AddPrintCommand(CLI::App* app, Command* chosen);
-void AddReadCommand(CLI::App* app, Command* chosen);
-void AddSymbolCommand(CLI::App* app, Command* chosen);
-void AddVcpuCommand(CLI::App* app, Command* chosen);
-void AddStackCommand(CLI::App* app, Command* chosen);
-void AddDiffCommand(CLI::App* app, Command* chosen);
-void AddReportCommand(CLI::App* app, Command* chosen);
-void AddSchemaCommand(CLI::App* app, Command* chosen);
-void AddCheckCommand(CLI::App* app, Command* chosen);
-void AddCorpusCommand(CLI::App* app, Command* chosen);
-void AddExportCommand(CLI::App* app, Command* chosen);
-void AddCompletionCommand(CLI::App* app, Command* chosen);  // of all that `app` has when it is run
+void AddTableCommands(Options* app, Command* chosen);  // tasks, cpus, log, rq, … (one table each)
+void AddBpfCommands(Options* app, Command* chosen);    // maps, progs
+void AddSqlCommand(Options* app, Command* chosen);
+void AddShellCommand(Options* app, Command* chosen);
+void AddPrintCommand(Options* app, Command* chosen);
+void AddReadCommand(Options* app, Command* chosen);
+void AddSymbolCommand(Options* app, Command* chosen);
+void AddVcpuCommand(Options* app, Command* chosen);
+void AddStackCommand(Options* app, Command* chosen);
+void AddDiffCommand(Options* app, Command* chosen);
+void AddReportCommand(Options* app, Command* chosen);
+void AddSchemaCommand(Options* app, Command* chosen);
+void AddCheckCommand(Options* app, Command* chosen);
+void AddCorpusCommand(Options* app, Command* chosen);
+void AddExportCommand(Options* app, Command* chosen);
+void AddCompletionCommand(Options* app, Command* chosen);  // of all that `app` has when it is run
 
 }  // namespace ktstr

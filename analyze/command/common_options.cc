@@ -2,18 +2,18 @@
 
 namespace ktstr {
 
-void AddCorpusDirectory(CLI::App* command, std::string* directory) {
-  command->add_option("DIR", *directory, "The corpus")->required()->type_name("");
+void AddCorpusDirectory(Options* command, std::string* directory) {
+  command->Add("DIR", directory, "The corpus").Required().TypeName("");
 }
 
-void AddJobsOption(CLI::App* command, int* jobs) {
-  command->add_option("--jobs", *jobs, "Archives at a time; 0: one per CPU")->type_name("N");
+void AddJobsOption(Options* command, int* jobs) {
+  command->Add("--jobs", jobs, "Archives at a time; 0: one per CPU").TypeName("N");
 }
 
-void AddTimeoutOption(CLI::App* command, double* seconds) {
-  command->add_option("--timeout", *seconds, "Give a query up after that many seconds; 0: never")
-      ->type_name("S")
-      ->capture_default_str();
+void AddTimeoutOption(Options* command, double* seconds) {
+  command->Add("--timeout", seconds, "Give a query up after that many seconds; 0: never")
+      .TypeName("S")
+      .ShowDefault();
 }
 
 }  // namespace ktstr

@@ -49,45 +49,44 @@ _ktstr_analyze() {{
 complete -o filenames -F _ktstr_analyze ktstr-analyze
 )";
 
-std::string OptionsOf(const CLI::App& app) {
-  std::vector<std::string> names;
-  for (const CLI::Option* option : app.get_options()) {
-    for (const std::string& name : option->get_lnames()) names.push_back("--" + name);
-  }
-  return fmt::format("{}", fmt::join(names, " "));
+std::string OptionsOf(const Options& command) {
+  return fmt::format("{}", fmt::join(command.LongNames(), " "));
 }
 
-std::string BashScript(const CLI::App& app) {
-  std::vector<std::string> commands;
+std::string BashScript(Options& app) {
+  app.DeclareAll();
   std::string cases;
-  for (const CLI::App* command : app.get_subcommands(nullptr)) {
-    commands.push_back(command->get_name());
-    cases += fmt::format("    {}) options=\"{}\" ;;\n", command->get_name(), OptionsOf(*command));
+  for (const Options& command : app.subcommands()) {
+    cases += fmt::format("    {}) options=\"{}\" ;;\n", command.name(), OptionsOf(command));
   }
   std::vector<std::string> names;
   for (const auto& row : SchemaList().rows) {
     const auto& name = std::get<std::string>(row[1]);
     names.push_back(name.substr(0, name.find('(')));
   }
-  return fmt::format(fmt::runtime(kBash), OptionsOf(app), fmt::join(commands, " "), cases,
-                     fmt::join(names, " "));
+  return fmt::format(fmt::runtime(kBash), OptionsOf(app), fmt::join(app.SubcommandNames(), " "),
+                     cases, fmt::join(names, " "));
 }
 
-}  // namespace
-
-void AddCompletionCommand(CLI::App* app, Command* chosen) {
+void DeclareCompletion(Options* completion, Options* app, Command* chosen) {
   auto shell = std::make_shared<std::string>();
-  CLI::App* completion =
-      app->add_subcommand("completion", "What makes a shell complete these words (needs no FILE)");
-  completion->add_option("SHELL", *shell, "bash")->required()->type_name("");
-  completion->footer("In ~/.bashrc:\n  source <(ktstr-analyze completion bash)");
-  completion->callback([app, chosen, shell] {
+  completion->Add("SHELL", shell.get(), "bash").Required().TypeName("");
+  completion->SetFooter("In ~/.bashrc:\n  source <(ktstr-analyze completion bash)");
+  completion->OnChosen([app, chosen, shell] {
     *chosen = [app, shell](Session&) -> Result<std::string> {
       if (*shell == "bash") return BashScript(*app);
       return Fail(ErrorCode::kInvalidArgument,
                   fmt::format("there is no completion for '{}'; there is one for bash", *shell));
     };
   });
+}
+
+}  // namespace
+
+void AddCompletionCommand(Options* app, Command* chosen) {
+  app->AddSubcommand(
+      "completion", "What makes a shell complete these words (needs no FILE)",
+      [app, chosen](Options* completion) { DeclareCompletion(completion, app, chosen); });
 }
 
 }  // namespace ktstr

@@ -100,41 +100,48 @@ Result<std::string> Expect(Session& session, const ExpectArguments& arguments) {
   return text + fmt::format("{} of {} archives answer as expected\n", same, entries.size());
 }
 
-}  // namespace
-
-void AddCorpusCheckCommand(CLI::App* corpus, Command* chosen) {
+void DeclareCorpusCheck(Options* check, Command* chosen) {
   auto arguments = std::make_shared<CorpusCheckArguments>();
-  CLI::App* check = corpus->add_subcommand(
-      "check", "Hold every archive against rules; exit code 1 when one fails");
   AddCorpusOptions(check, arguments.get());
   AddCheckOptions(check, &arguments->check);
   AddJobsOption(check, &arguments->jobs);
-  check->callback([chosen, arguments] {
+  check->OnChosen([chosen, arguments] {
     *chosen = [arguments](Session& session) { return Check(session, *arguments); };
   });
 }
 
-void AddCorpusExpectCommand(CLI::App* corpus, Command* chosen) {
+void DeclareExpect(Options* expect, Command* chosen) {
   auto arguments = std::make_shared<ExpectArguments>();
-  CLI::App* expect = corpus->add_subcommand(
-      "expect",
-      "Compare the answers of every archive with those that are expected; exit code 1 when one "
-      "differs");
   AddCorpusOptions(expect, arguments.get());
-  expect->add_flag("--update", arguments->update, "Make the answers of today what is expected");
-  expect->add_option("--lines", arguments->lines, "Show at most that many lines of a difference")
-      ->type_name("N")
-      ->capture_default_str();
+  expect->Add("--update", &arguments->update, "Make the answers of today what is expected");
+  expect->Add("--lines", &arguments->lines, "Show at most that many lines of a difference")
+      .TypeName("N")
+      .ShowDefault();
   AddJobsOption(expect, &arguments->jobs);
   AddTimeoutOption(expect, &arguments->timeout_s);
-  expect->footer(
+  expect->SetFooter(
       "The questions: findings, rules (which built-in rules fail), scheduler, tables (how many "
       "rows\n"
       "each has), and those of your own in DIR/questions/NAME.sql. The answers stand in\n"
       "DIR/expected/ARCHIVE/QUESTION.csv.");
-  expect->callback([chosen, arguments] {
+  expect->OnChosen([chosen, arguments] {
     *chosen = [arguments](Session& session) { return Expect(session, *arguments); };
   });
+}
+
+}  // namespace
+
+void AddCorpusCheckCommand(Options* corpus, Command* chosen) {
+  corpus->AddSubcommand("check", "Hold every archive against rules; exit code 1 when one fails",
+                        [chosen](Options* check) { DeclareCorpusCheck(check, chosen); });
+}
+
+void AddCorpusExpectCommand(Options* corpus, Command* chosen) {
+  corpus->AddSubcommand(
+      "expect",
+      "Compare the answers of every archive with those that are expected; exit code 1 when one "
+      "differs",
+      [chosen](Options* expect) { DeclareExpect(expect, chosen); });
 }
 
 }  // namespace ktstr

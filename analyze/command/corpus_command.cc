@@ -2,6 +2,7 @@
 #include "ktstr/analyze/command/corpus_command.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include "ktstr/analyze/command/common_options.h"
 #include "ktstr/analyze/corpus/archive_index.h"
@@ -14,7 +15,7 @@ namespace ktstr {
 
 namespace {
 
-struct QueryArguments : CorpusArguments {
+struct CorpusQueryArguments : CorpusArguments {
   std::string sql;
   bool each = false;
   int jobs = 0;
@@ -25,7 +26,7 @@ struct QueryArguments : CorpusArguments {
 
 // The answers of each archive by itself, one below the other, with its name before each row.
 Result<QueryResult> AskEach(const Corpus& corpus, const std::vector<CorpusEntry>& entries,
-                            const QueryArguments& arguments) {
+                            const CorpusQueryArguments& arguments) {
   QueryResult all;
   KTSTR_TRY(ForEachInOrder<Result<QueryResult>>(
       entries.size(), arguments.jobs,
@@ -52,7 +53,7 @@ Result<QueryResult> AskEach(const Corpus& corpus, const std::vector<CorpusEntry>
   return all;
 }
 
-Result<std::string> Query(Session& session, QueryArguments arguments) {
+Result<std::string> Query(Session& session, CorpusQueryArguments arguments) {
   if (arguments.csv && session.json()) {
     return Fail(ErrorCode::kInvalidArgument, "--csv and --json exclude each other");
   }
@@ -74,12 +75,57 @@ Result<std::string> Query(Session& session, QueryArguments arguments) {
   return session.Show(KTSTR_TRY(merged.Query(arguments.sql, arguments.limits)));
 }
 
+void DeclareQuery(Options* query, Command* chosen) {
+  auto arguments = std::make_shared<CorpusQueryArguments>();
+  AddCorpusDirectory(query, &arguments->directory);
+  query->Add("SQL", &arguments->sql, "One SELECT statement").Required().TypeName("");
+  query->Add("--each", &arguments->each,
+             "Ask each archive by itself, so that functions over memory can be used");
+  query->Add("--tag", &arguments->tags, "With --each: only archives with this tag")
+      .TypeName("TAG")
+      .Needs("--each");
+  AddJobsOption(query, &arguments->jobs);
+  AddTimeoutOption(query, &arguments->limits.timeout_s);
+  query
+      ->Add("--limit", &arguments->max_rows,
+            "Give the first rows only (with --each, of each archive); 0: all")
+      .TypeName("ROWS")
+      .ShowDefault();
+  query->Add("--csv", &arguments->csv, "Comma-separated values (RFC 4180), NULL as nothing");
+  query->SetFooter(
+      "Every table and view has the column archive, the archive's name; the table archive has what "
+      "the\ncorpus says of each.\n\nExamples:\n"
+      "  ktstr-analyze corpus query states \"SELECT archive, rule, count(*) FROM finding GROUP BY "
+      "1, "
+      "2\"\n"
+      "  ktstr-analyze corpus query states --each \"SELECT read_u64(symbol_address('jiffies')) AS "
+      "jiffies\"");
+  query->OnChosen([chosen, arguments] {
+    *chosen = [arguments](Session& session) { return Query(session, *arguments); };
+  });
+}
+
+void DeclareCorpus(Options* corpus, Command* chosen) {
+  corpus->SetSubcommandNeed(SubcommandNeed::kRequired);
+  AddKeepingCommands(corpus, chosen);
+  AddCorpusQueryCommand(corpus, chosen);
+  AddCorpusCheckCommand(corpus, chosen);
+  AddCorpusExpectCommand(corpus, chosen);
+  AddPackCommands(corpus, chosen);
+  corpus->SetFooter(
+      "Examples:\n"
+      "  ktstr-analyze corpus add states out/*.kts --tag nightly\n"
+      "  ktstr-analyze corpus check states --junit check.xml\n"
+      "  ktstr-analyze corpus expect states --update\n"
+      "  ktstr-analyze corpus pack states states.ktspack");
+}
+
 }  // namespace
 
-void AddCorpusOptions(CLI::App* command, CorpusArguments* arguments) {
+void AddCorpusOptions(Options* command, CorpusArguments* arguments) {
   AddCorpusDirectory(command, &arguments->directory);
-  command->add_option("--tag", arguments->tags, "Only archives with this tag; may be repeated")
-      ->type_name("TAG");
+  command->Add("--tag", &arguments->tags, "Only archives with this tag; may be repeated")
+      .TypeName("TAG");
 }
 
 Result<std::vector<CorpusEntry>> ChosenEntries(const Corpus& corpus,
@@ -93,53 +139,15 @@ Result<std::vector<CorpusEntry>> ChosenEntries(const Corpus& corpus,
                                 fmt::join(arguments.tags, " and the tag ")));
 }
 
-void AddCorpusQueryCommand(CLI::App* corpus, Command* chosen) {
-  auto arguments = std::make_shared<QueryArguments>();
-  CLI::App* query = corpus->add_subcommand("query", "A query over all archives at once");
-  AddCorpusDirectory(query, &arguments->directory);
-  query->add_option("SQL", arguments->sql, "One SELECT statement")->required()->type_name("");
-  CLI::Option* each =
-      query->add_flag("--each", arguments->each,
-                      "Ask each archive by itself, so that functions over memory can be used");
-  query->add_option("--tag", arguments->tags, "With --each: only archives with this tag")
-      ->type_name("TAG")
-      ->needs(each);
-  AddJobsOption(query, &arguments->jobs);
-  AddTimeoutOption(query, &arguments->limits.timeout_s);
-  query
-      ->add_option("--limit", arguments->max_rows,
-                   "Give the first rows only (with --each, of each archive); 0: all")
-      ->type_name("ROWS")
-      ->capture_default_str();
-  query->add_flag("--csv", arguments->csv, "Comma-separated values (RFC 4180), NULL as nothing");
-  query->footer(
-      "Every table and view has the column archive, the archive's name; the table archive has what "
-      "the\ncorpus says of each.\n\nExamples:\n"
-      "  ktstr-analyze corpus query states \"SELECT archive, rule, count(*) FROM finding GROUP BY "
-      "1, "
-      "2\"\n"
-      "  ktstr-analyze corpus query states --each \"SELECT read_u64(symbol_address('jiffies')) AS "
-      "jiffies\"");
-  query->callback([chosen, arguments] {
-    *chosen = [arguments](Session& session) { return Query(session, *arguments); };
-  });
+void AddCorpusQueryCommand(Options* corpus, Command* chosen) {
+  corpus->AddSubcommand("query", "A query over all archives at once",
+                        [chosen](Options* query) { DeclareQuery(query, chosen); });
 }
 
-void AddCorpusCommand(CLI::App* app, Command* chosen) {
-  CLI::App* corpus = app->add_subcommand(
-      "corpus", "A directory of archives: keep them, ask them all, hold them against rules");
-  corpus->require_subcommand(1);
-  AddKeepingCommands(corpus, chosen);
-  AddCorpusQueryCommand(corpus, chosen);
-  AddCorpusCheckCommand(corpus, chosen);
-  AddCorpusExpectCommand(corpus, chosen);
-  AddPackCommands(corpus, chosen);
-  corpus->footer(
-      "Examples:\n"
-      "  ktstr-analyze corpus add states out/*.kts --tag nightly\n"
-      "  ktstr-analyze corpus check states --junit check.xml\n"
-      "  ktstr-analyze corpus expect states --update\n"
-      "  ktstr-analyze corpus pack states states.ktspack");
+void AddCorpusCommand(Options* app, Command* chosen) {
+  app->AddSubcommand("corpus",
+                     "A directory of archives: keep them, ask them all, hold them against rules",
+                     [chosen](Options* corpus) { DeclareCorpus(corpus, chosen); });
 }
 
 }  // namespace ktstr

@@ -12,16 +12,16 @@ struct CorpusArguments {
   std::vector<std::string> tags;
 };
 
-void AddCorpusOptions(CLI::App* command, CorpusArguments* arguments);
+void AddCorpusOptions(Options* command, CorpusArguments* arguments);
 
 // The archives with the tags. Errors: kNotFound when there are none.
 Result<std::vector<CorpusEntry>> ChosenEntries(const Corpus& corpus,
                                                const CorpusArguments& arguments);
 
-void AddKeepingCommands(CLI::App* corpus, Command* chosen);  // add, list, remove, prune
-void AddCorpusQueryCommand(CLI::App* corpus, Command* chosen);
-void AddCorpusCheckCommand(CLI::App* corpus, Command* chosen);
-void AddCorpusExpectCommand(CLI::App* corpus, Command* chosen);
-void AddPackCommands(CLI::App* corpus, Command* chosen);  // pack, unpack
+void AddKeepingCommands(Options* corpus, Command* chosen);  // add, list, remove, prune
+void AddCorpusQueryCommand(Options* corpus, Command* chosen);
+void AddCorpusCheckCommand(Options* corpus, Command* chosen);
+void AddCorpusExpectCommand(Options* corpus, Command* chosen);
+void AddPackCommands(Options* corpus, Command* chosen);  // pack, unpack
 
 }  // namespace ktstr

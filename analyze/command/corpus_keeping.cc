@@ -111,59 +111,68 @@ Result<std::string> Prune(Session&, const PruneArguments& arguments) {
          fmt::format("{} of {} archives, {}\n", chosen.size(), rows.rows.size(), FormatSize(bytes));
 }
 
-}  // namespace
-
-void AddKeepingCommands(CLI::App* corpus, Command* chosen) {
+void DeclareAdd(Options* add, Command* chosen) {
   auto add_arguments = std::make_shared<AddArguments>();
-  CLI::App* add = corpus->add_subcommand(
-      "add",
-      "Copy archives into a corpus (made where it is not there); exit code 1 for one that is "
-      "there already");
   AddCorpusDirectory(add, &add_arguments->directory);
-  add->add_option("FILES", add_arguments->files, "Archives")->required()->type_name("");
-  add->add_option("--name", add_arguments->name, "Its name in the corpus, for a single archive")
-      ->type_name("NAME");
-  add->add_option("--tag", add_arguments->tags, "A tag for each; may be repeated")
-      ->type_name("TAG");
-  add->add_option("--scenario", add_arguments->scenario, "Keep this file with each: what made them")
-      ->type_name("FILE");
-  add->callback([chosen, add_arguments] {
+  add->Add("FILES", &add_arguments->files, "Archives").Required().TypeName("");
+  add->Add("--name", &add_arguments->name, "Its name in the corpus, for a single archive")
+      .TypeName("NAME");
+  add->Add("--tag", &add_arguments->tags, "A tag for each; may be repeated").TypeName("TAG");
+  add->Add("--scenario", &add_arguments->scenario, "Keep this file with each: what made them")
+      .TypeName("FILE");
+  add->OnChosen([chosen, add_arguments] {
     *chosen = [add_arguments](Session& session) { return Add(session, *add_arguments); };
   });
+}
 
+void DeclareList(Options* list, Command* chosen) {
   auto list_arguments = std::make_shared<CorpusArguments>();
-  CLI::App* list = corpus->add_subcommand("list", "What is in it");
   AddCorpusOptions(list, list_arguments.get());
-  list->callback([chosen, list_arguments] {
+  list->OnChosen([chosen, list_arguments] {
     *chosen = [list_arguments](Session& session) { return List(session, *list_arguments); };
   });
+}
 
+void DeclareRemove(Options* remove, Command* chosen) {
   auto remove_arguments = std::make_shared<RemoveArguments>();
-  CLI::App* remove = corpus->add_subcommand("remove", "Remove archives, by name or digest");
   AddCorpusDirectory(remove, &remove_arguments->directory);
-  remove->add_option("NAMES", remove_arguments->names, "Which ones")->required()->type_name("");
-  remove->callback([chosen, remove_arguments] {
+  remove->Add("NAMES", &remove_arguments->names, "Which ones").Required().TypeName("");
+  remove->OnChosen([chosen, remove_arguments] {
     *chosen = [remove_arguments](Session& session) { return Remove(session, *remove_arguments); };
   });
+}
 
+void DeclarePrune(Options* prune, Command* chosen) {
   auto prune_arguments = std::make_shared<PruneArguments>();
-  CLI::App* prune =
-      corpus->add_subcommand("prune", "Remove archives that are old, or the oldest of too many");
   AddCorpusDirectory(prune, &prune_arguments->directory);
-  prune->add_option("--older-than", prune_arguments->older_than, "Since their capture, such as 30d")
-      ->type_name("TIME");
+  prune->Add("--older-than", &prune_arguments->older_than, "Since their capture, such as 30d")
+      .TypeName("TIME");
   prune
-      ->add_option("--max-size", prune_arguments->max_size,
-                   "Until all archives together have this size, such as 10G")
-      ->type_name("SIZE");
-  prune
-      ->add_option("--keep-tag", prune_arguments->tags,
-                   "Archives with this tag stay; may be repeated")
-      ->type_name("TAG");
-  prune->add_flag("--dry-run", prune_arguments->dry_run, "Only say what would go");
-  prune->callback([chosen, prune_arguments] {
+      ->Add("--max-size", &prune_arguments->max_size,
+            "Until all archives together have this size, such as 10G")
+      .TypeName("SIZE");
+  prune->Add("--keep-tag", &prune_arguments->tags, "Archives with this tag stay; may be repeated")
+      .TypeName("TAG");
+  prune->Add("--dry-run", &prune_arguments->dry_run, "Only say what would go");
+  prune->OnChosen([chosen, prune_arguments] {
     *chosen = [prune_arguments](Session& session) { return Prune(session, *prune_arguments); };
   });
+}
+
+}  // namespace
+
+void AddKeepingCommands(Options* corpus, Command* chosen) {
+  corpus->AddSubcommand(
+      "add",
+      "Copy archives into a corpus (made where it is not there); exit code 1 for one that is "
+      "there already",
+      [chosen](Options* add) { DeclareAdd(add, chosen); });
+  corpus->AddSubcommand("list", "What is in it",
+                        [chosen](Options* list) { DeclareList(list, chosen); });
+  corpus->AddSubcommand("remove", "Remove archives, by name or digest",
+                        [chosen](Options* remove) { DeclareRemove(remove, chosen); });
+  corpus->AddSubcommand("prune", "Remove archives that are old, or the oldest of too many",
+                        [chosen](Options* prune) { DeclarePrune(prune, chosen); });
 }
 
 }  // namespace ktstr

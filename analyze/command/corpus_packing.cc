@@ -60,37 +60,43 @@ Result<std::string> Unpack(Session&, const PackArguments& arguments) {
   return fmt::format("{}: {} archives\n", arguments.directory, corpus.entries().size());
 }
 
-}  // namespace
-
-void AddPackCommands(CLI::App* corpus, Command* chosen) {
+void DeclarePack(Options* pack, Command* chosen) {
   auto pack_arguments = std::make_shared<PackArguments>();
-  CLI::App* pack = corpus->add_subcommand(
-      "pack",
-      "Write all of it into one file, in which pages that several archives have stand once");
   AddCorpusDirectory(pack, &pack_arguments->directory);
-  pack->add_option("PACK", pack_arguments->pack, "The file, which must not be there yet")
-      ->required()
-      ->type_name("");
-  pack->add_option("--level", pack_arguments->options.compression_level,
-                   "Compression of the shared pages, on zstd's scale")
-      ->check(CLI::Range(1, 22))
-      ->type_name("N")
-      ->capture_default_str();
-  pack->footer("Each archive has been made again from the pack, and compared, before it is there.");
-  pack->callback([chosen, pack_arguments] {
+  pack->Add("PACK", &pack_arguments->pack, "The file, which must not be there yet")
+      .Required()
+      .TypeName("");
+  pack->Add("--level", &pack_arguments->options.compression_level,
+            "Compression of the shared pages, on zstd's scale")
+      .BetweenShown(1, 22)
+      .TypeName("N")
+      .ShowDefault();
+  pack->SetFooter(
+      "Each archive has been made again from the pack, and compared, before it is there.");
+  pack->OnChosen([chosen, pack_arguments] {
     *chosen = [pack_arguments](Session& session) { return Pack(session, *pack_arguments); };
   });
+}
 
+void DeclareUnpack(Options* unpack, Command* chosen) {
   auto unpack_arguments = std::make_shared<PackArguments>();
-  CLI::App* unpack =
-      corpus->add_subcommand("unpack", "Make the corpus again, every archive bit for bit");
-  unpack->add_option("PACK", unpack_arguments->pack, "The file")->required()->type_name("");
-  unpack->add_option("DIR", unpack_arguments->directory, "A directory that is empty or not there")
-      ->required()
-      ->type_name("");
-  unpack->callback([chosen, unpack_arguments] {
+  unpack->Add("PACK", &unpack_arguments->pack, "The file").Required().TypeName("");
+  unpack->Add("DIR", &unpack_arguments->directory, "A directory that is empty or not there")
+      .Required()
+      .TypeName("");
+  unpack->OnChosen([chosen, unpack_arguments] {
     *chosen = [unpack_arguments](Session& session) { return Unpack(session, *unpack_arguments); };
   });
+}
+
+}  // namespace
+
+void AddPackCommands(Options* corpus, Command* chosen) {
+  corpus->AddSubcommand(
+      "pack", "Write all of it into one file, in which pages that several archives have stand once",
+      [chosen](Options* pack) { DeclarePack(pack, chosen); });
+  corpus->AddSubcommand("unpack", "Make the corpus again, every archive bit for bit",
+                        [chosen](Options* unpack) { DeclareUnpack(unpack, chosen); });
 }
 
 }  // namespace ktstr

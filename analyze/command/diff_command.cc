@@ -59,27 +59,31 @@ Result<std::string> Diff(Session& session, const DiffArguments& arguments) {
   return session.json() ? DiffJson(diff) : DiffText(diff, TerminalWidth());
 }
 
-}  // namespace
-
-void AddDiffCommand(CLI::App* app, Command* chosen) {
+void DeclareDiff(Options* diff, Command* chosen) {
   auto arguments = std::make_shared<DiffArguments>();
-  CLI::App* diff = app->add_subcommand(
-      "diff", "What differs in another archive: tasks, queues, sched_ext, maps, counters, memory");
-  diff->add_option("OTHER", arguments->archives, "The other archive; the later one of a run")
-      ->required()
-      ->expected(1, 2)
-      ->type_name("");
-  diff->add_option("--only", arguments->only,
-                   "Compare these parts: tasks, queues, scx, maps, counters, memory")
-      ->delimiter(',')
-      ->type_name("PART,…");
-  diff->footer(
+  diff->Add("OTHER", &arguments->archives, "The other archive; the later one of a run")
+      .Required()
+      .Count(1, 2)
+      .TypeName("");
+  diff->Add("--only", &arguments->only,
+            "Compare these parts: tasks, queues, scx, maps, counters, memory")
+      .Delimiter(',')
+      .TypeName("PART,…");
+  diff->SetFooter(
       "Of two archives of one run, tasks are the same by pid and start time, counters are given "
       "per second of the\nguest's clock, and memory is compared page by page. Pages that one of "
       "the two does not have are not\ncomparable. Exit code 1 when something differs.");
-  diff->callback([chosen, arguments] {
+  diff->OnChosen([chosen, arguments] {
     *chosen = [arguments](Session& session) { return Diff(session, *arguments); };
   });
+}
+
+}  // namespace
+
+void AddDiffCommand(Options* app, Command* chosen) {
+  app->AddSubcommand(
+      "diff", "What differs in another archive: tasks, queues, sched_ext, maps, counters, memory",
+      [chosen](Options* diff) { DeclareDiff(diff, chosen); });
 }
 
 }  // namespace ktstr

@@ -25,17 +25,20 @@ Result<std::string> Export(Session& session, const ExportArguments& arguments) {
   return std::string();
 }
 
-}  // namespace
-
-void AddExportCommand(CLI::App* app, Command* chosen) {
+void DeclareCommand(Options* command, Command* chosen) {
   auto arguments = std::make_shared<ExportArguments>();
-  CLI::App* command = app->add_subcommand(
-      "export-db", "All tables and views as a SQLite file that any client can read");
-  command->add_option("OUT", arguments->output, "The file to write")->required()->type_name("");
-  command->add_flag("-f,--force", arguments->force, "Overwrite OUT if it exists");
-  command->callback([chosen, arguments] {
+  command->Add("OUT", &arguments->output, "The file to write").Required().TypeName("");
+  command->Add("-f,--force", &arguments->force, "Overwrite OUT if it exists");
+  command->OnChosen([chosen, arguments] {
     *chosen = [arguments](Session& session) { return Export(session, *arguments); };
   });
+}
+
+}  // namespace
+
+void AddExportCommand(Options* app, Command* chosen) {
+  app->AddSubcommand("export-db", "All tables and views as a SQLite file that any client can read",
+                     [chosen](Options* command) { DeclareCommand(command, chosen); });
 }
 
 }  // namespace ktstr

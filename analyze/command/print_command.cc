@@ -75,29 +75,29 @@ Result<std::string> Print(Session& session, const PrintArguments& arguments) {
   return session.json() ? Json(memory, arguments, *place) : Text(memory, arguments, *place);
 }
 
-}  // namespace
-
-void AddPrintCommand(CLI::App* app, Command* chosen) {
+void DeclarePrint(Options* print, Command* chosen) {
   auto arguments = std::make_shared<PrintArguments>();
-  CLI::App* print = app->add_subcommand("print", "A structure in memory, by the kernel's types");
-  print->add_option("TYPE", arguments->type, "Such as task_struct or rq")
-      ->required()
-      ->type_name("");
-  print->add_option("WHERE", arguments->where, "An address 0x… or a symbol")
-      ->required()
-      ->type_name("");
-  print->add_option("FIELD", arguments->field, "A path such as se.vruntime or mm->owner->comm")
-      ->type_name("");
-  print->add_option("--cpu", arguments->cpu, "Whose instance of a per-CPU symbol")->type_name("N");
-  print->footer(
+  print->Add("TYPE", &arguments->type, "Such as task_struct or rq").Required().TypeName("");
+  print->Add("WHERE", &arguments->where, "An address 0x… or a symbol").Required().TypeName("");
+  print->Add("FIELD", &arguments->field, "A path such as se.vruntime or mm->owner->comm")
+      .TypeName("");
+  print->Add("--cpu", &arguments->cpu, "Whose instance of a per-CPU symbol").TypeName("N");
+  print->SetFooter(
       "In FIELD '.' enters a structure, '->' follows a pointer, '[n]' takes an element of an\n"
       "array or of what a pointer points to. To a shell '>' means something else: quote it.\n\n"
       "Examples:\n"
       "  ktstr-analyze demo.kts print task_struct init_task\n"
       "  ktstr-analyze demo.kts print rq runqueues 'curr->comm' --cpu 1");
-  print->callback([chosen, arguments] {
+  print->OnChosen([chosen, arguments] {
     *chosen = [arguments](Session& session) { return Print(session, *arguments); };
   });
+}
+
+}  // namespace
+
+void AddPrintCommand(Options* app, Command* chosen) {
+  app->AddSubcommand("print", "A structure in memory, by the kernel's types",
+                     [chosen](Options* print) { DeclarePrint(print, chosen); });
 }
 
 }  // namespace ktstr

@@ -2,11 +2,11 @@
 
 namespace ktstr {
 
-void AddQuestionCommands(CLI::App* app, Command* chosen) {
+void AddQuestionCommands(Options* app, Command* chosen) {
   *chosen = SummaryCommand();
-  app->add_subcommand("summary",
-                      "One screen: kernel, machine, what runs where, last log lines (default)")
-      ->callback([chosen] { *chosen = SummaryCommand(); });
+  app->AddSubcommand(
+      "summary", "One screen: kernel, machine, what runs where, last log lines (default)",
+      [chosen](Options* summary) { summary->OnChosen([chosen] { *chosen = SummaryCommand(); }); });
   AddTableCommands(app, chosen);
   AddStackCommand(app, chosen);
   AddBpfCommands(app, chosen);

@@ -27,23 +27,25 @@ Result<std::string> Read(Session& session, const ReadArguments& arguments) {
                          : HexDump(memory, *kva, arguments.length);
 }
 
-}  // namespace
-
-void AddReadCommand(CLI::App* app, Command* chosen) {
+void DeclareRead(Options* read, Command* chosen) {
   auto arguments = std::make_shared<ReadArguments>();
-  CLI::App* read = app->add_subcommand("read", "Bytes of memory, with symbols");
-  read->add_option("WHERE", arguments->where, "An address 0x… or a symbol")
-      ->required()
-      ->type_name("");
-  read->add_option("LENGTH", arguments->length, "In bytes")
-      ->type_name("")
-      ->check(CLI::Range(uint64_t{1}, kMaxLength).description(""))
-      ->capture_default_str();
-  read->add_flag("--words", arguments->words, "8 bytes a line, with the symbol that they point to");
-  read->add_option("--cpu", arguments->cpu, "Whose instance of a per-CPU symbol")->type_name("N");
-  read->callback([chosen, arguments] {
+  read->Add("WHERE", &arguments->where, "An address 0x… or a symbol").Required().TypeName("");
+  read->Add("LENGTH", &arguments->length, "In bytes")
+      .TypeName("")
+      .Between(1, kMaxLength)
+      .ShowDefault();
+  read->Add("--words", &arguments->words, "8 bytes a line, with the symbol that they point to");
+  read->Add("--cpu", &arguments->cpu, "Whose instance of a per-CPU symbol").TypeName("N");
+  read->OnChosen([chosen, arguments] {
     *chosen = [arguments](Session& session) { return Read(session, *arguments); };
   });
+}
+
+}  // namespace
+
+void AddReadCommand(Options* app, Command* chosen) {
+  app->AddSubcommand("read", "Bytes of memory, with symbols",
+                     [chosen](Options* read) { DeclareRead(read, chosen); });
 }
 
 }  // namespace ktstr

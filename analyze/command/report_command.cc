@@ -45,20 +45,24 @@ Result<std::string> Report(Session& session, const std::string& output) {
   return SafeText(path.string()) + "\n";
 }
 
-}  // namespace
-
-void AddReportCommand(CLI::App* app, Command* chosen) {
+void DeclareReport(Options* report, Command* chosen) {
   auto output = std::make_shared<std::string>();
-  CLI::App* report = app->add_subcommand(
-      "report", "One HTML file of everything: findings, a picture of the machine, tables, stacks");
-  report->add_option("-o,--output", *output, "The file to write; - is standard output")
-      ->type_name("OUT");
-  report->footer(
+  report->Add("-o,--output", output.get(), "The file to write; - is standard output")
+      .TypeName("OUT");
+  report->SetFooter(
       "The file is FILE with .html in place of .kts where no other is named; an older report of "
       "that name is\nreplaced. It needs no network and no other file.");
-  report->callback([chosen, output] {
+  report->OnChosen([chosen, output] {
     *chosen = [output](Session& session) { return Report(session, *output); };
   });
+}
+
+}  // namespace
+
+void AddReportCommand(Options* app, Command* chosen) {
+  app->AddSubcommand(
+      "report", "One HTML file of everything: findings, a picture of the machine, tables, stacks",
+      [chosen](Options* report) { DeclareReport(report, chosen); });
 }
 
 }  // namespace ktstr

@@ -19,16 +19,20 @@ Result<std::string> Describe(const std::string& name, bool json) {
   return text + "\n" + ToTextTable(schema.columns, {TerminalWidth()});
 }
 
-}  // namespace
-
-void AddSchemaCommand(CLI::App* app, Command* chosen) {
+void DeclareSchema(Options* schema, Command* chosen) {
   auto name = std::make_shared<std::string>();
-  CLI::App* schema = app->add_subcommand(
-      "schema", "Tables, views and functions for SQL; with TABLE its columns (needs no FILE)");
-  schema->add_option("TABLE", *name, "A table, view or function")->type_name("");
-  schema->callback([chosen, name] {
+  schema->Add("TABLE", name.get(), "A table, view or function").TypeName("");
+  schema->OnChosen([chosen, name] {
     *chosen = [name](Session& session) { return Describe(*name, session.json()); };
   });
+}
+
+}  // namespace
+
+void AddSchemaCommand(Options* app, Command* chosen) {
+  app->AddSubcommand("schema",
+                     "Tables, views and functions for SQL; with TABLE its columns (needs no FILE)",
+                     [chosen](Options* schema) { DeclareSchema(schema, chosen); });
 }
 
 }  // namespace ktstr

@@ -1,5 +1,7 @@
 #include <fmt/format.h>
 
+#include <filesystem>
+
 #include "ktstr/analyze/command/command.h"
 #include "ktstr/analyze/index.h"
 #include "ktstr/analyze/interrupt.h"

@@ -4,10 +4,10 @@
 
 namespace ktstr {
 
-void AddShellCommand(CLI::App* app, Command* chosen) {
-  CLI::App* shell = app->add_subcommand(
-      "shell", "SQL line by line, with completion and history; from a pipe: all of it");
-  shell->footer(
+namespace {
+
+void DeclareShell(Options* shell, Command* chosen) {
+  shell->SetFooter(
       "A statement ends with ';'. Lines that begin with a dot are commands, .help lists them. "
       "Ctrl-C\n"
       "ends a query or drops what is being typed, Ctrl-D ends the shell. From a pipe the exit "
@@ -16,7 +16,15 @@ void AddShellCommand(CLI::App* app, Command* chosen) {
       "Examples:\n"
       "  ktstr-analyze demo.kts shell\n"
       "  echo \"SELECT count(*) FROM task;\" | ktstr-analyze demo.kts shell");
-  shell->callback([chosen] { *chosen = RunShell; });
+  shell->OnChosen([chosen] { *chosen = RunShell; });
+}
+
+}  // namespace
+
+void AddShellCommand(Options* app, Command* chosen) {
+  app->AddSubcommand("shell",
+                     "SQL line by line, with completion and history; from a pipe: all of it",
+                     [chosen](Options* shell) { DeclareShell(shell, chosen); });
 }
 
 }  // namespace ktstr

@@ -23,20 +23,16 @@ Result<std::string> Ask(Session& session, const QueryArguments& arguments) {
                          .max_rows = arguments.max_rows == 0 ? SIZE_MAX : arguments.max_rows});
 }
 
-}  // namespace
-
-void AddSqlCommand(CLI::App* app, Command* chosen) {
+void DeclareSql(Options* sql, Command* chosen) {
   auto arguments = std::make_shared<QueryArguments>();
-  CLI::App* sql =
-      app->add_subcommand("sql", "Any query over the tables and the memory (only reading)");
-  sql->add_option("QUERY", arguments->query, "One SELECT statement")->required()->type_name("");
+  sql->Add("QUERY", &arguments->query, "One SELECT statement").Required().TypeName("");
   AddTimeoutOption(sql, &arguments->timeout_s);
-  sql->add_option("--limit", arguments->max_rows,
-                  "Give the first rows only, and say when there are more; 0: all")
-      ->type_name("ROWS")
-      ->capture_default_str();
-  sql->add_flag("--csv", arguments->csv, "Comma-separated values (RFC 4180), NULL as nothing");
-  sql->footer(
+  sql->Add("--limit", &arguments->max_rows,
+           "Give the first rows only, and say when there are more; 0: all")
+      .TypeName("ROWS")
+      .ShowDefault();
+  sql->Add("--csv", &arguments->csv, "Comma-separated values (RFC 4180), NULL as nothing");
+  sql->SetFooter(
       "'ktstr-analyze schema' lists the tables, views and functions; 'schema TABLE' the columns.\n"
       "Each function over memory has a twin with try_ before its name, which gives NULL where the\n"
       "other ends the query because memory cannot be read; what that was is told on standard\n"
@@ -44,9 +40,16 @@ void AddSqlCommand(CLI::App* app, Command* chosen) {
       "Examples:\n"
       "  ktstr-analyze demo.kts sql \"SELECT comm, queue, waiting_ns FROM runnable\" --limit 20\n"
       "  ktstr-analyze demo.kts sql \"SELECT * FROM task\" --csv > tasks.csv");
-  sql->callback([chosen, arguments] {
+  sql->OnChosen([chosen, arguments] {
     *chosen = [arguments](Session& session) { return Ask(session, *arguments); };
   });
+}
+
+}  // namespace
+
+void AddSqlCommand(Options* app, Command* chosen) {
+  app->AddSubcommand("sql", "Any query over the tables and the memory (only reading)",
+                     [chosen](Options* sql) { DeclareSql(sql, chosen); });
 }
 
 }  // namespace ktstr

@@ -39,25 +39,25 @@ Result<std::string> Stacks(Session& session, const StackArguments& arguments) {
                         " ORDER BY f.task_kva, f.depth");
 }
 
-}  // namespace
-
-void AddStackCommand(CLI::App* app, Command* chosen) {
+void DeclareStack(Options* stack, Command* chosen) {
   auto arguments = std::make_shared<StackArguments>();
-  CLI::App* stack =
-      app->add_subcommand("stack", "What a thread is in the middle of; <…>: how it got there");
-  CLI::Option* pid = stack->add_option("PID", arguments->pid, "A thread")->type_name("");
-  CLI::Option* cpu =
-      stack->add_option("--cpu", arguments->cpu, "What runs on that CPU")->type_name("N");
-  CLI::Option* all = stack->add_flag("--all", arguments->all, "Every thread");
-  pid->excludes(cpu)->excludes(all);
-  cpu->excludes(all);
+  stack->Add("PID", &arguments->pid, "A thread").TypeName("");
+  stack->Add("--cpu", &arguments->cpu, "What runs on that CPU").TypeName("N").Excludes("PID");
+  stack->Add("--all", &arguments->all, "Every thread").Excludes("PID").Excludes("--cpu");
   stack
-      ->add_flag("--fold", arguments->fold,
-                 "With --all: threads whose stacks are alike together, what most are in first")
-      ->needs(all);
-  stack->callback([chosen, arguments] {
+      ->Add("--fold", &arguments->fold,
+            "With --all: threads whose stacks are alike together, what most are in first")
+      .Needs("--all");
+  stack->OnChosen([chosen, arguments] {
     *chosen = [arguments](Session& session) { return Stacks(session, *arguments); };
   });
+}
+
+}  // namespace
+
+void AddStackCommand(Options* app, Command* chosen) {
+  app->AddSubcommand("stack", "What a thread is in the middle of; <…>: how it got there",
+                     [chosen](Options* stack) { DeclareStack(stack, chosen); });
 }
 
 }  // namespace ktstr

@@ -31,20 +31,24 @@ Result<QueryResult> Lookup(MemorySource& memory, const std::string& word) {
   return Fail(ErrorCode::kInvalidArgument, memory.FindAddress(word).error().ToString());
 }
 
-}  // namespace
-
-void AddSymbolCommand(CLI::App* app, Command* chosen) {
+void DeclareSymbol(Options* symbol, Command* chosen) {
   auto word = std::make_shared<std::string>();
-  CLI::App* symbol =
-      app->add_subcommand("symbol", "The address of a symbol, or the symbol of an address");
-  symbol->add_option("SYMBOL", *word, "A name or an address 0x…")->required()->type_name("");
-  symbol->footer("The type is as in nm; the address of a per-CPU symbol is that of no instance.");
-  symbol->callback([chosen, word] {
+  symbol->Add("SYMBOL", word.get(), "A name or an address 0x…").Required().TypeName("");
+  symbol->SetFooter(
+      "The type is as in nm; the address of a per-CPU symbol is that of no instance.");
+  symbol->OnChosen([chosen, word] {
     *chosen = [word](Session& session) -> Result<std::string> {
       const QueryResult found = KTSTR_TRY(Lookup(*KTSTR_TRY(session.Memory()), *word));
       return session.json() ? ToJson(found) : ToTextTable(found, {TerminalWidth()});
     };
   });
+}
+
+}  // namespace
+
+void AddSymbolCommand(Options* app, Command* chosen) {
+  app->AddSubcommand("symbol", "The address of a symbol, or the symbol of an address",
+                     [chosen](Options* symbol) { DeclareSymbol(symbol, chosen); });
 }
 
 }  // namespace ktstr

@@ -127,12 +127,14 @@ Result<std::string> Text(Session& session, const TableCommand& command) {
 
 }  // namespace
 
-void AddTableCommands(CLI::App* app, Command* chosen) {
+void AddTableCommands(Options* app, Command* chosen) {
   for (const TableCommand& command : TableCommands()) {
-    app->add_subcommand(command.name, command.help)->callback([chosen, &command] {
-      *chosen = [&command](Session& session) {
-        return session.json() ? Json(session, command) : Text(session, command);
-      };
+    app->AddSubcommand(command.name, command.help, [chosen, &command](Options* table) {
+      table->OnChosen([chosen, &command] {
+        *chosen = [&command](Session& session) {
+          return session.json() ? Json(session, command) : Text(session, command);
+        };
+      });
     });
   }
 }

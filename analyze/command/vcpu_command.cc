@@ -62,14 +62,18 @@ Result<std::string> Registers(Session& session, std::optional<uint32_t> cpu) {
   return session.json() ? (json.empty() ? "[]\n" : json + "\n]\n") : text;
 }
 
+void DeclareVcpu(Options* vcpu, Command* chosen) {
+  auto cpu = std::make_shared<std::optional<uint32_t>>();
+  vcpu->Add("N", cpu.get(), "Its number").TypeName("");
+  vcpu->OnChosen(
+      [chosen, cpu] { *chosen = [cpu](Session& session) { return Registers(session, *cpu); }; });
+}
+
 }  // namespace
 
-void AddVcpuCommand(CLI::App* app, Command* chosen) {
-  auto cpu = std::make_shared<std::optional<uint32_t>>();
-  CLI::App* vcpu = app->add_subcommand("vcpu", "Every register of each CPU; with N of that one");
-  vcpu->add_option("N", *cpu, "Its number")->type_name("");
-  vcpu->callback(
-      [chosen, cpu] { *chosen = [cpu](Session& session) { return Registers(session, *cpu); }; });
+void AddVcpuCommand(Options* app, Command* chosen) {
+  app->AddSubcommand("vcpu", "Every register of each CPU; with N of that one",
+                     [chosen](Options* vcpu) { DeclareVcpu(vcpu, chosen); });
 }
 
 }  // namespace ktstr

@@ -5,7 +5,7 @@
 
 namespace ktstr {
 
-Result<std::unique_ptr<ArchiveIndex>> ArchiveIndex::Open(const std::filesystem::path& archive) {
+Result<std::unique_ptr<ArchiveIndex>> ArchiveIndex::Open(const std::string& archive) {
   // Not inside "new": what that has allocated would stay behind when this returns.
   auto machine = KTSTR_TRY(FrozenMachine::Open(archive));
   std::unique_ptr<ArchiveIndex> opened(new ArchiveIndex(std::move(machine)));

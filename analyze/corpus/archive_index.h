@@ -1,8 +1,8 @@
 // One archive of many, opened to be asked: its index, with the functions over its memory.
 #pragma once
 
-#include <filesystem>
 #include <memory>
+#include <string>
 
 #include "ktstr/analyze/database.h"
 #include "ktstr/analyze/memory_sql/memory_sql.h"
@@ -13,7 +13,7 @@ namespace ktstr {
 class ArchiveIndex {
  public:
   // Errors: those of FrozenMachine::Open and OpenIndex. Ctrl-C ends its queries (interrupt.h).
-  static Result<std::unique_ptr<ArchiveIndex>> Open(const std::filesystem::path& archive);
+  static Result<std::unique_ptr<ArchiveIndex>> Open(const std::string& archive);
 
   Database& database() { return *index_; }
 

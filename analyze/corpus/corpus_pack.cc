@@ -15,7 +15,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-Error IoError(const std::string& doing, const fs::path& path, const std::error_code& error) {
+Error FileError(const std::string& doing, const fs::path& path, const std::error_code& error) {
   return Error(ErrorCode::kIo, fmt::format("{} '{}': {}", doing, path.string(), error.message()));
 }
 
@@ -32,7 +32,7 @@ Result<std::vector<PackedFile>> FilesOf(const fs::path& directory) {
     files.push_back({fs::relative(file.path(), directory).generic_string(),
                      KTSTR_TRY(ReadTextFile(file.path()))});
   }
-  if (error) return Fail(IoError("reading", directory, error));
+  if (error) return Fail(FileError("reading", directory, error));
   std::ranges::sort(files, {}, &PackedFile::name);
   return files;
 }
@@ -52,7 +52,7 @@ Status CheckName(const std::string& name) {
 Status MakeParent(const fs::path& file) {
   std::error_code error;
   fs::create_directories(file.parent_path(), error);
-  if (error) return Fail(IoError("making", file.parent_path(), error));
+  if (error) return Fail(FileError("making", file.parent_path(), error));
   return {};
 }
 

@@ -1,9 +1,11 @@
 #include "ktstr/analyze/corpus/merged.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <sqlite3.h>
 
 #include <algorithm>
+#include <filesystem>
 #include <map>
 #include <set>
 

@@ -2,7 +2,6 @@
 // the first question.
 #pragma once
 
-#include <filesystem>
 #include <memory>
 #include <optional>
 #include <string>
@@ -18,7 +17,7 @@ namespace ktstr {
 class MemorySource {
  public:
   // `vmlinux` is an optional source of symbols and types.
-  MemorySource(std::shared_ptr<FrozenMachine> machine, std::filesystem::path vmlinux)
+  MemorySource(std::shared_ptr<FrozenMachine> machine, std::string vmlinux)
       : machine_(std::move(machine)), vmlinux_(std::move(vmlinux)) {}
 
   FrozenMachine& machine() { return *machine_; }
@@ -46,7 +45,7 @@ class MemorySource {
   Result<Kva> Lookup(const std::string& name);
 
   std::shared_ptr<FrozenMachine> machine_;
-  std::filesystem::path vmlinux_;
+  std::string vmlinux_;
   const Stop* stop_ = nullptr;
   Anomalies ignored_{""};
   std::optional<TextSymbols> text_;

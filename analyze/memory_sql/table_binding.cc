@@ -13,7 +13,7 @@ namespace ktstr {
 
 namespace {
 
-struct Bound {
+struct BoundTable {
   TableFunction function;
   OnError on_error;
   MemorySource& memory;
@@ -25,11 +25,11 @@ struct Bound {
 };
 
 struct Table : sqlite3_vtab {
-  const Bound* bound;
+  const BoundTable* bound;
 };
 
 struct Cursor : sqlite3_vtab_cursor {
-  const Bound* bound;
+  const BoundTable* bound;
   FunctionRows found;
   std::vector<Value> arguments;
   size_t at = 0;
@@ -42,7 +42,7 @@ int Report(sqlite3_vtab* table, const std::string& message) {
 }
 
 int Connect(sqlite3* db, void* bound, int, const char* const*, sqlite3_vtab** out, char** error) {
-  const auto* self = static_cast<const Bound*>(bound);
+  const auto* self = static_cast<const BoundTable*>(bound);
   std::string columns;
   for (const ColumnInfo& column : self->function.columns) {
     columns += fmt::format("{}\"{}\"", columns.empty() ? "" : ", ", column.name);
@@ -105,7 +105,7 @@ int Close(sqlite3_vtab_cursor* cursor) {
 
 // Of damage the first thing ends the query; its twin notes all and goes on with what was found.
 int TakeRows(Cursor& cursor, Result<FunctionRows> found) {
-  const Bound& bound = *cursor.bound;
+  const BoundTable& bound = *cursor.bound;
   const auto call = [&] { return CallText(bound.name(), cursor.arguments); };
   if (!found) {
     if (NoteError(bound.on_error, call(), found.error(), bound.anomalies)) return SQLITE_OK;
@@ -187,11 +187,11 @@ constexpr sqlite3_module kModule = {
 
 Status BindTable(sqlite3* db, TableFunction function, OnError on_error, MemorySource& memory,
                  QueryAnomalies& anomalies) {
-  auto* bound = new Bound{std::move(function), on_error, memory, anomalies};
+  auto* bound = new BoundTable{std::move(function), on_error, memory, anomalies};
   const std::string name = bound->name();
   // SQLite deletes it, also when this fails.
   if (sqlite3_create_module_v2(db, name.c_str(), &kModule, bound,
-                               [](void* p) { delete static_cast<Bound*>(p); }) != SQLITE_OK) {
+                               [](void* p) { delete static_cast<BoundTable*>(p); }) != SQLITE_OK) {
     return Fail(ErrorCode::kIo, fmt::format("adding {} to SQLite: {}", name, sqlite3_errmsg(db)));
   }
   return {};

@@ -15,7 +15,7 @@ namespace ktstr {
 
 namespace {
 
-enum Column { kKva, kPid, kComm, kState, kCpu };
+enum TaskColumn { kKva, kPid, kComm, kState, kCpu };
 constexpr const char* kTasks =
     "SELECT task_kva, pid, comm, state, cpu FROM task ORDER BY pid, cpu, task_kva";
 

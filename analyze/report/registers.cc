@@ -38,7 +38,7 @@ std::vector<std::pair<const char*, SegmentRegister>> Segments(const VcpuRegister
           {"fs", v.fs}, {"gs", v.gs}, {"ldt", v.ldt}, {"tr", v.tr}};
 }
 
-std::vector<std::pair<const char*, DescriptorTable>> Tables(const VcpuRegisters& v) {
+std::vector<std::pair<const char*, DescriptorTable>> DescriptorTables(const VcpuRegisters& v) {
   return {{"gdt", v.gdt}, {"idt", v.idt}};
 }
 
@@ -67,7 +67,7 @@ std::string RegisterText(const VcpuRegisters& vcpu, const std::optional<std::str
     text += fmt::format("  {:<6} {:04x}  base {:016x}  limit {:08x}  attributes {:06x}\n", name,
                         segment.selector, segment.base, segment.limit, segment.attributes);
   }
-  for (const auto& [name, table] : Tables(vcpu)) {
+  for (const auto& [name, table] : DescriptorTables(vcpu)) {
     text += fmt::format("  {:<12} base {:016x}  limit {:08x}\n", name, table.base, table.limit);
   }
   return text;
@@ -85,7 +85,7 @@ std::string RegisterJson(const VcpuRegisters& vcpu, const std::optional<std::str
                   {"limit", segment.limit},
                   {"attributes", segment.attributes}};
   }
-  for (const auto& [name, table] : Tables(vcpu)) {
+  for (const auto& [name, table] : DescriptorTables(vcpu)) {
     json[name] = {{"base", HexText(table.base)}, {"limit", table.limit}};
   }
   return json.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);

@@ -28,7 +28,7 @@ std::string Lower(std::string_view text) {
 }
 
 // Everything that stands behind FROM: tables, views, table-valued functions and their twins.
-const std::vector<Table>& Tables() {
+const std::vector<Table>& KnownTables() {
   static const std::vector<Table> tables = [] {
     std::vector<Table> all;
     for (const auto& row : SchemaList().rows) {
@@ -52,7 +52,7 @@ const std::vector<Table>& Tables() {
 }
 
 const Table* FindTable(std::string_view name) {
-  for (const Table& table : Tables()) {
+  for (const Table& table : KnownTables()) {
     if (table.name == name) return &table;
   }
   return nullptr;
@@ -164,7 +164,7 @@ std::vector<std::string> Completer::CommandWords(std::string_view line, size_t w
   if (command == ".help") return commands_;
   if (command != ".schema" && command != ".tables") return {};
   std::vector<std::string> names;
-  for (const Table& table : Tables()) names.push_back(table.name);
+  for (const Table& table : KnownTables()) names.push_back(table.name);
   return names;
 }
 
@@ -182,12 +182,12 @@ std::vector<std::string> Completer::SqlWords(const CursorContext& context,
   std::vector<std::string> words;
   for (const auto& [name, table] : tables) Append(words, table->columns);
   if (word.empty()) {
-    for (const Table& table : Tables()) {
+    for (const Table& table : KnownTables()) {
       if (tables.empty()) words.push_back(table.name);
     }
     return words;
   }
-  for (const Table& table : Tables()) {
+  for (const Table& table : KnownTables()) {
     words.push_back(table.is_function ? table.name + "(" : table.name);
     if (tables.empty()) Append(words, table.columns);
   }

@@ -5,12 +5,12 @@
 
 #include <algorithm>
 #include <charconv>
-#include <sstream>
 
 #include "ktstr/analyze/output.h"
 #include "ktstr/analyze/report/schema.h"
 #include "ktstr/analyze/shell/words.h"
 #include "ktstr/base/nearest_word.h"
+#include "ktstr/cli/parse.h"
 
 namespace ktstr {
 
@@ -37,7 +37,7 @@ tl::unexpected<Error> Usage(std::string message) {
   return Fail(ErrorCode::kInvalidArgument, std::move(message));
 }
 
-Result<std::string> Tables(const Context&, const Words& words) {
+Result<std::string> ListTables(const Context&, const Words& words) {
   const std::string pattern = words.empty() ? "%" : words[0];
   std::vector<std::string> names;
   for (const auto& row : SchemaList().rows) {
@@ -109,7 +109,7 @@ Result<std::string> Help(const Context& context, const Words& words);
 
 constexpr DotCommand kCommands[] = {
     {"help", "[COMMAND]", "This, or how a command is used", Help},
-    {"tables", "[PATTERN]", "Names of tables and views; % in PATTERN is anything", Tables},
+    {"tables", "[PATTERN]", "Names of tables and views; % in PATTERN is anything", ListTables},
     {"mode", "table|json|csv|line", "How answers are written", Mode},
     {"timeout", "S", "End queries after that many seconds; 0: never", Timeout},
     {"limit", "ROWS", "Show the first rows only; 0: all", Limit},
@@ -121,16 +121,15 @@ constexpr DotCommand kCommands[] = {
 
 // The program's own subcommands, as a command line of their own.
 struct Questions {
-  CLI::App app{"", ""};
+  Options app{"", ""};
   Command chosen;
   bool json = false;
 
   Questions() {
-    app.add_flag("--json", json, "JSON, with all columns");
-    app.fallthrough();
+    app.Add("--json", &json, "JSON, with all columns");
+    app.UnderstandBehindSubcommands();
+    app.SetSubcommandNeed(SubcommandNeed::kRequired);
     AddQuestionCommands(&app, &chosen);
-    app.require_subcommand(1);
-    app.get_formatter()->column_width(24);
   }
 };
 
@@ -142,8 +141,8 @@ std::string NameHere(const std::string& subcommand) {
 std::vector<std::string> QuestionNames() {
   const Questions questions;
   std::vector<std::string> names;
-  for (const CLI::App* command : questions.app.get_subcommands(nullptr)) {
-    names.push_back(NameHere(command->get_name()));
+  for (const Options& command : questions.app.subcommands()) {
+    names.push_back(NameHere(command.name()));
   }
   return names;
 }
@@ -151,15 +150,11 @@ std::vector<std::string> QuestionNames() {
 Result<std::string> AskQuestion(Session& session, const std::string& name, Words words) {
   Questions questions;
   words.insert(words.begin(), name == NameHere("read") ? "read" : name);
-  std::reverse(words.begin(), words.end());  // as CLI11 takes them
-  try {
-    questions.app.parse(words);
-  } catch (const CLI::ParseError& error) {
-    if (error.get_exit_code() != 0) return Usage(fmt::format(".{}: {}", name, error.what()));
-    std::ostringstream help;
-    questions.app.exit(error, help, help);
-    return help.str();
+  const ParsedWords parsed = ParseWords(questions.app, std::move(words));
+  if (parsed.kind == ParsedWords::Kind::kWrong) {
+    return Usage(fmt::format(".{}: {}", name, parsed.wrong));
   }
+  if (parsed.kind == ParsedWords::Kind::kAnswer) return parsed.text;
   const OutputFormat format = session.format();
   if (questions.json) session.set_format(OutputFormat::kJson);
   auto answer = questions.chosen(session);
@@ -189,8 +184,8 @@ Result<std::string> Help(const Context& context, const Words& words) {
       "\nQuestions, with the arguments of the program's subcommands (.help NAME), --json as "
       "well:\n\n";
   const Questions questions;
-  for (const CLI::App* command : questions.app.get_subcommands(nullptr)) {
-    text += HelpLine("." + NameHere(command->get_name()), command->get_description());
+  for (const Options& command : questions.app.subcommands()) {
+    text += HelpLine("." + NameHere(command.name()), command.about());
   }
   return text;
 }

@@ -1,7 +1,7 @@
 // Cgroups (v2) of the guest: makes them, sets their files and puts tasks into them.
 #pragma once
 
-#include <nlohmann/json.hpp>
+#include <nlohmann/json_fwd.hpp>
 #include <string>
 
 namespace ktstr::guest {

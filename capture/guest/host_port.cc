@@ -4,6 +4,8 @@
 #include <poll.h>
 #include <unistd.h>
 
+#include <nlohmann/json.hpp>
+
 #include "port_device.h"
 #include "protocol.h"
 

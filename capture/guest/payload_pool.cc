@@ -8,6 +8,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <nlohmann/json.hpp>
+
 #include "task_setting.h"
 
 namespace ktstr::guest {
@@ -71,13 +73,13 @@ std::string PayloadPool::Start(const json& spec) {
   close(errors[0]);
   if (pid < 0) return std::string("fork: ") + strerror(errno);
   if (n > 0) return std::string(text, size_t(n));
-  payloads_.push_back({name, pid, output, nullptr});
+  payloads_.push_back({name, pid, output, std::nullopt});
   return "";
 }
 
 bool PayloadPool::Ended(pid_t pid, int status, json* event) {
   for (Payload& payload : payloads_) {
-    if (payload.pid != pid || !payload.status.is_null()) continue;
+    if (payload.pid != pid || payload.status) continue;
     payload.status = status;
     *event = {{"event", "payload-exit"},
               {"name", payload.name},
@@ -93,7 +95,7 @@ json PayloadPool::Describe() const {
   for (const Payload& payload : payloads_) {
     rows.push_back({{"name", payload.name},
                     {"pid", payload.pid},
-                    {"status", payload.status},
+                    {"status", payload.status ? json(*payload.status) : json()},
                     {"output", TailOf(payload.output)}});
   }
   return rows;

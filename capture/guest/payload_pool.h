@@ -3,7 +3,8 @@
 
 #include <sys/types.h>
 
-#include <nlohmann/json.hpp>
+#include <nlohmann/json_fwd.hpp>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -28,8 +29,8 @@ class PayloadPool {
   struct Payload {
     std::string name;
     pid_t pid;
-    int output;  // a file in memory
-    nlohmann::json status;
+    int output;                 // a file in memory
+    std::optional<int> status;  // as waitpid tells it; nothing while it runs
   };
 
   std::vector<Payload> payloads_;

@@ -1,7 +1,7 @@
 // Runs a program of the initramfs and waits for it.
 #pragma once
 
-#include <nlohmann/json.hpp>
+#include <nlohmann/json_fwd.hpp>
 #include <string>
 
 namespace ktstr::guest {

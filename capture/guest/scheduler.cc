@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 
 #include <algorithm>
+#include <nlohmann/json.hpp>
 
 #include "cgroup.h"
 #include "proc_account.h"
@@ -29,7 +30,7 @@ std::string* Words() {
   return &words;
 }
 
-int Listen(libbpf_print_level level, const char* format, va_list arguments) {
+int HearLibbpf(libbpf_print_level level, const char* format, va_list arguments) {
   if (level != LIBBPF_WARN) return 0;
   char* text = nullptr;
   if (vasprintf(&text, format, arguments) < 0) return 0;
@@ -148,7 +149,7 @@ json ReadSchedExtFiles() {
 }
 
 Scheduler::Scheduler() {
-  libbpf_set_print(Listen);
+  libbpf_set_print(HearLibbpf);
   libbpf_prog_handler_opts options = {};
   options.sz = sizeof options;
   options.prog_setup_fn = MaySleep;

@@ -3,7 +3,7 @@
 
 #include <bpf/libbpf.h>
 
-#include <nlohmann/json.hpp>
+#include <nlohmann/json_fwd.hpp>
 #include <string>
 
 #include "variables.h"

@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 
 #include <algorithm>
+#include <nlohmann/json.hpp>
 #include <string>
 #include <vector>
 
@@ -29,7 +30,7 @@ std::vector<std::string> Directories(const std::string& directory) {
 }
 
 // Without the newline at its end; null when it can't be read.
-json TextOf(const std::string& path) {
+json TextOfFile(const std::string& path) {
   std::string text = ReadFile(path);
   if (text.empty()) return nullptr;
   if (text.back() == '\n') text.pop_back();
@@ -41,7 +42,7 @@ void AppendCgroups(const std::string& path, json* rows) {
   json files = json::object();
   for (const char* name : {"cgroup.events", "cgroup.freeze", "cpu.weight", "cpu.idle", "cpu.max",
                            "cpu.stat", "cpuset.cpus", "cpuset.cpus.effective"}) {
-    json text = TextOf(directory + "/" + name);
+    json text = TextOfFile(directory + "/" + name);
     if (!text.is_null()) files[name] = std::move(text);
   }
   const std::string threads = ReadFile(directory + "/cgroup.threads");
@@ -62,7 +63,7 @@ json ReadCpus() {
     json cpu = json::object();
     for (const char* file : {"physical_package_id", "die_id", "cluster_id", "core_id",
                              "thread_siblings_list", "core_siblings_list", "die_cpus_list"}) {
-      json text = TextOf(base + "/" + name + "/topology/" + file);
+      json text = TextOfFile(base + "/" + name + "/topology/" + file);
       if (!text.is_null()) cpu[file] = std::move(text);
     }
     cpus[name.substr(3)] = std::move(cpu);

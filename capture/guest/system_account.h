@@ -2,7 +2,7 @@
 // the frozen machine is compared with.
 #pragma once
 
-#include <nlohmann/json.hpp>
+#include <nlohmann/json_fwd.hpp>
 
 namespace ktstr::guest {
 

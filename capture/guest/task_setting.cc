@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include <charconv>
+#include <nlohmann/json.hpp>
 
 #include "cgroup.h"
 

@@ -4,6 +4,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include <nlohmann/json.hpp>
 #include <thread>
 
 namespace ktstr::guest {

@@ -4,7 +4,7 @@
 
 #include <atomic>
 #include <cstdint>
-#include <nlohmann/json.hpp>
+#include <nlohmann/json_fwd.hpp>
 #include <string>
 
 #include "worker_catalog.h"

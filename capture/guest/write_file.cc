@@ -7,6 +7,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <nlohmann/json.hpp>
+
 namespace ktstr::guest {
 
 std::string WriteFileOf(const nlohmann::json& request) {

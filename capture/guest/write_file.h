@@ -1,7 +1,7 @@
 // Writes to files of the guest's, which may well be the end of who writes.
 #pragma once
 
-#include <nlohmann/json.hpp>
+#include <nlohmann/json_fwd.hpp>
 #include <string>
 
 namespace ktstr::guest {

@@ -1,6 +1,7 @@
 #include "ktstr/run/ci_result.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 namespace ktstr {
 

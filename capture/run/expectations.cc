@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <limits>
+#include <nlohmann/json.hpp>
 
 #include "ktstr/base/quantity.h"
 #include "ktstr/base/safe_text.h"

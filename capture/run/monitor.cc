@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <array>
+#include <nlohmann/json.hpp>
 
 #include "ktstr/base/quantity.h"
 #include "ktstr/base/safe_text.h"
@@ -161,7 +162,7 @@ Status Monitor::DrainQmp() {
       return {};
     }
     if (event->name == "SHUTDOWN" || event->name == "RESET") {
-      const std::string reason = StringMember(event->data, "reason");
+      const std::string reason = StringMember(*event->data, "reason");
       Fire(FiredBy(Spec(TriggerKind::kMachineEnd),
                    fmt::format("the machine ended by itself ({}{}{})", event->name,
                                reason.empty() ? "" : ": ", reason)));

@@ -5,13 +5,14 @@
 #include <functional>
 #include <map>
 #include <memory>
-#include <nlohmann/json.hpp>
+#include <nlohmann/json_fwd.hpp>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "ktstr/capture/deadline.h"
 #include "ktstr/capture/guest_machine.h"
+#include "ktstr/capture/json_value.h"
 #include "ktstr/capture/watch/running_kernel.h"
 #include "ktstr/capture/watch/sampler.h"
 #include "ktstr/run/code_triggers.h"
@@ -97,7 +98,7 @@ class Monitor {
   bool gaps_wanted_ = false;
   std::map<size_t, Deadline> periodic_;  // by index in triggers_
   std::map<std::string, int> kept_;      // how often a trigger that does not end the test was kept
-  std::map<std::string, nlohmann::json> ended_payloads_;
+  std::map<std::string, JsonValue> ended_payloads_;
   std::optional<Fired> fired_;
 };
 

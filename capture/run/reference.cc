@@ -9,7 +9,7 @@ namespace ktstr {
 
 namespace {
 
-constexpr size_t kNameWidth = 16;
+constexpr size_t kKindWidth = 16;
 constexpr size_t kTextWidth = 80;
 
 constexpr std::string_view kSections =
@@ -61,7 +61,7 @@ std::string Wrapped(std::string_view text, size_t indent) {
 }
 
 std::string Entry(std::string_view name, const std::string& text) {
-  return fmt::format("{:<{}} {}\n", name, kNameWidth, Wrapped(text, kNameWidth + 1));
+  return fmt::format("{:<{}} {}\n", name, kKindWidth, Wrapped(text, kKindWidth + 1));
 }
 
 }  // namespace

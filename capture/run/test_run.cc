@@ -1,8 +1,10 @@
 #include "ktstr/run/test_run.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
+#include <nlohmann/json.hpp>
 #include <set>
 
 #include "ktstr/base/quantity.h"
@@ -122,7 +124,7 @@ Result<json> Test::Ask(std::string_view verb, json arguments) {
 
 Status Test::SetUp() {
   for (const CgroupSpec& cgroup : scenario_.cgroups) {
-    KTSTR_TRY(Ask("cgroup", {{"path", cgroup.path}, {"files", cgroup.files}}));
+    KTSTR_TRY(Ask("cgroup", {{"path", cgroup.path}, {"files", *cgroup.files}}));
   }
   if (scenario_.scheduler) KTSTR_TRY(StartScheduler());
   // What no phase starts runs from the beginning.
@@ -141,7 +143,7 @@ Status Test::StartScheduler() {
   if (scheduler.loader.empty()) {
     Tell("loading the scheduler " + fs::path(scheduler.object).filename().string());
     const auto loaded =
-        Ask("scheduler-load", {{"object", scheduler.object}, {"variables", scheduler.variables}});
+        Ask("scheduler-load", {{"object", scheduler.object}, {"variables", *scheduler.variables}});
     if (loaded) return {};
     if (loaded.error().code() != ErrorCode::kPeer || HasHungUp(machine_->channel().fd())) {
       return Fail(loaded.error());
@@ -183,7 +185,7 @@ Status Test::StartWork(const std::vector<std::string>& names) {
   std::vector<WorkerSpec> workers;
   for (WorkerSpec worker : scenario_.workers) {
     if (!wanted(worker.name)) continue;
-    if (!worker.parameters.contains("seed")) worker.parameters["seed"] = options_.seed;
+    if (!worker.parameters->contains("seed")) (*worker.parameters)["seed"] = options_.seed;
     workers.push_back(std::move(worker));
   }
   if (!workers.empty()) KTSTR_TRY(Ask("start", {{"workers", ToJson(workers)}}));
@@ -191,8 +193,8 @@ Status Test::StartWork(const std::vector<std::string>& names) {
     if (!wanted(payload.name)) continue;
     std::vector<std::string> argv = {payload.program.string()};
     argv.insert(argv.end(), payload.arguments.begin(), payload.arguments.end());
-    json request = payload.setting;
-    request.update({{"name", payload.name}, {"argv", argv}, {"env", payload.environment}});
+    json request = *payload.setting;
+    request.update({{"name", payload.name}, {"argv", argv}, {"env", *payload.environment}});
     KTSTR_TRY(Ask("payload", request));
   }
   return {};
@@ -202,7 +204,7 @@ Status Test::RunPhase(const PhaseSpec& phase) {
   phase_ = phase.name;
   Tell(fmt::format("{} for {}", phase.name, FormatDuration(phase.duration)));
   if (!phase.stop.empty()) KTSTR_TRY(Ask("stop", {{"workers", phase.stop}}));
-  if (!phase.set.empty()) KTSTR_TRY(Ask("scheduler-set", {{"variables", phase.set}}));
+  if (!phase.set->empty()) KTSTR_TRY(Ask("scheduler-set", {{"variables", *phase.set}}));
   KTSTR_TRY(StartWork(phase.start));
   for (const FileWrite& write : phase.writes) {
     KTSTR_TRY(Ask("write-file", {{"path", write.path}, {"text", write.text}, {"wait", false}}));

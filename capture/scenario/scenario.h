@@ -3,13 +3,13 @@
 
 #include <chrono>
 #include <filesystem>
-#include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "ktstr/capture/capture.h"
 #include "ktstr/capture/guest_machine.h"
+#include "ktstr/capture/json_value.h"
 #include "ktstr/capture/machine_options.h"
 #include "ktstr/scenario/trigger_spec.h"
 
@@ -20,14 +20,14 @@ struct SchedulerSpec {
   // `loader`.
   std::string object;
   // Initial values of its global variables and of members of its struct_ops.
-  nlohmann::json variables = nlohmann::json::object();
+  JsonValue variables = JsonValue::EmptyObject();
   // A program of the user's that loads a scheduler itself, with arguments.
   std::vector<std::string> loader;
 };
 
 struct CgroupSpec {
-  std::string path;                                 // "/a/b"
-  nlohmann::json files = nlohmann::json::object();  // "cpu.weight" → 200
+  std::string path;                            // "/a/b"
+  JsonValue files = JsonValue::EmptyObject();  // "cpu.weight" → 200
 };
 
 struct PayloadSpec {
@@ -35,8 +35,8 @@ struct PayloadSpec {
   std::filesystem::path program;  // on this machine
   std::vector<std::string> arguments;
   std::vector<GuestFile> files;  // what else it needs
-  nlohmann::json environment = nlohmann::json::object();
-  nlohmann::json setting = nlohmann::json::object();  // capture/guest/task_setting.h
+  JsonValue environment = JsonValue::EmptyObject();
+  JsonValue setting = JsonValue::EmptyObject();  // capture/guest/task_setting.h
 };
 
 struct FileWrite {
@@ -47,10 +47,10 @@ struct FileWrite {
 struct PhaseSpec {
   std::string name;
   std::chrono::microseconds duration{};
-  std::string until;                              // a payload whose end ends the phase sooner
-  std::vector<std::string> start, stop;           // workers and payloads by name
-  nlohmann::json set = nlohmann::json::object();  // variables of the scheduler
-  std::vector<FileWrite> writes;                  // to files of the guest's
+  std::string until;                         // a payload whose end ends the phase sooner
+  std::vector<std::string> start, stop;      // workers and payloads by name
+  JsonValue set = JsonValue::EmptyObject();  // variables of the scheduler
+  std::vector<FileWrite> writes;             // to files of the guest's
 };
 
 // What must hold of a worker's tasks at the end, or of the frozen machine.

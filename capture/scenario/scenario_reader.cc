@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <nlohmann/json.hpp>
 
 #include "ktstr/base/nearest_word.h"
 #include "ktstr/base/text_file.h"
@@ -56,7 +57,7 @@ void CheckNames(const Scenario& scenario, const SectionLines& lines, TomlProblem
     for (const auto& name : phase.start) names.Either(lines.phases[i], name);
     for (const auto& name : phase.stop) names.Worker(lines.phases[i], name);
     if (!phase.until.empty()) names.Payload(lines.phases[i], phase.until);
-    if (!phase.set.empty() && (!scenario.scheduler || scenario.scheduler->object.empty())) {
+    if (!phase.set->empty() && (!scenario.scheduler || scenario.scheduler->object.empty())) {
       problem->Report(lines.phases[i], "'set' of [[phase]] needs a [scheduler] with an 'object'");
     }
   }

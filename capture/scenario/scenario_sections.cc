@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <nlohmann/json.hpp>
 
 #include "ktstr/base/nearest_word.h"
 
@@ -69,14 +70,14 @@ void ReadScheduler(TomlTable table, const fs::path& directory, Scenario* scenari
   if (scheduler.object.find('/') != std::string::npos) {
     scheduler.object = (directory / scheduler.object).string();
   }
-  table.ReadJson("variables", &scheduler.variables);
+  table.ReadJson("variables", &*scheduler.variables);
   table.Read("loader", &scheduler.loader);
   if (scheduler.object.empty() == scheduler.loader.empty()) {
     table.Report(table.line(), "[scheduler] needs either an 'object' or a 'loader'");
   }
   if (!scheduler.loader.empty()) {
     scheduler.loader[0] = (directory / scheduler.loader[0]).string();
-    if (!scheduler.variables.empty()) {
+    if (!scheduler.variables->empty()) {
       table.Complain("variables", "'variables' of [scheduler] are those of an 'object'");
     }
   }
@@ -88,11 +89,11 @@ void ReadCgroups(TomlTable& root, Scenario* scenario) {
     CgroupSpec& cgroup = scenario->cgroups.emplace_back();
     table.Require("path");
     table.Read("path", &cgroup.path);
-    table.ReadJson("files", &cgroup.files);
+    table.ReadJson("files", &*cgroup.files);
     if (cgroup.path.size() < 2 || cgroup.path[0] != '/' || cgroup.path.back() == '/') {
       table.Complain("path", fmt::format("a cgroup's path looks like /a/b, not '{}'", cgroup.path));
     }
-    if (!cgroup.files.is_object()) table.Complain("files", "'files' of [[cgroup]] is a table");
+    if (!cgroup.files->is_object()) table.Complain("files", "'files' of [[cgroup]] is a table");
     table.Finish();
   }
 }
@@ -118,9 +119,9 @@ void ReadPayloads(TomlTable& root, const fs::path& directory, Scenario* scenario
     payload.name = payload.program.filename().string();
     table.Read("name", &payload.name);
     table.Read("arguments", &payload.arguments);
-    table.ReadJson("env", &payload.environment);
+    table.ReadJson("env", &*payload.environment);
     ReadFiles(table, directory, &payload.files);
-    ReadTaskSetting(table, &payload.setting);
+    ReadTaskSetting(table, &*payload.setting);
     if (!fs::exists(payload.program)) {
       table.Complain("program", fmt::format("there is no program '{}'", payload.program.string()));
     }
@@ -151,8 +152,8 @@ void ReadPhases(TomlTable& root, std::chrono::microseconds duration, Scenario* s
     table.Read("until", &phase.until);
     table.Read("start", &phase.start);
     table.Read("stop", &phase.stop);
-    table.ReadJson("set", &phase.set);
-    if (!phase.set.is_object()) table.Complain("set", "'set' of [[phase]] is a table");
+    table.ReadJson("set", &*phase.set);
+    if (!phase.set->is_object()) table.Complain("set", "'set' of [[phase]] is a table");
     ReadWrites(table, &phase.writes);
     table.Finish();
   }

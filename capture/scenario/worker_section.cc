@@ -1,7 +1,9 @@
 #include <fmt/format.h>
 
-#include "ktstr/capture/guest/worker_catalog.h"
+#include <nlohmann/json.hpp>
+
 #include "ktstr/base/nearest_word.h"
+#include "ktstr/capture/guest/worker_catalog.h"
 #include "ktstr/scenario/scenario_sections.h"
 
 namespace ktstr {
@@ -25,13 +27,13 @@ void ReadWorker(TomlTable& table, Scenario* scenario) {
   if (entry == nullptr) {
     return table.Complain("kind", UnknownWord("worker kind", worker.kind, KindNames()));
   }
-  ReadTaskSetting(table, &worker.parameters);
+  ReadTaskSetting(table, &*worker.parameters);
   for (const std::string_view words : {guest::kCommonWorkerParameters, entry->parameters}) {
     for (const std::string_view name : SplitWords(words)) {
       int64_t value = 0;
       const bool tasks = name == "tasks";
       table.Read(name, &value, tasks ? entry->tasks : 0, tasks ? 65'536 : INT64_MAX);
-      if (table.Has(name)) worker.parameters[std::string(name)] = value;
+      if (table.Has(name)) (*worker.parameters)[std::string(name)] = value;
     }
   }
   table.Finish();

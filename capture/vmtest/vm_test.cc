@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <nlohmann/json.hpp>
 #include <thread>
 
 #include "ktstr/capture/capture.h"
@@ -96,6 +97,10 @@ Status VmTest::Boot() {
   }
   machine_ = KTSTR_TRY(GuestMachine::Boot(options_));
   return {};
+}
+
+Status VmTest::LoadScheduler(const std::string& name) {
+  return LoadScheduler(name, nlohmann::json::object());
 }
 
 Status VmTest::LoadScheduler(const std::string& name, const nlohmann::json& variables) {

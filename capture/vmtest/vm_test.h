@@ -20,6 +20,7 @@
 #include <chrono>
 #include <filesystem>
 #include <memory>
+#include <nlohmann/json.hpp>  // for those who write a test: variables are JSON
 #include <string>
 
 #include "ktstr/capture/freeze.h"
@@ -59,8 +60,8 @@ class VmTest : public testing::Test {
   Status Boot();
   // Loads one of our schedulers by name, or a BPF object by its path in the guest
   // (options().files). Errors: as GuestMachine::LoadScheduler.
-  Status LoadScheduler(const std::string& name,
-                       const nlohmann::json& variables = nlohmann::json::object());
+  Status LoadScheduler(const std::string& name);
+  Status LoadScheduler(const std::string& name, const nlohmann::json& variables);
   // The machine, once booted.
   GuestMachine& machine() { return *machine_; }
   // Lets it work.

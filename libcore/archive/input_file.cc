@@ -11,29 +11,27 @@
 
 namespace ktstr::archive {
 
-Result<InputFile> InputFile::Open(const std::filesystem::path& path) {
+Result<InputFile> InputFile::Open(const std::string& path) {
   // Not blocking: a FIFO must be refused, not waited for.
   const int fd = open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
   if (fd < 0) {
     if (errno == ENOENT) {
-      return Fail(ErrorCode::kNotFound, fmt::format("{}: no such file", path.native()));
+      return Fail(ErrorCode::kNotFound, fmt::format("{}: no such file", path));
     }
-    return Fail(ErrorCode::kIo,
-                fmt::format("{} cannot be opened: {}", path.native(), std::strerror(errno)));
+    return Fail(ErrorCode::kIo, fmt::format("{} cannot be opened: {}", path, std::strerror(errno)));
   }
-  InputFile file(fd, path.native());
+  InputFile file(fd, path);
   struct stat status = {};
   if (fstat(fd, &status) != 0) {
     return Fail(ErrorCode::kIo,
-                fmt::format("{} cannot be examined: {}", path.native(), std::strerror(errno)));
+                fmt::format("{} cannot be examined: {}", path, std::strerror(errno)));
   }
   if (S_ISDIR(status.st_mode)) {
-    return Fail(ErrorCode::kDamaged,
-                fmt::format("{} is a directory, not a .kts archive", path.native()));
+    return Fail(ErrorCode::kDamaged, fmt::format("{} is a directory, not a .kts archive", path));
   }
   if (!S_ISREG(status.st_mode)) {
     return Fail(ErrorCode::kDamaged,
-                fmt::format("{} is not a regular file, so no .kts archive", path.native()));
+                fmt::format("{} is not a regular file, so no .kts archive", path));
   }
   file.size_ = static_cast<uint64_t>(status.st_size);
   return file;

@@ -4,7 +4,6 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <filesystem>
 #include <span>
 #include <string>
 
@@ -15,7 +14,7 @@ namespace ktstr::archive {
 class InputFile {
  public:
   // Errors: kNotFound (no such file), kDamaged (not a regular file), kIo.
-  static Result<InputFile> Open(const std::filesystem::path& path);
+  static Result<InputFile> Open(const std::string& path);
   InputFile(InputFile&& other) noexcept;
   InputFile& operator=(InputFile&& other) noexcept;
   ~InputFile();

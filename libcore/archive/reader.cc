@@ -24,7 +24,7 @@ using archive::RunKind;
 using archive::SectionType;
 
 struct ArchiveReader::State {
-  std::filesystem::path path;
+  std::string path;
   archive::InputFile file;
   archive::Container container;
 
@@ -89,7 +89,7 @@ bool IsDuplicate(RunKind kind) { return kind == RunKind::kSame || kind == RunKin
 ArchiveReader::ArchiveReader(std::unique_ptr<State> state) : state_(std::move(state)) {}
 ArchiveReader::~ArchiveReader() = default;
 
-Result<std::unique_ptr<ArchiveReader>> ArchiveReader::Open(const std::filesystem::path& path) {
+Result<std::unique_ptr<ArchiveReader>> ArchiveReader::Open(const std::string& path) {
   archive::InputFile file = KTSTR_TRY(archive::InputFile::Open(path));
   archive::Container container = KTSTR_TRY(archive::ReadContainer(file));
   auto state = std::make_unique<State>(State{path, std::move(file), std::move(container)});
@@ -120,7 +120,7 @@ Status ArchiveReader::ReadSections(State& state) {
   return {};
 }
 
-const std::filesystem::path& ArchiveReader::path() const { return state_->path; }
+const std::string& ArchiveReader::path() const { return state_->path; }
 uint64_t ArchiveReader::file_size() const { return state_->file.size(); }
 const std::string& ArchiveReader::digest() const { return state_->container.digest; }
 const ArchiveMetadata& ArchiveReader::metadata() const { return state_->metadata; }

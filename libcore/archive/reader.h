@@ -4,7 +4,6 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <filesystem>
 #include <memory>
 #include <span>
 #include <string>
@@ -39,10 +38,10 @@ class ArchiveReader {
   // when they are read.
   // Errors: kNotFound (no such file), kIo, kDamaged (not a .kts file, truncated, checksum; the
   // message names the file and the part), kUnsupported (a newer version).
-  static Result<std::unique_ptr<ArchiveReader>> Open(const std::filesystem::path& path);
+  static Result<std::unique_ptr<ArchiveReader>> Open(const std::string& path);
   ~ArchiveReader();
 
-  const std::filesystem::path& path() const;
+  const std::string& path() const;
   uint64_t file_size() const;         // in bytes
   const std::string& digest() const;  // the archive's identity, 32 hexadecimal digits
   const ArchiveMetadata& metadata() const;

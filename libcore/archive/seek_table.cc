@@ -9,10 +9,10 @@ namespace {
 
 constexpr uint32_t kFrameMagic = 0x184D2A5E;
 constexpr uint32_t kFooterMagic = 0x8F92EAB1;
-constexpr size_t kEntrySize = 8;
+constexpr size_t kSeekEntrySize = 8;
 
 uint64_t FrameSize(uint64_t entries) {
-  return kSkippableHeaderSize + entries * kEntrySize + kSeekTableFooterSize;
+  return kSkippableHeaderSize + entries * kSeekEntrySize + kSeekTableFooterSize;
 }
 
 }  // namespace
@@ -54,11 +54,11 @@ Result<std::span<const SeekEntry>> DecodeSeekTable(std::span<const std::byte> fr
   if (KTSTR_TRY(SeekTableSize(frame.last(kSeekTableFooterSize))) != frame.size()) {
     return Fail(ErrorCode::kDamaged, "the seek table is malformed");
   }
-  static_assert(sizeof(SeekEntry) == kEntrySize && alignof(SeekEntry) == 4,
+  static_assert(sizeof(SeekEntry) == kSeekEntrySize && alignof(SeekEntry) == 4,
                 "an entry is used as it is stored");
   const auto* const entries =
       reinterpret_cast<const SeekEntry*>(frame.data() + kSkippableHeaderSize);
-  return std::span(entries, (frame.size() - FrameSize(0)) / kEntrySize);
+  return std::span(entries, (frame.size() - FrameSize(0)) / kSeekEntrySize);
 }
 
 }  // namespace ktstr::archive

@@ -181,8 +181,7 @@ Status CheckOptions(const ArchiveWriteOptions& options) {
 
 }  // namespace
 
-Result<ArchiveWriteSummary> WriteArchive(const std::filesystem::path& path,
-                                         const ArchiveContents& contents,
+Result<ArchiveWriteSummary> WriteArchive(const std::string& path, const ArchiveContents& contents,
                                          const ArchiveWriteOptions& options) {
   KTSTR_TRY(CheckOptions(options));
   KTSTR_TRY(archive::CheckRegions(contents.memory.regions()));

@@ -3,7 +3,6 @@
 
 #include <atomic>
 #include <cstdint>
-#include <filesystem>
 #include <functional>
 #include <map>
 #include <span>
@@ -43,7 +42,7 @@ struct ArchiveWriteOptions {
   std::function<Status()> memory_done = nullptr;
   // Called when the archive is whole, before it gets its name, with a path where it can be read
   // meanwhile. False: it is not wanted after all, and nothing stands under its name.
-  std::function<Result<bool>(const std::filesystem::path&)> accept = nullptr;
+  std::function<Result<bool>(const std::string&)> accept = nullptr;
   const std::atomic<bool>* cancel = nullptr;  // set to true to stop: the result is then an error
 };
 
@@ -60,8 +59,7 @@ struct ArchiveWriteSummary {
 // Errors: kExists (and no overwrite, or not a regular file), kIo (with the operating system's
 // reason), kUnreadable when a page can no longer be read while it is being written,
 // kInvalidArgument for impossible options or memory regions and when cancelled.
-Result<ArchiveWriteSummary> WriteArchive(const std::filesystem::path& path,
-                                         const ArchiveContents& contents,
+Result<ArchiveWriteSummary> WriteArchive(const std::string& path, const ArchiveContents& contents,
                                          const ArchiveWriteOptions& options);
 
 }  // namespace ktstr

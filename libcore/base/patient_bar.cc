@@ -6,7 +6,7 @@ namespace ktstr {
 
 namespace {
 
-constexpr std::chrono::milliseconds kInterval(100);
+constexpr std::chrono::milliseconds kPatientInterval(100);
 
 }  // namespace
 
@@ -36,7 +36,7 @@ void PatientBar::Draw() {
   ProgressBar bar(what_);
   do {
     bar.Show(done_.load(), all_.load());
-  } while (!ended_.wait_for(lock, kInterval, [this] { return end_; }));
+  } while (!ended_.wait_for(lock, kPatientInterval, [this] { return end_; }));
 }
 
 }  // namespace ktstr

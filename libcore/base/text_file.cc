@@ -14,14 +14,14 @@ namespace {
 
 using File = std::unique_ptr<std::FILE, int (*)(std::FILE*)>;
 
-Error Failed(const char* doing, const std::filesystem::path& file) {
+Error Failed(const char* doing, const std::string& file) {
   return Error(errno == ENOENT ? ErrorCode::kNotFound : ErrorCode::kIo,
-               fmt::format("cannot {} '{}': {}", doing, file.string(), std::strerror(errno)));
+               fmt::format("cannot {} '{}': {}", doing, file, std::strerror(errno)));
 }
 
 }  // namespace
 
-Result<std::string> ReadTextFile(const std::filesystem::path& file) {
+Result<std::string> ReadTextFile(const std::string& file) {
   const File stream(std::fopen(file.c_str(), "rb"), std::fclose);
   if (!stream) return Fail(Failed("read", file));
   std::string text;
@@ -33,7 +33,7 @@ Result<std::string> ReadTextFile(const std::filesystem::path& file) {
   return text;
 }
 
-Status WriteTextFile(const std::filesystem::path& file, std::string_view text) {
+Status WriteTextFile(const std::string& file, std::string_view text) {
   File stream(std::fopen(file.c_str(), "wb"), std::fclose);
   if (!stream) return Fail(Failed("write", file));
   const bool written = std::fwrite(text.data(), 1, text.size(), stream.get()) == text.size();

@@ -1,7 +1,6 @@
 // Small files that people write and read, as a whole.
 #pragma once
 
-#include <filesystem>
 #include <string>
 #include <string_view>
 
@@ -10,8 +9,8 @@
 namespace ktstr {
 
 // Errors: kNotFound (no such file), kIo; each with the operating system's reason.
-Result<std::string> ReadTextFile(const std::filesystem::path& file);
+Result<std::string> ReadTextFile(const std::string& file);
 // Replaces what is there. Errors: as above.
-Status WriteTextFile(const std::filesystem::path& file, std::string_view text);
+Status WriteTextFile(const std::string& file, std::string_view text);
 
 }  // namespace ktstr

@@ -351,8 +351,10 @@ Result<Member> TypeInfo::FindMember(TypeId root, std::string_view path) const {
   Member at;
   at.type = root;
   for (std::string_view rest = path;;) {
-    const size_t dot = std::min(rest.find('.'), rest.size());
-    const Component component = KTSTR_TRY(ParseComponent(rest.substr(0, dot), path));
+    const size_t dot = rest.find('.');
+    const bool is_last = dot == std::string_view::npos;
+    const Component component =
+        KTSTR_TRY(ParseComponent(is_last ? rest : rest.substr(0, dot), path));
     const TypeId composite = Strip(at.type);
     const TypeKind kind = KindOf(composite);
     if (kind != TypeKind::kStruct && kind != TypeKind::kUnion) {
@@ -364,7 +366,7 @@ Result<Member> TypeInfo::FindMember(TypeId root, std::string_view path) const {
     member.offset += at.offset;
     for (const uint64_t index : component.indices) member = KTSTR_TRY(Element(member, index, path));
     at = member;
-    if (dot == rest.size()) return at;
+    if (is_last) return at;
     rest.remove_prefix(dot + 1);
   }
 }

@@ -7,7 +7,7 @@ namespace ktstr {
 namespace {
 
 // No C type is nested deeper; a damaged BTF that contains itself is.
-constexpr int kMaxDepth = 32;
+constexpr int kMaxTextDepth = 32;
 
 std::string Named(std::string_view keyword, std::string_view name) {
   return name.empty() ? fmt::format("{} {{…}}", keyword) : fmt::format("{} {}", keyword, name);
@@ -18,7 +18,7 @@ std::string Text(const TypeInfo& types, TypeId type, int depth);
 // An array's dimensions stand behind its element, the outermost first.
 std::string ArrayText(const TypeInfo& types, TypeId array, int depth) {
   std::string dimensions;
-  for (; types.KindOf(array) == TypeKind::kArray && depth < kMaxDepth; ++depth) {
+  for (; types.KindOf(array) == TypeKind::kArray && depth < kMaxTextDepth; ++depth) {
     dimensions += fmt::format("[{}]", types.ElementCount(array));
     array = types.Target(array);
   }
@@ -33,7 +33,7 @@ std::string PointerText(const TypeInfo& types, TypeId pointer, int depth) {
 }
 
 std::string Text(const TypeInfo& types, TypeId type, int depth) {
-  if (depth > kMaxDepth) return "…";
+  if (depth > kMaxTextDepth) return "…";
   type = types.WithoutQualifiers(type);
   const std::string_view name = types.NameOf(type);
   // What is stripped further is a typedef.

@@ -72,24 +72,24 @@ std::string ReadBuildId(Elf_Scn* section) {
 
 }  // namespace
 
-Result<Vmlinux> Vmlinux::Read(const std::filesystem::path& path) {
+Result<Vmlinux> Vmlinux::Read(const std::string& path) {
   elf_version(EV_CURRENT);
   const int fd = open(path.c_str(), O_RDONLY | O_CLOEXEC);
   if (fd < 0) {
     const int error = errno;
     return Fail(error == ENOENT ? ErrorCode::kNotFound : ErrorCode::kIo,
-                fmt::format("cannot open {}: {}", path.string(), std::strerror(error)));
+                fmt::format("cannot open {}: {}", path, std::strerror(error)));
   }
   const FileCloser closer{fd};
   const std::unique_ptr<Elf, int (*)(Elf*)> elf(elf_begin(fd, ELF_C_READ_MMAP, nullptr), elf_end);
   GElf_Ehdr header;
   if (elf == nullptr || elf_kind(elf.get()) != ELF_K_ELF ||
       gelf_getehdr(elf.get(), &header) == nullptr || header.e_machine != EM_X86_64) {
-    return Fail(ErrorCode::kDamaged, fmt::format("{} is not an x86-64 ELF file", path.string()));
+    return Fail(ErrorCode::kDamaged, fmt::format("{} is not an x86-64 ELF file", path));
   }
   size_t name_table;
   if (elf_getshdrstrndx(elf.get(), &name_table) != 0) {
-    return Fail(ErrorCode::kDamaged, fmt::format("{} has no section names", path.string()));
+    return Fail(ErrorCode::kDamaged, fmt::format("{} has no section names", path));
   }
   Vmlinux vmlinux;
   SymbolTable::Builder builder;
@@ -111,8 +111,7 @@ Result<Vmlinux> Vmlinux::Read(const std::filesystem::path& path) {
   }
   vmlinux.symbols = std::move(builder).Build();
   if (vmlinux.symbols.size() == 0) {
-    return Fail(ErrorCode::kDamaged,
-                fmt::format("{} has no symbol table (is it stripped?)", path.string()));
+    return Fail(ErrorCode::kDamaged, fmt::format("{} has no symbol table (is it stripped?)", path));
   }
   return vmlinux;
 }

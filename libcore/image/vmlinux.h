@@ -2,7 +2,6 @@
 // them.
 #pragma once
 
-#include <filesystem>
 #include <string>
 #include <vector>
 
@@ -17,7 +16,7 @@ struct Vmlinux {
   std::string build_id;        // hexadecimal; empty when there is none
 
   // Errors: kNotFound (no such file), kIo, kDamaged (not an x86-64 ELF file, no symbol table).
-  static Result<Vmlinux> Read(const std::filesystem::path& path);
+  static Result<Vmlinux> Read(const std::string& path);
 };
 
 }  // namespace ktstr

@@ -76,12 +76,12 @@ Status GuestKernel::LoadSymbols(const GuestKernelOptions& options) {
   return {};
 }
 
-Status GuestKernel::LoadVmlinux(const std::filesystem::path& path) {
+Status GuestKernel::LoadVmlinux(const std::string& path) {
   Vmlinux vmlinux = KTSTR_TRY(Vmlinux::Read(path));
   if (!build_id_.empty() && !vmlinux.build_id.empty() && build_id_ != vmlinux.build_id) {
     return Fail(ErrorCode::kInvalidArgument,
-                fmt::format("{} has build ID {}, but the guest runs {} with build ID {}",
-                            path.string(), vmlinux.build_id, release_, build_id_));
+                fmt::format("{} has build ID {}, but the guest runs {} with build ID {}", path,
+                            vmlinux.build_id, release_, build_id_));
   }
   kaslr_offset_ = FindKaslrOffset(place_, space_, vcpus_, nullptr, &vmlinux.symbols, log_);
   if (!kaslr_offset_) {

@@ -3,7 +3,6 @@
 #pragma once
 
 #include <cstdint>
-#include <filesystem>
 #include <memory>
 #include <optional>
 #include <span>
@@ -27,7 +26,7 @@ namespace ktstr {
 
 struct GuestKernelOptions {
   std::vector<Pa> vmcoreinfo_hints;  // where a capture found the note; saves scanning memory
-  std::filesystem::path vmlinux;     // a source of symbols and types beside memory; may be empty
+  std::string vmlinux;               // a source of symbols and types beside memory; may be empty
 };
 
 // What a translation of kernel addresses depends on.
@@ -128,7 +127,7 @@ class GuestKernel {
   GuestKernel(GuestMemory& memory, std::span<const VcpuRegisters> vcpus, KernelPlace place,
               DerivationLog log);
   Status LoadSymbols(const GuestKernelOptions& options);
-  Status LoadVmlinux(const std::filesystem::path& path);
+  Status LoadVmlinux(const std::string& path);
   Status FindPageOffset();
   Result<TypeInfo> ReadTypes() const;
 

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <nlohmann/json.hpp>
 
 #include "ktstr/base/nearest_word.h"
 #include "ktstr/base/quantity.h"

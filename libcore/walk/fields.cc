@@ -1,6 +1,7 @@
 #include "ktstr/walk/fields.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 namespace ktstr {
 

@@ -9,7 +9,9 @@
 
 #include <cstdio>
 #include <cstdlib>
+#include <filesystem>
 #include <memory>
+#include <nlohmann/json.hpp>
 
 #include "ktstr/capture/capture.h"
 #include "ktstr/capture/freeze.h"

@@ -5,6 +5,8 @@
 #include <gtest/gtest.h>
 #include <sys/stat.h>
 
+#include <nlohmann/json.hpp>
+
 #include "scripted_peer.h"
 
 namespace ktstr {
@@ -44,7 +46,7 @@ TEST(QmpClientTest, ACommandYieldsItsReturnAndEventsOnTheWayAreKept) {
   EXPECT_EQ((*answer)["got"], "query-status");
   EXPECT_EQ((*answer)["with"]["a"], 1);
   // Taken by name, in any order.
-  EXPECT_EQ(client->WaitForEvent("MIGRATION", After(seconds(0)))->data["status"], "setup");
+  EXPECT_EQ(client->WaitForEvent("MIGRATION", After(seconds(0)))->data->at("status"), "setup");
   EXPECT_EQ(client->WaitForEvent("STOP", After(seconds(0)))->name, "STOP");
 }
 
@@ -56,7 +58,7 @@ TEST(QmpClientTest, AnEventThatComesLaterIsWaitedFor) {
     p.AwaitEnd();
   });
   const auto client = *Open(peer);
-  EXPECT_EQ(client->WaitForEvent("SHUTDOWN", After(seconds(10)))->data["guest"], true);
+  EXPECT_EQ(client->WaitForEvent("SHUTDOWN", After(seconds(10)))->data->at("guest"), true);
   EXPECT_EQ(client->NextEvent(After(seconds(0)))->name, "OTHER");
 }
 

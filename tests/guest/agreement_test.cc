@@ -6,6 +6,7 @@
 
 #include <cmath>
 #include <map>
+#include <nlohmann/json.hpp>
 
 #include "guest_kernels.h"
 #include "ktstr/capture/capture.h"

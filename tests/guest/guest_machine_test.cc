@@ -8,6 +8,7 @@
 #include <sys/wait.h>
 
 #include <map>
+#include <nlohmann/json.hpp>
 #include <set>
 
 #include "guest_tests.h"
@@ -95,8 +96,8 @@ TEST(GuestMachineTest, WorkersRunWhereAndHowTheyAreAskedTo) {
   const auto again = (*machine)->StopWorkers({"batch"});
   ASSERT_FALSE(again);
   EXPECT_THAT(again.error().ToString(), HasSubstr("no worker 'batch' runs"));
-  const auto nowhere =
-      (*machine)->StartWorkers({{"sleep", 1, "lost", {{"cgroup", "/no-such-cgroup"}}}});
+  const auto nowhere = (*machine)->StartWorkers(
+      {{"sleep", 1, "lost", nlohmann::json{{"cgroup", "/no-such-cgroup"}}}});
   ASSERT_FALSE(nowhere);
   EXPECT_THAT(nowhere.error().ToString(),
               HasSubstr("worker 'lost-0' did not start: joining cgroup /no-such-cgroup"));

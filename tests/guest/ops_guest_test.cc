@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <future>
+#include <nlohmann/json.hpp>
 
 #include "guest_kernels.h"
 #include "ktstr/capture/capture.h"

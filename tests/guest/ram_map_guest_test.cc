@@ -6,6 +6,7 @@
 #include <cinttypes>
 #include <fstream>
 #include <iterator>
+#include <nlohmann/json.hpp>
 
 #include "guest_tests.h"
 #include "ktstr/capture/device_state.h"

@@ -70,13 +70,14 @@ class StackGuestTest : public testing::TestWithParam<Configuration> {
     options.kernel_cmdline = GetParam().cmdline;
     auto machine = GuestMachine::Boot(options);
     ASSERT_OK(machine);
-    ASSERT_OK((*machine)->StartWorkers({{.kind = "sleep", .parameters = {{"us", 3'000'000'000}}},
-                                        {.kind = "futex-wait"},
-                                        {.kind = "pipe-wait"},
-                                        {.kind = "zombie"},
-                                        {.kind = "mutex-wait"},
-                                        {.kind = "spin", .count = 2},
-                                        {.kind = "yield"}}));
+    ASSERT_OK((*machine)->StartWorkers(
+        {{.kind = "sleep", .parameters = nlohmann::json{{"us", 3'000'000'000}}},
+         {.kind = "futex-wait"},
+         {.kind = "pipe-wait"},
+         {.kind = "zombie"},
+         {.kind = "mutex-wait"},
+         {.kind = "spin", .count = 2},
+         {.kind = "yield"}}));
     const auto report = (*machine)->Report();
     ASSERT_OK(report);
     proc_ = (*report)["account"]["tasks"];

@@ -31,10 +31,10 @@ std::string ListOfHexMask(std::string text) {
 using SystemWalkGuestTest = SystemWalkGuest;
 
 TEST_P(SystemWalkGuestTest, DomainsTopologyAndTimersAreAsTheGuestTells) {
-  ASSERT_NO_FATAL_FAILURE(
-      Boot({{.kind = "spin", .count = 4},
-            {.kind = "sleep", .count = 2},
-            {.kind = "sleep", .name = "nap", .parameters = {{"us", kNapNs / 1000}}}}));
+  ASSERT_NO_FATAL_FAILURE(Boot(
+      {{.kind = "spin", .count = 4},
+       {.kind = "sleep", .count = 2},
+       {.kind = "sleep", .name = "nap", .parameters = nlohmann::json{{"us", kNapNs / 1000}}}}));
   ASSERT_NO_FATAL_FAILURE(AskFreezeAndWalk());
 
   ASSERT_EQ(account_.topology.rows.size(), 4u);

@@ -9,6 +9,7 @@
 
 #include <algorithm>
 #include <functional>
+#include <nlohmann/json.hpp>
 
 #include "guest_tests.h"
 #include "ktstr/capture/child_process.h"

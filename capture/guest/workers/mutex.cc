@@ -11,7 +11,7 @@ namespace {
 std::mutex fought_for;
 int64_t hold_ns;
 
-void TakeTurns(WorkerTask& task, void*) {
+void TakeMutexInTurn(WorkerTask& task, void*) {
   for (;;) {
     {
       const std::lock_guard lock(fought_for);
@@ -25,10 +25,10 @@ void TakeTurns(WorkerTask& task, void*) {
 
 void RunMutex(WorkerGroup& group) {
   hold_ns = group.Parameter("hold_us", 50) * 1000;
-  for (int i = 1; i < group.tasks; ++i) StartThread(&group.accounts[i], TakeTurns, nullptr);
+  for (int i = 1; i < group.tasks; ++i) StartThread(&group.accounts[i], TakeMutexInTurn, nullptr);
   WorkerTask task(group.accounts);
   task.Begin();
-  TakeTurns(task, nullptr);
+  TakeMutexInTurn(task, nullptr);
 }
 
 }  // namespace ktstr::guest

@@ -11,7 +11,7 @@
 
 namespace ktstr::archive {
 
-Result<ArchiveFile> ArchiveFile::Open(const std::filesystem::path& path) {
+Result<ArchiveFile> ArchiveFile::Open(const std::string& path) {
   InputFile file = KTSTR_TRY(InputFile::Open(path));
   Container container = KTSTR_TRY(ReadContainer(file));
   return ArchiveFile(std::move(file), std::move(container));

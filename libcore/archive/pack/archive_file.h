@@ -3,9 +3,9 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <filesystem>
 #include <memory>
 #include <optional>
+#include <string>
 #include <vector>
 
 #include "ktstr/archive/checksum.h"
@@ -18,7 +18,7 @@ namespace ktstr::archive {
 class ArchiveFile {
  public:
   // Errors: those of InputFile::Open and ReadContainer.
-  static Result<ArchiveFile> Open(const std::filesystem::path& path);
+  static Result<ArchiveFile> Open(const std::string& path);
 
   const InputFile& file() const { return file_; }
   uint64_t frame_count() const { return container_.frame_count(); }

@@ -17,7 +17,7 @@ struct PackReader::State {
 PackReader::PackReader(std::unique_ptr<State> state) : state_(std::move(state)) {}
 PackReader::~PackReader() = default;
 
-Result<std::unique_ptr<PackReader>> PackReader::Open(const std::filesystem::path& path) {
+Result<std::unique_ptr<PackReader>> PackReader::Open(const std::string& path) {
   auto state = std::make_unique<State>(KTSTR_TRY(archive::InputFile::Open(path)));
   state->blocks = KTSTR_TRY(archive::ReadBlockPlaces(state->file));
   for (const BlockPlace& block : state->blocks) {
@@ -54,7 +54,7 @@ Result<std::vector<PackedFile>> PackReader::ReadFiles() const {
   return files;
 }
 
-Status PackReader::Extract(size_t index, const std::filesystem::path& path, int threads) const {
+Status PackReader::Extract(size_t index, const std::string& path, int threads) const {
   const auto payload = KTSTR_TRY(archive::ReadBlock(state_->file, state_->recipes[index]));
   const auto recipe = archive::DecodeRecipe(payload);
   if (!recipe) return Fail(InFile(state_->file, recipe.error()));

@@ -2,7 +2,6 @@
 #pragma once
 
 #include <cstdint>
-#include <filesystem>
 #include <memory>
 #include <string>
 #include <vector>
@@ -20,7 +19,7 @@ class PackReader {
   };
 
   // Errors: kNotFound, kIo, kDamaged, kUnsupported (a newer version).
-  static Result<std::unique_ptr<PackReader>> Open(const std::filesystem::path& path);
+  static Result<std::unique_ptr<PackReader>> Open(const std::string& path);
   ~PackReader();
 
   const std::vector<Archive>& archives() const;
@@ -28,7 +27,7 @@ class PackReader {
   Result<std::vector<PackedFile>> ReadFiles() const;
   // Writes the archive of that index to `path`. Errors: kExists when `path` exists; kDamaged; kIo;
   // kUnsupported when this libzstd compresses to other bytes than the one that packed it.
-  Status Extract(size_t archive, const std::filesystem::path& path, int threads = 0) const;
+  Status Extract(size_t archive, const std::string& path, int threads = 0) const;
 
  private:
   struct State;

@@ -269,8 +269,7 @@ Status Packer::WriteFiles(const std::vector<PackedFile>& files) {
 
 }  // namespace
 
-Result<PackSummary> WritePack(const std::filesystem::path& path,
-                              const std::vector<PackedArchive>& archives,
+Result<PackSummary> WritePack(const std::string& path, const std::vector<PackedArchive>& archives,
                               const std::vector<PackedFile>& files, const PackOptions& options) {
   archive::OutputFile file =
       KTSTR_TRY(archive::OutputFile::Create(path, archive::OutputFile::Existing::kKeep));

@@ -4,7 +4,6 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <filesystem>
 #include <functional>
 #include <string>
 #include <vector>
@@ -15,7 +14,7 @@ namespace ktstr {
 
 struct PackedArchive {
   std::string name;  // in the pack
-  std::filesystem::path path;
+  std::string path;
 };
 
 struct PackedFile {
@@ -41,8 +40,7 @@ struct PackSummary {
 
 // Each archive has been made again from what was written, and compared, before the pack appears
 // under its name. Errors: kExists when `path` exists; those of opening an archive, kDamaged; kIo.
-Result<PackSummary> WritePack(const std::filesystem::path& path,
-                              const std::vector<PackedArchive>& archives,
+Result<PackSummary> WritePack(const std::string& path, const std::vector<PackedArchive>& archives,
                               const std::vector<PackedFile>& files,
                               const PackOptions& options = {});
 

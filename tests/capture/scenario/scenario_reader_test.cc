@@ -2,6 +2,8 @@
 
 #include <gmock/gmock.h>
 
+#include <nlohmann/json.hpp>
+
 namespace ktstr {
 namespace {
 
@@ -122,14 +124,14 @@ TEST(ScenarioReader, ReadsEverySection) {
   EXPECT_EQ(scenario.scheduler->object, "vtime");
   EXPECT_EQ(scenario.scheduler->variables["vtime_ops.timeout_ms"], 3000);
   ASSERT_EQ(scenario.cgroups.size(), 1u);
-  EXPECT_EQ(scenario.cgroups[0].files["cpu.weight"], 200);
+  EXPECT_EQ(scenario.cgroups[0].files->at("cpu.weight"), 200);
   ASSERT_EQ(scenario.workers.size(), 1u);
   const nlohmann::json parameters = {{"cgroup", "/a"}, {"nice", -5}, {"loops", 10}};
   EXPECT_EQ(scenario.workers[0], (WorkerSpec{"spin", 3, "hog", parameters}));
   ASSERT_EQ(scenario.phases.size(), 2u);
   EXPECT_EQ(scenario.phases[0].duration, milliseconds(100));
   EXPECT_THAT(scenario.phases[1].start, ElementsAre("hog"));
-  EXPECT_EQ(scenario.phases[1].set["stall"], 1);
+  EXPECT_EQ(scenario.phases[1].set->at("stall"), 1);
   EXPECT_EQ(scenario.phases[1].writes.at(0).path, "/proc/sysrq-trigger");
   EXPECT_EQ(Find(scenario, TriggerKind::kStall)->over, milliseconds(1500));
   EXPECT_TRUE(Find(scenario, TriggerKind::kStall)->fails);
@@ -163,8 +165,9 @@ INSTANTIATE_TEST_SUITE_P(
                 "2: 'cpus' of [machine] must be a whole number from 1 to 255"},
         Mistake{"[machine]\ncpus = 6\ncores = 4",
                 "2: 6 CPUs cannot be laid out as sockets of 4 cores with 1 threads each"},
-        Mistake{"[machine]\nmemory = \"1Q\"",
-                "2: 'memory' of [machine]: '1Q' is no size: write bytes, or 512M, 4 GiB and the like"},
+        Mistake{
+            "[machine]\nmemory = \"1Q\"",
+            "2: 'memory' of [machine]: '1Q' is no size: write bytes, or 512M, 4 GiB and the like"},
         Mistake{"[[worker]]\nkind = \"spinn\"",
                 "2: unknown worker kind 'spinn'; did you mean 'spin'?"},
         Mistake{"[[worker]]\ncount = 2", "1: [[worker]] needs 'kind'"},

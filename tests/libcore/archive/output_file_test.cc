@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 
 #include <csignal>
+#include <filesystem>
 
 #include "archive_files.h"
 #include "ktstr/sample/temporary_directory.h"

@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <cstdlib>
 #include <cstring>
+#include <filesystem>
 
 #include "archive_files.h"
 #include "ktstr/sample/temporary_directory.h"

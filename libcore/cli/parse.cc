@@ -1,0 +1,173 @@
+// The only file that sees CLI11. It makes a CLI::App of what was declared, and has that parse.
+#include "ktstr/cli/parse.h"
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <cstdio>
+#include <sstream>
+#include <unordered_set>
+
+#include "ktstr/base/result.h"
+
+namespace ktstr {
+
+namespace {
+
+using Words = std::unordered_set<std::string>;
+
+// Shows an option as "--name TYPE (default: VALUE)".
+class PlainFormatter : public CLI::Formatter {
+ public:
+  std::string make_option_opts(const CLI::Option* option) const override {
+    std::string text;
+    if (option->get_type_size() != 0) text += " " + option->get_type_name();
+    if (!option->get_default_str().empty()) {
+      text += " (default: " + option->get_default_str() + ")";
+    }
+    if (option->get_required()) text += " (required)";
+    return text;
+  }
+};
+
+CLI::Option* AddBound(const Option& option, CLI::App* app) {
+  return std::visit(
+      [&](auto* target) {
+        if constexpr (std::is_same_v<decltype(target), bool*>) {
+          return app->add_flag(option.names(), *target, option.help());
+        } else {
+          return app->add_option(option.names(), *target, option.help());
+        }
+      },
+      option.target());
+}
+
+// The range in the target's own type: that is how messages name what cannot be read as one.
+CLI::Range MakeRange(const Option& option) {
+  const OptionRange& range = *option.range();
+  return std::visit(
+      [&](auto* target) -> CLI::Range {
+        using T = std::remove_pointer_t<decltype(target)>;
+        if constexpr (std::is_same_v<T, int> || std::is_same_v<T, uint64_t>) {
+          return CLI::Range(static_cast<T>(range.least), static_cast<T>(range.most));
+        } else {
+          return CLI::Range(range.least, range.most);
+        }
+      },
+      option.target());
+}
+
+void AddOption(const Option& option, CLI::App* app) {
+  CLI::Option* added = AddBound(option, app);
+  if (option.type_name()) added->type_name(*option.type_name());
+  if (option.required()) added->required();
+  if (option.range()) {
+    CLI::Range range = MakeRange(option);
+    if (!option.range()->in_help) range.description("");
+    added->check(range);
+  }
+  if (!option.words().empty()) {
+    CLI::IsMember one_of(option.words());
+    one_of.description("");
+    added->check(one_of);
+  }
+  if (option.delimiter() != 0) added->delimiter(option.delimiter());
+  if (option.count().second != 0) added->expected(option.count().first, option.count().second);
+  if (option.one_each()) added->allow_extra_args(false);
+  if (option.shows_default()) added->capture_default_str();
+  for (const std::string& other : option.needs()) added->needs(app->get_option(other));
+  for (const std::string& other : option.excludes()) added->excludes(app->get_option(other));
+}
+
+void AddVersion(const Options::Version& version, CLI::App* app) {
+  app->set_version_flag(version.name, version.text);
+}
+
+// Subcommands that no word can mean are there by their names only: help lists them.
+void Build(Options& options, const Words& words, CLI::App* app) {
+  const Options::Version& version = options.version();
+  size_t position = 0;
+  for (const Option& option : options.options()) {
+    if (!version.name.empty() && position == version.position) AddVersion(version, app);
+    AddOption(option, app);
+    ++position;
+  }
+  if (!version.name.empty() && position <= version.position) AddVersion(version, app);
+  if (options.understands_behind_subcommands()) app->fallthrough();
+  if (options.subcommand_need() == SubcommandNeed::kOptional) app->require_subcommand(0, 1);
+  if (options.subcommand_need() == SubcommandNeed::kRequired) app->require_subcommand(1);
+  for (Options& subcommand : options.subcommands()) {
+    CLI::App* below = app->add_subcommand(subcommand.name(), subcommand.about());
+    if (!words.contains(subcommand.name())) continue;
+    subcommand.DeclareOwn();
+    Build(subcommand, words, below);
+  }
+  // Behind the subcommands, which would have it, too.
+  app->footer(options.footer());
+}
+
+void CheckRequiredUnless(const Options& options, const CLI::App& app) {
+  for (const Option& option : options.options()) {
+    const std::string& other = option.required_unless();
+    if (other.empty() || app.count(option.names()) > 0 || app.count(other) > 0) continue;
+    throw CLI::RequiredError(option.names());
+  }
+}
+
+// The command that the words name, the program itself where they name none.
+Options& Chosen(Options& options, const CLI::App& app) {
+  const std::vector<CLI::App*> parsed = app.get_subcommands();
+  if (parsed.empty()) return options;
+  for (Options& subcommand : options.subcommands()) {
+    if (subcommand.name() == parsed[0]->get_name()) return Chosen(subcommand, *parsed[0]);
+  }
+  return options;
+}
+
+ParsedWords Explain(const CLI::App& app, const CLI::ParseError& error) {
+  ParsedWords parsed;
+  std::ostringstream text;
+  const int code = app.exit(error, text, text);
+  parsed.kind = code == 0 ? ParsedWords::Kind::kAnswer : ParsedWords::Kind::kWrong;
+  parsed.text = text.str();
+  parsed.wrong = error.what();
+  parsed.names_subcommand = !app.get_subcommands().empty();
+  return parsed;
+}
+
+}  // namespace
+
+ParsedWords ParseWords(Options& options, std::vector<std::string> words) {
+  CLI::App app(options.about(), options.name());
+  if (options.help_style().plain) app.formatter(std::make_shared<PlainFormatter>());
+  app.get_formatter()->column_width(size_t(options.help_style().column));
+  app.failure_message(CLI::FailureMessage::simple);
+  Build(options, Words(words.begin(), words.end()), &app);
+  std::reverse(words.begin(), words.end());  // as CLI11 takes them
+  try {
+    app.parse(std::move(words));
+    CheckRequiredUnless(options, app);
+  } catch (const CLI::ExtrasError& error) {
+    ParsedWords parsed = Explain(app, error);
+    parsed.extra = app.remaining(true);
+    return parsed;
+  } catch (const CLI::ParseError& error) {
+    return Explain(app, error);
+  }
+  const Options& chosen = Chosen(options, app);
+  if (chosen.chosen()) chosen.chosen()();
+  return {.names_subcommand = &chosen != &options};
+}
+
+std::optional<int> ParseCommandLine(Options& options, int argc, const char* const* argv) {
+  const ParsedWords parsed = ParseWords(options, {argv + 1, argv + argc});
+  if (parsed.kind == ParsedWords::Kind::kChosen) return std::nullopt;
+  return PrintParsed(parsed);
+}
+
+int PrintParsed(const ParsedWords& parsed) {
+  const bool answer = parsed.kind == ParsedWords::Kind::kAnswer;
+  std::fputs(parsed.text.c_str(), answer ? stdout : stderr);
+  return static_cast<int>(answer ? ExitCode::kDone : ExitCode::kUsage);
+}
+
+}  // namespace ktstr
