@@ -1,4 +1,4 @@
-#include "ktstr/capture/capture.h"
+#include "capture/capture.h"
 
 #include <fmt/format.h>
 
@@ -7,14 +7,14 @@
 #include <nlohmann/json.hpp>
 #include <system_error>
 
-#include "ktstr/capture/device_state.h"
-#include "ktstr/capture/json_access.h"
-#include "ktstr/capture/live_memory.h"
-#include "ktstr/capture/process_info.h"
-#include "ktstr/capture/ram_map.h"
-#include "ktstr/capture/vcpu_state.h"
-#include "ktstr/kernel/guest_kernel.h"
-#include "ktstr/walk/memory/page_classes.h"
+#include "capture/live_memory.h"
+#include "capture/qemu/device_state.h"
+#include "capture/qemu/json_access.h"
+#include "capture/qemu/process_info.h"
+#include "capture/qemu/ram_map.h"
+#include "capture/qemu/vcpu_state.h"
+#include "libcore/kernel/guest_kernel.h"
+#include "libcore/walk/memory/page_classes.h"
 
 namespace ktstr {
 

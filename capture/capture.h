@@ -9,11 +9,11 @@
 #include <string>
 #include <vector>
 
-#include "ktstr/archive/writer.h"
-#include "ktstr/base/result.h"
-#include "ktstr/capture/freeze.h"
-#include "ktstr/capture/live_memory.h"
-#include "ktstr/capture/qmp_client.h"
+#include "capture/freeze.h"
+#include "capture/live_memory.h"
+#include "capture/qemu/qmp_client.h"
+#include "libcore/archive/writer.h"
+#include "libcore/base/result.h"
 
 namespace ktstr {
 

@@ -1,10 +1,10 @@
-#include "ktstr/capture/freeze.h"
+#include "capture/freeze.h"
 
 #include <fmt/format.h>
 
 #include <nlohmann/json.hpp>
 
-#include "ktstr/capture/json_access.h"
+#include "capture/qemu/json_access.h"
 
 namespace ktstr {
 

@@ -10,9 +10,9 @@
 #include <utility>
 #include <vector>
 
-#include "ktstr/base/result.h"
-#include "ktstr/capture/qmp_client.h"
-#include "ktstr/kernel/exclusive.h"
+#include "capture/qemu/qmp_client.h"
+#include "libcore/base/result.h"
+#include "libcore/kernel/exclusive.h"
 
 namespace ktstr {
 
@@ -51,7 +51,7 @@ class Frozen {
   // How long it has been standing still.
   std::chrono::microseconds Age() const;
 
-  // The device state of this freeze, once SaveDeviceState (device_state.h) has saved it: QEMU gives
+  // The device state of this freeze, once SaveDeviceState (qemu/device_state.h) has saved it: QEMU gives
   // it only once.
   std::shared_ptr<const std::vector<std::byte>>& saved_device_state() { return state_->saved; }
 

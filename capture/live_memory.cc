@@ -1,4 +1,4 @@
-#include "ktstr/capture/live_memory.h"
+#include "capture/live_memory.h"
 
 #include <fcntl.h>
 #include <fmt/format.h>
@@ -8,7 +8,7 @@
 #include <algorithm>
 #include <cstring>
 
-#include "ktstr/capture/system_error.h"
+#include "capture/system/system_error.h"
 
 namespace ktstr {
 

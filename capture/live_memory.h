@@ -5,8 +5,8 @@
 #include <memory>
 #include <vector>
 
-#include "ktstr/capture/ram_map.h"
-#include "ktstr/memory/guest_memory.h"
+#include "capture/qemu/ram_map.h"
+#include "libcore/memory/guest_memory.h"
 
 namespace ktstr {
 

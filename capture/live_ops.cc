@@ -1,8 +1,8 @@
-#include "ktstr/capture/live_ops.h"
+#include "capture/live_ops.h"
 
-#include "ktstr/capture/device_state.h"
-#include "ktstr/capture/ram_map.h"
-#include "ktstr/capture/vcpu_state.h"
+#include "capture/qemu/device_state.h"
+#include "capture/qemu/ram_map.h"
+#include "capture/qemu/vcpu_state.h"
 
 namespace ktstr {
 

@@ -5,11 +5,11 @@
 
 #include <memory>
 
-#include "ktstr/base/result.h"
-#include "ktstr/capture/freeze.h"
-#include "ktstr/capture/live_memory.h"
-#include "ktstr/kernel/guest_kernel.h"
-#include "ktstr/ops/dispatcher.h"
+#include "capture/freeze.h"
+#include "capture/live_memory.h"
+#include "libcore/base/result.h"
+#include "libcore/kernel/guest_kernel.h"
+#include "libcore/ops/dispatcher.h"
 
 namespace ktstr {
 

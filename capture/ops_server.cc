@@ -1,4 +1,4 @@
-#include "ktstr/capture/ops_server.h"
+#include "capture/ops_server.h"
 
 #include <poll.h>
 #include <sys/socket.h>
@@ -6,8 +6,8 @@
 #include <algorithm>
 #include <array>
 
-#include "ktstr/capture/system_error.h"
-#include "ktstr/ops/wire.h"
+#include "capture/system/system_error.h"
+#include "libcore/ops/wire.h"
 
 namespace ktstr {
 

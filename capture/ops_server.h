@@ -8,11 +8,11 @@
 #include <memory>
 #include <vector>
 
-#include "ktstr/base/result.h"
-#include "ktstr/capture/deadline.h"
-#include "ktstr/capture/live_ops.h"
-#include "ktstr/capture/qmp_client.h"
-#include "ktstr/capture/unique_fd.h"
+#include "capture/live_ops.h"
+#include "capture/qemu/qmp_client.h"
+#include "capture/system/deadline.h"
+#include "capture/system/unique_fd.h"
+#include "libcore/base/result.h"
 
 namespace ktstr {
 

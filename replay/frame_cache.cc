@@ -1,10 +1,10 @@
-#include "ktstr/replay/frame_cache.h"
+#include "replay/frame_cache.h"
 
 #include <algorithm>
 #include <bit>
 #include <utility>
 
-#include "ktstr/base/address.h"
+#include "libcore/base/address.h"
 
 namespace ktstr {
 

@@ -9,8 +9,8 @@
 #include <mutex>
 #include <vector>
 
-#include "ktstr/archive/reader.h"
-#include "ktstr/replay/lazy_array.h"
+#include "libcore/archive/reader.h"
+#include "replay/lazy_array.h"
 
 namespace ktstr {
 

@@ -1,4 +1,4 @@
-#include "ktstr/replay/frozen_machine.h"
+#include "replay/frozen_machine.h"
 
 #include <charconv>
 #include <vector>

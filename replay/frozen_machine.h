@@ -6,11 +6,11 @@
 #include <string>
 #include <utility>
 
-#include "ktstr/archive/reader.h"
-#include "ktstr/base/result.h"
-#include "ktstr/kernel/exclusive.h"
-#include "ktstr/kernel/guest_kernel.h"
-#include "ktstr/replay/snapshot_memory.h"
+#include "libcore/archive/reader.h"
+#include "libcore/base/result.h"
+#include "libcore/kernel/exclusive.h"
+#include "libcore/kernel/guest_kernel.h"
+#include "replay/snapshot_memory.h"
 
 namespace ktstr {
 

@@ -1,4 +1,4 @@
-#include "ktstr/replay/overlay.h"
+#include "replay/overlay.h"
 
 #include <cstring>
 #include <memory>

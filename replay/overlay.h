@@ -7,8 +7,8 @@
 #include <cstdint>
 #include <span>
 
-#include "ktstr/base/address.h"
-#include "ktstr/replay/lazy_array.h"
+#include "libcore/base/address.h"
+#include "replay/lazy_array.h"
 
 namespace ktstr {
 

@@ -1,4 +1,4 @@
-#include "ktstr/replay/save.h"
+#include "replay/save.h"
 
 #include <vector>
 

@@ -4,9 +4,9 @@
 #include <map>
 #include <string>
 
-#include "ktstr/archive/writer.h"
-#include "ktstr/base/result.h"
-#include "ktstr/replay/frozen_machine.h"
+#include "libcore/archive/writer.h"
+#include "libcore/base/result.h"
+#include "replay/frozen_machine.h"
 
 namespace ktstr {
 

@@ -1,4 +1,4 @@
-#include "ktstr/replay/snapshot_memory.h"
+#include "replay/snapshot_memory.h"
 
 #include <unistd.h>
 

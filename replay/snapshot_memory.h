@@ -8,11 +8,11 @@
 #include <span>
 #include <vector>
 
-#include "ktstr/archive/reader.h"
-#include "ktstr/archive/region_map.h"
-#include "ktstr/memory/guest_memory.h"
-#include "ktstr/replay/frame_cache.h"
-#include "ktstr/replay/overlay.h"
+#include "libcore/archive/reader.h"
+#include "libcore/archive/region_map.h"
+#include "libcore/memory/guest_memory.h"
+#include "replay/frame_cache.h"
+#include "replay/overlay.h"
 
 namespace ktstr {
 

@@ -1,11 +1,11 @@
-#include "ktstr/analyze/check/check.h"
+#include "analyze/check/check.h"
 
 #include <fmt/format.h>
 
 #include <nlohmann/json.hpp>
 
-#include "ktstr/analyze/output.h"
-#include "ktstr/base/safe_text.h"
+#include "analyze/text/output.h"
+#include "libcore/base/safe_text.h"
 
 namespace ktstr {
 

@@ -5,9 +5,9 @@
 #include <string>
 #include <vector>
 
-#include "ktstr/analyze/check/rule.h"
-#include "ktstr/analyze/database.h"
-#include "ktstr/results/case_result.h"
+#include "analyze/check/rule.h"
+#include "analyze/index/database.h"
+#include "libcore/results/case_result.h"
 
 namespace ktstr {
 

@@ -1,4 +1,4 @@
-#include "ktstr/analyze/check/rule.h"
+#include "analyze/check/rule.h"
 
 #include <fmt/format.h>
 
@@ -6,9 +6,9 @@
 #include <array>
 #include <set>
 
-#include "ktstr/base/nearest_word.h"
-#include "ktstr/base/text_file.h"
-#include "ktstr/toml/toml_table.h"
+#include "libcore/base/nearest_word.h"
+#include "libcore/base/text_file.h"
+#include "libcore/toml/toml_table.h"
 
 namespace ktstr {
 

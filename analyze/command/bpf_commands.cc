@@ -3,10 +3,10 @@
 
 #include <algorithm>
 
-#include "ktstr/analyze/command/command.h"
-#include "ktstr/analyze/output.h"
-#include "ktstr/analyze/sql_functions.h"
-#include "ktstr/base/nearest_word.h"
+#include "analyze/command/command.h"
+#include "analyze/index/sql_functions.h"
+#include "analyze/text/output.h"
+#include "libcore/base/nearest_word.h"
 
 namespace ktstr {
 

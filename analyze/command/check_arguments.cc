@@ -1,11 +1,11 @@
-#include "ktstr/analyze/command/check_arguments.h"
+#include "analyze/command/check_arguments.h"
 
 #include <fmt/format.h>
 
 #include <algorithm>
 
-#include "ktstr/analyze/command/common_options.h"
-#include "ktstr/base/nearest_word.h"
+#include "analyze/command/common_options.h"
+#include "libcore/base/nearest_word.h"
 
 namespace ktstr {
 

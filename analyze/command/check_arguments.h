@@ -4,9 +4,9 @@
 #include <string>
 #include <vector>
 
-#include "ktstr/analyze/check/check.h"
-#include "ktstr/base/result.h"
-#include "ktstr/cli/options.h"
+#include "analyze/check/check.h"
+#include "libcore/base/result.h"
+#include "libcore/cli/options.h"
 
 namespace ktstr {
 

@@ -3,12 +3,12 @@
 
 #include <nlohmann/json.hpp>
 
-#include "ktstr/analyze/command/check_arguments.h"
-#include "ktstr/analyze/command/command.h"
-#include "ktstr/analyze/output.h"
-#include "ktstr/base/text_file.h"
-#include "ktstr/results/junit.h"
-#include "ktstr/results/tap.h"
+#include "analyze/command/check_arguments.h"
+#include "analyze/command/command.h"
+#include "analyze/text/output.h"
+#include "libcore/base/text_file.h"
+#include "libcore/results/junit.h"
+#include "libcore/results/tap.h"
 
 namespace ktstr {
 

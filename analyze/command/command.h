@@ -6,10 +6,10 @@
 #include <optional>
 #include <string>
 
-#include "ktstr/analyze/database.h"
-#include "ktstr/analyze/memory_sql/memory_sql.h"
-#include "ktstr/base/result.h"
-#include "ktstr/cli/options.h"
+#include "analyze/index/database.h"
+#include "analyze/memory_sql/memory_sql.h"
+#include "libcore/base/result.h"
+#include "libcore/cli/options.h"
 
 namespace ktstr {
 

@@ -1,4 +1,4 @@
-#include "ktstr/analyze/command/common_options.h"
+#include "analyze/command/common_options.h"
 
 namespace ktstr {
 

@@ -3,7 +3,7 @@
 
 #include <string>
 
-#include "ktstr/cli/options.h"
+#include "libcore/cli/options.h"
 
 namespace ktstr {
 

@@ -2,8 +2,8 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
-#include "ktstr/analyze/command/command.h"
-#include "ktstr/analyze/report/schema.h"
+#include "analyze/command/command.h"
+#include "analyze/text/schema.h"
 
 namespace ktstr {
 

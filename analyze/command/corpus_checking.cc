@@ -1,18 +1,18 @@
 // ktstr-analyze corpus check, corpus expect
 #include <fmt/format.h>
 
-#include "ktstr/analyze/command/check_arguments.h"
-#include "ktstr/analyze/command/common_options.h"
-#include "ktstr/analyze/command/corpus_command.h"
-#include "ktstr/analyze/corpus/corpus_check.h"
-#include "ktstr/analyze/corpus/expected.h"
-#include "ktstr/analyze/corpus/parallel.h"
-#include "ktstr/analyze/output.h"
-#include "ktstr/base/patient_bar.h"
-#include "ktstr/base/safe_text.h"
-#include "ktstr/base/text_file.h"
-#include "ktstr/results/junit.h"
-#include "ktstr/results/tap.h"
+#include "analyze/command/check_arguments.h"
+#include "analyze/command/common_options.h"
+#include "analyze/command/corpus_command.h"
+#include "analyze/corpus/corpus_check.h"
+#include "analyze/corpus/expected.h"
+#include "analyze/corpus/parallel.h"
+#include "analyze/text/output.h"
+#include "libcore/base/patient_bar.h"
+#include "libcore/base/safe_text.h"
+#include "libcore/base/text_file.h"
+#include "libcore/results/junit.h"
+#include "libcore/results/tap.h"
 
 namespace ktstr {
 

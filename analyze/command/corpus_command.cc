@@ -1,15 +1,15 @@
 // ktstr-analyze corpus …: a directory of archives.
-#include "ktstr/analyze/command/corpus_command.h"
+#include "analyze/command/corpus_command.h"
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
-#include "ktstr/analyze/command/common_options.h"
-#include "ktstr/analyze/corpus/archive_index.h"
-#include "ktstr/analyze/corpus/merged.h"
-#include "ktstr/analyze/corpus/parallel.h"
-#include "ktstr/analyze/interrupt.h"
-#include "ktstr/base/patient_bar.h"
+#include "analyze/command/common_options.h"
+#include "analyze/command/interrupt.h"
+#include "analyze/corpus/archive_index.h"
+#include "analyze/corpus/merged.h"
+#include "analyze/corpus/parallel.h"
+#include "libcore/base/patient_bar.h"
 
 namespace ktstr {
 

@@ -1,8 +1,8 @@
 // The subcommands of "corpus", each a file of its own.
 #pragma once
 
-#include "ktstr/analyze/command/command.h"
-#include "ktstr/analyze/corpus/corpus.h"
+#include "analyze/command/command.h"
+#include "analyze/corpus/corpus.h"
 
 namespace ktstr {
 

@@ -3,12 +3,12 @@
 
 #include <chrono>
 
-#include "ktstr/analyze/command/common_options.h"
-#include "ktstr/analyze/command/corpus_command.h"
-#include "ktstr/analyze/corpus/listing.h"
-#include "ktstr/analyze/output.h"
-#include "ktstr/base/quantity.h"
-#include "ktstr/base/text_file.h"
+#include "analyze/command/common_options.h"
+#include "analyze/command/corpus_command.h"
+#include "analyze/corpus/listing.h"
+#include "analyze/text/output.h"
+#include "libcore/base/quantity.h"
+#include "libcore/base/text_file.h"
 
 namespace ktstr {
 

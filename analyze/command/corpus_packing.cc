@@ -3,11 +3,11 @@
 
 #include <nlohmann/json.hpp>
 
-#include "ktstr/analyze/command/common_options.h"
-#include "ktstr/analyze/command/corpus_command.h"
-#include "ktstr/analyze/corpus/corpus_pack.h"
-#include "ktstr/base/patient_bar.h"
-#include "ktstr/base/quantity.h"
+#include "analyze/command/common_options.h"
+#include "analyze/command/corpus_command.h"
+#include "analyze/corpus/corpus_pack.h"
+#include "libcore/base/patient_bar.h"
+#include "libcore/base/quantity.h"
 
 namespace ktstr {
 

@@ -4,11 +4,11 @@
 #include <algorithm>
 #include <set>
 
-#include "ktstr/analyze/command/command.h"
-#include "ktstr/analyze/diff/diff.h"
-#include "ktstr/analyze/diff/diff_text.h"
-#include "ktstr/analyze/output.h"
-#include "ktstr/base/nearest_word.h"
+#include "analyze/command/command.h"
+#include "analyze/diff/diff.h"
+#include "analyze/diff/diff_text.h"
+#include "analyze/text/output.h"
+#include "libcore/base/nearest_word.h"
 
 namespace ktstr {
 

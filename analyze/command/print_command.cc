@@ -3,13 +3,13 @@
 
 #include <nlohmann/json.hpp>
 
-#include "ktstr/analyze/command/command.h"
-#include "ktstr/base/safe_text.h"
-#include "ktstr/image/type_text.h"
-#include "ktstr/walk/value/typed_value.h"
-#include "ktstr/walk/value/value_path.h"
-#include "ktstr/walk/value/value_text.h"
-#include "ktstr/walk/value_json.h"
+#include "analyze/command/command.h"
+#include "libcore/base/safe_text.h"
+#include "libcore/image/type_text.h"
+#include "libcore/walk/value/typed_value.h"
+#include "libcore/walk/value/value_json.h"
+#include "libcore/walk/value/value_path.h"
+#include "libcore/walk/value/value_text.h"
 
 namespace ktstr {
 

@@ -1,4 +1,4 @@
-#include "ktstr/analyze/command/command.h"
+#include "analyze/command/command.h"
 
 namespace ktstr {
 

@@ -1,6 +1,6 @@
 // ktstr-analyze FILE read ADDRESS|SYMBOL [LENGTH]
-#include "ktstr/analyze/command/command.h"
-#include "ktstr/analyze/report/hex_dump.h"
+#include "analyze/command/command.h"
+#include "analyze/text/hex_dump.h"
 
 namespace ktstr {
 

@@ -4,10 +4,10 @@
 #include <filesystem>
 #include <fstream>
 
-#include "ktstr/analyze/command/command.h"
-#include "ktstr/analyze/html/html_report.h"
-#include "ktstr/analyze/temporary_file.h"
-#include "ktstr/base/safe_text.h"
+#include "analyze/command/command.h"
+#include "analyze/html/html_report.h"
+#include "analyze/index/temporary_file.h"
+#include "libcore/base/safe_text.h"
 
 namespace ktstr {
 

@@ -1,7 +1,7 @@
 // ktstr-analyze schema [TABLE]
-#include "ktstr/analyze/command/command.h"
-#include "ktstr/analyze/output.h"
-#include "ktstr/analyze/report/schema.h"
+#include "analyze/command/command.h"
+#include "analyze/text/output.h"
+#include "analyze/text/schema.h"
 
 namespace ktstr {
 

@@ -2,13 +2,13 @@
 
 #include <filesystem>
 
-#include "ktstr/analyze/command/command.h"
-#include "ktstr/analyze/index.h"
-#include "ktstr/analyze/interrupt.h"
-#include "ktstr/analyze/output.h"
-#include "ktstr/analyze/report/sql_hint.h"
-#include "ktstr/base/patient_bar.h"
-#include "ktstr/base/safe_text.h"
+#include "analyze/command/command.h"
+#include "analyze/command/interrupt.h"
+#include "analyze/index/index.h"
+#include "analyze/text/output.h"
+#include "analyze/text/sql_hint.h"
+#include "libcore/base/patient_bar.h"
+#include "libcore/base/safe_text.h"
 
 namespace ktstr {
 

@@ -1,6 +1,6 @@
 // ktstr-analyze FILE shell
-#include "ktstr/analyze/command/command.h"
-#include "ktstr/analyze/shell/shell.h"
+#include "analyze/command/command.h"
+#include "analyze/shell/shell.h"
 
 namespace ktstr {
 

@@ -1,6 +1,6 @@
 // ktstr-analyze FILE sql QUERY
-#include "ktstr/analyze/command/command.h"
-#include "ktstr/analyze/command/common_options.h"
+#include "analyze/command/command.h"
+#include "analyze/command/common_options.h"
 
 namespace ktstr {
 

@@ -1,9 +1,9 @@
 // ktstr-analyze FILE stack PID | --cpu N | --all
 #include <fmt/format.h>
 
-#include "ktstr/analyze/command/command.h"
-#include "ktstr/analyze/report/folded_stacks.h"
-#include "ktstr/analyze/report/stack_text.h"
+#include "analyze/command/command.h"
+#include "analyze/text/folded_stacks.h"
+#include "analyze/text/stack_text.h"
 
 namespace ktstr {
 

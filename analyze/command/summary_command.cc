@@ -1,7 +1,7 @@
 // ktstr-analyze FILE: one screen that says what the machine was doing.
-#include "ktstr/analyze/command/command.h"
-#include "ktstr/analyze/output.h"
-#include "ktstr/analyze/summary.h"
+#include "analyze/command/command.h"
+#include "analyze/text/output.h"
+#include "analyze/text/summary.h"
 
 namespace ktstr {
 

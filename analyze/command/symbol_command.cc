@@ -1,8 +1,8 @@
 // ktstr-analyze FILE symbol NAME|ADDRESS
 #include <fmt/format.h>
 
-#include "ktstr/analyze/command/command.h"
-#include "ktstr/analyze/output.h"
+#include "analyze/command/command.h"
+#include "analyze/text/output.h"
 
 namespace ktstr {
 

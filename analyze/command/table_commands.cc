@@ -4,8 +4,8 @@
 
 #include <vector>
 
-#include "ktstr/analyze/command/command.h"
-#include "ktstr/analyze/output.h"
+#include "analyze/command/command.h"
+#include "analyze/text/output.h"
 
 namespace ktstr {
 

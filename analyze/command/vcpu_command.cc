@@ -3,8 +3,8 @@
 
 #include <map>
 
-#include "ktstr/analyze/command/command.h"
-#include "ktstr/analyze/report/registers.h"
+#include "analyze/command/command.h"
+#include "analyze/text/registers.h"
 
 namespace ktstr {
 

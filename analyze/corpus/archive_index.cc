@@ -1,7 +1,7 @@
-#include "ktstr/analyze/corpus/archive_index.h"
+#include "analyze/corpus/archive_index.h"
 
-#include "ktstr/analyze/index.h"
-#include "ktstr/analyze/interrupt.h"
+#include "analyze/command/interrupt.h"
+#include "analyze/index/index.h"
 
 namespace ktstr {
 

@@ -4,9 +4,9 @@
 #include <memory>
 #include <string>
 
-#include "ktstr/analyze/database.h"
-#include "ktstr/analyze/memory_sql/memory_sql.h"
-#include "ktstr/base/result.h"
+#include "analyze/index/database.h"
+#include "analyze/memory_sql/memory_sql.h"
+#include "libcore/base/result.h"
 
 namespace ktstr {
 

@@ -1,4 +1,4 @@
-#include "ktstr/analyze/corpus/corpus.h"
+#include "analyze/corpus/corpus.h"
 
 #include <fmt/chrono.h>
 #include <fmt/format.h>
@@ -7,10 +7,10 @@
 #include <chrono>
 #include <system_error>
 
-#include "ktstr/analyze/temporary_file.h"
-#include "ktstr/archive/reader.h"
-#include "ktstr/base/nearest_word.h"
-#include "ktstr/base/text_file.h"
+#include "analyze/index/temporary_file.h"
+#include "libcore/archive/reader.h"
+#include "libcore/base/nearest_word.h"
+#include "libcore/base/text_file.h"
 
 namespace ktstr {
 

@@ -14,8 +14,8 @@
 #include <string>
 #include <vector>
 
-#include "ktstr/analyze/corpus/entry.h"
-#include "ktstr/base/result.h"
+#include "analyze/corpus/entry.h"
+#include "libcore/base/result.h"
 
 namespace ktstr {
 

@@ -1,13 +1,13 @@
-#include "ktstr/analyze/corpus/corpus_check.h"
+#include "analyze/corpus/corpus_check.h"
 
 #include <fmt/format.h>
 
 #include <filesystem>
 #include <nlohmann/json.hpp>
 
-#include "ktstr/analyze/corpus/archive_index.h"
-#include "ktstr/analyze/corpus/parallel.h"
-#include "ktstr/analyze/output.h"
+#include "analyze/corpus/archive_index.h"
+#include "analyze/corpus/parallel.h"
+#include "analyze/text/output.h"
 
 namespace ktstr {
 

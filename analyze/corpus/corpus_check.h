@@ -5,8 +5,8 @@
 #include <string>
 #include <vector>
 
-#include "ktstr/analyze/check/check.h"
-#include "ktstr/analyze/corpus/corpus.h"
+#include "analyze/check/check.h"
+#include "analyze/corpus/corpus.h"
 
 namespace ktstr {
 

@@ -1,13 +1,13 @@
-#include "ktstr/analyze/corpus/corpus_pack.h"
+#include "analyze/corpus/corpus_pack.h"
 
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <system_error>
 
-#include "ktstr/archive/pack/pack_reader.h"
-#include "ktstr/base/safe_text.h"
-#include "ktstr/base/text_file.h"
+#include "libcore/archive/pack/pack_reader.h"
+#include "libcore/base/safe_text.h"
+#include "libcore/base/text_file.h"
 
 namespace ktstr {
 

@@ -4,9 +4,9 @@
 #include <filesystem>
 #include <functional>
 
-#include "ktstr/analyze/corpus/corpus.h"
-#include "ktstr/archive/pack/pack_writer.h"
-#include "ktstr/base/result.h"
+#include "analyze/corpus/corpus.h"
+#include "libcore/archive/pack/pack_writer.h"
+#include "libcore/base/result.h"
 
 namespace ktstr {
 

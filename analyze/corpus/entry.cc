@@ -1,14 +1,14 @@
-#include "ktstr/analyze/corpus/entry.h"
+#include "analyze/corpus/entry.h"
 
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <sstream>
 
-#include "ktstr/analyze/temporary_file.h"
-#include "ktstr/base/safe_text.h"
-#include "ktstr/base/text_file.h"
-#include "ktstr/toml/toml_table.h"
+#include "analyze/index/temporary_file.h"
+#include "libcore/base/safe_text.h"
+#include "libcore/base/text_file.h"
+#include "libcore/toml/toml_table.h"
 
 namespace ktstr {
 

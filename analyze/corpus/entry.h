@@ -7,7 +7,7 @@
 #include <string_view>
 #include <vector>
 
-#include "ktstr/base/result.h"
+#include "libcore/base/result.h"
 
 namespace ktstr {
 

@@ -1,4 +1,4 @@
-#include "ktstr/analyze/corpus/expected.h"
+#include "analyze/corpus/expected.h"
 
 #include <fmt/format.h>
 
@@ -7,9 +7,9 @@
 #include <set>
 #include <system_error>
 
-#include "ktstr/analyze/index.h"
-#include "ktstr/analyze/temporary_file.h"
-#include "ktstr/base/text_file.h"
+#include "analyze/index/index.h"
+#include "analyze/index/temporary_file.h"
+#include "libcore/base/text_file.h"
 
 namespace ktstr {
 

@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-#include "ktstr/analyze/corpus/questions.h"
+#include "analyze/corpus/questions.h"
 
 namespace ktstr {
 

@@ -1,4 +1,4 @@
-#include "ktstr/analyze/corpus/listing.h"
+#include "analyze/corpus/listing.h"
 
 #include <fmt/chrono.h>
 #include <fmt/format.h>
@@ -6,7 +6,7 @@
 
 #include <algorithm>
 
-#include "ktstr/archive/reader.h"
+#include "libcore/archive/reader.h"
 
 namespace ktstr {
 

@@ -7,9 +7,9 @@
 #include <string>
 #include <vector>
 
-#include "ktstr/analyze/corpus/corpus.h"
-#include "ktstr/base/result.h"
-#include "ktstr/walk/row.h"
+#include "analyze/corpus/corpus.h"
+#include "libcore/base/result.h"
+#include "libcore/walk/row/row.h"
 
 namespace ktstr {
 

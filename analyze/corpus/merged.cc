@@ -1,4 +1,4 @@
-#include "ktstr/analyze/corpus/merged.h"
+#include "analyze/corpus/merged.h"
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -9,13 +9,13 @@
 #include <map>
 #include <set>
 
-#include "ktstr/analyze/corpus/parallel.h"
-#include "ktstr/analyze/index.h"
-#include "ktstr/analyze/log_search.h"
-#include "ktstr/analyze/sql_functions.h"
-#include "ktstr/analyze/tables.h"
-#include "ktstr/analyze/temporary_file.h"
-#include "ktstr/analyze/views/views.h"
+#include "analyze/corpus/parallel.h"
+#include "analyze/index/index.h"
+#include "analyze/index/log_search.h"
+#include "analyze/index/sql_functions.h"
+#include "analyze/index/tables.h"
+#include "analyze/index/temporary_file.h"
+#include "analyze/views/views.h"
 
 namespace ktstr {
 

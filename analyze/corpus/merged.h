@@ -4,9 +4,9 @@
 
 #include <functional>
 
-#include "ktstr/analyze/corpus/corpus.h"
-#include "ktstr/analyze/database.h"
-#include "ktstr/base/result.h"
+#include "analyze/corpus/corpus.h"
+#include "analyze/index/database.h"
+#include "libcore/base/result.h"
 
 namespace ktstr {
 

@@ -10,7 +10,7 @@
 #include <utility>
 #include <vector>
 
-#include "ktstr/base/result.h"
+#include "libcore/base/result.h"
 
 namespace ktstr {
 

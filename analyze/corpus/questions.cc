@@ -1,4 +1,4 @@
-#include "ktstr/analyze/corpus/questions.h"
+#include "analyze/corpus/questions.h"
 
 #include <fmt/format.h>
 
@@ -6,9 +6,9 @@
 #include <filesystem>
 #include <system_error>
 
-#include "ktstr/analyze/check/check.h"
-#include "ktstr/analyze/output.h"
-#include "ktstr/base/text_file.h"
+#include "analyze/check/check.h"
+#include "analyze/text/output.h"
+#include "libcore/base/text_file.h"
 
 namespace ktstr {
 

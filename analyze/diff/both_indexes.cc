@@ -1,4 +1,4 @@
-#include "ktstr/analyze/diff/both_indexes.h"
+#include "analyze/diff/both_indexes.h"
 
 #include <fmt/format.h>
 #include <sqlite3.h>

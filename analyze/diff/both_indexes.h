@@ -1,8 +1,8 @@
 // Two indexes in one database, for queries that look at both.
 #pragma once
 
-#include "ktstr/analyze/database.h"
-#include "ktstr/base/result.h"
+#include "analyze/index/database.h"
+#include "libcore/base/result.h"
 
 namespace ktstr {
 

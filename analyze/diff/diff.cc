@@ -1,11 +1,11 @@
-#include "ktstr/analyze/diff/diff.h"
+#include "analyze/diff/diff.h"
 
 #include <algorithm>
 
-#include "ktstr/analyze/diff/both_indexes.h"
-#include "ktstr/analyze/diff/page_contents.h"
-#include "ktstr/analyze/diff/parts.h"
-#include "ktstr/analyze/output.h"
+#include "analyze/diff/both_indexes.h"
+#include "analyze/diff/page_contents.h"
+#include "analyze/diff/parts.h"
+#include "analyze/text/output.h"
 
 namespace ktstr {
 

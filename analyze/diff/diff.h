@@ -7,12 +7,12 @@
 #include <utility>
 #include <vector>
 
-#include "ktstr/analyze/database.h"
-#include "ktstr/analyze/diff/difference.h"
-#include "ktstr/analyze/diff/memory_diff.h"
-#include "ktstr/analyze/diff/relation.h"
-#include "ktstr/base/result.h"
-#include "ktstr/replay/frozen_machine.h"
+#include "analyze/diff/difference.h"
+#include "analyze/diff/memory_diff.h"
+#include "analyze/diff/relation.h"
+#include "analyze/index/database.h"
+#include "libcore/base/result.h"
+#include "replay/frozen_machine.h"
 
 namespace ktstr {
 

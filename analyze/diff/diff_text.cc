@@ -1,4 +1,4 @@
-#include "ktstr/analyze/diff/diff_text.h"
+#include "analyze/diff/diff_text.h"
 
 #include <fmt/format.h>
 
@@ -7,8 +7,8 @@
 #include <map>
 #include <nlohmann/json.hpp>
 
-#include "ktstr/analyze/output.h"
-#include "ktstr/base/safe_text.h"
+#include "analyze/text/output.h"
+#include "libcore/base/safe_text.h"
 
 namespace ktstr {
 

@@ -3,7 +3,7 @@
 
 #include <string>
 
-#include "ktstr/analyze/diff/diff.h"
+#include "analyze/diff/diff.h"
 
 namespace ktstr {
 

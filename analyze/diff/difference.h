@@ -7,7 +7,7 @@
 #include <string_view>
 #include <vector>
 
-#include "ktstr/walk/row.h"
+#include "libcore/walk/row/row.h"
 
 namespace ktstr {
 

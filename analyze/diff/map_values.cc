@@ -1,4 +1,4 @@
-#include "ktstr/analyze/diff/map_values.h"
+#include "analyze/diff/map_values.h"
 
 #include <algorithm>
 #include <nlohmann/json.hpp>

@@ -5,7 +5,7 @@
 #include <optional>
 #include <vector>
 
-#include "ktstr/analyze/diff/difference.h"
+#include "analyze/diff/difference.h"
 
 namespace ktstr {
 

@@ -1,4 +1,4 @@
-#include "ktstr/analyze/diff/memory_diff.h"
+#include "analyze/diff/memory_diff.h"
 
 #include <algorithm>
 #include <cstring>

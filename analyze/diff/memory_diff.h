@@ -7,9 +7,9 @@
 #include <utility>
 #include <vector>
 
-#include "ktstr/analyze/diff/page_contents.h"
-#include "ktstr/base/result.h"
-#include "ktstr/memory/guest_memory.h"
+#include "analyze/diff/page_contents.h"
+#include "libcore/base/result.h"
+#include "libcore/memory/guest_memory.h"
 
 namespace ktstr {
 

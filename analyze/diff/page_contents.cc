@@ -1,10 +1,10 @@
-#include "ktstr/analyze/diff/page_contents.h"
+#include "analyze/diff/page_contents.h"
 
 #include <fmt/format.h>
 
 #include <algorithm>
 
-#include "ktstr/walk/stack/stack_bounds.h"
+#include "libcore/walk/stack/stack_bounds.h"
 
 namespace ktstr {
 

@@ -9,11 +9,11 @@
 #include <string_view>
 #include <vector>
 
-#include "ktstr/analyze/database.h"
-#include "ktstr/analyze/diff/slab_pages.h"
-#include "ktstr/base/result.h"
-#include "ktstr/kernel/guest_kernel.h"
-#include "ktstr/walk/memory/page_classes.h"
+#include "analyze/diff/slab_pages.h"
+#include "analyze/index/database.h"
+#include "libcore/base/result.h"
+#include "libcore/kernel/guest_kernel.h"
+#include "libcore/walk/memory/page_classes.h"
 
 namespace ktstr {
 

@@ -1,9 +1,9 @@
-#include "ktstr/analyze/diff/parts.h"
+#include "analyze/diff/parts.h"
 
 #include <iterator>
 
-#include "ktstr/analyze/diff/map_values.h"
-#include "ktstr/analyze/diff/table_diff.h"
+#include "analyze/diff/map_values.h"
+#include "analyze/diff/table_diff.h"
 
 namespace ktstr {
 

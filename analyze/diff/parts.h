@@ -3,10 +3,10 @@
 
 #include <vector>
 
-#include "ktstr/analyze/database.h"
-#include "ktstr/analyze/diff/difference.h"
-#include "ktstr/analyze/diff/relation.h"
-#include "ktstr/base/result.h"
+#include "analyze/diff/difference.h"
+#include "analyze/diff/relation.h"
+#include "analyze/index/database.h"
+#include "libcore/base/result.h"
 
 namespace ktstr {
 

@@ -1,10 +1,10 @@
-#include "ktstr/analyze/diff/relation.h"
+#include "analyze/diff/relation.h"
 
 #include <fmt/format.h>
 
 #include <array>
 
-#include "ktstr/analyze/output.h"
+#include "analyze/text/output.h"
 
 namespace ktstr {
 

@@ -5,8 +5,8 @@
 #include <optional>
 #include <string>
 
-#include "ktstr/analyze/database.h"
-#include "ktstr/base/result.h"
+#include "analyze/index/database.h"
+#include "libcore/base/result.h"
 
 namespace ktstr {
 

@@ -1,4 +1,4 @@
-#include "ktstr/analyze/diff/slab_pages.h"
+#include "analyze/diff/slab_pages.h"
 
 namespace ktstr {
 

@@ -5,10 +5,10 @@
 #include <optional>
 #include <string>
 
-#include "ktstr/base/result.h"
-#include "ktstr/kernel/guest_kernel.h"
-#include "ktstr/walk/memory/memory_map.h"
-#include "ktstr/walk/memory/page_layout.h"
+#include "libcore/base/result.h"
+#include "libcore/kernel/guest_kernel.h"
+#include "libcore/walk/memory/memory_map.h"
+#include "libcore/walk/memory/page_layout.h"
 
 namespace ktstr {
 

@@ -1,4 +1,4 @@
-#include "ktstr/analyze/diff/table_diff.h"
+#include "analyze/diff/table_diff.h"
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>

@@ -5,9 +5,9 @@
 #include <string>
 #include <vector>
 
-#include "ktstr/analyze/database.h"
-#include "ktstr/analyze/diff/difference.h"
-#include "ktstr/base/result.h"
+#include "analyze/diff/difference.h"
+#include "analyze/index/database.h"
+#include "libcore/base/result.h"
 
 namespace ktstr {
 

@@ -1,4 +1,4 @@
-#include "ktstr/analyze/findings/findings.h"
+#include "analyze/findings/findings.h"
 
 #include <fmt/format.h>
 

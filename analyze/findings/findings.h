@@ -7,9 +7,9 @@
 #include <string_view>
 #include <vector>
 
-#include "ktstr/analyze/database.h"
-#include "ktstr/base/result.h"
-#include "ktstr/walk/row.h"
+#include "analyze/index/database.h"
+#include "libcore/base/result.h"
+#include "libcore/walk/row/row.h"
 
 namespace ktstr {
 

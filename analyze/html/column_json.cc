@@ -1,4 +1,4 @@
-#include "ktstr/analyze/html/column_json.h"
+#include "analyze/html/column_json.h"
 
 #include <fmt/format.h>
 
@@ -6,7 +6,7 @@
 #include <nlohmann/json.hpp>
 #include <unordered_set>
 
-#include "ktstr/base/safe_text.h"
+#include "libcore/base/safe_text.h"
 
 namespace ktstr {
 

@@ -6,9 +6,9 @@
 #include <string_view>
 #include <vector>
 
-#include "ktstr/analyze/database.h"
-#include "ktstr/analyze/report/shared_texts.h"
-#include "ktstr/walk/row.h"
+#include "analyze/index/database.h"
+#include "analyze/text/shared_texts.h"
+#include "libcore/walk/row/row.h"
 
 namespace ktstr {
 

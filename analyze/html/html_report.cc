@@ -1,4 +1,4 @@
-#include "ktstr/analyze/html/html_report.h"
+#include "analyze/html/html_report.h"
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -7,10 +7,10 @@
 #include <string_view>
 #include <vector>
 
-#include "ktstr/analyze/html/column_json.h"
-#include "ktstr/analyze/html/page.h"
-#include "ktstr/analyze/html/report_tables.h"
-#include "ktstr/analyze/report/stack_groups.h"
+#include "analyze/html/column_json.h"
+#include "analyze/html/page.h"
+#include "analyze/html/report_tables.h"
+#include "analyze/text/stack_groups.h"
 
 namespace ktstr {
 

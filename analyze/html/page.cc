@@ -1,4 +1,4 @@
-#include "ktstr/analyze/html/page.h"
+#include "analyze/html/page.h"
 
 #include <fmt/format.h>
 
@@ -6,7 +6,7 @@
 #include <cstdint>
 #include <utility>
 
-#include "ktstr/base/safe_text.h"
+#include "libcore/base/safe_text.h"
 
 namespace ktstr {
 

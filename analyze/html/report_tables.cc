@@ -1,6 +1,6 @@
-#include "ktstr/analyze/html/report_tables.h"
+#include "analyze/html/report_tables.h"
 
-#include "ktstr/analyze/tables.h"
+#include "analyze/index/tables.h"
 
 namespace ktstr {
 

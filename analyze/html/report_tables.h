@@ -3,7 +3,7 @@
 
 #include <vector>
 
-#include "ktstr/walk/row.h"
+#include "libcore/walk/row/row.h"
 
 namespace ktstr {
 

@@ -1,13 +1,13 @@
 // list, hlist, rbtree, xarray, struct_rows: what hangs together, as rows.
 #include <fmt/format.h>
 
-#include "ktstr/analyze/memory_sql/functions.h"
-#include "ktstr/walk/container/chain.h"
-#include "ktstr/walk/container/rb_tree.h"
-#include "ktstr/walk/container/xarray.h"
-#include "ktstr/walk/list.h"
-#include "ktstr/walk/value/struct_rows.h"
-#include "ktstr/walk/value/value_path.h"
+#include "analyze/memory_sql/functions.h"
+#include "libcore/walk/container/chain.h"
+#include "libcore/walk/container/list.h"
+#include "libcore/walk/container/rb_tree.h"
+#include "libcore/walk/container/xarray.h"
+#include "libcore/walk/value/struct_rows.h"
+#include "libcore/walk/value/value_path.h"
 
 namespace ktstr {
 

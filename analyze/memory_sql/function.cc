@@ -1,4 +1,4 @@
-#include "ktstr/analyze/memory_sql/function.h"
+#include "analyze/memory_sql/function.h"
 
 #include <fmt/format.h>
 

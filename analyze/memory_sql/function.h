@@ -7,10 +7,10 @@
 #include <string_view>
 #include <vector>
 
-#include "ktstr/analyze/memory_sql/memory_source.h"
-#include "ktstr/base/result.h"
-#include "ktstr/walk/anomaly.h"
-#include "ktstr/walk/row.h"
+#include "analyze/memory_sql/memory_source.h"
+#include "libcore/base/result.h"
+#include "libcore/walk/row/anomaly.h"
+#include "libcore/walk/row/row.h"
 
 namespace ktstr {
 

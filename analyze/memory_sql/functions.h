@@ -3,7 +3,7 @@
 
 #include <vector>
 
-#include "ktstr/analyze/memory_sql/function.h"
+#include "analyze/memory_sql/function.h"
 
 namespace ktstr {
 

@@ -1,4 +1,4 @@
-#include "ktstr/analyze/memory_sql/memory_source.h"
+#include "analyze/memory_sql/memory_source.h"
 
 #include <fmt/format.h>
 
@@ -6,8 +6,8 @@
 #include <charconv>
 #include <vector>
 
-#include "ktstr/base/nearest_word.h"
-#include "ktstr/walk/text/symbolize.h"
+#include "libcore/base/nearest_word.h"
+#include "libcore/walk/code/symbolize.h"
 
 namespace ktstr {
 

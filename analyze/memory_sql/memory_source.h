@@ -6,11 +6,11 @@
 #include <optional>
 #include <string>
 
-#include "ktstr/base/result.h"
-#include "ktstr/base/stop.h"
-#include "ktstr/replay/frozen_machine.h"
-#include "ktstr/walk/anomaly.h"
-#include "ktstr/walk/text/text_symbols.h"
+#include "libcore/base/result.h"
+#include "libcore/base/stop.h"
+#include "libcore/walk/code/text_symbols.h"
+#include "libcore/walk/row/anomaly.h"
+#include "replay/frozen_machine.h"
 
 namespace ktstr {
 

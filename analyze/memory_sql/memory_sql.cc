@@ -1,8 +1,8 @@
-#include "ktstr/analyze/memory_sql/memory_sql.h"
+#include "analyze/memory_sql/memory_sql.h"
 
-#include "ktstr/analyze/memory_sql/functions.h"
-#include "ktstr/analyze/memory_sql/scalar_binding.h"
-#include "ktstr/analyze/memory_sql/table_binding.h"
+#include "analyze/memory_sql/functions.h"
+#include "analyze/memory_sql/scalar_binding.h"
+#include "analyze/memory_sql/table_binding.h"
 
 namespace ktstr {
 

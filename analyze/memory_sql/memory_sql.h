@@ -7,9 +7,9 @@
 
 #include <memory>
 
-#include "ktstr/analyze/database.h"
-#include "ktstr/analyze/memory_sql/function.h"
-#include "ktstr/analyze/memory_sql/query_anomalies.h"
+#include "analyze/index/database.h"
+#include "analyze/memory_sql/function.h"
+#include "analyze/memory_sql/query_anomalies.h"
 
 namespace ktstr {
 

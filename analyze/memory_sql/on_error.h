@@ -3,8 +3,8 @@
 
 #include <string>
 
-#include "ktstr/analyze/memory_sql/query_anomalies.h"
-#include "ktstr/base/result.h"
+#include "analyze/memory_sql/query_anomalies.h"
+#include "libcore/base/result.h"
 
 namespace ktstr {
 

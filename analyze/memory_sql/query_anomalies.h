@@ -3,7 +3,7 @@
 
 #include <vector>
 
-#include "ktstr/walk/anomaly.h"
+#include "libcore/walk/row/anomaly.h"
 
 namespace ktstr {
 

@@ -1,8 +1,8 @@
 // read_u8 … read_i64, read_string, read_bytes.
 #include <fmt/format.h>
 
-#include "ktstr/analyze/memory_sql/functions.h"
-#include "ktstr/walk/value/typed_value.h"
+#include "analyze/memory_sql/functions.h"
+#include "libcore/walk/value/typed_value.h"
 
 namespace ktstr {
 

@@ -1,10 +1,10 @@
-#include "ktstr/analyze/memory_sql/scalar_binding.h"
+#include "analyze/memory_sql/scalar_binding.h"
 
 #include <fmt/format.h>
 #include <sqlite3.h>
 
-#include "ktstr/analyze/memory_sql/sqlite_value.h"
-#include "ktstr/base/utf8.h"
+#include "analyze/memory_sql/sqlite_value.h"
+#include "libcore/base/utf8.h"
 
 namespace ktstr {
 

@@ -1,4 +1,4 @@
-#include "ktstr/analyze/memory_sql/sqlite_value.h"
+#include "analyze/memory_sql/sqlite_value.h"
 
 #include <sqlite3.h>
 

@@ -1,7 +1,7 @@
 // Cells to and from SQLite's own values.
 #pragma once
 
-#include "ktstr/walk/row.h"
+#include "libcore/walk/row/row.h"
 
 struct sqlite3_context;
 struct sqlite3_value;

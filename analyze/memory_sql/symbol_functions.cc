@@ -1,5 +1,5 @@
 // symbol, symbol_address, per_cpu, address: names and addresses.
-#include "ktstr/analyze/memory_sql/functions.h"
+#include "analyze/memory_sql/functions.h"
 
 namespace ktstr {
 

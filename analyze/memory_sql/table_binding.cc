@@ -1,4 +1,4 @@
-#include "ktstr/analyze/memory_sql/table_binding.h"
+#include "analyze/memory_sql/table_binding.h"
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -6,8 +6,8 @@
 
 #include <algorithm>
 
-#include "ktstr/analyze/memory_sql/scalar_binding.h"
-#include "ktstr/analyze/memory_sql/sqlite_value.h"
+#include "analyze/memory_sql/scalar_binding.h"
+#include "analyze/memory_sql/sqlite_value.h"
 
 namespace ktstr {
 

@@ -1,8 +1,8 @@
 // A TableFunction as a table-valued function of a SQLite connection.
 #pragma once
 
-#include "ktstr/analyze/memory_sql/function.h"
-#include "ktstr/analyze/memory_sql/on_error.h"
+#include "analyze/memory_sql/function.h"
+#include "analyze/memory_sql/on_error.h"
 
 struct sqlite3;
 

@@ -1,9 +1,9 @@
 // field, field_address, struct_json, offset_of, size_of: memory by the kernel's types.
 #include <fmt/format.h>
 
-#include "ktstr/analyze/memory_sql/functions.h"
-#include "ktstr/walk/value/typed_value.h"
-#include "ktstr/walk/value/value_path.h"
+#include "analyze/memory_sql/functions.h"
+#include "libcore/walk/value/typed_value.h"
+#include "libcore/walk/value/value_path.h"
 
 namespace ktstr {
 

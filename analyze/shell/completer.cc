@@ -1,4 +1,4 @@
-#include "ktstr/analyze/shell/completer.h"
+#include "analyze/shell/completer.h"
 
 #include <fmt/format.h>
 #include <sqlite3.h>
@@ -7,7 +7,7 @@
 #include <cctype>
 #include <map>
 
-#include "ktstr/analyze/report/schema.h"
+#include "analyze/text/schema.h"
 
 namespace ktstr {
 

@@ -5,7 +5,7 @@
 #include <string_view>
 #include <vector>
 
-#include "ktstr/analyze/database.h"
+#include "analyze/index/database.h"
 
 namespace ktstr {
 

@@ -1,4 +1,4 @@
-#include "ktstr/analyze/shell/dot_commands.h"
+#include "analyze/shell/dot_commands.h"
 
 #include <fmt/format.h>
 #include <sqlite3.h>
@@ -6,11 +6,11 @@
 #include <algorithm>
 #include <charconv>
 
-#include "ktstr/analyze/output.h"
-#include "ktstr/analyze/report/schema.h"
-#include "ktstr/analyze/shell/words.h"
-#include "ktstr/base/nearest_word.h"
-#include "ktstr/cli/parse.h"
+#include "analyze/shell/words.h"
+#include "analyze/text/output.h"
+#include "analyze/text/schema.h"
+#include "libcore/base/nearest_word.h"
+#include "libcore/cli/parse.h"
 
 namespace ktstr {
 

@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "ktstr/analyze/command/command.h"
+#include "analyze/command/command.h"
 
 namespace ktstr {
 

@@ -1,4 +1,4 @@
-#include "ktstr/analyze/shell/history_file.h"
+#include "analyze/shell/history_file.h"
 
 #include <fcntl.h>
 #include <fmt/format.h>
@@ -10,7 +10,7 @@
 #include <cstring>
 #include <fstream>
 
-#include "ktstr/analyze/temporary_file.h"
+#include "analyze/index/temporary_file.h"
 
 namespace ktstr {
 

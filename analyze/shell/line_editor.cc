@@ -1,4 +1,4 @@
-#include "ktstr/analyze/shell/line_editor.h"
+#include "analyze/shell/line_editor.h"
 
 #include <fmt/format.h>
 #include <histedit.h>
@@ -12,10 +12,10 @@
 #include <cstdio>
 #include <cwchar>
 
-#include "ktstr/analyze/interrupt.h"
-#include "ktstr/analyze/output.h"
-#include "ktstr/analyze/shell/history_file.h"
-#include "ktstr/analyze/shell/words.h"
+#include "analyze/command/interrupt.h"
+#include "analyze/shell/history_file.h"
+#include "analyze/shell/words.h"
+#include "analyze/text/output.h"
 
 namespace ktstr {
 

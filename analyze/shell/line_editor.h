@@ -6,8 +6,8 @@
 #include <string>
 #include <vector>
 
-#include "ktstr/analyze/shell/completer.h"
-#include "ktstr/analyze/shell/line_source.h"
+#include "analyze/shell/completer.h"
+#include "analyze/shell/line_source.h"
 
 namespace ktstr {
 

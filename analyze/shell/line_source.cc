@@ -1,8 +1,8 @@
-#include "ktstr/analyze/shell/line_source.h"
+#include "analyze/shell/line_source.h"
 
 #include <stdlib.h>
 
-#include "ktstr/analyze/interrupt.h"
+#include "analyze/command/interrupt.h"
 
 namespace ktstr {
 

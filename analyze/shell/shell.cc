@@ -1,4 +1,4 @@
-#include "ktstr/analyze/shell/shell.h"
+#include "analyze/shell/shell.h"
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -11,14 +11,14 @@
 #include <utility>
 #include <vector>
 
-#include "ktstr/analyze/interrupt.h"
-#include "ktstr/analyze/output.h"
-#include "ktstr/analyze/shell/dot_commands.h"
-#include "ktstr/analyze/shell/history_file.h"
-#include "ktstr/analyze/shell/line_editor.h"
-#include "ktstr/analyze/shell/statement_splitter.h"
-#include "ktstr/analyze/sql_functions.h"
-#include "ktstr/base/safe_text.h"
+#include "analyze/command/interrupt.h"
+#include "analyze/index/sql_functions.h"
+#include "analyze/shell/dot_commands.h"
+#include "analyze/shell/history_file.h"
+#include "analyze/shell/line_editor.h"
+#include "analyze/shell/statement_splitter.h"
+#include "analyze/text/output.h"
+#include "libcore/base/safe_text.h"
 
 namespace ktstr {
 

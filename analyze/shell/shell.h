@@ -3,7 +3,7 @@
 
 #include <string>
 
-#include "ktstr/analyze/command/command.h"
+#include "analyze/command/command.h"
 
 namespace ktstr {
 

@@ -1,4 +1,4 @@
-#include "ktstr/analyze/shell/statement_splitter.h"
+#include "analyze/shell/statement_splitter.h"
 
 #include <utility>
 

@@ -1,4 +1,4 @@
-#include "ktstr/analyze/shell/words.h"
+#include "analyze/shell/words.h"
 
 #include <fmt/format.h>
 

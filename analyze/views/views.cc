@@ -1,4 +1,4 @@
-#include "ktstr/analyze/views/views.h"
+#include "analyze/views/views.h"
 
 #include <fmt/format.h>
 

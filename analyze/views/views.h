@@ -7,8 +7,8 @@
 #include <string_view>
 #include <vector>
 
-#include "ktstr/analyze/database.h"
-#include "ktstr/base/result.h"
+#include "analyze/index/database.h"
+#include "libcore/base/result.h"
 
 namespace ktstr {
 

@@ -13,8 +13,8 @@
 #include <string>
 #include <vector>
 
-#include "ktstr/ops/json.h"
-#include "ktstr/ops/wire.h"
+#include "libcore/ops/json.h"
+#include "libcore/ops/wire.h"
 #include "port_device.h"
 #include "protocol.h"
 

@@ -4,7 +4,7 @@
 #include <cstring>
 #include <nlohmann/json.hpp>
 
-#include "ktstr/base/nearest_word.h"
+#include "libcore/base/nearest_word.h"
 
 namespace ktstr::guest {
 

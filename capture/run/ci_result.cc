@@ -1,4 +1,4 @@
-#include "ktstr/run/ci_result.h"
+#include "capture/run/ci_result.h"
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>

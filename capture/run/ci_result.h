@@ -1,8 +1,8 @@
 // A test's result as CI systems take it.
 #pragma once
 
-#include "ktstr/results/case_result.h"
-#include "ktstr/run/test_run.h"
+#include "capture/run/test_run.h"
+#include "libcore/results/case_result.h"
 
 namespace ktstr {
 

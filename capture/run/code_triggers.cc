@@ -1,14 +1,14 @@
-#include "ktstr/run/code_triggers.h"
+#include "capture/run/code_triggers.h"
 
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <charconv>
 
-#include "ktstr/base/nearest_word.h"
-#include "ktstr/capture/accelerator.h"
-#include "ktstr/capture/register_text.h"
-#include "ktstr/run/exit_account.h"
+#include "capture/qemu/accelerator.h"
+#include "capture/qemu/register_text.h"
+#include "capture/run/exit_account.h"
+#include "libcore/base/nearest_word.h"
 
 namespace ktstr {
 

@@ -7,14 +7,14 @@
 #include <string>
 #include <vector>
 
-#include "ktstr/capture/gdb_stub.h"
-#include "ktstr/capture/live_memory.h"
-#include "ktstr/capture/machine_options.h"
-#include "ktstr/capture/qmp_client.h"
-#include "ktstr/capture/watch/running_kernel.h"
-#include "ktstr/kernel/guest_kernel.h"
-#include "ktstr/run/fired.h"
-#include "ktstr/run/point_plan.h"
+#include "capture/live_memory.h"
+#include "capture/qemu/gdb_stub.h"
+#include "capture/qemu/machine_options.h"
+#include "capture/qemu/qmp_client.h"
+#include "capture/run/fired.h"
+#include "capture/run/point_plan.h"
+#include "capture/watch/running_kernel.h"
+#include "libcore/kernel/guest_kernel.h"
 
 namespace ktstr {
 

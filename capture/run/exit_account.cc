@@ -1,13 +1,13 @@
-#include "ktstr/run/exit_account.h"
+#include "capture/run/exit_account.h"
 
 #include <fmt/format.h>
 
 #include <initializer_list>
 #include <string_view>
 
-#include "ktstr/base/safe_text.h"
-#include "ktstr/walk/log.h"
-#include "ktstr/walk/sched/scx.h"
+#include "libcore/base/safe_text.h"
+#include "libcore/walk/sched/scx.h"
+#include "libcore/walk/system/log.h"
 
 namespace ktstr {
 

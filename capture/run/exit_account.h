@@ -1,8 +1,8 @@
 // What a frozen kernel says of the end that it has come to.
 #pragma once
 
-#include "ktstr/kernel/guest_kernel.h"
-#include "ktstr/run/fired.h"
+#include "capture/run/fired.h"
+#include "libcore/kernel/guest_kernel.h"
 
 namespace ktstr {
 

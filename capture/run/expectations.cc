@@ -1,4 +1,4 @@
-#include "ktstr/run/expectations.h"
+#include "capture/run/expectations.h"
 
 #include <fmt/format.h>
 #include <sys/wait.h>
@@ -7,12 +7,12 @@
 #include <limits>
 #include <nlohmann/json.hpp>
 
-#include "ktstr/base/quantity.h"
-#include "ktstr/base/safe_text.h"
-#include "ktstr/capture/child_process.h"
-#include "ktstr/capture/json_access.h"
-#include "ktstr/capture/memory_file.h"
-#include "ktstr/run/own_place.h"
+#include "capture/qemu/json_access.h"
+#include "capture/run/own_place.h"
+#include "capture/system/child_process.h"
+#include "capture/system/memory_file.h"
+#include "libcore/base/quantity.h"
+#include "libcore/base/safe_text.h"
 
 namespace ktstr {
 

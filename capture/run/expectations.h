@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "ktstr/scenario/scenario.h"
+#include "capture/scenario/scenario.h"
 
 namespace ktstr {
 

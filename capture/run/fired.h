@@ -4,7 +4,7 @@
 #include <map>
 #include <string>
 
-#include "ktstr/scenario/trigger_spec.h"
+#include "capture/scenario/trigger_spec.h"
 
 namespace ktstr {
 

@@ -1,11 +1,11 @@
-#include "ktstr/run/interrupt.h"
+#include "capture/run/interrupt.h"
 
 #include <signal.h>
 #include <sys/eventfd.h>
 
 #include <thread>
 
-#include "ktstr/capture/system_error.h"
+#include "capture/system/system_error.h"
 
 namespace ktstr {
 

@@ -4,8 +4,8 @@
 #include <atomic>
 #include <memory>
 
-#include "ktstr/base/result.h"
-#include "ktstr/capture/unique_fd.h"
+#include "capture/system/unique_fd.h"
+#include "libcore/base/result.h"
 
 namespace ktstr {
 

@@ -1,4 +1,4 @@
-#include "ktstr/run/kernel_choice.h"
+#include "capture/run/kernel_choice.h"
 
 #include <fmt/format.h>
 #include <strings.h>
@@ -8,7 +8,7 @@
 #include <cstring>
 #include <vector>
 
-#include "ktstr/base/nearest_word.h"
+#include "libcore/base/nearest_word.h"
 
 namespace ktstr {
 

@@ -1,10 +1,10 @@
-#include "ktstr/run/live_view.h"
+#include "capture/run/live_view.h"
 
 #include <fmt/format.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
 
-#include "ktstr/base/safe_text.h"
+#include "libcore/base/safe_text.h"
 
 namespace ktstr {
 

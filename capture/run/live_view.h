@@ -10,7 +10,7 @@
 #include <string>
 #include <thread>
 
-#include "ktstr/run/test_run.h"
+#include "capture/run/test_run.h"
 
 namespace ktstr {
 

@@ -1,4 +1,4 @@
-#include "ktstr/run/monitor.h"
+#include "capture/run/monitor.h"
 
 #include <fmt/format.h>
 #include <poll.h>
@@ -8,11 +8,11 @@
 #include <array>
 #include <nlohmann/json.hpp>
 
-#include "ktstr/base/quantity.h"
-#include "ktstr/base/safe_text.h"
-#include "ktstr/capture/child_process.h"
-#include "ktstr/capture/json_access.h"
-#include "ktstr/run/exit_account.h"
+#include "capture/qemu/json_access.h"
+#include "capture/run/exit_account.h"
+#include "capture/system/child_process.h"
+#include "libcore/base/quantity.h"
+#include "libcore/base/safe_text.h"
 
 namespace ktstr {
 

@@ -10,15 +10,15 @@
 #include <string>
 #include <vector>
 
-#include "ktstr/capture/deadline.h"
-#include "ktstr/capture/guest_machine.h"
-#include "ktstr/capture/json_value.h"
-#include "ktstr/capture/watch/running_kernel.h"
-#include "ktstr/capture/watch/sampler.h"
-#include "ktstr/run/code_triggers.h"
-#include "ktstr/run/fired.h"
-#include "ktstr/run/interrupt.h"
-#include "ktstr/run/sample_triggers.h"
+#include "capture/boot/guest_machine.h"
+#include "capture/qemu/json_value.h"
+#include "capture/run/code_triggers.h"
+#include "capture/run/fired.h"
+#include "capture/run/interrupt.h"
+#include "capture/run/sample_triggers.h"
+#include "capture/system/deadline.h"
+#include "capture/watch/running_kernel.h"
+#include "capture/watch/sampler.h"
 
 namespace ktstr {
 

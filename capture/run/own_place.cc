@@ -1,10 +1,10 @@
-#include "ktstr/run/own_place.h"
+#include "capture/run/own_place.h"
 
 #include <fmt/format.h>
 
 #include <vector>
 
-#include "ktstr/base/nearest_word.h"
+#include "libcore/base/nearest_word.h"
 
 namespace ktstr {
 

@@ -5,7 +5,7 @@
 #include <map>
 #include <string>
 
-#include "ktstr/base/result.h"
+#include "libcore/base/result.h"
 
 namespace ktstr {
 

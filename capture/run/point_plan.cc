@@ -1,4 +1,4 @@
-#include "ktstr/run/point_plan.h"
+#include "capture/run/point_plan.h"
 
 #include <capstone/capstone.h>
 #include <fmt/format.h>

@@ -16,9 +16,9 @@
 #include <string>
 #include <vector>
 
-#include "ktstr/base/address.h"
-#include "ktstr/base/result.h"
-#include "ktstr/capture/gdb_stub.h"
+#include "capture/qemu/gdb_stub.h"
+#include "libcore/base/address.h"
+#include "libcore/base/result.h"
 
 namespace ktstr {
 

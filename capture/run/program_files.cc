@@ -1,4 +1,4 @@
-#include "ktstr/run/program_files.h"
+#include "capture/run/program_files.h"
 
 #include <fcntl.h>
 #include <fmt/format.h>
@@ -12,8 +12,8 @@
 #include <set>
 #include <string>
 
-#include "ktstr/capture/system_error.h"
-#include "ktstr/capture/unique_fd.h"
+#include "capture/system/system_error.h"
+#include "capture/system/unique_fd.h"
 
 namespace ktstr {
 

@@ -5,8 +5,8 @@
 #include <filesystem>
 #include <vector>
 
-#include "ktstr/base/result.h"
-#include "ktstr/capture/machine_options.h"
+#include "capture/qemu/machine_options.h"
+#include "libcore/base/result.h"
 
 namespace ktstr {
 

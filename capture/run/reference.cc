@@ -1,9 +1,9 @@
-#include "ktstr/run/reference.h"
+#include "capture/run/reference.h"
 
 #include <fmt/format.h>
 
-#include "ktstr/capture/guest/worker_catalog.h"
-#include "ktstr/scenario/trigger_spec.h"
+#include "capture/guest/worker_catalog.h"
+#include "capture/scenario/trigger_spec.h"
 
 namespace ktstr {
 

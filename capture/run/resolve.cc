@@ -1,9 +1,9 @@
 #include <fmt/format.h>
 
-#include "ktstr/run/kernel_choice.h"
-#include "ktstr/run/own_place.h"
-#include "ktstr/run/program_files.h"
-#include "ktstr/run/test_run.h"
+#include "capture/run/kernel_choice.h"
+#include "capture/run/own_place.h"
+#include "capture/run/program_files.h"
+#include "capture/run/test_run.h"
 
 namespace ktstr {
 

@@ -1,11 +1,11 @@
-#include "ktstr/run/sample_triggers.h"
+#include "capture/run/sample_triggers.h"
 
 #include <fmt/format.h>
 
 #include <algorithm>
 
-#include "ktstr/base/quantity.h"
-#include "ktstr/base/safe_text.h"
+#include "libcore/base/quantity.h"
+#include "libcore/base/safe_text.h"
 
 namespace ktstr {
 

@@ -7,8 +7,8 @@
 #include <optional>
 #include <vector>
 
-#include "ktstr/capture/watch/sample.h"
-#include "ktstr/run/fired.h"
+#include "capture/run/fired.h"
+#include "capture/watch/sample.h"
 
 namespace ktstr {
 

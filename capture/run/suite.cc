@@ -1,4 +1,4 @@
-#include "ktstr/run/suite.h"
+#include "capture/run/suite.h"
 
 #include <algorithm>
 #include <atomic>

@@ -4,8 +4,8 @@
 #include <functional>
 #include <vector>
 
-#include "ktstr/run/interrupt.h"
-#include "ktstr/run/test_run.h"
+#include "capture/run/interrupt.h"
+#include "capture/run/test_run.h"
 
 namespace ktstr {
 

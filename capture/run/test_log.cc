@@ -1,8 +1,8 @@
-#include "ktstr/run/test_log.h"
+#include "capture/run/test_log.h"
 
 #include <fmt/format.h>
 
-#include "ktstr/capture/system_error.h"
+#include "capture/system/system_error.h"
 
 namespace ktstr {
 

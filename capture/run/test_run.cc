@@ -1,4 +1,4 @@
-#include "ktstr/run/test_run.h"
+#include "capture/run/test_run.h"
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -7,14 +7,14 @@
 #include <nlohmann/json.hpp>
 #include <set>
 
-#include "ktstr/base/quantity.h"
-#include "ktstr/base/safe_text.h"
-#include "ktstr/capture/capture.h"
-#include "ktstr/capture/command_line.h"
-#include "ktstr/capture/json_access.h"
-#include "ktstr/run/expectations.h"
-#include "ktstr/run/monitor.h"
-#include "ktstr/run/test_log.h"
+#include "capture/capture.h"
+#include "capture/command/command_line.h"
+#include "capture/qemu/json_access.h"
+#include "capture/run/expectations.h"
+#include "capture/run/monitor.h"
+#include "capture/run/test_log.h"
+#include "libcore/base/quantity.h"
+#include "libcore/base/safe_text.h"
 
 namespace ktstr {
 

@@ -9,9 +9,9 @@
 #include <string>
 #include <vector>
 
-#include "ktstr/base/result.h"
-#include "ktstr/run/interrupt.h"
-#include "ktstr/scenario/scenario.h"
+#include "capture/run/interrupt.h"
+#include "capture/scenario/scenario.h"
+#include "libcore/base/result.h"
 
 namespace ktstr {
 

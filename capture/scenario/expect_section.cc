@@ -1,4 +1,4 @@
-#include "ktstr/scenario/scenario_sections.h"
+#include "capture/scenario/scenario_sections.h"
 
 namespace ktstr {
 

@@ -7,11 +7,11 @@
 #include <string>
 #include <vector>
 
-#include "ktstr/capture/capture.h"
-#include "ktstr/capture/guest_machine.h"
-#include "ktstr/capture/json_value.h"
-#include "ktstr/capture/machine_options.h"
-#include "ktstr/scenario/trigger_spec.h"
+#include "capture/boot/guest_machine.h"
+#include "capture/capture.h"
+#include "capture/qemu/json_value.h"
+#include "capture/qemu/machine_options.h"
+#include "capture/scenario/trigger_spec.h"
 
 namespace ktstr {
 

@@ -1,14 +1,14 @@
-#include "ktstr/scenario/scenario_reader.h"
+#include "capture/scenario/scenario_reader.h"
 
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
-#include "ktstr/base/nearest_word.h"
-#include "ktstr/base/text_file.h"
-#include "ktstr/scenario/scenario_sections.h"
-#include "ktstr/toml/toml_table.h"
+#include "capture/scenario/scenario_sections.h"
+#include "libcore/base/nearest_word.h"
+#include "libcore/base/text_file.h"
+#include "libcore/toml/toml_table.h"
 
 namespace ktstr {
 

@@ -4,8 +4,8 @@
 #include <filesystem>
 #include <string_view>
 
-#include "ktstr/base/result.h"
-#include "ktstr/scenario/scenario.h"
+#include "capture/scenario/scenario.h"
+#include "libcore/base/result.h"
 
 namespace ktstr {
 

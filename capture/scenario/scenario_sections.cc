@@ -1,11 +1,11 @@
-#include "ktstr/scenario/scenario_sections.h"
+#include "capture/scenario/scenario_sections.h"
 
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
-#include "ktstr/base/nearest_word.h"
+#include "libcore/base/nearest_word.h"
 
 namespace ktstr {
 

@@ -6,8 +6,8 @@
 #include <utility>
 #include <vector>
 
-#include "ktstr/scenario/scenario.h"
-#include "ktstr/toml/toml_table.h"
+#include "capture/scenario/scenario.h"
+#include "libcore/toml/toml_table.h"
 
 namespace ktstr {
 

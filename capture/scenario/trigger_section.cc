@@ -2,8 +2,8 @@
 
 #include <algorithm>
 
-#include "ktstr/base/nearest_word.h"
-#include "ktstr/scenario/scenario_sections.h"
+#include "capture/scenario/scenario_sections.h"
+#include "libcore/base/nearest_word.h"
 
 namespace ktstr {
 

@@ -2,9 +2,9 @@
 
 #include <nlohmann/json.hpp>
 
-#include "ktstr/base/nearest_word.h"
-#include "ktstr/capture/guest/worker_catalog.h"
-#include "ktstr/scenario/scenario_sections.h"
+#include "capture/guest/worker_catalog.h"
+#include "capture/scenario/scenario_sections.h"
+#include "libcore/base/nearest_word.h"
 
 namespace ktstr {
 

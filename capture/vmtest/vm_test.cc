@@ -1,4 +1,4 @@
-#include "ktstr/vmtest/vm_test.h"
+#include "capture/vmtest/vm_test.h"
 
 #include <fmt/format.h>
 
@@ -7,9 +7,9 @@
 #include <nlohmann/json.hpp>
 #include <thread>
 
-#include "ktstr/capture/capture.h"
-#include "ktstr/run/kernel_choice.h"
-#include "ktstr/run/own_place.h"
+#include "capture/capture.h"
+#include "capture/run/kernel_choice.h"
+#include "capture/run/own_place.h"
 
 namespace ktstr {
 

@@ -23,9 +23,9 @@
 #include <nlohmann/json.hpp>  // for those who write a test: variables are JSON
 #include <string>
 
-#include "ktstr/capture/freeze.h"
-#include "ktstr/capture/guest_machine.h"
-#include "ktstr/capture/live_ops.h"
+#include "capture/boot/guest_machine.h"
+#include "capture/freeze.h"
+#include "capture/live_ops.h"
 
 namespace ktstr {
 

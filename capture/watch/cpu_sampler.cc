@@ -1,10 +1,10 @@
-#include "ktstr/capture/watch/cpu_sampler.h"
+#include "capture/watch/cpu_sampler.h"
 
 #include <atomic>
 #include <thread>
 
-#include "ktstr/walk/list.h"
-#include "ktstr/walk/members/scx.h"
+#include "libcore/walk/container/list.h"
+#include "libcore/walk/members/scx.h"
 
 namespace ktstr {
 

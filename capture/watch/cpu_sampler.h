@@ -3,15 +3,15 @@
 
 #include <chrono>
 
-#include "ktstr/capture/watch/sample.h"
-#include "ktstr/kernel/guest_kernel.h"
-#include "ktstr/walk/cpu.h"
-#include "ktstr/walk/cpu_list.h"
-#include "ktstr/walk/enum_text.h"
-#include "ktstr/walk/members/rq.h"
-#include "ktstr/walk/members/task.h"
-#include "ktstr/walk/row_reader.h"
-#include "ktstr/walk/sched_class.h"
+#include "capture/watch/sample.h"
+#include "libcore/kernel/guest_kernel.h"
+#include "libcore/walk/cpu/cpu.h"
+#include "libcore/walk/cpu/cpu_list.h"
+#include "libcore/walk/members/rq.h"
+#include "libcore/walk/members/task.h"
+#include "libcore/walk/row/enum_text.h"
+#include "libcore/walk/row/row_reader.h"
+#include "libcore/walk/task/sched_class.h"
 
 namespace ktstr {
 

@@ -1,6 +1,6 @@
-#include "ktstr/capture/watch/running_kernel.h"
+#include "capture/watch/running_kernel.h"
 
-#include "ktstr/capture/register_text.h"
+#include "capture/qemu/register_text.h"
 
 namespace ktstr {
 

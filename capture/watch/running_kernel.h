@@ -7,10 +7,10 @@
 #include <string_view>
 #include <vector>
 
-#include "ktstr/base/result.h"
-#include "ktstr/capture/live_memory.h"
-#include "ktstr/capture/qmp_client.h"
-#include "ktstr/kernel/guest_kernel.h"
+#include "capture/live_memory.h"
+#include "capture/qemu/qmp_client.h"
+#include "libcore/base/result.h"
+#include "libcore/kernel/guest_kernel.h"
 
 namespace ktstr {
 

@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-#include "ktstr/walk/row.h"
+#include "libcore/walk/row/row.h"
 
 namespace ktstr {
 

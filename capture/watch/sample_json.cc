@@ -1,4 +1,4 @@
-#include "ktstr/capture/watch/sample_json.h"
+#include "capture/watch/sample_json.h"
 
 #include <nlohmann/json.hpp>
 

@@ -3,7 +3,7 @@
 
 #include <string>
 
-#include "ktstr/capture/watch/sample.h"
+#include "capture/watch/sample.h"
 
 namespace ktstr {
 

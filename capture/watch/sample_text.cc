@@ -1,10 +1,10 @@
-#include "ktstr/capture/watch/sample_text.h"
+#include "capture/watch/sample_text.h"
 
 #include <fmt/format.h>
 
 #include <algorithm>
 
-#include "ktstr/base/safe_text.h"
+#include "libcore/base/safe_text.h"
 
 namespace ktstr {
 

@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-#include "ktstr/capture/watch/sample.h"
+#include "capture/watch/sample.h"
 
 namespace ktstr {
 

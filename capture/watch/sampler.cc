@@ -1,8 +1,8 @@
-#include "ktstr/capture/watch/sampler.h"
+#include "capture/watch/sampler.h"
 
 #include <algorithm>
 
-#include "ktstr/walk/clock.h"
+#include "libcore/walk/system/clock.h"
 
 namespace ktstr {
 

@@ -5,9 +5,9 @@
 #include <memory>
 #include <optional>
 
-#include "ktstr/capture/watch/cpu_sampler.h"
-#include "ktstr/capture/watch/sample.h"
-#include "ktstr/capture/watch/scx_sampler.h"
+#include "capture/watch/cpu_sampler.h"
+#include "capture/watch/sample.h"
+#include "capture/watch/scx_sampler.h"
 
 namespace ktstr {
 

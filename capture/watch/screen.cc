@@ -1,10 +1,10 @@
-#include "ktstr/capture/watch/screen.h"
+#include "capture/watch/screen.h"
 
 #include <fmt/format.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
 
-#include "ktstr/capture/system_error.h"
+#include "capture/system/system_error.h"
 
 namespace ktstr {
 

@@ -1,8 +1,8 @@
-#include "ktstr/capture/watch/scx_sampler.h"
+#include "capture/watch/scx_sampler.h"
 
 #include <thread>
 
-#include "ktstr/walk/container/rhashtable.h"
+#include "libcore/walk/container/rhashtable.h"
 
 namespace ktstr {
 

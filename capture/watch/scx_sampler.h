@@ -1,11 +1,11 @@
 // Reads the state of sched_ext and its dispatch queues while the guest runs.
 #pragma once
 
-#include "ktstr/capture/watch/cpu_sampler.h"
-#include "ktstr/capture/watch/sample.h"
-#include "ktstr/kernel/guest_kernel.h"
-#include "ktstr/walk/members/scx.h"
-#include "ktstr/walk/sched/scx_status.h"
+#include "capture/watch/cpu_sampler.h"
+#include "capture/watch/sample.h"
+#include "libcore/kernel/guest_kernel.h"
+#include "libcore/walk/members/scx.h"
+#include "libcore/walk/sched/scx_status.h"
 
 namespace ktstr {
 

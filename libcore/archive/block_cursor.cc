@@ -1,4 +1,4 @@
-#include "ktstr/archive/block_cursor.h"
+#include "libcore/archive/block_cursor.h"
 
 #include <algorithm>
 

@@ -5,9 +5,9 @@
 #include <cstdint>
 #include <optional>
 
-#include "ktstr/archive/page_scan.h"
-#include "ktstr/archive/writer.h"
-#include "ktstr/memory/guest_memory.h"
+#include "libcore/archive/page_scan.h"
+#include "libcore/archive/writer.h"
+#include "libcore/memory/guest_memory.h"
 
 namespace ktstr::archive {
 

@@ -1,4 +1,4 @@
-#include "ktstr/archive/container.h"
+#include "libcore/archive/container.h"
 
 #include <fmt/format.h>
 #include <zstd.h>
@@ -7,10 +7,10 @@
 #include <cctype>
 #include <span>
 
-#include "ktstr/archive/bytes.h"
-#include "ktstr/archive/frame_codec.h"
-#include "ktstr/archive/header.h"
-#include "ktstr/archive/seek_table.h"
+#include "libcore/archive/bytes.h"
+#include "libcore/archive/frame_codec.h"
+#include "libcore/archive/header.h"
+#include "libcore/archive/seek_table.h"
 
 namespace ktstr::archive {
 

@@ -9,9 +9,9 @@
 #include <utility>
 #include <vector>
 
-#include "ktstr/archive/directory.h"
-#include "ktstr/archive/input_file.h"
-#include "ktstr/base/result.h"
+#include "libcore/archive/directory.h"
+#include "libcore/archive/input_file.h"
+#include "libcore/base/result.h"
 
 namespace ktstr::archive {
 

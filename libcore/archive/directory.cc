@@ -1,10 +1,10 @@
-#include "ktstr/archive/directory.h"
+#include "libcore/archive/directory.h"
 
 #include <fmt/format.h>
 
 #include <algorithm>
 
-#include "ktstr/archive/bytes.h"
+#include "libcore/archive/bytes.h"
 
 namespace ktstr::archive {
 

@@ -8,9 +8,9 @@
 #include <string>
 #include <vector>
 
-#include "ktstr/archive/checksum.h"
-#include "ktstr/archive/format.h"
-#include "ktstr/base/result.h"
+#include "libcore/archive/checksum.h"
+#include "libcore/archive/format.h"
+#include "libcore/base/result.h"
 
 namespace ktstr::archive {
 

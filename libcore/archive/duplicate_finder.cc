@@ -1,4 +1,4 @@
-#include "ktstr/archive/duplicate_finder.h"
+#include "libcore/archive/duplicate_finder.h"
 
 #include <cstring>
 

@@ -6,7 +6,7 @@
 #include <cstdint>
 #include <string>
 
-#include "ktstr/base/address.h"
+#include "libcore/base/address.h"
 
 namespace ktstr::archive {
 

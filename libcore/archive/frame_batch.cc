@@ -1,10 +1,10 @@
-#include "ktstr/archive/frame_batch.h"
+#include "libcore/archive/frame_batch.h"
 
 #include <algorithm>
 #include <cstring>
 
-#include "ktstr/archive/checksum.h"
-#include "ktstr/archive/frame_codec.h"
+#include "libcore/archive/checksum.h"
+#include "libcore/archive/frame_codec.h"
 
 namespace ktstr::archive {
 

@@ -6,8 +6,8 @@
 #include <span>
 #include <vector>
 
-#include "ktstr/base/result.h"
-#include "ktstr/memory/guest_memory.h"
+#include "libcore/base/result.h"
+#include "libcore/memory/guest_memory.h"
 
 namespace ktstr::archive {
 

@@ -1,4 +1,4 @@
-#include "ktstr/archive/frame_checker.h"
+#include "libcore/archive/frame_checker.h"
 
 #include <algorithm>
 #include <atomic>
@@ -7,7 +7,7 @@
 #include <optional>
 #include <thread>
 
-#include "ktstr/archive/checksum.h"
+#include "libcore/archive/checksum.h"
 
 namespace ktstr::archive {
 

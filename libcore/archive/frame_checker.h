@@ -6,8 +6,8 @@
 #include <span>
 #include <vector>
 
-#include "ktstr/archive/input_file.h"
-#include "ktstr/base/result.h"
+#include "libcore/archive/input_file.h"
+#include "libcore/base/result.h"
 
 namespace ktstr::archive {
 

@@ -1,4 +1,4 @@
-#include "ktstr/archive/frame_codec.h"
+#include "libcore/archive/frame_codec.h"
 
 #include <fmt/format.h>
 

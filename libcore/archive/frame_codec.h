@@ -9,7 +9,7 @@
 #include <span>
 #include <vector>
 
-#include "ktstr/base/result.h"
+#include "libcore/base/result.h"
 
 namespace ktstr::archive {
 

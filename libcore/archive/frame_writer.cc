@@ -1,4 +1,4 @@
-#include "ktstr/archive/frame_writer.h"
+#include "libcore/archive/frame_writer.h"
 
 #include <algorithm>
 #include <utility>

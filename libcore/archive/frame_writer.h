@@ -7,12 +7,12 @@
 #include <future>
 #include <vector>
 
-#include "ktstr/archive/frame_batch.h"
-#include "ktstr/archive/output_file.h"
-#include "ktstr/archive/seek_table.h"
-#include "ktstr/archive/worker_pool.h"
-#include "ktstr/base/result.h"
-#include "ktstr/memory/guest_memory.h"
+#include "libcore/archive/frame_batch.h"
+#include "libcore/archive/output_file.h"
+#include "libcore/archive/seek_table.h"
+#include "libcore/archive/worker_pool.h"
+#include "libcore/base/result.h"
+#include "libcore/memory/guest_memory.h"
 
 namespace ktstr::archive {
 

@@ -1,12 +1,12 @@
-#include "ktstr/archive/header.h"
+#include "libcore/archive/header.h"
 
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <cstring>
 
-#include "ktstr/archive/bytes.h"
-#include "ktstr/archive/checksum.h"
+#include "libcore/archive/bytes.h"
+#include "libcore/archive/checksum.h"
 
 namespace ktstr::archive {
 

@@ -5,8 +5,8 @@
 #include <cstddef>
 #include <span>
 
-#include "ktstr/archive/format.h"
-#include "ktstr/base/result.h"
+#include "libcore/archive/format.h"
+#include "libcore/base/result.h"
 
 namespace ktstr::archive {
 

@@ -1,4 +1,4 @@
-#include "ktstr/archive/input_file.h"
+#include "libcore/archive/input_file.h"
 
 #include <fcntl.h>
 #include <fmt/format.h>

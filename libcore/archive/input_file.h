@@ -7,7 +7,7 @@
 #include <span>
 #include <string>
 
-#include "ktstr/base/result.h"
+#include "libcore/base/result.h"
 
 namespace ktstr::archive {
 

@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "ktstr/base/derivation.h"
+#include "libcore/base/derivation.h"
 
 namespace ktstr {
 

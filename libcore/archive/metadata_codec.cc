@@ -1,4 +1,4 @@
-#include "ktstr/archive/metadata_codec.h"
+#include "libcore/archive/metadata_codec.h"
 
 #include <fmt/format.h>
 
@@ -6,7 +6,7 @@
 #include <nlohmann/json.hpp>
 #include <utility>
 
-#include "ktstr/base/utf8.h"
+#include "libcore/base/utf8.h"
 
 namespace ktstr::archive {
 

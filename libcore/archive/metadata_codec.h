@@ -4,8 +4,8 @@
 #include <string>
 #include <string_view>
 
-#include "ktstr/archive/metadata.h"
-#include "ktstr/base/result.h"
+#include "libcore/archive/metadata.h"
+#include "libcore/base/result.h"
 
 namespace ktstr::archive {
 

@@ -1,4 +1,4 @@
-#include "ktstr/archive/output_file.h"
+#include "libcore/archive/output_file.h"
 
 #include <fcntl.h>
 #include <fmt/format.h>

@@ -1,9 +1,9 @@
-#include "ktstr/archive/page_scan.h"
+#include "libcore/archive/page_scan.h"
 
 #include <cstring>
 #include <utility>
 
-#include "ktstr/archive/checksum.h"
+#include "libcore/archive/checksum.h"
 
 namespace ktstr::archive {
 

@@ -5,8 +5,8 @@
 #include <cstdint>
 #include <vector>
 
-#include "ktstr/base/result.h"
-#include "ktstr/memory/guest_memory.h"
+#include "libcore/base/result.h"
+#include "libcore/memory/guest_memory.h"
 
 namespace ktstr::archive {
 

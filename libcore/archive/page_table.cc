@@ -1,8 +1,8 @@
-#include "ktstr/archive/page_table.h"
+#include "libcore/archive/page_table.h"
 
 #include <fmt/format.h>
 
-#include "ktstr/archive/bytes.h"
+#include "libcore/archive/bytes.h"
 
 namespace ktstr::archive {
 

@@ -7,9 +7,9 @@
 #include <span>
 #include <vector>
 
-#include "ktstr/archive/format.h"
-#include "ktstr/base/result.h"
-#include "ktstr/memory/page.h"
+#include "libcore/archive/format.h"
+#include "libcore/base/result.h"
+#include "libcore/memory/page.h"
 
 namespace ktstr::archive {
 

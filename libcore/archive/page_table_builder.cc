@@ -1,4 +1,4 @@
-#include "ktstr/archive/page_table_builder.h"
+#include "libcore/archive/page_table_builder.h"
 
 namespace ktstr::archive {
 

@@ -4,9 +4,9 @@
 #include <cstdint>
 #include <vector>
 
-#include "ktstr/archive/bytes.h"
-#include "ktstr/archive/format.h"
-#include "ktstr/memory/page.h"
+#include "libcore/archive/bytes.h"
+#include "libcore/archive/format.h"
+#include "libcore/memory/page.h"
 
 namespace ktstr::archive {
 

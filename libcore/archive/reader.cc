@@ -1,4 +1,4 @@
-#include "ktstr/archive/reader.h"
+#include "libcore/archive/reader.h"
 
 #include <fmt/format.h>
 
@@ -7,15 +7,15 @@
 #include <string_view>
 #include <tuple>
 
-#include "ktstr/archive/checksum.h"
-#include "ktstr/archive/container.h"
-#include "ktstr/archive/frame_checker.h"
-#include "ktstr/archive/frame_codec.h"
-#include "ktstr/archive/metadata_codec.h"
-#include "ktstr/archive/page_table.h"
-#include "ktstr/archive/region_map.h"
-#include "ktstr/archive/sections.h"
-#include "ktstr/archive/vcpu_codec.h"
+#include "libcore/archive/checksum.h"
+#include "libcore/archive/container.h"
+#include "libcore/archive/frame_checker.h"
+#include "libcore/archive/frame_codec.h"
+#include "libcore/archive/metadata_codec.h"
+#include "libcore/archive/page_table.h"
+#include "libcore/archive/region_map.h"
+#include "libcore/archive/sections.h"
+#include "libcore/archive/vcpu_codec.h"
 
 namespace ktstr {
 

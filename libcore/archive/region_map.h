@@ -8,7 +8,7 @@
 #include <span>
 #include <vector>
 
-#include "ktstr/memory/guest_memory.h"
+#include "libcore/memory/guest_memory.h"
 
 namespace ktstr {
 

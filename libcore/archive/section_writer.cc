@@ -1,12 +1,12 @@
-#include "ktstr/archive/section_writer.h"
+#include "libcore/archive/section_writer.h"
 
 #include <fmt/format.h>
 
 #include <cstdint>
 
-#include "ktstr/archive/bytes.h"
-#include "ktstr/archive/checksum.h"
-#include "ktstr/archive/frame_codec.h"
+#include "libcore/archive/bytes.h"
+#include "libcore/archive/checksum.h"
+#include "libcore/archive/frame_codec.h"
 
 namespace ktstr::archive {
 

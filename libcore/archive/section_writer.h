@@ -6,10 +6,10 @@
 #include <string>
 #include <vector>
 
-#include "ktstr/archive/directory.h"
-#include "ktstr/archive/output_file.h"
-#include "ktstr/archive/seek_table.h"
-#include "ktstr/base/result.h"
+#include "libcore/archive/directory.h"
+#include "libcore/archive/output_file.h"
+#include "libcore/archive/seek_table.h"
+#include "libcore/base/result.h"
 
 namespace ktstr::archive {
 

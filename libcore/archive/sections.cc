@@ -1,12 +1,12 @@
-#include "ktstr/archive/sections.h"
+#include "libcore/archive/sections.h"
 
 #include <fmt/format.h>
 
 #include <bit>
 #include <cstring>
 
-#include "ktstr/archive/bytes.h"
-#include "ktstr/archive/format.h"
+#include "libcore/archive/bytes.h"
+#include "libcore/archive/format.h"
 
 namespace ktstr::archive {
 

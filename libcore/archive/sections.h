@@ -6,9 +6,9 @@
 #include <span>
 #include <vector>
 
-#include "ktstr/archive/container.h"
-#include "ktstr/base/result.h"
-#include "ktstr/memory/guest_memory.h"
+#include "libcore/archive/container.h"
+#include "libcore/base/result.h"
+#include "libcore/memory/guest_memory.h"
 
 namespace ktstr::archive {
 

@@ -1,7 +1,7 @@
-#include "ktstr/archive/seek_table.h"
+#include "libcore/archive/seek_table.h"
 
-#include "ktstr/archive/bytes.h"
-#include "ktstr/archive/format.h"
+#include "libcore/archive/bytes.h"
+#include "libcore/archive/format.h"
 
 namespace ktstr::archive {
 

@@ -1,10 +1,10 @@
-#include "ktstr/archive/vcpu_codec.h"
+#include "libcore/archive/vcpu_codec.h"
 
 #include <fmt/format.h>
 
 #include <type_traits>
 
-#include "ktstr/archive/bytes.h"
+#include "libcore/archive/bytes.h"
 
 namespace ktstr::archive {
 

@@ -5,8 +5,8 @@
 #include <span>
 #include <vector>
 
-#include "ktstr/base/result.h"
-#include "ktstr/memory/vcpu.h"
+#include "libcore/base/result.h"
+#include "libcore/memory/vcpu.h"
 
 namespace ktstr::archive {
 

@@ -1,4 +1,4 @@
-#include "ktstr/archive/worker_pool.h"
+#include "libcore/archive/worker_pool.h"
 
 #include <algorithm>
 

@@ -1,4 +1,4 @@
-#include "ktstr/archive/writer.h"
+#include "libcore/archive/writer.h"
 
 #include <fmt/format.h>
 
@@ -9,18 +9,18 @@
 #include <utility>
 #include <vector>
 
-#include "ktstr/archive/block_cursor.h"
-#include "ktstr/archive/duplicate_finder.h"
-#include "ktstr/archive/frame_writer.h"
-#include "ktstr/archive/header.h"
-#include "ktstr/archive/metadata_codec.h"
-#include "ktstr/archive/output_file.h"
-#include "ktstr/archive/page_scan.h"
-#include "ktstr/archive/page_table_builder.h"
-#include "ktstr/archive/section_writer.h"
-#include "ktstr/archive/sections.h"
-#include "ktstr/archive/vcpu_codec.h"
-#include "ktstr/archive/worker_pool.h"
+#include "libcore/archive/block_cursor.h"
+#include "libcore/archive/duplicate_finder.h"
+#include "libcore/archive/frame_writer.h"
+#include "libcore/archive/header.h"
+#include "libcore/archive/metadata_codec.h"
+#include "libcore/archive/output_file.h"
+#include "libcore/archive/page_scan.h"
+#include "libcore/archive/page_table_builder.h"
+#include "libcore/archive/section_writer.h"
+#include "libcore/archive/sections.h"
+#include "libcore/archive/vcpu_codec.h"
+#include "libcore/archive/worker_pool.h"
 
 namespace ktstr {
 

@@ -8,10 +8,10 @@
 #include <span>
 #include <string>
 
-#include "ktstr/archive/metadata.h"
-#include "ktstr/base/result.h"
-#include "ktstr/memory/guest_memory.h"
-#include "ktstr/memory/vcpu.h"
+#include "libcore/archive/metadata.h"
+#include "libcore/base/result.h"
+#include "libcore/memory/guest_memory.h"
+#include "libcore/memory/vcpu.h"
 
 namespace ktstr {
 

@@ -5,8 +5,8 @@
 #include <algorithm>
 #include <cstdint>
 
-#include "ktstr/base/address.h"
-#include "ktstr/base/result.h"
+#include "libcore/base/address.h"
+#include "libcore/base/result.h"
 
 namespace ktstr {
 

@@ -1,4 +1,4 @@
-#include "ktstr/base/nearest_word.h"
+#include "libcore/base/nearest_word.h"
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>

@@ -9,7 +9,7 @@
 #include <string>
 #include <thread>
 
-#include "ktstr/base/progress_bar.h"
+#include "libcore/base/progress_bar.h"
 
 namespace ktstr {
 

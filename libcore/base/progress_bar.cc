@@ -1,4 +1,4 @@
-#include "ktstr/base/progress_bar.h"
+#include "libcore/base/progress_bar.h"
 
 #include <fmt/format.h>
 #include <unistd.h>

@@ -1,4 +1,4 @@
-#include "ktstr/base/quantity.h"
+#include "libcore/base/quantity.h"
 
 #include <fmt/format.h>
 

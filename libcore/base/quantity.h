@@ -6,7 +6,7 @@
 #include <string>
 #include <string_view>
 
-#include "ktstr/base/result.h"
+#include "libcore/base/result.h"
 
 namespace ktstr {
 

@@ -4,7 +4,7 @@
 #include <string>
 #include <string_view>
 
-#include "ktstr/base/result.h"
+#include "libcore/base/result.h"
 
 namespace ktstr {
 

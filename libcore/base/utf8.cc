@@ -1,4 +1,4 @@
-#include "ktstr/base/utf8.h"
+#include "libcore/base/utf8.h"
 
 #include <cstdint>
 

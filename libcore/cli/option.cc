@@ -1,4 +1,4 @@
-#include "ktstr/cli/option.h"
+#include "libcore/cli/option.h"
 
 #include <algorithm>
 #include <utility>

@@ -1,4 +1,4 @@
-#include "ktstr/cli/options.h"
+#include "libcore/cli/options.h"
 
 #include <utility>
 

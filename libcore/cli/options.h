@@ -12,7 +12,7 @@
 #include <string_view>
 #include <vector>
 
-#include "ktstr/cli/option.h"
+#include "libcore/cli/option.h"
 
 namespace ktstr {
 

@@ -1,5 +1,5 @@
 // The only file that sees CLI11. It makes a CLI::App of what was declared, and has that parse.
-#include "ktstr/cli/parse.h"
+#include "libcore/cli/parse.h"
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
@@ -7,7 +7,7 @@
 #include <sstream>
 #include <unordered_set>
 
-#include "ktstr/base/result.h"
+#include "libcore/base/result.h"
 
 namespace ktstr {
 

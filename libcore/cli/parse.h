@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "ktstr/cli/options.h"
+#include "libcore/cli/options.h"
 
 namespace ktstr {
 

@@ -1,4 +1,4 @@
-#include "ktstr/image/kallsyms.h"
+#include "libcore/image/kallsyms.h"
 
 #include <fmt/format.h>
 

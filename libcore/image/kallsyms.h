@@ -5,11 +5,11 @@
 #include <optional>
 #include <string_view>
 
-#include "ktstr/base/address.h"
-#include "ktstr/base/result.h"
-#include "ktstr/image/symbol_table.h"
-#include "ktstr/image/vmcoreinfo.h"
-#include "ktstr/paging/address_space.h"
+#include "libcore/base/address.h"
+#include "libcore/base/result.h"
+#include "libcore/image/symbol_table.h"
+#include "libcore/image/vmcoreinfo.h"
+#include "libcore/paging/address_space.h"
 
 namespace ktstr {
 

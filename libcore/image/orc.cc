@@ -1,4 +1,4 @@
-#include "ktstr/image/orc.h"
+#include "libcore/image/orc.h"
 
 #include <fmt/format.h>
 

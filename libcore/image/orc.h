@@ -8,9 +8,9 @@
 #include <span>
 #include <vector>
 
-#include "ktstr/base/address.h"
-#include "ktstr/base/result.h"
-#include "ktstr/image/type_info.h"
+#include "libcore/base/address.h"
+#include "libcore/base/result.h"
+#include "libcore/image/type_info.h"
 
 namespace ktstr {
 

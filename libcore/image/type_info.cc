@@ -1,4 +1,4 @@
-#include "ktstr/image/type_info.h"
+#include "libcore/image/type_info.h"
 
 #include <bpf/btf.h>
 #include <bpf/libbpf.h>

@@ -11,7 +11,7 @@
 #include <unordered_map>
 #include <vector>
 
-#include "ktstr/base/result.h"
+#include "libcore/base/result.h"
 
 struct btf;
 struct btf_type;

@@ -1,4 +1,4 @@
-#include "ktstr/image/type_text.h"
+#include "libcore/image/type_text.h"
 
 #include <fmt/format.h>
 

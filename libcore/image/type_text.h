@@ -3,7 +3,7 @@
 
 #include <string>
 
-#include "ktstr/image/type_info.h"
+#include "libcore/image/type_info.h"
 
 namespace ktstr {
 

@@ -1,4 +1,4 @@
-#include "ktstr/image/vmcoreinfo.h"
+#include "libcore/image/vmcoreinfo.h"
 
 #include <fmt/format.h>
 

@@ -9,9 +9,9 @@
 #include <string_view>
 #include <vector>
 
-#include "ktstr/base/address.h"
-#include "ktstr/base/result.h"
-#include "ktstr/memory/guest_memory.h"
+#include "libcore/base/address.h"
+#include "libcore/base/result.h"
+#include "libcore/memory/guest_memory.h"
 
 namespace ktstr {
 

@@ -1,4 +1,4 @@
-#include "ktstr/image/vmlinux.h"
+#include "libcore/image/vmlinux.h"
 
 #include <fcntl.h>
 #include <fmt/format.h>

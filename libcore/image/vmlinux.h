@@ -5,8 +5,8 @@
 #include <string>
 #include <vector>
 
-#include "ktstr/base/result.h"
-#include "ktstr/image/symbol_table.h"
+#include "libcore/base/result.h"
+#include "libcore/image/symbol_table.h"
 
 namespace ktstr {
 

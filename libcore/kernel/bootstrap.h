@@ -8,15 +8,15 @@
 #include <string>
 #include <vector>
 
-#include "ktstr/base/address.h"
-#include "ktstr/base/derivation.h"
-#include "ktstr/base/result.h"
-#include "ktstr/image/kallsyms.h"
-#include "ktstr/image/vmcoreinfo.h"
-#include "ktstr/image/vmlinux.h"
-#include "ktstr/memory/guest_memory.h"
-#include "ktstr/memory/vcpu.h"
-#include "ktstr/paging/address_space.h"
+#include "libcore/base/address.h"
+#include "libcore/base/derivation.h"
+#include "libcore/base/result.h"
+#include "libcore/image/kallsyms.h"
+#include "libcore/image/vmcoreinfo.h"
+#include "libcore/image/vmlinux.h"
+#include "libcore/memory/guest_memory.h"
+#include "libcore/memory/vcpu.h"
+#include "libcore/paging/address_space.h"
 
 namespace ktstr {
 

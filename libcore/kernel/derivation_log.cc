@@ -5,7 +5,7 @@
 #include <map>
 #include <set>
 
-#include "ktstr/kernel/bootstrap.h"
+#include "libcore/kernel/bootstrap.h"
 
 namespace ktstr {
 

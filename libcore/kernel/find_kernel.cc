@@ -1,6 +1,6 @@
 #include <fmt/format.h>
 
-#include "ktstr/kernel/bootstrap.h"
+#include "libcore/kernel/bootstrap.h"
 
 namespace ktstr {
 

@@ -1,4 +1,4 @@
-#include "ktstr/kernel/guest_kernel.h"
+#include "libcore/kernel/guest_kernel.h"
 
 #include <fmt/format.h>
 
@@ -6,7 +6,7 @@
 #include <cstring>
 #include <mutex>
 
-#include "ktstr/base/by_page.h"
+#include "libcore/base/by_page.h"
 
 namespace ktstr {
 

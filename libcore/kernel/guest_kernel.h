@@ -11,16 +11,16 @@
 #include <type_traits>
 #include <vector>
 
-#include "ktstr/base/address.h"
-#include "ktstr/base/derivation.h"
-#include "ktstr/base/result.h"
-#include "ktstr/image/symbol_table.h"
-#include "ktstr/image/type_info.h"
-#include "ktstr/kernel/bootstrap.h"
-#include "ktstr/kernel/exclusive.h"
-#include "ktstr/memory/guest_memory.h"
-#include "ktstr/memory/vcpu.h"
-#include "ktstr/paging/address_space.h"
+#include "libcore/base/address.h"
+#include "libcore/base/derivation.h"
+#include "libcore/base/result.h"
+#include "libcore/image/symbol_table.h"
+#include "libcore/image/type_info.h"
+#include "libcore/kernel/bootstrap.h"
+#include "libcore/kernel/exclusive.h"
+#include "libcore/memory/guest_memory.h"
+#include "libcore/memory/vcpu.h"
+#include "libcore/paging/address_space.h"
 
 namespace ktstr {
 

@@ -2,7 +2,7 @@
 
 #include <array>
 
-#include "ktstr/kernel/bootstrap.h"
+#include "libcore/kernel/bootstrap.h"
 
 namespace ktstr {
 

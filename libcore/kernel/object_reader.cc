@@ -1,11 +1,11 @@
-#include "ktstr/kernel/object_reader.h"
+#include "libcore/kernel/object_reader.h"
 
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <cstring>
 
-#include "ktstr/base/by_page.h"
+#include "libcore/base/by_page.h"
 
 namespace ktstr {
 

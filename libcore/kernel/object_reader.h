@@ -6,11 +6,11 @@
 #include <cstdint>
 #include <string>
 
-#include "ktstr/base/address.h"
-#include "ktstr/base/result.h"
-#include "ktstr/image/type_info.h"
-#include "ktstr/kernel/guest_kernel.h"
-#include "ktstr/memory/page.h"
+#include "libcore/base/address.h"
+#include "libcore/base/result.h"
+#include "libcore/image/type_info.h"
+#include "libcore/kernel/guest_kernel.h"
+#include "libcore/memory/page.h"
 
 namespace ktstr {
 

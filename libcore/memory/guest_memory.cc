@@ -1,10 +1,10 @@
-#include "ktstr/memory/guest_memory.h"
+#include "libcore/memory/guest_memory.h"
 
 #include <fmt/format.h>
 
 #include <algorithm>
 
-#include "ktstr/base/by_page.h"
+#include "libcore/base/by_page.h"
 
 namespace ktstr {
 

@@ -10,9 +10,9 @@
 #include <type_traits>
 #include <vector>
 
-#include "ktstr/base/address.h"
-#include "ktstr/base/result.h"
-#include "ktstr/memory/page.h"
+#include "libcore/base/address.h"
+#include "libcore/base/result.h"
+#include "libcore/memory/page.h"
 
 namespace ktstr {
 

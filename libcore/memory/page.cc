@@ -1,4 +1,4 @@
-#include "ktstr/memory/page.h"
+#include "libcore/memory/page.h"
 
 namespace ktstr {
 

@@ -7,7 +7,7 @@
 #include <span>
 #include <string_view>
 
-#include "ktstr/base/address.h"
+#include "libcore/base/address.h"
 
 namespace ktstr {
 

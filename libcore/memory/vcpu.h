@@ -4,7 +4,7 @@
 #include <array>
 #include <cstdint>
 
-#include "ktstr/base/address.h"
+#include "libcore/base/address.h"
 
 namespace ktstr {
 

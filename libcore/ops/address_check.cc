@@ -1,4 +1,4 @@
-#include "ktstr/ops/address_check.h"
+#include "libcore/ops/address_check.h"
 
 #include <fmt/format.h>
 

@@ -3,8 +3,8 @@
 
 #include <cstdint>
 
-#include "ktstr/base/address.h"
-#include "ktstr/ops/op_error.h"
+#include "libcore/base/address.h"
+#include "libcore/ops/op_error.h"
 
 namespace ktstr {
 

@@ -1,11 +1,11 @@
-#include "ktstr/ops/dispatcher.h"
+#include "libcore/ops/dispatcher.h"
 
 #include <fmt/format.h>
 
-#include "ktstr/base/utf8.h"
-#include "ktstr/ops/address_check.h"
-#include "ktstr/ops/value_check.h"
-#include "ktstr/ops/wire.h"
+#include "libcore/base/utf8.h"
+#include "libcore/ops/address_check.h"
+#include "libcore/ops/value_check.h"
+#include "libcore/ops/wire.h"
 
 namespace ktstr {
 

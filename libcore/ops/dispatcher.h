@@ -4,12 +4,12 @@
 #include <cstddef>
 #include <vector>
 
-#include "ktstr/kernel/exclusive.h"
-#include "ktstr/kernel/guest_kernel.h"
-#include "ktstr/ops/op_error.h"
-#include "ktstr/ops/per_cpu_field.h"
-#include "ktstr/ops/request.h"
-#include "ktstr/ops/task_field.h"
+#include "libcore/kernel/exclusive.h"
+#include "libcore/kernel/guest_kernel.h"
+#include "libcore/ops/op_error.h"
+#include "libcore/ops/per_cpu_field.h"
+#include "libcore/ops/request.h"
+#include "libcore/ops/task_field.h"
 
 namespace ktstr {
 

@@ -1,4 +1,4 @@
-#include "ktstr/ops/json.h"
+#include "libcore/ops/json.h"
 
 #include <fmt/format.h>
 
@@ -7,7 +7,7 @@
 #include <limits>
 #include <nlohmann/json.hpp>
 
-#include "ktstr/base/utf8.h"
+#include "libcore/base/utf8.h"
 
 namespace ktstr {
 

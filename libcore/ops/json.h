@@ -5,8 +5,8 @@
 #include <string>
 #include <string_view>
 
-#include "ktstr/base/result.h"
-#include "ktstr/ops/request.h"
+#include "libcore/base/result.h"
+#include "libcore/ops/request.h"
 
 namespace ktstr {
 

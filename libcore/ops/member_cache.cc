@@ -1,4 +1,4 @@
-#include "ktstr/ops/member_cache.h"
+#include "libcore/ops/member_cache.h"
 
 namespace ktstr {
 

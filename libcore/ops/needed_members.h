@@ -4,9 +4,9 @@
 
 #include <string_view>
 
-#include "ktstr/kernel/guest_kernel.h"
-#include "ktstr/ops/op_error.h"
-#include "ktstr/walk/walk.h"
+#include "libcore/kernel/guest_kernel.h"
+#include "libcore/ops/op_error.h"
+#include "libcore/walk/row/walk.h"
 
 namespace ktstr {
 

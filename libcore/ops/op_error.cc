@@ -1,4 +1,4 @@
-#include "ktstr/ops/op_error.h"
+#include "libcore/ops/op_error.h"
 
 namespace ktstr {
 

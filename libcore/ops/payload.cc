@@ -1,8 +1,8 @@
-#include "ktstr/ops/payload.h"
+#include "libcore/ops/payload.h"
 
 #include <fmt/format.h>
 
-#include "ktstr/base/utf8.h"
+#include "libcore/base/utf8.h"
 
 namespace ktstr {
 

@@ -11,7 +11,7 @@
 #include <type_traits>
 #include <vector>
 
-#include "ktstr/base/result.h"
+#include "libcore/base/result.h"
 
 namespace ktstr {
 

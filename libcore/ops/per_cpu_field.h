@@ -8,10 +8,10 @@
 #include <string>
 #include <string_view>
 
-#include "ktstr/kernel/guest_kernel.h"
-#include "ktstr/ops/member_cache.h"
-#include "ktstr/ops/op_error.h"
-#include "ktstr/ops/request.h"
+#include "libcore/kernel/guest_kernel.h"
+#include "libcore/ops/member_cache.h"
+#include "libcore/ops/op_error.h"
+#include "libcore/ops/request.h"
 
 namespace ktstr {
 

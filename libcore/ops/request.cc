@@ -1,4 +1,4 @@
-#include "ktstr/ops/request.h"
+#include "libcore/ops/request.h"
 
 #include <fmt/format.h>
 

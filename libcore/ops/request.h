@@ -8,7 +8,7 @@
 #include <variant>
 #include <vector>
 
-#include "ktstr/base/address.h"
+#include "libcore/base/address.h"
 
 namespace ktstr {
 

@@ -1,4 +1,4 @@
-#include "ktstr/ops/request_file.h"
+#include "libcore/ops/request_file.h"
 
 #include <fmt/format.h>
 
@@ -7,7 +7,7 @@
 #include <cstring>
 #include <memory>
 
-#include "ktstr/ops/json.h"
+#include "libcore/ops/json.h"
 
 namespace ktstr {
 

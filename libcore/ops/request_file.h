@@ -3,8 +3,8 @@
 
 #include <string>
 
-#include "ktstr/base/result.h"
-#include "ktstr/ops/request.h"
+#include "libcore/base/result.h"
+#include "libcore/ops/request.h"
 
 namespace ktstr {
 

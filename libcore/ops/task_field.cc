@@ -1,4 +1,4 @@
-#include "ktstr/ops/task_field.h"
+#include "libcore/ops/task_field.h"
 
 namespace ktstr {
 

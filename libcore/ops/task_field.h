@@ -4,12 +4,12 @@
 
 #include <optional>
 
-#include "ktstr/kernel/guest_kernel.h"
-#include "ktstr/ops/member_cache.h"
-#include "ktstr/ops/op_error.h"
-#include "ktstr/ops/request.h"
-#include "ktstr/ops/task_lookup.h"
-#include "ktstr/ops/task_validation.h"
+#include "libcore/kernel/guest_kernel.h"
+#include "libcore/ops/member_cache.h"
+#include "libcore/ops/op_error.h"
+#include "libcore/ops/request.h"
+#include "libcore/ops/task_lookup.h"
+#include "libcore/ops/task_validation.h"
 
 namespace ktstr {
 

@@ -1,4 +1,4 @@
-#include "ktstr/ops/task_lookup.h"
+#include "libcore/ops/task_lookup.h"
 
 #include <fmt/format.h>
 
@@ -6,9 +6,9 @@
 #include <array>
 #include <cstring>
 
-#include "ktstr/kernel/object_reader.h"
-#include "ktstr/ops/needed_members.h"
-#include "ktstr/walk/members/task.h"
+#include "libcore/kernel/object_reader.h"
+#include "libcore/ops/needed_members.h"
+#include "libcore/walk/members/task.h"
 
 namespace ktstr {
 

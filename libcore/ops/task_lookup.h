@@ -4,9 +4,9 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "ktstr/image/type_info.h"
-#include "ktstr/kernel/guest_kernel.h"
-#include "ktstr/ops/op_error.h"
+#include "libcore/image/type_info.h"
+#include "libcore/kernel/guest_kernel.h"
+#include "libcore/ops/op_error.h"
 
 namespace ktstr {
 

@@ -1,9 +1,9 @@
-#include "ktstr/ops/task_validation.h"
+#include "libcore/ops/task_validation.h"
 
 #include <fmt/format.h>
 
-#include "ktstr/kernel/object_reader.h"
-#include "ktstr/ops/needed_members.h"
+#include "libcore/kernel/object_reader.h"
+#include "libcore/ops/needed_members.h"
 
 namespace ktstr {
 

@@ -5,10 +5,10 @@
 
 #include <cstdint>
 
-#include "ktstr/kernel/guest_kernel.h"
-#include "ktstr/ops/op_error.h"
-#include "ktstr/ops/request.h"
-#include "ktstr/walk/members/task.h"
+#include "libcore/kernel/guest_kernel.h"
+#include "libcore/ops/op_error.h"
+#include "libcore/ops/request.h"
+#include "libcore/walk/members/task.h"
 
 namespace ktstr {
 

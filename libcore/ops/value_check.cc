@@ -1,4 +1,4 @@
-#include "ktstr/ops/value_check.h"
+#include "libcore/ops/value_check.h"
 
 #include <fmt/format.h>
 

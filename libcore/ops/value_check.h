@@ -4,8 +4,8 @@
 
 #include <cstdint>
 
-#include "ktstr/ops/op_error.h"
-#include "ktstr/ops/request.h"
+#include "libcore/ops/op_error.h"
+#include "libcore/ops/request.h"
 
 namespace ktstr {
 

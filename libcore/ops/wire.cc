@@ -1,10 +1,10 @@
-#include "ktstr/ops/wire.h"
+#include "libcore/ops/wire.h"
 
 #include <fmt/format.h>
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 
-#include "ktstr/ops/payload.h"
+#include "libcore/ops/payload.h"
 
 namespace ktstr {
 

@@ -8,8 +8,8 @@
 #include <span>
 #include <vector>
 
-#include "ktstr/base/result.h"
-#include "ktstr/ops/request.h"
+#include "libcore/base/result.h"
+#include "libcore/ops/request.h"
 
 namespace ktstr {
 

@@ -1,5 +1,5 @@
 // Intel SDM volume 3, chapter 4.5 (4-level and 5-level paging).
-#include "ktstr/paging/address_space.h"
+#include "libcore/paging/address_space.h"
 
 #include <fmt/format.h>
 
@@ -7,7 +7,7 @@
 #include <array>
 #include <string_view>
 
-#include "ktstr/base/by_page.h"
+#include "libcore/base/by_page.h"
 
 namespace ktstr {
 

@@ -6,10 +6,10 @@
 #include <optional>
 #include <span>
 
-#include "ktstr/base/address.h"
-#include "ktstr/base/result.h"
-#include "ktstr/memory/guest_memory.h"
-#include "ktstr/paging/translation_cache.h"
+#include "libcore/base/address.h"
+#include "libcore/base/result.h"
+#include "libcore/memory/guest_memory.h"
+#include "libcore/paging/translation_cache.h"
 
 namespace ktstr {
 

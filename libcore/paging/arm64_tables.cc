@@ -1,5 +1,5 @@
 // Arm Architecture Reference Manual, D8: "The AArch64 Virtual Memory System Architecture".
-#include "ktstr/paging/arm64_tables.h"
+#include "libcore/paging/arm64_tables.h"
 
 #include <fmt/format.h>
 

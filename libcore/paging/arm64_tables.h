@@ -4,10 +4,10 @@
 
 #include <cstdint>
 
-#include "ktstr/base/address.h"
-#include "ktstr/base/result.h"
-#include "ktstr/memory/guest_memory.h"
-#include "ktstr/paging/address_space.h"
+#include "libcore/base/address.h"
+#include "libcore/base/result.h"
+#include "libcore/memory/guest_memory.h"
+#include "libcore/paging/address_space.h"
 
 namespace ktstr {
 

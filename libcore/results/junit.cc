@@ -1,4 +1,4 @@
-#include "ktstr/results/junit.h"
+#include "libcore/results/junit.h"
 
 #include <fmt/format.h>
 
@@ -6,7 +6,7 @@
 #include <pugixml.hpp>
 #include <sstream>
 
-#include "ktstr/base/safe_text.h"
+#include "libcore/base/safe_text.h"
 
 namespace ktstr {
 

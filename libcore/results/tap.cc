@@ -1,8 +1,8 @@
-#include "ktstr/results/tap.h"
+#include "libcore/results/tap.h"
 
 #include <fmt/format.h>
 
-#include "ktstr/base/safe_text.h"
+#include "libcore/base/safe_text.h"
 
 namespace ktstr {
 

@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-#include "ktstr/results/case_result.h"
+#include "libcore/results/case_result.h"
 
 namespace ktstr {
 

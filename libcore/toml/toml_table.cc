@@ -1,12 +1,12 @@
-#include "ktstr/toml/toml_table.h"
+#include "libcore/toml/toml_table.h"
 
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
-#include "ktstr/base/nearest_word.h"
-#include "ktstr/base/quantity.h"
+#include "libcore/base/nearest_word.h"
+#include "libcore/base/quantity.h"
 
 namespace ktstr {
 

@@ -7,12 +7,12 @@
 #include <filesystem>
 #include <string>
 
-#include "ktstr/archive/writer.h"
-#include "ktstr/sample/temporary_directory.h"
-#include "ktstr/synthetic/log_builder.h"
-#include "ktstr/synthetic/sched_builder.h"
-#include "ktstr/synthetic/stack_builder.h"
-#include "ktstr/synthetic/system_builder.h"
+#include "fixtures/sample/temporary_directory.h"
+#include "fixtures/synthetic/log_builder.h"
+#include "fixtures/synthetic/sched_builder.h"
+#include "fixtures/synthetic/stack_builder.h"
+#include "fixtures/synthetic/system_builder.h"
+#include "libcore/archive/writer.h"
 
 namespace ktstr {
 

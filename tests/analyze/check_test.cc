@@ -1,12 +1,12 @@
 // Rules: how they are written down, and what becomes of them.
-#include "ktstr/analyze/check/check.h"
+#include "analyze/check/check.h"
 
 #include <gmock/gmock.h>
 
 #include <filesystem>
 
-#include "ktstr/analyze/findings/findings.h"
-#include "ktstr/analyze/index.h"
+#include "analyze/findings/findings.h"
+#include "analyze/index/index.h"
 
 namespace ktstr {
 namespace {

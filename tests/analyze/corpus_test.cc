@@ -1,5 +1,5 @@
 // Collections of archives: what is kept, asked, expected, pruned and packed.
-#include "ktstr/analyze/corpus/corpus.h"
+#include "analyze/corpus/corpus.h"
 
 #include <gmock/gmock.h>
 
@@ -7,13 +7,13 @@
 #include <fstream>
 #include <iterator>
 
+#include "analyze/corpus/corpus_check.h"
+#include "analyze/corpus/corpus_pack.h"
+#include "analyze/corpus/expected.h"
+#include "analyze/corpus/listing.h"
+#include "analyze/corpus/merged.h"
+#include "analyze/corpus/parallel.h"
 #include "archives.h"
-#include "ktstr/analyze/corpus/corpus_check.h"
-#include "ktstr/analyze/corpus/corpus_pack.h"
-#include "ktstr/analyze/corpus/expected.h"
-#include "ktstr/analyze/corpus/listing.h"
-#include "ktstr/analyze/corpus/merged.h"
-#include "ktstr/analyze/corpus/parallel.h"
 
 namespace ktstr {
 namespace {

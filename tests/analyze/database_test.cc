@@ -1,4 +1,4 @@
-#include "ktstr/analyze/database.h"
+#include "analyze/index/database.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -8,7 +8,7 @@
 #include <fstream>
 #include <limits>
 
-#include "ktstr/sample/temporary_directory.h"
+#include "fixtures/sample/temporary_directory.h"
 
 namespace ktstr {
 namespace {

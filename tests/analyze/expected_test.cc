@@ -14,9 +14,9 @@
 #include <fstream>
 #include <regex>
 
-#include "ktstr/analyze/log_search.h"
-#include "ktstr/analyze/tables.h"
-#include "ktstr/analyze/views/views.h"
+#include "analyze/index/log_search.h"
+#include "analyze/index/tables.h"
+#include "analyze/views/views.h"
 #include "run_program.h"
 
 namespace ktstr {

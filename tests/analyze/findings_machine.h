@@ -10,10 +10,10 @@
 #include <string>
 #include <vector>
 
-#include "ktstr/analyze/findings/findings.h"
-#include "ktstr/analyze/tables.h"
-#include "ktstr/walk/cpu.h"
-#include "ktstr/walk/task.h"
+#include "analyze/findings/findings.h"
+#include "analyze/index/tables.h"
+#include "libcore/walk/cpu/cpu.h"
+#include "libcore/walk/task/task.h"
 
 namespace ktstr {
 

@@ -1,15 +1,15 @@
 // Rules find what they are for, and nothing where it is not.
-#include "ktstr/analyze/findings/findings.h"
+#include "analyze/findings/findings.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include "findings_machine.h"
-#include "ktstr/walk/anomaly.h"
-#include "ktstr/walk/log.h"
-#include "ktstr/walk/sched/dsq.h"
-#include "ktstr/walk/sched/scx.h"
-#include "ktstr/walk/stack/stack.h"
+#include "libcore/walk/row/anomaly.h"
+#include "libcore/walk/sched/dsq.h"
+#include "libcore/walk/sched/scx.h"
+#include "libcore/walk/stack/stack.h"
+#include "libcore/walk/system/log.h"
 
 namespace ktstr {
 namespace {

@@ -3,9 +3,9 @@
 #include <gtest/gtest.h>
 
 #include "findings_machine.h"
-#include "ktstr/walk/stack/stack.h"
-#include "ktstr/walk/wait/pipe_end.h"
-#include "ktstr/walk/wait/wait.h"
+#include "libcore/walk/stack/stack.h"
+#include "libcore/walk/wait/pipe_end.h"
+#include "libcore/walk/wait/wait.h"
 
 namespace ktstr {
 namespace {

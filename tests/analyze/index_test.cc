@@ -1,4 +1,4 @@
-#include "ktstr/analyze/index.h"
+#include "analyze/index/index.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

@@ -1,13 +1,13 @@
 // SQL that reaches the frozen memory.
-#include "ktstr/analyze/memory_sql/memory_sql.h"
+#include "analyze/memory_sql/memory_sql.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sqlite3.h>
 
+#include "analyze/text/output.h"
 #include "archives.h"
-#include "ktstr/analyze/output.h"
-#include "ktstr/synthetic/container_builder.h"
+#include "fixtures/synthetic/container_builder.h"
 
 namespace ktstr {
 namespace {

@@ -1,4 +1,4 @@
-#include "ktstr/analyze/output.h"
+#include "analyze/text/output.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

@@ -1,4 +1,4 @@
-#include "ktstr/base/patient_bar.h"
+#include "libcore/base/patient_bar.h"
 
 #include <gtest/gtest.h>
 

@@ -10,9 +10,9 @@
 #include <fstream>
 #include <nlohmann/json.hpp>
 
+#include "analyze/index/tables.h"
+#include "analyze/views/views.h"
 #include "archives.h"
-#include "ktstr/analyze/tables.h"
-#include "ktstr/analyze/views/views.h"
 
 namespace ktstr {
 namespace {

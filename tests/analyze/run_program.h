@@ -9,7 +9,7 @@
 #include <iterator>
 #include <string>
 
-#include "ktstr/sample/temporary_directory.h"
+#include "fixtures/sample/temporary_directory.h"
 
 namespace ktstr {
 

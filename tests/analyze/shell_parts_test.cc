@@ -5,11 +5,11 @@
 
 #include <fstream>
 
-#include "ktstr/analyze/shell/completer.h"
-#include "ktstr/analyze/shell/history_file.h"
-#include "ktstr/analyze/shell/statement_splitter.h"
-#include "ktstr/analyze/shell/words.h"
-#include "ktstr/sample/temporary_directory.h"
+#include "analyze/shell/completer.h"
+#include "analyze/shell/history_file.h"
+#include "analyze/shell/statement_splitter.h"
+#include "analyze/shell/words.h"
+#include "fixtures/sample/temporary_directory.h"
 
 namespace ktstr {
 namespace {

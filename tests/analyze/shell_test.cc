@@ -6,7 +6,7 @@
 #include <fstream>
 
 #include "archives.h"
-#include "ktstr/sample/temporary_directory.h"
+#include "fixtures/sample/temporary_directory.h"
 #include "terminal.h"
 
 namespace ktstr {

@@ -4,8 +4,8 @@
 
 #include <filesystem>
 
-#include "ktstr/analyze/index.h"
-#include "ktstr/analyze/output.h"
+#include "analyze/index/index.h"
+#include "analyze/text/output.h"
 
 namespace ktstr {
 namespace {

@@ -1,4 +1,4 @@
-#include "ktstr/analyze/temporary_file.h"
+#include "analyze/index/temporary_file.h"
 
 #include <gtest/gtest.h>
 #include <signal.h>
@@ -8,7 +8,7 @@
 #include <filesystem>
 #include <fstream>
 
-#include "ktstr/sample/temporary_directory.h"
+#include "fixtures/sample/temporary_directory.h"
 
 namespace ktstr {
 namespace {

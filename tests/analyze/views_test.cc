@@ -1,17 +1,17 @@
 // Views answer common questions from the tables.
-#include "ktstr/analyze/views/views.h"
+#include "analyze/views/views.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "ktstr/analyze/output.h"
-#include "ktstr/analyze/tables.h"
-#include "ktstr/walk/cpu.h"
-#include "ktstr/walk/sched/dsq.h"
-#include "ktstr/walk/sched/rq_task.h"
-#include "ktstr/walk/stack/stack.h"
-#include "ktstr/walk/task.h"
-#include "ktstr/walk/wait/wait.h"
+#include "analyze/index/tables.h"
+#include "analyze/text/output.h"
+#include "libcore/walk/cpu/cpu.h"
+#include "libcore/walk/sched/dsq.h"
+#include "libcore/walk/sched/rq_task.h"
+#include "libcore/walk/stack/stack.h"
+#include "libcore/walk/task/task.h"
+#include "libcore/walk/wait/wait.h"
 
 namespace ktstr {
 namespace {

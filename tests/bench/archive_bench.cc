@@ -6,10 +6,10 @@
 #include <random>
 #include <vector>
 
-#include "ktstr/archive/reader.h"
-#include "ktstr/archive/writer.h"
-#include "ktstr/replay/snapshot_memory.h"
-#include "ktstr/sample/temporary_directory.h"
+#include "fixtures/sample/temporary_directory.h"
+#include "libcore/archive/reader.h"
+#include "libcore/archive/writer.h"
+#include "replay/snapshot_memory.h"
 
 namespace ktstr {
 namespace {

@@ -13,10 +13,10 @@
 #include <memory>
 #include <nlohmann/json.hpp>
 
-#include "ktstr/capture/capture.h"
-#include "ktstr/capture/freeze.h"
-#include "ktstr/capture/guest_machine.h"
-#include "ktstr/sample/temporary_directory.h"
+#include "capture/boot/guest_machine.h"
+#include "capture/capture.h"
+#include "capture/freeze.h"
+#include "fixtures/sample/temporary_directory.h"
 
 extern char** environ;
 

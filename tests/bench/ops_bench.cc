@@ -9,13 +9,13 @@
 #include <random>
 #include <tuple>
 
-#include "ktstr/archive/writer.h"
-#include "ktstr/ops/dispatcher.h"
-#include "ktstr/paging/address_space.h"
-#include "ktstr/replay/frozen_machine.h"
-#include "ktstr/sample/temporary_directory.h"
-#include "ktstr/synthetic/sched_builder.h"
-#include "ktstr/synthetic/still_guest.h"
+#include "fixtures/sample/temporary_directory.h"
+#include "fixtures/synthetic/sched_builder.h"
+#include "fixtures/synthetic/still_guest.h"
+#include "libcore/archive/writer.h"
+#include "libcore/ops/dispatcher.h"
+#include "libcore/paging/address_space.h"
+#include "replay/frozen_machine.h"
 
 namespace ktstr {
 namespace {

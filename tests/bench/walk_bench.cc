@@ -6,17 +6,17 @@
 #include <cstdio>
 #include <cstdlib>
 
-#include "ktstr/analyze/tables.h"
-#include "ktstr/capture/capture.h"
-#include "ktstr/capture/guest_machine.h"
-#include "ktstr/replay/frozen_machine.h"
-#include "ktstr/sample/temporary_directory.h"
-#include "ktstr/walk/bpf/map.h"
-#include "ktstr/walk/sched/rq_task.h"
-#include "ktstr/walk/stack/stack.h"
-#include "ktstr/walk/system/timer.h"
-#include "ktstr/walk/task.h"
-#include "ktstr/walk/wait/wait.h"
+#include "analyze/index/tables.h"
+#include "capture/boot/guest_machine.h"
+#include "capture/capture.h"
+#include "fixtures/sample/temporary_directory.h"
+#include "libcore/walk/bpf/map.h"
+#include "libcore/walk/sched/rq_task.h"
+#include "libcore/walk/stack/stack.h"
+#include "libcore/walk/system/timer.h"
+#include "libcore/walk/task/task.h"
+#include "libcore/walk/wait/wait.h"
+#include "replay/frozen_machine.h"
 
 namespace ktstr {
 namespace {

@@ -1,4 +1,4 @@
-#include "ktstr/capture/guest/at_work.h"
+#include "capture/guest/at_work.h"
 
 #include <gtest/gtest.h>
 

@@ -1,4 +1,4 @@
-#include "ktstr/capture/boot_retry.h"
+#include "capture/boot/boot_retry.h"
 
 #include <gtest/gtest.h>
 #include <signal.h>

@@ -1,4 +1,4 @@
-#include "ktstr/capture/child_process.h"
+#include "capture/system/child_process.h"
 
 #include <fcntl.h>
 #include <gmock/gmock.h>
@@ -10,7 +10,7 @@
 
 #include <thread>
 
-#include "ktstr/capture/memory_file.h"
+#include "capture/system/memory_file.h"
 
 namespace ktstr {
 namespace {

@@ -1,8 +1,8 @@
-#include "ktstr/capture/command_line.h"
+#include "capture/command/command_line.h"
 
 #include <gtest/gtest.h>
 
-#include "ktstr/capture/guest_machine.h"
+#include "capture/boot/guest_machine.h"
 
 namespace ktstr {
 namespace {

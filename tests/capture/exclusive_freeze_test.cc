@@ -3,9 +3,9 @@
 
 #include <optional>
 
+#include "capture/freeze.h"
+#include "capture/live_ops.h"
 #include "fake_vm.h"
-#include "ktstr/capture/freeze.h"
-#include "ktstr/capture/live_ops.h"
 
 namespace ktstr {
 namespace {

@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "ktstr/capture/qmp_client.h"
+#include "capture/qemu/qmp_client.h"
 #include "scripted_peer.h"
 
 namespace ktstr {

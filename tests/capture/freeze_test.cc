@@ -1,9 +1,9 @@
-#include "ktstr/capture/freeze.h"
+#include "capture/freeze.h"
 
 #include <gtest/gtest.h>
 
+#include "capture/qemu/device_state.h"
 #include "fake_vm.h"
-#include "ktstr/capture/device_state.h"
 
 namespace ktstr {
 namespace {

@@ -1,4 +1,4 @@
-#include "ktstr/capture/gdb_stub.h"
+#include "capture/qemu/gdb_stub.h"
 
 #include <fmt/format.h>
 #include <gmock/gmock.h>

@@ -1,4 +1,4 @@
-#include "ktstr/capture/guest_channel.h"
+#include "capture/boot/guest_channel.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

@@ -1,12 +1,12 @@
-#include "ktstr/capture/initramfs.h"
+#include "capture/boot/initramfs.h"
 
 #include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "ktstr/capture/child_process.h"
-#include "ktstr/capture/cpio_writer.h"
-#include "ktstr/capture/memory_file.h"
+#include "capture/boot/cpio_writer.h"
+#include "capture/system/child_process.h"
+#include "capture/system/memory_file.h"
 
 namespace ktstr {
 namespace {

@@ -1,4 +1,4 @@
-#include "ktstr/capture/kernel_image.h"
+#include "capture/boot/kernel_image.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -8,7 +8,7 @@
 #include <filesystem>
 #include <fstream>
 
-#include "ktstr/capture/kernel_module.h"
+#include "capture/boot/kernel_module.h"
 
 namespace ktstr {
 namespace {

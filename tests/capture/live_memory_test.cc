@@ -1,11 +1,11 @@
-#include "ktstr/capture/live_memory.h"
+#include "capture/live_memory.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sys/stat.h>
 
-#include "ktstr/capture/memory_file.h"
-#include "ktstr/capture/process_info.h"
+#include "capture/qemu/process_info.h"
+#include "capture/system/memory_file.h"
 
 namespace ktstr {
 namespace {

@@ -1,4 +1,4 @@
-#include "ktstr/capture/memory_tree.h"
+#include "capture/qemu/memory_tree.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

@@ -1,4 +1,4 @@
-#include "ktstr/capture/qmp_client.h"
+#include "capture/qemu/qmp_client.h"
 
 #include <fcntl.h>
 #include <gmock/gmock.h>

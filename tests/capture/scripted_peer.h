@@ -11,7 +11,7 @@
 #include <string>
 #include <thread>
 
-#include "ktstr/capture/json_socket.h"
+#include "capture/qemu/json_socket.h"
 
 namespace ktstr {
 

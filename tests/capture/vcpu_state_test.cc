@@ -1,11 +1,11 @@
-#include "ktstr/capture/vcpu_state.h"
+#include "capture/qemu/vcpu_state.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <random>
 
-#include "ktstr/capture/vmstate_stream.h"
+#include "capture/qemu/vmstate_stream.h"
 #include "migration_stream.h"
 
 namespace ktstr {

@@ -8,20 +8,20 @@
 #include <map>
 #include <nlohmann/json.hpp>
 
+#include "capture/boot/guest_machine.h"
+#include "capture/capture.h"
+#include "capture/live_memory.h"
+#include "capture/qemu/device_state.h"
+#include "capture/qemu/ram_map.h"
+#include "capture/qemu/vcpu_state.h"
+#include "fixtures/sample/temporary_directory.h"
 #include "guest_kernels.h"
-#include "ktstr/capture/capture.h"
-#include "ktstr/capture/device_state.h"
-#include "ktstr/capture/guest_machine.h"
-#include "ktstr/capture/live_memory.h"
-#include "ktstr/capture/ram_map.h"
-#include "ktstr/capture/vcpu_state.h"
-#include "ktstr/kernel/object_reader.h"
-#include "ktstr/replay/frozen_machine.h"
-#include "ktstr/sample/temporary_directory.h"
-#include "ktstr/walk/cpu.h"
-#include "ktstr/walk/log.h"
-#include "ktstr/walk/machine.h"
-#include "ktstr/walk/task.h"
+#include "libcore/kernel/object_reader.h"
+#include "libcore/walk/cpu/cpu.h"
+#include "libcore/walk/system/log.h"
+#include "libcore/walk/system/machine.h"
+#include "libcore/walk/task/task.h"
+#include "replay/frozen_machine.h"
 
 namespace ktstr {
 namespace {

@@ -5,11 +5,11 @@
 
 #include <fstream>
 
+#include "capture/capture.h"
+#include "capture/qemu/vcpu_state.h"
+#include "fixtures/sample/temporary_directory.h"
 #include "guest_tests.h"
-#include "ktstr/archive/reader.h"
-#include "ktstr/capture/capture.h"
-#include "ktstr/capture/vcpu_state.h"
-#include "ktstr/sample/temporary_directory.h"
+#include "libcore/archive/reader.h"
 
 namespace ktstr {
 namespace {

@@ -9,11 +9,11 @@
 #include <nlohmann/json.hpp>
 #include <thread>
 
+#include "capture/system/child_process.h"
+#include "capture/system/memory_file.h"
+#include "fixtures/sample/temporary_directory.h"
 #include "guest_tests.h"
-#include "ktstr/archive/reader.h"
-#include "ktstr/capture/child_process.h"
-#include "ktstr/capture/memory_file.h"
-#include "ktstr/sample/temporary_directory.h"
+#include "libcore/archive/reader.h"
 
 namespace ktstr {
 namespace {

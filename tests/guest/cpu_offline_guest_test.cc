@@ -4,10 +4,10 @@
 #include <set>
 #include <sstream>
 
+#include "analyze/index/index.h"
+#include "fixtures/sample/temporary_directory.h"
 #include "frozen_guest.h"
 #include "guest_tests.h"
-#include "ktstr/analyze/index.h"
-#include "ktstr/sample/temporary_directory.h"
 
 namespace ktstr {
 namespace {

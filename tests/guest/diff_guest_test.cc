@@ -4,12 +4,12 @@
 
 #include <map>
 
+#include "analyze/diff/diff.h"
+#include "analyze/diff/diff_text.h"
+#include "analyze/index/index.h"
+#include "capture/capture.h"
+#include "fixtures/sample/temporary_directory.h"
 #include "guest_tests.h"
-#include "ktstr/analyze/diff/diff.h"
-#include "ktstr/analyze/diff/diff_text.h"
-#include "ktstr/analyze/index.h"
-#include "ktstr/capture/capture.h"
-#include "ktstr/sample/temporary_directory.h"
 
 namespace ktstr {
 namespace {

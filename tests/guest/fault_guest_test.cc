@@ -2,7 +2,7 @@
 // shows the cause.
 #include <gmock/gmock.h>
 
-#include "ktstr/archive/reader.h"
+#include "libcore/archive/reader.h"
 #include "run_program.h"
 
 namespace ktstr {

@@ -2,10 +2,10 @@
 
 #include <gtest/gtest.h>
 
-#include "ktstr/capture/capture.h"
-#include "ktstr/capture/device_state.h"
-#include "ktstr/capture/ram_map.h"
-#include "ktstr/capture/vcpu_state.h"
+#include "capture/capture.h"
+#include "capture/qemu/device_state.h"
+#include "capture/qemu/ram_map.h"
+#include "capture/qemu/vcpu_state.h"
 
 namespace ktstr {
 

@@ -7,12 +7,12 @@
 #include <memory>
 #include <vector>
 
-#include "ktstr/capture/freeze.h"
-#include "ktstr/capture/guest_machine.h"
-#include "ktstr/capture/live_memory.h"
-#include "ktstr/kernel/guest_kernel.h"
-#include "ktstr/replay/frozen_machine.h"
-#include "ktstr/walk/anomaly.h"
+#include "capture/boot/guest_machine.h"
+#include "capture/freeze.h"
+#include "capture/live_memory.h"
+#include "libcore/kernel/guest_kernel.h"
+#include "libcore/walk/row/anomaly.h"
+#include "replay/frozen_machine.h"
 
 namespace ktstr {
 

@@ -1,7 +1,7 @@
 // QEMU's gdbstub on a real guest: the machine stops where it is told to, and goes on.
+#include "capture/freeze.h"
 #include "guest_tests.h"
-#include "ktstr/capture/freeze.h"
-#include "ktstr/walk/stack/stack.h"
+#include "libcore/walk/stack/stack.h"
 #include "stepped_guest.h"
 
 namespace ktstr {

@@ -11,10 +11,10 @@
 #include <nlohmann/json.hpp>
 #include <set>
 
+#include "capture/guest/worker_catalog.h"
+#include "capture/qemu/ram_map.h"
+#include "capture/watch/running_kernel.h"
 #include "guest_tests.h"
-#include "ktstr/capture/guest/worker_catalog.h"
-#include "ktstr/capture/ram_map.h"
-#include "ktstr/capture/watch/running_kernel.h"
 
 namespace ktstr {
 namespace {

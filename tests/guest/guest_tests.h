@@ -7,8 +7,8 @@
 #include <nlohmann/json.hpp>
 #include <string>
 
+#include "capture/boot/guest_machine.h"
 #include "guest_kernels.h"
-#include "ktstr/capture/guest_machine.h"
 
 namespace ktstr {
 

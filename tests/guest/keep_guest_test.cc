@@ -7,16 +7,16 @@
 #include <atomic>
 #include <cstdlib>
 
+#include "analyze/index/tables.h"
+#include "capture/capture.h"
+#include "capture/live_memory.h"
+#include "capture/qemu/device_state.h"
+#include "capture/qemu/ram_map.h"
+#include "capture/qemu/vcpu_state.h"
+#include "fixtures/sample/temporary_directory.h"
 #include "guest_tests.h"
-#include "ktstr/analyze/tables.h"
-#include "ktstr/capture/capture.h"
-#include "ktstr/capture/device_state.h"
-#include "ktstr/capture/live_memory.h"
-#include "ktstr/capture/ram_map.h"
-#include "ktstr/capture/vcpu_state.h"
-#include "ktstr/replay/frozen_machine.h"
-#include "ktstr/sample/temporary_directory.h"
-#include "ktstr/walk/memory/page_classes.h"
+#include "libcore/walk/memory/page_classes.h"
+#include "replay/frozen_machine.h"
 
 namespace ktstr {
 namespace {

@@ -3,11 +3,11 @@
 
 #include <set>
 
+#include "fixtures/sample/temporary_directory.h"
 #include "frozen_guest.h"
 #include "guest_tests.h"
-#include "ktstr/sample/temporary_directory.h"
-#include "ktstr/walk/system/sched_domain.h"
-#include "ktstr/walk/system/topology.h"
+#include "libcore/walk/system/sched_domain.h"
+#include "libcore/walk/system/topology.h"
 
 namespace ktstr {
 namespace {

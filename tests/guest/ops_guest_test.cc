@@ -8,15 +8,15 @@
 #include <future>
 #include <nlohmann/json.hpp>
 
+#include "capture/boot/guest_machine.h"
+#include "capture/capture.h"
+#include "capture/guest/protocol.h"
+#include "capture/live_ops.h"
+#include "capture/ops_server.h"
+#include "fixtures/sample/temporary_directory.h"
 #include "guest_kernels.h"
-#include "ktstr/capture/capture.h"
-#include "ktstr/capture/guest/protocol.h"
-#include "ktstr/capture/guest_machine.h"
-#include "ktstr/capture/live_ops.h"
-#include "ktstr/capture/ops_server.h"
-#include "ktstr/ops/json.h"
-#include "ktstr/replay/frozen_machine.h"
-#include "ktstr/sample/temporary_directory.h"
+#include "libcore/ops/json.h"
+#include "replay/frozen_machine.h"
 
 namespace ktstr {
 namespace {

@@ -8,12 +8,12 @@
 #include <iterator>
 #include <nlohmann/json.hpp>
 
+#include "capture/live_memory.h"
+#include "capture/qemu/device_state.h"
+#include "capture/qemu/ram_map.h"
+#include "capture/qemu/vcpu_state.h"
+#include "fixtures/sample/temporary_directory.h"
 #include "guest_tests.h"
-#include "ktstr/capture/device_state.h"
-#include "ktstr/capture/live_memory.h"
-#include "ktstr/capture/ram_map.h"
-#include "ktstr/capture/vcpu_state.h"
-#include "ktstr/sample/temporary_directory.h"
 
 namespace ktstr {
 namespace {

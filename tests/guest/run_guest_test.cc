@@ -7,7 +7,7 @@
 #include <thread>
 
 #include "guest_kernels.h"
-#include "ktstr/archive/reader.h"
+#include "libcore/archive/reader.h"
 #include "run_program.h"
 
 namespace ktstr {

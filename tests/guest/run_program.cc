@@ -10,9 +10,9 @@
 #include <fstream>
 #include <thread>
 
-#include "ktstr/analyze/index.h"
-#include "ktstr/analyze/output.h"
-#include "ktstr/capture/memory_file.h"
+#include "analyze/index/index.h"
+#include "analyze/text/output.h"
+#include "capture/system/memory_file.h"
 
 namespace ktstr {
 

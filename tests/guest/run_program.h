@@ -6,10 +6,10 @@
 #include <string>
 #include <vector>
 
-#include "ktstr/analyze/database.h"
-#include "ktstr/capture/child_process.h"
-#include "ktstr/capture/unique_fd.h"
-#include "ktstr/sample/temporary_directory.h"
+#include "analyze/index/database.h"
+#include "capture/system/child_process.h"
+#include "capture/system/unique_fd.h"
+#include "fixtures/sample/temporary_directory.h"
 
 namespace ktstr {
 

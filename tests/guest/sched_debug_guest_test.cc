@@ -7,12 +7,12 @@
 #include <regex>
 #include <sstream>
 
+#include "analyze/index/index.h"
+#include "fixtures/sample/temporary_directory.h"
 #include "frozen_guest.h"
 #include "guest_tests.h"
-#include "ktstr/analyze/index.h"
-#include "ktstr/sample/temporary_directory.h"
-#include "ktstr/walk/cpu.h"
-#include "ktstr/walk/task.h"
+#include "libcore/walk/cpu/cpu.h"
+#include "libcore/walk/task/task.h"
 
 namespace ktstr {
 namespace {

@@ -6,15 +6,15 @@
 #include <algorithm>
 #include <map>
 
+#include "fixtures/sample/temporary_directory.h"
 #include "frozen_guest.h"
 #include "guest_tests.h"
-#include "ktstr/sample/temporary_directory.h"
-#include "ktstr/walk/bpf/map.h"
-#include "ktstr/walk/bpf/prog.h"
-#include "ktstr/walk/sched/dsq.h"
-#include "ktstr/walk/sched/rq_task.h"
-#include "ktstr/walk/sched/scx.h"
-#include "ktstr/walk/task.h"
+#include "libcore/walk/bpf/map.h"
+#include "libcore/walk/bpf/prog.h"
+#include "libcore/walk/sched/dsq.h"
+#include "libcore/walk/sched/rq_task.h"
+#include "libcore/walk/sched/scx.h"
+#include "libcore/walk/task/task.h"
 
 namespace ktstr {
 namespace {

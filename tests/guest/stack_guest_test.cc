@@ -7,13 +7,13 @@
 #include <set>
 #include <sstream>
 
+#include "fixtures/sample/temporary_directory.h"
 #include "frozen_guest.h"
 #include "guest_tests.h"
-#include "ktstr/sample/temporary_directory.h"
-#include "ktstr/walk/stack/stack.h"
-#include "ktstr/walk/task.h"
-#include "ktstr/walk/wait/pipe_end.h"
-#include "ktstr/walk/wait/wait.h"
+#include "libcore/walk/stack/stack.h"
+#include "libcore/walk/task/task.h"
+#include "libcore/walk/wait/pipe_end.h"
+#include "libcore/walk/wait/wait.h"
 
 namespace ktstr {
 namespace {

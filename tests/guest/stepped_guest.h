@@ -7,12 +7,12 @@
 #include <string>
 #include <vector>
 
-#include "ktstr/capture/gdb_stub.h"
-#include "ktstr/capture/guest_machine.h"
-#include "ktstr/capture/live_memory.h"
-#include "ktstr/kernel/guest_kernel.h"
-#include "ktstr/sample/temporary_directory.h"
-#include "ktstr/walk/stack/stack.h"
+#include "capture/boot/guest_machine.h"
+#include "capture/live_memory.h"
+#include "capture/qemu/gdb_stub.h"
+#include "fixtures/sample/temporary_directory.h"
+#include "libcore/kernel/guest_kernel.h"
+#include "libcore/walk/stack/stack.h"
 
 namespace ktstr {
 

@@ -10,14 +10,14 @@
 #include <string>
 #include <tuple>
 
+#include "fixtures/sample/temporary_directory.h"
 #include "frozen_guest.h"
 #include "guest_tests.h"
-#include "ktstr/sample/temporary_directory.h"
-#include "ktstr/walk/system/cgroup.h"
-#include "ktstr/walk/system/sched_domain.h"
-#include "ktstr/walk/system/timer.h"
-#include "ktstr/walk/system/topology.h"
-#include "ktstr/walk/system/work_item.h"
+#include "libcore/walk/system/cgroup.h"
+#include "libcore/walk/system/sched_domain.h"
+#include "libcore/walk/system/timer.h"
+#include "libcore/walk/system/topology.h"
+#include "libcore/walk/system/work_item.h"
 
 namespace ktstr {
 

@@ -6,7 +6,7 @@
 
 #include <sstream>
 
-#include "ktstr/walk/cpu_mask.h"
+#include "libcore/walk/cpu/cpu_mask.h"
 
 namespace ktstr {
 namespace {

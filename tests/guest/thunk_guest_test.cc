@@ -4,7 +4,7 @@
 #include <set>
 
 #include "guest_tests.h"
-#include "ktstr/walk/stack/thunk.h"
+#include "libcore/walk/stack/thunk.h"
 #include "stepped_guest.h"
 
 namespace ktstr {

@@ -4,7 +4,7 @@
 
 #include <fstream>
 
-#include "ktstr/archive/reader.h"
+#include "libcore/archive/reader.h"
 #include "run_program.h"
 
 namespace ktstr {

@@ -11,14 +11,14 @@
 #include <functional>
 #include <nlohmann/json.hpp>
 
+#include "capture/freeze.h"
+#include "capture/system/child_process.h"
+#include "capture/system/memory_file.h"
+#include "capture/watch/running_kernel.h"
+#include "capture/watch/sampler.h"
+#include "fixtures/sample/temporary_directory.h"
 #include "guest_tests.h"
-#include "ktstr/capture/child_process.h"
-#include "ktstr/capture/freeze.h"
-#include "ktstr/capture/memory_file.h"
-#include "ktstr/capture/watch/running_kernel.h"
-#include "ktstr/capture/watch/sampler.h"
-#include "ktstr/sample/temporary_directory.h"
-#include "ktstr/walk/cpu.h"
+#include "libcore/walk/cpu/cpu.h"
 
 namespace ktstr {
 namespace {

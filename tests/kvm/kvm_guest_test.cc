@@ -11,15 +11,15 @@
 #include <array>
 #include <fstream>
 
+#include "capture/capture.h"
+#include "capture/qemu/accelerator.h"
+#include "capture/qemu/device_state.h"
+#include "capture/qemu/vcpu_state.h"
+#include "capture/run/point_plan.h"
 #include "guest_tests.h"
-#include "ktstr/archive/reader.h"
-#include "ktstr/capture/accelerator.h"
-#include "ktstr/capture/capture.h"
-#include "ktstr/capture/device_state.h"
-#include "ktstr/capture/vcpu_state.h"
-#include "ktstr/kernel/guest_kernel.h"
-#include "ktstr/replay/frozen_machine.h"
-#include "ktstr/run/point_plan.h"
+#include "libcore/archive/reader.h"
+#include "libcore/kernel/guest_kernel.h"
+#include "replay/frozen_machine.h"
 #include "run_program.h"
 
 namespace ktstr {

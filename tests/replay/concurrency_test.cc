@@ -4,7 +4,7 @@
 #include <random>
 #include <thread>
 
-#include "ktstr/replay/snapshot_memory.h"
+#include "replay/snapshot_memory.h"
 #include "snapshots.h"
 
 namespace ktstr {

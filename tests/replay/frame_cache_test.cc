@@ -1,4 +1,4 @@
-#include "ktstr/replay/frame_cache.h"
+#include "replay/frame_cache.h"
 
 #include "snapshots.h"
 

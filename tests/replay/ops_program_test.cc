@@ -9,11 +9,11 @@
 #include <fstream>
 #include <iterator>
 
-#include "ktstr/archive/writer.h"
-#include "ktstr/ops/json.h"
-#include "ktstr/replay/frozen_machine.h"
-#include "ktstr/sample/temporary_directory.h"
-#include "ktstr/synthetic/sched_builder.h"
+#include "fixtures/sample/temporary_directory.h"
+#include "fixtures/synthetic/sched_builder.h"
+#include "libcore/archive/writer.h"
+#include "libcore/ops/json.h"
+#include "replay/frozen_machine.h"
 
 namespace ktstr {
 namespace {

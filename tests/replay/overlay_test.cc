@@ -1,10 +1,10 @@
-#include "ktstr/replay/overlay.h"
+#include "replay/overlay.h"
 
 #include <gtest/gtest.h>
 
 #include <array>
 
-#include "ktstr/replay/lazy_array.h"
+#include "replay/lazy_array.h"
 
 namespace ktstr {
 namespace {

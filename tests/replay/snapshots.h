@@ -7,10 +7,10 @@
 #include <fstream>
 #include <memory>
 
-#include "ktstr/archive/reader.h"
-#include "ktstr/archive/writer.h"
-#include "ktstr/sample/sample_guest.h"
-#include "ktstr/sample/temporary_directory.h"
+#include "fixtures/sample/sample_guest.h"
+#include "fixtures/sample/temporary_directory.h"
+#include "libcore/archive/reader.h"
+#include "libcore/archive/writer.h"
 
 namespace ktstr {
 

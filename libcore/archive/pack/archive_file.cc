@@ -1,4 +1,4 @@
-#include "ktstr/archive/pack/archive_file.h"
+#include "libcore/archive/pack/archive_file.h"
 
 #include <fmt/format.h>
 #include <zstd.h>
@@ -6,8 +6,8 @@
 #include <algorithm>
 #include <numeric>
 
-#include "ktstr/archive/frame_codec.h"
-#include "ktstr/memory/page.h"
+#include "libcore/archive/frame_codec.h"
+#include "libcore/memory/page.h"
 
 namespace ktstr::archive {
 

@@ -8,10 +8,10 @@
 #include <string>
 #include <vector>
 
-#include "ktstr/archive/checksum.h"
-#include "ktstr/archive/container.h"
-#include "ktstr/archive/input_file.h"
-#include "ktstr/base/result.h"
+#include "libcore/archive/checksum.h"
+#include "libcore/archive/container.h"
+#include "libcore/archive/input_file.h"
+#include "libcore/base/result.h"
 
 namespace ktstr::archive {
 

@@ -1,12 +1,12 @@
-#include "ktstr/archive/pack/block.h"
+#include "libcore/archive/pack/block.h"
 
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <array>
 
-#include "ktstr/archive/bytes.h"
-#include "ktstr/archive/checksum.h"
+#include "libcore/archive/bytes.h"
+#include "libcore/archive/checksum.h"
 
 namespace ktstr::archive {
 

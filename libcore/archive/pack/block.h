@@ -6,10 +6,10 @@
 #include <span>
 #include <vector>
 
-#include "ktstr/archive/format.h"
-#include "ktstr/archive/input_file.h"
-#include "ktstr/archive/output_file.h"
-#include "ktstr/base/result.h"
+#include "libcore/archive/format.h"
+#include "libcore/archive/input_file.h"
+#include "libcore/archive/output_file.h"
+#include "libcore/base/result.h"
 
 namespace ktstr::archive {
 

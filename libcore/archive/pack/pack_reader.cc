@@ -1,7 +1,7 @@
-#include "ktstr/archive/pack/pack_reader.h"
+#include "libcore/archive/pack/pack_reader.h"
 
-#include "ktstr/archive/bytes.h"
-#include "ktstr/archive/pack/recipe.h"
+#include "libcore/archive/bytes.h"
+#include "libcore/archive/pack/recipe.h"
 
 namespace ktstr {
 

@@ -6,8 +6,8 @@
 #include <string>
 #include <vector>
 
-#include "ktstr/archive/pack/pack_writer.h"
-#include "ktstr/base/result.h"
+#include "libcore/archive/pack/pack_writer.h"
+#include "libcore/base/result.h"
 
 namespace ktstr {
 

@@ -1,4 +1,4 @@
-#include "ktstr/archive/pack/pack_writer.h"
+#include "libcore/archive/pack/pack_writer.h"
 
 #include <fmt/format.h>
 #include <zstd.h>
@@ -7,11 +7,11 @@
 #include <future>
 #include <unordered_map>
 
-#include "ktstr/archive/bytes.h"
-#include "ktstr/archive/pack/archive_file.h"
-#include "ktstr/archive/pack/page_store.h"
-#include "ktstr/archive/pack/recipe.h"
-#include "ktstr/archive/worker_pool.h"
+#include "libcore/archive/bytes.h"
+#include "libcore/archive/pack/archive_file.h"
+#include "libcore/archive/pack/page_store.h"
+#include "libcore/archive/pack/recipe.h"
+#include "libcore/archive/worker_pool.h"
 
 namespace ktstr {
 

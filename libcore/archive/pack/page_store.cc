@@ -1,11 +1,11 @@
-#include "ktstr/archive/pack/page_store.h"
+#include "libcore/archive/pack/page_store.h"
 
 #include <fmt/format.h>
 #include <zstd.h>
 
 #include <optional>
 
-#include "ktstr/archive/frame_codec.h"
+#include "libcore/archive/frame_codec.h"
 
 namespace ktstr::archive {
 

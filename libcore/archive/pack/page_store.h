@@ -9,10 +9,10 @@
 #include <span>
 #include <vector>
 
-#include "ktstr/archive/pack/block.h"
-#include "ktstr/archive/worker_pool.h"
-#include "ktstr/base/result.h"
-#include "ktstr/memory/page.h"
+#include "libcore/archive/pack/block.h"
+#include "libcore/archive/worker_pool.h"
+#include "libcore/base/result.h"
+#include "libcore/memory/page.h"
 
 namespace ktstr::archive {
 

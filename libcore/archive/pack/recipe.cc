@@ -1,4 +1,4 @@
-#include "ktstr/archive/pack/recipe.h"
+#include "libcore/archive/pack/recipe.h"
 
 #include <fmt/format.h>
 #include <zstd.h>
@@ -8,7 +8,7 @@
 #include <future>
 #include <memory>
 
-#include "ktstr/archive/bytes.h"
+#include "libcore/archive/bytes.h"
 
 namespace ktstr::archive {
 

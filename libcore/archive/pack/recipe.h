@@ -8,10 +8,10 @@
 #include <string>
 #include <vector>
 
-#include "ktstr/archive/checksum.h"
-#include "ktstr/archive/frame_codec.h"
-#include "ktstr/archive/pack/page_store.h"
-#include "ktstr/base/result.h"
+#include "libcore/archive/checksum.h"
+#include "libcore/archive/frame_codec.h"
+#include "libcore/archive/pack/page_store.h"
+#include "libcore/base/result.h"
 
 namespace ktstr::archive {
 

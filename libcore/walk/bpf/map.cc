@@ -1,12 +1,12 @@
-#include "ktstr/walk/bpf/map.h"
+#include "libcore/walk/bpf/map.h"
 
-#include "ktstr/walk/bpf/map_memory.h"
-#include "ktstr/walk/bpf/map_values.h"
-#include "ktstr/walk/bpf/object_types.h"
-#include "ktstr/walk/bpf/objects.h"
-#include "ktstr/walk/enum_text.h"
-#include "ktstr/walk/fields.h"
-#include "ktstr/walk/row_reader.h"
+#include "libcore/walk/bpf/map_memory.h"
+#include "libcore/walk/bpf/map_values.h"
+#include "libcore/walk/bpf/object_types.h"
+#include "libcore/walk/bpf/objects.h"
+#include "libcore/walk/row/enum_text.h"
+#include "libcore/walk/row/fields.h"
+#include "libcore/walk/row/row_reader.h"
 
 namespace ktstr {
 

@@ -1,6 +1,6 @@
-#include "ktstr/walk/bpf/map_memory.h"
+#include "libcore/walk/bpf/map_memory.h"
 
-#include "ktstr/walk/cpu_list.h"
+#include "libcore/walk/cpu/cpu_list.h"
 
 namespace ktstr {
 

@@ -4,9 +4,9 @@
 #include <cstdint>
 #include <optional>
 
-#include "ktstr/kernel/guest_kernel.h"
-#include "ktstr/walk/bpf/map_values.h"
-#include "ktstr/walk/fields.h"
+#include "libcore/kernel/guest_kernel.h"
+#include "libcore/walk/bpf/map_values.h"
+#include "libcore/walk/row/fields.h"
 
 namespace ktstr {
 

@@ -1,9 +1,9 @@
-#include "ktstr/walk/bpf/map_values.h"
+#include "libcore/walk/bpf/map_values.h"
 
 #include <fmt/format.h>
 
-#include "ktstr/walk/container/chain.h"
-#include "ktstr/walk/value_json.h"
+#include "libcore/walk/container/chain.h"
+#include "libcore/walk/value/value_json.h"
 
 namespace ktstr {
 

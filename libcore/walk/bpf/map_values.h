@@ -3,12 +3,12 @@
 
 #include <vector>
 
-#include "ktstr/kernel/guest_kernel.h"
-#include "ktstr/walk/bpf/map.h"
-#include "ktstr/walk/bpf/map_type.h"
-#include "ktstr/walk/cpu_list.h"
-#include "ktstr/walk/fields.h"
-#include "ktstr/walk/task_identity.h"
+#include "libcore/kernel/guest_kernel.h"
+#include "libcore/walk/bpf/map.h"
+#include "libcore/walk/bpf/map_type.h"
+#include "libcore/walk/cpu/cpu_list.h"
+#include "libcore/walk/row/fields.h"
+#include "libcore/walk/task/task_identity.h"
 
 namespace ktstr {
 

@@ -1,4 +1,4 @@
-#include "ktstr/walk/bpf/object_types.h"
+#include "libcore/walk/bpf/object_types.h"
 
 #include <fmt/format.h>
 

@@ -4,9 +4,9 @@
 #include <memory>
 #include <unordered_map>
 
-#include "ktstr/kernel/guest_kernel.h"
-#include "ktstr/walk/anomaly.h"
-#include "ktstr/walk/fields.h"
+#include "libcore/kernel/guest_kernel.h"
+#include "libcore/walk/row/anomaly.h"
+#include "libcore/walk/row/fields.h"
 
 namespace ktstr {
 

@@ -1,6 +1,6 @@
-#include "ktstr/walk/bpf/objects.h"
+#include "libcore/walk/bpf/objects.h"
 
-#include "ktstr/walk/container/xarray.h"
+#include "libcore/walk/container/xarray.h"
 
 namespace ktstr {
 

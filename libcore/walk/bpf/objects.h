@@ -7,9 +7,9 @@
 #include <unordered_map>
 #include <vector>
 
-#include "ktstr/kernel/guest_kernel.h"
-#include "ktstr/walk/anomaly.h"
-#include "ktstr/walk/fields.h"
+#include "libcore/kernel/guest_kernel.h"
+#include "libcore/walk/row/anomaly.h"
+#include "libcore/walk/row/fields.h"
 
 namespace ktstr {
 

@@ -1,13 +1,13 @@
-#include "ktstr/walk/bpf/prog.h"
+#include "libcore/walk/bpf/prog.h"
 
 #include <fmt/format.h>
 
-#include "ktstr/walk/bpf/objects.h"
-#include "ktstr/walk/cpu_list.h"
-#include "ktstr/walk/enum_text.h"
-#include "ktstr/walk/fields.h"
-#include "ktstr/walk/row_reader.h"
-#include "ktstr/walk/value_json.h"
+#include "libcore/walk/bpf/objects.h"
+#include "libcore/walk/cpu/cpu_list.h"
+#include "libcore/walk/row/enum_text.h"
+#include "libcore/walk/row/fields.h"
+#include "libcore/walk/row/row_reader.h"
+#include "libcore/walk/value/value_json.h"
 
 namespace ktstr {
 

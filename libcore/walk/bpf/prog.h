@@ -6,9 +6,9 @@
 #include <string>
 #include <vector>
 
-#include "ktstr/kernel/guest_kernel.h"
-#include "ktstr/walk/anomaly.h"
-#include "ktstr/walk/row.h"
+#include "libcore/kernel/guest_kernel.h"
+#include "libcore/walk/row/anomaly.h"
+#include "libcore/walk/row/row.h"
 
 namespace ktstr {
 

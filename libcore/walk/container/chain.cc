@@ -1,4 +1,4 @@
-#include "ktstr/walk/container/chain.h"
+#include "libcore/walk/container/chain.h"
 
 #include <fmt/format.h>
 

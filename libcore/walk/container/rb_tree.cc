@@ -1,4 +1,4 @@
-#include "ktstr/walk/container/rb_tree.h"
+#include "libcore/walk/container/rb_tree.h"
 
 #include <fmt/format.h>
 

@@ -4,9 +4,9 @@
 #include <string_view>
 #include <vector>
 
-#include "ktstr/base/address.h"
-#include "ktstr/kernel/guest_kernel.h"
-#include "ktstr/walk/walk.h"
+#include "libcore/base/address.h"
+#include "libcore/kernel/guest_kernel.h"
+#include "libcore/walk/row/walk.h"
 
 namespace ktstr {
 

@@ -1,12 +1,12 @@
-#include "ktstr/walk/container/rhashtable.h"
+#include "libcore/walk/container/rhashtable.h"
 
 #include <fmt/format.h>
 
 #include <bit>
 #include <unordered_set>
 
-#include "ktstr/walk/container/chain.h"
-#include "ktstr/walk/fields.h"
+#include "libcore/walk/container/chain.h"
+#include "libcore/walk/row/fields.h"
 
 namespace ktstr {
 

@@ -1,10 +1,10 @@
-#include "ktstr/walk/container/xarray.h"
+#include "libcore/walk/container/xarray.h"
 
 #include <fmt/format.h>
 
 #include <optional>
 
-#include "ktstr/walk/fields.h"
+#include "libcore/walk/row/fields.h"
 
 namespace ktstr {
 

@@ -3,7 +3,7 @@
 // what is only copied into a column stands in table cpu.
 #pragma once
 
-#include "ktstr/walk/fields.h"
+#include "libcore/walk/row/fields.h"
 
 namespace ktstr {
 

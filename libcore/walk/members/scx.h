@@ -4,7 +4,7 @@
 // structure lacks nothing.
 #pragma once
 
-#include "ktstr/walk/fields.h"
+#include "libcore/walk/row/fields.h"
 
 namespace ktstr {
 

@@ -3,7 +3,7 @@
 // has moved or renamed one is coped with here.
 #pragma once
 
-#include "ktstr/walk/fields.h"
+#include "libcore/walk/row/fields.h"
 
 namespace ktstr {
 

@@ -1,4 +1,4 @@
-#include "ktstr/walk/memory/memory_map.h"
+#include "libcore/walk/memory/memory_map.h"
 
 #include <fmt/format.h>
 

@@ -7,9 +7,9 @@
 #include <optional>
 #include <vector>
 
-#include "ktstr/base/address.h"
-#include "ktstr/base/result.h"
-#include "ktstr/kernel/guest_kernel.h"
+#include "libcore/base/address.h"
+#include "libcore/base/result.h"
+#include "libcore/kernel/guest_kernel.h"
 
 namespace ktstr {
 

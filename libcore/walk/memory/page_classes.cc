@@ -1,10 +1,10 @@
-#include "ktstr/walk/memory/page_classes.h"
+#include "libcore/walk/memory/page_classes.h"
 
 #include <algorithm>
 #include <array>
 #include <cstring>
 
-#include "ktstr/walk/memory/pcp_lists.h"
+#include "libcore/walk/memory/pcp_lists.h"
 
 namespace ktstr {
 

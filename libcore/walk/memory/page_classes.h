@@ -5,11 +5,11 @@
 #include <cstdint>
 #include <vector>
 
-#include "ktstr/base/result.h"
-#include "ktstr/kernel/guest_kernel.h"
-#include "ktstr/memory/page.h"
-#include "ktstr/walk/memory/memory_map.h"
-#include "ktstr/walk/memory/page_layout.h"
+#include "libcore/base/result.h"
+#include "libcore/kernel/guest_kernel.h"
+#include "libcore/memory/page.h"
+#include "libcore/walk/memory/memory_map.h"
+#include "libcore/walk/memory/page_layout.h"
 
 namespace ktstr {
 

@@ -1,4 +1,4 @@
-#include "ktstr/walk/memory/page_layout.h"
+#include "libcore/walk/memory/page_layout.h"
 
 #include <fmt/format.h>
 

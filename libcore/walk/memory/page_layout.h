@@ -4,8 +4,8 @@
 #include <cstdint>
 #include <optional>
 
-#include "ktstr/base/result.h"
-#include "ktstr/kernel/guest_kernel.h"
+#include "libcore/base/result.h"
+#include "libcore/kernel/guest_kernel.h"
 
 namespace ktstr {
 

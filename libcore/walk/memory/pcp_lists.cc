@@ -1,9 +1,9 @@
-#include "ktstr/walk/memory/pcp_lists.h"
+#include "libcore/walk/memory/pcp_lists.h"
 
 #include <algorithm>
 #include <optional>
 
-#include "ktstr/walk/list.h"
+#include "libcore/walk/container/list.h"
 
 namespace ktstr {
 

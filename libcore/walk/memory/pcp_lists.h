@@ -5,10 +5,10 @@
 #include <cstdint>
 #include <vector>
 
-#include "ktstr/base/address.h"
-#include "ktstr/kernel/guest_kernel.h"
-#include "ktstr/walk/memory/memory_map.h"
-#include "ktstr/walk/memory/page_layout.h"
+#include "libcore/base/address.h"
+#include "libcore/kernel/guest_kernel.h"
+#include "libcore/walk/memory/memory_map.h"
+#include "libcore/walk/memory/page_layout.h"
 
 namespace ktstr {
 

@@ -1,19 +1,19 @@
-#include "ktstr/walk/sched/dsq.h"
+#include "libcore/walk/sched/dsq.h"
 
 #include <fmt/format.h>
 
 #include <unordered_map>
 
-#include "ktstr/walk/clock.h"
-#include "ktstr/walk/container/rhashtable.h"
-#include "ktstr/walk/cpu_list.h"
-#include "ktstr/walk/members/rq.h"
-#include "ktstr/walk/members/scx.h"
-#include "ktstr/walk/members/task.h"
-#include "ktstr/walk/row_reader.h"
-#include "ktstr/walk/sched/dsq_tasks.h"
-#include "ktstr/walk/sched/scx_instance.h"
-#include "ktstr/walk/task_identity.h"
+#include "libcore/walk/container/rhashtable.h"
+#include "libcore/walk/cpu/cpu_list.h"
+#include "libcore/walk/members/rq.h"
+#include "libcore/walk/members/scx.h"
+#include "libcore/walk/members/task.h"
+#include "libcore/walk/row/row_reader.h"
+#include "libcore/walk/sched/dsq_tasks.h"
+#include "libcore/walk/sched/scx_instance.h"
+#include "libcore/walk/system/clock.h"
+#include "libcore/walk/task/task_identity.h"
 
 namespace ktstr {
 

@@ -1,9 +1,9 @@
-#include "ktstr/walk/sched/dsq_tasks.h"
+#include "libcore/walk/sched/dsq_tasks.h"
 
 #include <fmt/format.h>
 
-#include "ktstr/walk/container/rb_tree.h"
-#include "ktstr/walk/list.h"
+#include "libcore/walk/container/list.h"
+#include "libcore/walk/container/rb_tree.h"
 
 namespace ktstr {
 

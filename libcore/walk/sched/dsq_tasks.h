@@ -4,10 +4,10 @@
 #include <string_view>
 #include <vector>
 
-#include "ktstr/kernel/guest_kernel.h"
-#include "ktstr/walk/anomaly.h"
-#include "ktstr/walk/members/scx.h"
-#include "ktstr/walk/members/task.h"
+#include "libcore/kernel/guest_kernel.h"
+#include "libcore/walk/members/scx.h"
+#include "libcore/walk/members/task.h"
+#include "libcore/walk/row/anomaly.h"
 
 namespace ktstr {
 

@@ -1,18 +1,18 @@
-#include "ktstr/walk/sched/rq_task.h"
+#include "libcore/walk/sched/rq_task.h"
 
 #include <fmt/format.h>
 
 #include <unordered_set>
 
-#include "ktstr/walk/cgroup_path.h"
-#include "ktstr/walk/container/rb_tree.h"
-#include "ktstr/walk/cpu_list.h"
-#include "ktstr/walk/list.h"
-#include "ktstr/walk/members/rq.h"
-#include "ktstr/walk/members/task.h"
-#include "ktstr/walk/row_reader.h"
-#include "ktstr/walk/sched/dsq_tasks.h"
-#include "ktstr/walk/task_identity.h"
+#include "libcore/walk/container/list.h"
+#include "libcore/walk/container/rb_tree.h"
+#include "libcore/walk/cpu/cpu_list.h"
+#include "libcore/walk/members/rq.h"
+#include "libcore/walk/members/task.h"
+#include "libcore/walk/row/row_reader.h"
+#include "libcore/walk/sched/dsq_tasks.h"
+#include "libcore/walk/system/cgroup_path.h"
+#include "libcore/walk/task/task_identity.h"
 
 namespace ktstr {
 

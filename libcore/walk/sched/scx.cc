@@ -1,23 +1,23 @@
-#include "ktstr/walk/sched/scx.h"
+#include "libcore/walk/sched/scx.h"
 
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <cctype>
 
-#include "ktstr/walk/clock.h"
-#include "ktstr/walk/cpu_list.h"
-#include "ktstr/walk/enum_text.h"
-#include "ktstr/walk/globals.h"
-#include "ktstr/walk/list.h"
-#include "ktstr/walk/members/rq.h"
-#include "ktstr/walk/members/scx.h"
-#include "ktstr/walk/members/task.h"
-#include "ktstr/walk/row_reader.h"
-#include "ktstr/walk/sched/scx_instance.h"
-#include "ktstr/walk/sched/scx_programs.h"
-#include "ktstr/walk/sched/scx_status.h"
-#include "ktstr/walk/text/symbolize.h"
+#include "libcore/walk/code/symbolize.h"
+#include "libcore/walk/container/list.h"
+#include "libcore/walk/cpu/cpu_list.h"
+#include "libcore/walk/members/rq.h"
+#include "libcore/walk/members/scx.h"
+#include "libcore/walk/members/task.h"
+#include "libcore/walk/row/enum_text.h"
+#include "libcore/walk/row/globals.h"
+#include "libcore/walk/row/row_reader.h"
+#include "libcore/walk/sched/scx_instance.h"
+#include "libcore/walk/sched/scx_programs.h"
+#include "libcore/walk/sched/scx_status.h"
+#include "libcore/walk/system/clock.h"
 
 namespace ktstr {
 

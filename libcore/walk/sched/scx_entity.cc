@@ -1,4 +1,4 @@
-#include "ktstr/walk/sched/scx_entity.h"
+#include "libcore/walk/sched/scx_entity.h"
 
 namespace ktstr {
 

@@ -1,12 +1,12 @@
 // What sched_ext knows of a task: struct sched_ext_entity (include/linux/sched/ext.h), decoded.
 #pragma once
 
-#include "ktstr/kernel/guest_kernel.h"
-#include "ktstr/walk/clock.h"
-#include "ktstr/walk/enum_text.h"
-#include "ktstr/walk/members/scx.h"
-#include "ktstr/walk/members/task.h"
-#include "ktstr/walk/task.h"
+#include "libcore/kernel/guest_kernel.h"
+#include "libcore/walk/members/scx.h"
+#include "libcore/walk/members/task.h"
+#include "libcore/walk/row/enum_text.h"
+#include "libcore/walk/system/clock.h"
+#include "libcore/walk/task/task.h"
 
 namespace ktstr {
 

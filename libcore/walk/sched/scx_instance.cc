@@ -1,11 +1,11 @@
-#include "ktstr/walk/sched/scx_instance.h"
+#include "libcore/walk/sched/scx_instance.h"
 
 #include <algorithm>
 #include <unordered_set>
 
-#include "ktstr/walk/globals.h"
-#include "ktstr/walk/list.h"
-#include "ktstr/walk/members/scx.h"
+#include "libcore/walk/container/list.h"
+#include "libcore/walk/members/scx.h"
+#include "libcore/walk/row/globals.h"
 
 namespace ktstr {
 

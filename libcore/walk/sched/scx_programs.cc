@@ -1,9 +1,9 @@
-#include "ktstr/walk/sched/scx_programs.h"
+#include "libcore/walk/sched/scx_programs.h"
 
 #include <algorithm>
 #include <vector>
 
-#include "ktstr/walk/bpf/map_type.h"
+#include "libcore/walk/bpf/map_type.h"
 
 namespace ktstr {
 

@@ -6,10 +6,10 @@
 #include <string>
 #include <unordered_map>
 
-#include "ktstr/kernel/guest_kernel.h"
-#include "ktstr/walk/anomaly.h"
-#include "ktstr/walk/bpf/objects.h"
-#include "ktstr/walk/fields.h"
+#include "libcore/kernel/guest_kernel.h"
+#include "libcore/walk/bpf/objects.h"
+#include "libcore/walk/row/anomaly.h"
+#include "libcore/walk/row/fields.h"
 
 namespace ktstr {
 

@@ -1,4 +1,4 @@
-#include "ktstr/walk/sched/scx_status.h"
+#include "libcore/walk/sched/scx_status.h"
 
 namespace ktstr {
 

@@ -5,11 +5,11 @@
 #include <optional>
 #include <string>
 
-#include "ktstr/image/type_info.h"
-#include "ktstr/walk/enum_text.h"
-#include "ktstr/walk/globals.h"
-#include "ktstr/walk/members/scx.h"
-#include "ktstr/walk/sched/scx_instance.h"
+#include "libcore/image/type_info.h"
+#include "libcore/walk/members/scx.h"
+#include "libcore/walk/row/enum_text.h"
+#include "libcore/walk/row/globals.h"
+#include "libcore/walk/sched/scx_instance.h"
 
 namespace ktstr {
 

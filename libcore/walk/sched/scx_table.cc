@@ -1,6 +1,6 @@
-#include "ktstr/walk/members/scx.h"
-#include "ktstr/walk/row_reader.h"
-#include "ktstr/walk/sched/scx.h"
+#include "libcore/walk/members/scx.h"
+#include "libcore/walk/row/row_reader.h"
+#include "libcore/walk/sched/scx.h"
 
 namespace ktstr {
 

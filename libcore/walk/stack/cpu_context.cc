@@ -1,9 +1,9 @@
-#include "ktstr/walk/stack/cpu_context.h"
+#include "libcore/walk/stack/cpu_context.h"
 
-#include "ktstr/walk/cpu_list.h"
-#include "ktstr/walk/members/rq.h"
-#include "ktstr/walk/members/task.h"
-#include "ktstr/walk/per_cpu.h"
+#include "libcore/walk/cpu/cpu_list.h"
+#include "libcore/walk/cpu/per_cpu.h"
+#include "libcore/walk/members/rq.h"
+#include "libcore/walk/members/task.h"
 
 namespace ktstr {
 

@@ -7,10 +7,10 @@
 #include <optional>
 #include <vector>
 
-#include "ktstr/kernel/guest_kernel.h"
-#include "ktstr/memory/vcpu.h"
-#include "ktstr/walk/stack/stack_bounds.h"
-#include "ktstr/walk/walk.h"
+#include "libcore/kernel/guest_kernel.h"
+#include "libcore/memory/vcpu.h"
+#include "libcore/walk/row/walk.h"
+#include "libcore/walk/stack/stack_bounds.h"
 
 namespace ktstr {
 

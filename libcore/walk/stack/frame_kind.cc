@@ -1,4 +1,4 @@
-#include "ktstr/walk/stack/frame_kind.h"
+#include "libcore/walk/stack/frame_kind.h"
 
 #include <algorithm>
 #include <array>

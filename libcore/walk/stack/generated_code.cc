@@ -1,4 +1,4 @@
-#include "ktstr/walk/stack/generated_code.h"
+#include "libcore/walk/stack/generated_code.h"
 
 #include <algorithm>
 #include <array>

@@ -9,7 +9,7 @@
 #include <span>
 #include <string_view>
 
-#include "ktstr/image/orc.h"
+#include "libcore/image/orc.h"
 
 namespace ktstr {
 

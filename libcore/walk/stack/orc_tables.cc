@@ -1,4 +1,4 @@
-#include "ktstr/walk/stack/orc_tables.h"
+#include "libcore/walk/stack/orc_tables.h"
 
 #include <fmt/format.h>
 

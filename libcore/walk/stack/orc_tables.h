@@ -5,10 +5,10 @@
 #include <map>
 #include <optional>
 
-#include "ktstr/image/orc.h"
-#include "ktstr/kernel/guest_kernel.h"
-#include "ktstr/walk/text/text_symbols.h"
-#include "ktstr/walk/walk.h"
+#include "libcore/image/orc.h"
+#include "libcore/kernel/guest_kernel.h"
+#include "libcore/walk/code/text_symbols.h"
+#include "libcore/walk/row/walk.h"
 
 namespace ktstr {
 

@@ -1,13 +1,13 @@
-#include "ktstr/walk/stack/stack.h"
+#include "libcore/walk/stack/stack.h"
 
 #include <fmt/format.h>
 
 #include <algorithm>
 
-#include "ktstr/walk/members/task.h"
-#include "ktstr/walk/row_reader.h"
-#include "ktstr/walk/stack/cpu_context.h"
-#include "ktstr/walk/stack/unwind.h"
+#include "libcore/walk/members/task.h"
+#include "libcore/walk/row/row_reader.h"
+#include "libcore/walk/stack/cpu_context.h"
+#include "libcore/walk/stack/unwind.h"
 
 namespace ktstr {
 

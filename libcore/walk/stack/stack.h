@@ -6,10 +6,10 @@
 #include <optional>
 #include <string>
 
-#include "ktstr/kernel/guest_kernel.h"
-#include "ktstr/walk/anomaly.h"
-#include "ktstr/walk/row.h"
-#include "ktstr/walk/task_list.h"
+#include "libcore/kernel/guest_kernel.h"
+#include "libcore/walk/row/anomaly.h"
+#include "libcore/walk/row/row.h"
+#include "libcore/walk/task/task_list.h"
 
 namespace ktstr {
 

@@ -1,6 +1,6 @@
-#include "ktstr/walk/stack/stack_bounds.h"
+#include "libcore/walk/stack/stack_bounds.h"
 
-#include "ktstr/walk/per_cpu.h"
+#include "libcore/walk/cpu/per_cpu.h"
 
 namespace ktstr {
 

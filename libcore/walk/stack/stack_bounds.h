@@ -7,8 +7,8 @@
 #include <string_view>
 #include <vector>
 
-#include "ktstr/kernel/guest_kernel.h"
-#include "ktstr/walk/walk.h"
+#include "libcore/kernel/guest_kernel.h"
+#include "libcore/walk/row/walk.h"
 
 namespace ktstr {
 

@@ -1,6 +1,6 @@
-#include "ktstr/walk/members/task.h"
-#include "ktstr/walk/row_reader.h"
-#include "ktstr/walk/stack/stack.h"
+#include "libcore/walk/members/task.h"
+#include "libcore/walk/row/row_reader.h"
+#include "libcore/walk/stack/stack.h"
 
 namespace ktstr {
 

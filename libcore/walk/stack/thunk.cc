@@ -1,4 +1,4 @@
-#include "ktstr/walk/stack/thunk.h"
+#include "libcore/walk/stack/thunk.h"
 
 #include <algorithm>
 #include <cstdint>

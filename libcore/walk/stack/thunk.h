@@ -8,8 +8,8 @@
 #include <optional>
 #include <string_view>
 
-#include "ktstr/base/address.h"
-#include "ktstr/image/orc.h"
+#include "libcore/base/address.h"
+#include "libcore/image/orc.h"
 
 namespace ktstr {
 

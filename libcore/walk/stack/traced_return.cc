@@ -1,7 +1,7 @@
-#include "ktstr/walk/stack/traced_return.h"
+#include "libcore/walk/stack/traced_return.h"
 
-#include "ktstr/kernel/object_reader.h"
-#include "ktstr/walk/fields.h"
+#include "libcore/kernel/object_reader.h"
+#include "libcore/walk/row/fields.h"
 
 namespace ktstr {
 

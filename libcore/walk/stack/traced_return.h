@@ -3,7 +3,7 @@
 
 #include <optional>
 
-#include "ktstr/kernel/guest_kernel.h"
+#include "libcore/kernel/guest_kernel.h"
 
 namespace ktstr {
 

@@ -1,14 +1,14 @@
-#include "ktstr/walk/stack/unwind.h"
+#include "libcore/walk/stack/unwind.h"
 
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <array>
 
-#include "ktstr/kernel/bootstrap.h"
-#include "ktstr/walk/fields.h"
-#include "ktstr/walk/stack/generated_code.h"
-#include "ktstr/walk/stack/thunk.h"
+#include "libcore/kernel/bootstrap.h"
+#include "libcore/walk/row/fields.h"
+#include "libcore/walk/stack/generated_code.h"
+#include "libcore/walk/stack/thunk.h"
 
 namespace ktstr {
 

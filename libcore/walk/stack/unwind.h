@@ -11,13 +11,13 @@
 #include <unordered_map>
 #include <vector>
 
-#include "ktstr/kernel/guest_kernel.h"
-#include "ktstr/kernel/object_reader.h"
-#include "ktstr/walk/stack/frame_kind.h"
-#include "ktstr/walk/stack/orc_tables.h"
-#include "ktstr/walk/stack/stack_bounds.h"
-#include "ktstr/walk/stack/traced_return.h"
-#include "ktstr/walk/text/text_symbols.h"
+#include "libcore/kernel/guest_kernel.h"
+#include "libcore/kernel/object_reader.h"
+#include "libcore/walk/code/text_symbols.h"
+#include "libcore/walk/stack/frame_kind.h"
+#include "libcore/walk/stack/orc_tables.h"
+#include "libcore/walk/stack/stack_bounds.h"
+#include "libcore/walk/stack/traced_return.h"
 
 namespace ktstr {
 

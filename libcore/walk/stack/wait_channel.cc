@@ -1,4 +1,4 @@
-#include "ktstr/walk/stack/wait_channel.h"
+#include "libcore/walk/stack/wait_channel.h"
 
 #include <algorithm>
 

@@ -7,9 +7,9 @@
 #include <unordered_map>
 #include <vector>
 
-#include "ktstr/kernel/guest_kernel.h"
-#include "ktstr/walk/stack/stack.h"
-#include "ktstr/walk/text/module_list.h"
+#include "libcore/kernel/guest_kernel.h"
+#include "libcore/walk/code/module_list.h"
+#include "libcore/walk/stack/stack.h"
 
 namespace ktstr {
 

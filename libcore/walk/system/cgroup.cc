@@ -1,13 +1,13 @@
-#include "ktstr/walk/system/cgroup.h"
+#include "libcore/walk/system/cgroup.h"
 
 #include <fmt/format.h>
 
-#include "ktstr/walk/cgroup_path.h"
-#include "ktstr/walk/fields.h"
-#include "ktstr/walk/list.h"
-#include "ktstr/walk/row_reader.h"
-#include "ktstr/walk/system/cgroup_cpu.h"
-#include "ktstr/walk/system/cgroup_tree.h"
+#include "libcore/walk/container/list.h"
+#include "libcore/walk/row/fields.h"
+#include "libcore/walk/row/row_reader.h"
+#include "libcore/walk/system/cgroup_cpu.h"
+#include "libcore/walk/system/cgroup_path.h"
+#include "libcore/walk/system/cgroup_tree.h"
 
 namespace ktstr {
 

@@ -1,10 +1,10 @@
-#include "ktstr/walk/system/cgroup_cpu.h"
+#include "libcore/walk/system/cgroup_cpu.h"
 
 #include <fmt/format.h>
 
 #include <algorithm>
 
-#include "ktstr/walk/cpu_mask.h"
+#include "libcore/walk/cpu/cpu_mask.h"
 
 namespace ktstr {
 

@@ -3,11 +3,11 @@
 
 #include <unordered_map>
 
-#include "ktstr/walk/cpu_list.h"
-#include "ktstr/walk/cpu_mask_var.h"
-#include "ktstr/walk/fields.h"
-#include "ktstr/walk/row_reader.h"
-#include "ktstr/walk/system/cgroup.h"
+#include "libcore/walk/cpu/cpu_list.h"
+#include "libcore/walk/cpu/cpu_mask_var.h"
+#include "libcore/walk/row/fields.h"
+#include "libcore/walk/row/row_reader.h"
+#include "libcore/walk/system/cgroup.h"
 
 namespace ktstr {
 

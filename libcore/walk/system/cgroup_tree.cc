@@ -1,12 +1,12 @@
-#include "ktstr/walk/system/cgroup_tree.h"
+#include "libcore/walk/system/cgroup_tree.h"
 
 #include <fmt/format.h>
 
 #include <unordered_set>
 
-#include "ktstr/walk/fields.h"
-#include "ktstr/walk/globals.h"
-#include "ktstr/walk/list.h"
+#include "libcore/walk/container/list.h"
+#include "libcore/walk/row/fields.h"
+#include "libcore/walk/row/globals.h"
 
 namespace ktstr {
 

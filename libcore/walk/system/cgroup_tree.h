@@ -6,8 +6,8 @@
 #include <optional>
 #include <vector>
 
-#include "ktstr/kernel/guest_kernel.h"
-#include "ktstr/walk/walk.h"
+#include "libcore/kernel/guest_kernel.h"
+#include "libcore/walk/row/walk.h"
 
 namespace ktstr {
 

@@ -1,4 +1,4 @@
-#include "ktstr/walk/system/function_name.h"
+#include "libcore/walk/system/function_name.h"
 
 #include <fmt/format.h>
 

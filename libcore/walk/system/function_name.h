@@ -4,7 +4,7 @@
 #include <optional>
 #include <string>
 
-#include "ktstr/walk/text/text_symbols.h"
+#include "libcore/walk/code/text_symbols.h"
 
 namespace ktstr {
 

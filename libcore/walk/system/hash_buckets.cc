@@ -1,4 +1,4 @@
-#include "ktstr/walk/system/hash_buckets.h"
+#include "libcore/walk/system/hash_buckets.h"
 
 #include <fmt/format.h>
 

@@ -3,8 +3,8 @@
 
 #include <vector>
 
-#include "ktstr/kernel/guest_kernel.h"
-#include "ktstr/walk/fields.h"
+#include "libcore/kernel/guest_kernel.h"
+#include "libcore/walk/row/fields.h"
 
 namespace ktstr {
 

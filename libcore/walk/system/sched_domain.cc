@@ -1,15 +1,15 @@
-#include "ktstr/walk/system/sched_domain.h"
+#include "libcore/walk/system/sched_domain.h"
 
 #include <fmt/format.h>
 
 #include <cctype>
 #include <unordered_set>
 
-#include "ktstr/walk/clock.h"
-#include "ktstr/walk/cpu_list.h"
-#include "ktstr/walk/cpu_mask_var.h"
-#include "ktstr/walk/fields.h"
-#include "ktstr/walk/row_reader.h"
+#include "libcore/walk/cpu/cpu_list.h"
+#include "libcore/walk/cpu/cpu_mask_var.h"
+#include "libcore/walk/row/fields.h"
+#include "libcore/walk/row/row_reader.h"
+#include "libcore/walk/system/clock.h"
 
 namespace ktstr {
 

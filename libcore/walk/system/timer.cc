@@ -1,22 +1,22 @@
-#include "ktstr/walk/system/timer.h"
+#include "libcore/walk/system/timer.h"
 
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <unordered_map>
 
-#include "ktstr/walk/clock.h"
-#include "ktstr/walk/container/chain.h"
-#include "ktstr/walk/container/rb_tree.h"
-#include "ktstr/walk/cpu_list.h"
-#include "ktstr/walk/enum_text.h"
-#include "ktstr/walk/fields.h"
-#include "ktstr/walk/row_reader.h"
-#include "ktstr/walk/system/function_name.h"
-#include "ktstr/walk/system/hash_buckets.h"
-#include "ktstr/walk/system/timer_clock.h"
-#include "ktstr/walk/system/timer_owner.h"
-#include "ktstr/walk/text/text_symbols.h"
+#include "libcore/walk/code/text_symbols.h"
+#include "libcore/walk/container/chain.h"
+#include "libcore/walk/container/rb_tree.h"
+#include "libcore/walk/cpu/cpu_list.h"
+#include "libcore/walk/row/enum_text.h"
+#include "libcore/walk/row/fields.h"
+#include "libcore/walk/row/row_reader.h"
+#include "libcore/walk/system/clock.h"
+#include "libcore/walk/system/function_name.h"
+#include "libcore/walk/system/hash_buckets.h"
+#include "libcore/walk/system/timer_clock.h"
+#include "libcore/walk/system/timer_owner.h"
 
 namespace ktstr {
 

@@ -1,9 +1,9 @@
-#include "ktstr/walk/system/timer_clock.h"
+#include "libcore/walk/system/timer_clock.h"
 
 #include <fmt/format.h>
 
-#include "ktstr/walk/fields.h"
-#include "ktstr/walk/globals.h"
+#include "libcore/walk/row/fields.h"
+#include "libcore/walk/row/globals.h"
 
 namespace ktstr {
 

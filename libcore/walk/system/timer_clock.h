@@ -4,8 +4,8 @@
 #include <cstdint>
 #include <optional>
 
-#include "ktstr/kernel/guest_kernel.h"
-#include "ktstr/walk/walk.h"
+#include "libcore/kernel/guest_kernel.h"
+#include "libcore/walk/row/walk.h"
 
 namespace ktstr {
 

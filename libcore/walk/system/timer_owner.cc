@@ -1,7 +1,7 @@
-#include "ktstr/walk/system/timer_owner.h"
+#include "libcore/walk/system/timer_owner.h"
 
-#include "ktstr/walk/globals.h"
-#include "ktstr/walk/system/function_name.h"
+#include "libcore/walk/row/globals.h"
+#include "libcore/walk/system/function_name.h"
 
 namespace ktstr {
 

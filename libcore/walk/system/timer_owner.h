@@ -4,12 +4,12 @@
 
 #include <optional>
 
-#include "ktstr/walk/cgroup_path.h"
-#include "ktstr/walk/members/task.h"
-#include "ktstr/walk/system/timer.h"
-#include "ktstr/walk/system/workqueue_name.h"
-#include "ktstr/walk/task_identity.h"
-#include "ktstr/walk/text/text_symbols.h"
+#include "libcore/walk/code/text_symbols.h"
+#include "libcore/walk/members/task.h"
+#include "libcore/walk/system/cgroup_path.h"
+#include "libcore/walk/system/timer.h"
+#include "libcore/walk/system/workqueue_name.h"
+#include "libcore/walk/task/task_identity.h"
 
 namespace ktstr {
 

@@ -1,11 +1,11 @@
-#include "ktstr/walk/system/topology.h"
+#include "libcore/walk/system/topology.h"
 
 #include <fmt/format.h>
 
-#include "ktstr/walk/cpu_list.h"
-#include "ktstr/walk/cpu_mask_var.h"
-#include "ktstr/walk/fields.h"
-#include "ktstr/walk/row_reader.h"
+#include "libcore/walk/cpu/cpu_list.h"
+#include "libcore/walk/cpu/cpu_mask_var.h"
+#include "libcore/walk/row/fields.h"
+#include "libcore/walk/row/row_reader.h"
 
 namespace ktstr {
 

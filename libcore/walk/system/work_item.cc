@@ -1,20 +1,20 @@
-#include "ktstr/walk/system/work_item.h"
+#include "libcore/walk/system/work_item.h"
 
 #include <fmt/format.h>
 
 #include <unordered_map>
 
-#include "ktstr/walk/container/chain.h"
-#include "ktstr/walk/fields.h"
-#include "ktstr/walk/globals.h"
-#include "ktstr/walk/list.h"
-#include "ktstr/walk/row_reader.h"
-#include "ktstr/walk/system/function_name.h"
-#include "ktstr/walk/system/hash_buckets.h"
-#include "ktstr/walk/system/worker_pools.h"
-#include "ktstr/walk/system/workqueue_name.h"
-#include "ktstr/walk/task_identity.h"
-#include "ktstr/walk/text/text_symbols.h"
+#include "libcore/walk/code/text_symbols.h"
+#include "libcore/walk/container/chain.h"
+#include "libcore/walk/container/list.h"
+#include "libcore/walk/row/fields.h"
+#include "libcore/walk/row/globals.h"
+#include "libcore/walk/row/row_reader.h"
+#include "libcore/walk/system/function_name.h"
+#include "libcore/walk/system/hash_buckets.h"
+#include "libcore/walk/system/worker_pools.h"
+#include "libcore/walk/system/workqueue_name.h"
+#include "libcore/walk/task/task_identity.h"
 
 namespace ktstr {
 

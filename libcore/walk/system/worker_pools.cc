@@ -1,10 +1,10 @@
-#include "ktstr/walk/system/worker_pools.h"
+#include "libcore/walk/system/worker_pools.h"
 
 #include <unordered_set>
 
-#include "ktstr/walk/container/xarray.h"
-#include "ktstr/walk/cpu_list.h"
-#include "ktstr/walk/globals.h"
+#include "libcore/walk/container/xarray.h"
+#include "libcore/walk/cpu/cpu_list.h"
+#include "libcore/walk/row/globals.h"
 
 namespace ktstr {
 

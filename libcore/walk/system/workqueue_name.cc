@@ -1,4 +1,4 @@
-#include "ktstr/walk/system/workqueue_name.h"
+#include "libcore/walk/system/workqueue_name.h"
 
 namespace ktstr {
 

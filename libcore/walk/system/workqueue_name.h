@@ -5,7 +5,7 @@
 #include <string>
 #include <unordered_map>
 
-#include "ktstr/walk/fields.h"
+#include "libcore/walk/row/fields.h"
 
 namespace ktstr {
 

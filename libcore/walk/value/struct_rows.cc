@@ -1,9 +1,9 @@
-#include "ktstr/walk/value/struct_rows.h"
+#include "libcore/walk/value/struct_rows.h"
 
 #include <fmt/format.h>
 
-#include "ktstr/image/type_text.h"
-#include "ktstr/walk/walk.h"
+#include "libcore/image/type_text.h"
+#include "libcore/walk/row/walk.h"
 
 namespace ktstr {
 

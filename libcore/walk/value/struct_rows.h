@@ -5,8 +5,8 @@
 #include <string>
 #include <vector>
 
-#include "ktstr/walk/anomaly.h"
-#include "ktstr/walk/value/typed_value.h"
+#include "libcore/walk/row/anomaly.h"
+#include "libcore/walk/value/typed_value.h"
 
 namespace ktstr {
 

@@ -1,12 +1,12 @@
-#include "ktstr/walk/value/typed_value.h"
+#include "libcore/walk/value/typed_value.h"
 
 #include <fmt/format.h>
 
 #include <cstring>
 
-#include "ktstr/image/type_text.h"
-#include "ktstr/kernel/object_reader.h"
-#include "ktstr/walk/value_json.h"
+#include "libcore/image/type_text.h"
+#include "libcore/kernel/object_reader.h"
+#include "libcore/walk/value/value_json.h"
 
 namespace ktstr {
 

@@ -4,11 +4,11 @@
 #include <string>
 #include <vector>
 
-#include "ktstr/base/result.h"
-#include "ktstr/image/type_info.h"
-#include "ktstr/kernel/guest_kernel.h"
-#include "ktstr/walk/row.h"
-#include "ktstr/walk/value/value_path.h"
+#include "libcore/base/result.h"
+#include "libcore/image/type_info.h"
+#include "libcore/kernel/guest_kernel.h"
+#include "libcore/walk/row/row.h"
+#include "libcore/walk/value/value_path.h"
 
 namespace ktstr {
 

@@ -1,4 +1,4 @@
-#include "ktstr/walk/value/value_path.h"
+#include "libcore/walk/value/value_path.h"
 
 #include <fmt/format.h>
 
@@ -6,8 +6,8 @@
 #include <charconv>
 #include <vector>
 
-#include "ktstr/base/nearest_word.h"
-#include "ktstr/image/type_text.h"
+#include "libcore/base/nearest_word.h"
+#include "libcore/image/type_text.h"
 
 namespace ktstr {
 

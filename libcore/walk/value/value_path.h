@@ -4,10 +4,10 @@
 
 #include <string_view>
 
-#include "ktstr/base/address.h"
-#include "ktstr/base/result.h"
-#include "ktstr/image/type_info.h"
-#include "ktstr/kernel/guest_kernel.h"
+#include "libcore/base/address.h"
+#include "libcore/base/result.h"
+#include "libcore/image/type_info.h"
+#include "libcore/kernel/guest_kernel.h"
 
 namespace ktstr {
 

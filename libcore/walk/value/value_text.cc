@@ -1,11 +1,11 @@
-#include "ktstr/walk/value/value_text.h"
+#include "libcore/walk/value/value_text.h"
 
 #include <fmt/format.h>
 
 #include <algorithm>
 
-#include "ktstr/base/safe_text.h"
-#include "ktstr/walk/value_json.h"
+#include "libcore/base/safe_text.h"
+#include "libcore/walk/value/value_json.h"
 
 namespace ktstr {
 

@@ -5,7 +5,7 @@
 #include <optional>
 #include <string>
 
-#include "ktstr/walk/value/typed_value.h"
+#include "libcore/walk/value/typed_value.h"
 
 namespace ktstr {
 

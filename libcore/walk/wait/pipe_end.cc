@@ -1,4 +1,4 @@
-#include "ktstr/walk/wait/pipe_end.h"
+#include "libcore/walk/wait/pipe_end.h"
 
 #include <fmt/format.h>
 
@@ -9,8 +9,8 @@
 #include <unordered_set>
 #include <vector>
 
-#include "ktstr/walk/members/task.h"
-#include "ktstr/walk/task_list.h"
+#include "libcore/walk/members/task.h"
+#include "libcore/walk/task/task_list.h"
 
 namespace ktstr {
 

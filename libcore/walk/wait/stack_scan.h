@@ -5,7 +5,7 @@
 #include <span>
 #include <vector>
 
-#include "ktstr/kernel/guest_kernel.h"
+#include "libcore/kernel/guest_kernel.h"
 
 namespace ktstr {
 

@@ -1,6 +1,6 @@
-#include "ktstr/walk/wait/stack_waiters.h"
+#include "libcore/walk/wait/stack_waiters.h"
 
-#include "ktstr/walk/wait/stack_scan.h"
+#include "libcore/walk/wait/stack_scan.h"
 
 namespace ktstr {
 

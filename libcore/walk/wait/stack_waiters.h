@@ -6,9 +6,9 @@
 #include <unordered_set>
 #include <vector>
 
-#include "ktstr/kernel/guest_kernel.h"
-#include "ktstr/walk/fields.h"
-#include "ktstr/walk/wait/waiter_kind.h"
+#include "libcore/kernel/guest_kernel.h"
+#include "libcore/walk/row/fields.h"
+#include "libcore/walk/wait/waiter_kind.h"
 
 namespace ktstr {
 

@@ -1,15 +1,15 @@
-#include "ktstr/walk/wait/wait.h"
+#include "libcore/walk/wait/wait.h"
 
 #include <fmt/format.h>
 
 #include <unordered_set>
 
-#include "ktstr/walk/members/task.h"
-#include "ktstr/walk/row_reader.h"
-#include "ktstr/walk/task_identity.h"
-#include "ktstr/walk/wait/stack_scan.h"
-#include "ktstr/walk/wait/stack_waiters.h"
-#include "ktstr/walk/wait/waiter_kind.h"
+#include "libcore/walk/members/task.h"
+#include "libcore/walk/row/row_reader.h"
+#include "libcore/walk/task/task_identity.h"
+#include "libcore/walk/wait/stack_scan.h"
+#include "libcore/walk/wait/stack_waiters.h"
+#include "libcore/walk/wait/waiter_kind.h"
 
 namespace ktstr {
 

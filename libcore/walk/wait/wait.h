@@ -7,10 +7,10 @@
 #include <span>
 #include <string>
 
-#include "ktstr/kernel/guest_kernel.h"
-#include "ktstr/walk/anomaly.h"
-#include "ktstr/walk/row.h"
-#include "ktstr/walk/stack/stack.h"
+#include "libcore/kernel/guest_kernel.h"
+#include "libcore/walk/row/anomaly.h"
+#include "libcore/walk/row/row.h"
+#include "libcore/walk/stack/stack.h"
 
 namespace ktstr {
 

@@ -1,4 +1,4 @@
-#include "ktstr/walk/wait/waiter_kind.h"
+#include "libcore/walk/wait/waiter_kind.h"
 
 #include <array>
 #include <initializer_list>

@@ -5,7 +5,7 @@
 #include <span>
 #include <string_view>
 
-#include "ktstr/walk/stack/stack.h"
+#include "libcore/walk/stack/stack.h"
 
 namespace ktstr {
 

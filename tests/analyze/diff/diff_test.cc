@@ -1,6 +1,6 @@
 // Two archives against each other: what differs is found and named, what is the same is not, and
 // what cannot be compared is said to be so.
-#include "ktstr/analyze/diff/diff.h"
+#include "analyze/diff/diff.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -10,10 +10,10 @@
 #include <nlohmann/json.hpp>
 
 #include "../archives.h"
-#include "ktstr/analyze/diff/diff_text.h"
-#include "ktstr/analyze/diff/map_values.h"
-#include "ktstr/analyze/index.h"
-#include "ktstr/analyze/output.h"
+#include "analyze/diff/diff_text.h"
+#include "analyze/diff/map_values.h"
+#include "analyze/index/index.h"
+#include "analyze/text/output.h"
 
 namespace ktstr {
 namespace {

@@ -13,7 +13,7 @@
 #include <iterator>
 #include <nlohmann/json.hpp>
 
-#include "ktstr/capture/deadline.h"
+#include "capture/system/deadline.h"
 
 namespace ktstr {
 

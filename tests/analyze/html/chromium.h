@@ -8,10 +8,10 @@
 #include <string>
 #include <vector>
 
-#include "ktstr/base/result.h"
-#include "ktstr/capture/child_process.h"
-#include "ktstr/capture/unique_fd.h"
-#include "ktstr/sample/temporary_directory.h"
+#include "capture/system/child_process.h"
+#include "capture/system/unique_fd.h"
+#include "fixtures/sample/temporary_directory.h"
+#include "libcore/base/result.h"
 
 namespace ktstr {
 

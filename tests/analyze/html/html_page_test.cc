@@ -7,10 +7,10 @@
 #include <fstream>
 #include <nlohmann/json.hpp>
 
+#include "analyze/html/html_report.h"
+#include "analyze/index/index.h"
 #include "chromium.h"
-#include "ktstr/analyze/html/html_report.h"
-#include "ktstr/analyze/index.h"
-#include "ktstr/walk/log.h"
+#include "libcore/walk/system/log.h"
 #include "report_indexes.h"
 
 namespace ktstr {

@@ -1,5 +1,5 @@
 // The report as a file: what is in it, and that nothing of the guest is markup.
-#include "ktstr/analyze/html/html_report.h"
+#include "analyze/html/html_report.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -7,10 +7,10 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
-#include "ktstr/analyze/html/column_json.h"
-#include "ktstr/analyze/html/page.h"
-#include "ktstr/walk/log.h"
-#include "ktstr/walk/machine.h"
+#include "analyze/html/column_json.h"
+#include "analyze/html/page.h"
+#include "libcore/walk/system/log.h"
+#include "libcore/walk/system/machine.h"
 #include "report_indexes.h"
 
 namespace ktstr {

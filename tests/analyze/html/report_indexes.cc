@@ -5,15 +5,15 @@
 
 #include <algorithm>
 
-#include "ktstr/analyze/findings/findings.h"
-#include "ktstr/analyze/views/views.h"
-#include "ktstr/walk/cpu.h"
-#include "ktstr/walk/machine.h"
-#include "ktstr/walk/sched/dsq.h"
-#include "ktstr/walk/sched/rq_task.h"
-#include "ktstr/walk/stack/stack.h"
-#include "ktstr/walk/system/topology.h"
-#include "ktstr/walk/task.h"
+#include "analyze/findings/findings.h"
+#include "analyze/views/views.h"
+#include "libcore/walk/cpu/cpu.h"
+#include "libcore/walk/sched/dsq.h"
+#include "libcore/walk/sched/rq_task.h"
+#include "libcore/walk/stack/stack.h"
+#include "libcore/walk/system/machine.h"
+#include "libcore/walk/system/topology.h"
+#include "libcore/walk/task/task.h"
 
 namespace ktstr {
 

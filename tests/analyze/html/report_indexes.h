@@ -1,8 +1,8 @@
 // Indexes of made-up machines, as large as one likes.
 #pragma once
 
-#include "ktstr/analyze/database.h"
-#include "ktstr/analyze/tables.h"
+#include "analyze/index/database.h"
+#include "analyze/index/tables.h"
 
 namespace ktstr {
 

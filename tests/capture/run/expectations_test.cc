@@ -1,4 +1,4 @@
-#include "ktstr/run/expectations.h"
+#include "capture/run/expectations.h"
 
 #include <gmock/gmock.h>
 

@@ -1,9 +1,9 @@
-#include "ktstr/run/point_plan.h"
+#include "capture/run/point_plan.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "ktstr/capture/accelerator.h"
+#include "capture/qemu/accelerator.h"
 
 namespace ktstr {
 namespace {

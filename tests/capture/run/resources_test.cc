@@ -5,9 +5,9 @@
 #include <filesystem>
 #include <fstream>
 
-#include "ktstr/run/kernel_choice.h"
-#include "ktstr/run/program_files.h"
-#include "ktstr/sample/temporary_directory.h"
+#include "capture/run/kernel_choice.h"
+#include "capture/run/program_files.h"
+#include "fixtures/sample/temporary_directory.h"
 
 namespace ktstr {
 namespace {

@@ -1,10 +1,10 @@
 // How results are shown: to people, and to CI systems.
 #include <gmock/gmock.h>
 
-#include "ktstr/run/ci_result.h"
-#include "ktstr/run/live_view.h"
-#include "ktstr/run/reference.h"
-#include "ktstr/scenario/trigger_spec.h"
+#include "capture/run/ci_result.h"
+#include "capture/run/live_view.h"
+#include "capture/run/reference.h"
+#include "capture/scenario/trigger_spec.h"
 
 namespace ktstr {
 namespace {

@@ -1,4 +1,4 @@
-#include "ktstr/run/sample_triggers.h"
+#include "capture/run/sample_triggers.h"
 
 #include <gmock/gmock.h>
 

@@ -1,4 +1,4 @@
-#include "ktstr/scenario/scenario_reader.h"
+#include "capture/scenario/scenario_reader.h"
 
 #include <gmock/gmock.h>
 

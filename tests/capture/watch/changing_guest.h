@@ -8,9 +8,9 @@
 #include <memory>
 #include <string>
 
-#include "ktstr/capture/watch/sampler.h"
-#include "ktstr/kernel/guest_kernel.h"
-#include "ktstr/synthetic/scx_builder.h"
+#include "capture/watch/sampler.h"
+#include "fixtures/synthetic/scx_builder.h"
+#include "libcore/kernel/guest_kernel.h"
 
 namespace ktstr {
 

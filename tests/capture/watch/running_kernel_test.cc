@@ -1,4 +1,4 @@
-#include "ktstr/capture/watch/running_kernel.h"
+#include "capture/watch/running_kernel.h"
 
 #include <gtest/gtest.h>
 

@@ -1,12 +1,12 @@
-#include "ktstr/capture/watch/sample_text.h"
+#include "capture/watch/sample_text.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <nlohmann/json.hpp>
 
-#include "ktstr/base/safe_text.h"
-#include "ktstr/capture/watch/sample_json.h"
+#include "capture/watch/sample_json.h"
+#include "libcore/base/safe_text.h"
 
 namespace ktstr {
 namespace {

@@ -1,4 +1,4 @@
-#include "ktstr/capture/watch/sampler.h"
+#include "capture/watch/sampler.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

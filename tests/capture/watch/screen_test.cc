@@ -1,4 +1,4 @@
-#include "ktstr/capture/watch/screen.h"
+#include "capture/watch/screen.h"
 
 #include <fcntl.h>
 #include <gtest/gtest.h>
@@ -6,8 +6,8 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
-#include "ktstr/capture/memory_file.h"
-#include "ktstr/capture/unique_fd.h"
+#include "capture/system/memory_file.h"
+#include "capture/system/unique_fd.h"
 
 namespace ktstr {
 namespace {

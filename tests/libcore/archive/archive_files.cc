@@ -8,10 +8,10 @@
 #include <fstream>
 #include <set>
 
-#include "ktstr/archive/container.h"
-#include "ktstr/archive/header.h"
-#include "ktstr/archive/output_file.h"
-#include "ktstr/archive/section_writer.h"
+#include "libcore/archive/container.h"
+#include "libcore/archive/header.h"
+#include "libcore/archive/output_file.h"
+#include "libcore/archive/section_writer.h"
 
 namespace ktstr::archive {
 

@@ -7,10 +7,10 @@
 #include <string>
 #include <vector>
 
-#include "ktstr/archive/format.h"
-#include "ktstr/archive/reader.h"
-#include "ktstr/archive/writer.h"
-#include "ktstr/sample/sample_guest.h"
+#include "fixtures/sample/sample_guest.h"
+#include "libcore/archive/format.h"
+#include "libcore/archive/reader.h"
+#include "libcore/archive/writer.h"
 
 namespace ktstr::archive {
 

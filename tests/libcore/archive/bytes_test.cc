@@ -1,4 +1,4 @@
-#include "ktstr/archive/bytes.h"
+#include "libcore/archive/bytes.h"
 
 #include <gtest/gtest.h>
 

@@ -1,10 +1,10 @@
 #include <gtest/gtest.h>
 
-#include "ktstr/archive/bytes.h"
-#include "ktstr/archive/metadata_codec.h"
-#include "ktstr/archive/sections.h"
-#include "ktstr/archive/vcpu_codec.h"
-#include "ktstr/sample/sample_guest.h"
+#include "fixtures/sample/sample_guest.h"
+#include "libcore/archive/bytes.h"
+#include "libcore/archive/metadata_codec.h"
+#include "libcore/archive/sections.h"
+#include "libcore/archive/vcpu_codec.h"
 
 namespace ktstr::archive {
 namespace {

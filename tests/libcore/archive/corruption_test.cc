@@ -8,7 +8,7 @@
 #include <random>
 
 #include "archive_files.h"
-#include "ktstr/sample/temporary_directory.h"
+#include "fixtures/sample/temporary_directory.h"
 
 namespace ktstr::archive {
 namespace {

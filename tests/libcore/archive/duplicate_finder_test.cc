@@ -1,8 +1,8 @@
-#include "ktstr/archive/duplicate_finder.h"
+#include "libcore/archive/duplicate_finder.h"
 
 #include <gtest/gtest.h>
 
-#include "ktstr/synthetic/buffer_memory.h"
+#include "fixtures/synthetic/buffer_memory.h"
 
 namespace ktstr::archive {
 namespace {

@@ -8,12 +8,12 @@
 #include <random>
 
 #include "archive_files.h"
-#include "ktstr/archive/bytes.h"
-#include "ktstr/archive/directory.h"
-#include "ktstr/archive/header.h"
-#include "ktstr/archive/output_file.h"
-#include "ktstr/archive/section_writer.h"
-#include "ktstr/sample/temporary_directory.h"
+#include "fixtures/sample/temporary_directory.h"
+#include "libcore/archive/bytes.h"
+#include "libcore/archive/directory.h"
+#include "libcore/archive/header.h"
+#include "libcore/archive/output_file.h"
+#include "libcore/archive/section_writer.h"
 
 namespace ktstr::archive {
 namespace {

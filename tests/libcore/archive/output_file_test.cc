@@ -1,4 +1,4 @@
-#include "ktstr/archive/output_file.h"
+#include "libcore/archive/output_file.h"
 
 #include <gtest/gtest.h>
 #include <sys/resource.h>
@@ -8,7 +8,7 @@
 #include <filesystem>
 
 #include "archive_files.h"
-#include "ktstr/sample/temporary_directory.h"
+#include "fixtures/sample/temporary_directory.h"
 
 namespace ktstr::archive {
 namespace {

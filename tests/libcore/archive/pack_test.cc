@@ -7,12 +7,12 @@
 #include <random>
 
 #include "archive_files.h"
-#include "ktstr/archive/container.h"
-#include "ktstr/archive/frame_codec.h"
-#include "ktstr/archive/pack/pack_reader.h"
-#include "ktstr/archive/section_writer.h"
-#include "ktstr/archive/sections.h"
-#include "ktstr/sample/temporary_directory.h"
+#include "fixtures/sample/temporary_directory.h"
+#include "libcore/archive/container.h"
+#include "libcore/archive/frame_codec.h"
+#include "libcore/archive/pack/pack_reader.h"
+#include "libcore/archive/section_writer.h"
+#include "libcore/archive/sections.h"
 
 namespace ktstr::archive {
 namespace {

@@ -1,11 +1,11 @@
-#include "ktstr/archive/page_table.h"
+#include "libcore/archive/page_table.h"
 
 #include <gtest/gtest.h>
 
 #include <random>
 
-#include "ktstr/archive/bytes.h"
-#include "ktstr/archive/page_table_builder.h"
+#include "libcore/archive/bytes.h"
+#include "libcore/archive/page_table_builder.h"
 
 namespace ktstr::archive {
 namespace {

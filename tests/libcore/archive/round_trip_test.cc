@@ -5,7 +5,7 @@
 #include <tuple>
 
 #include "archive_files.h"
-#include "ktstr/sample/temporary_directory.h"
+#include "fixtures/sample/temporary_directory.h"
 
 namespace ktstr::archive {
 namespace {

@@ -1,4 +1,4 @@
-#include "ktstr/archive/writer.h"
+#include "libcore/archive/writer.h"
 
 #include <fcntl.h>
 #include <gtest/gtest.h>
@@ -14,7 +14,7 @@
 #include <set>
 
 #include "archive_files.h"
-#include "ktstr/sample/temporary_directory.h"
+#include "fixtures/sample/temporary_directory.h"
 
 namespace ktstr::archive {
 namespace {

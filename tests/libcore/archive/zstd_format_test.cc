@@ -10,7 +10,7 @@
 #include <filesystem>
 
 #include "archive_files.h"
-#include "ktstr/sample/temporary_directory.h"
+#include "fixtures/sample/temporary_directory.h"
 
 namespace ktstr::archive {
 namespace {

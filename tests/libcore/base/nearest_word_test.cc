@@ -1,4 +1,4 @@
-#include "ktstr/base/nearest_word.h"
+#include "libcore/base/nearest_word.h"
 
 #include <gtest/gtest.h>
 

@@ -1,4 +1,4 @@
-#include "ktstr/base/progress.h"
+#include "libcore/base/progress.h"
 
 #include <gtest/gtest.h>
 

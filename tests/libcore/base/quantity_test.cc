@@ -1,4 +1,4 @@
-#include "ktstr/base/quantity.h"
+#include "libcore/base/quantity.h"
 
 #include <gtest/gtest.h>
 
@@ -14,7 +14,8 @@ TEST(QuantityTest, SizesHaveSuffixesOfPowersOf1024) {
   EXPECT_EQ(ParseSize("4g"), uint64_t{4} << 30);
   EXPECT_EQ(ParseSize("4GiB"), uint64_t{4} << 30);
   EXPECT_EQ(ParseSize("16 KiB"), uint64_t{16} << 10);
-  for (const char* wrong : {"", "M", "12Q", "5MB", "5Mi", "5iB", "5 ", "5  M", "-1", "1.5G", "99999999999T"}) {
+  for (const char* wrong :
+       {"", "M", "12Q", "5MB", "5Mi", "5iB", "5 ", "5  M", "-1", "1.5G", "99999999999T"}) {
     EXPECT_EQ(ParseSize(wrong).error().code(), ErrorCode::kInvalidArgument) << wrong;
   }
   EXPECT_EQ(FormatSize(512), "512 bytes");

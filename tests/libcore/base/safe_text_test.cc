@@ -1,4 +1,4 @@
-#include "ktstr/base/safe_text.h"
+#include "libcore/base/safe_text.h"
 
 #include <gtest/gtest.h>
 

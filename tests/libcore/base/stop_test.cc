@@ -1,4 +1,4 @@
-#include "ktstr/base/stop.h"
+#include "libcore/base/stop.h"
 
 #include <gtest/gtest.h>
 

@@ -1,4 +1,4 @@
-#include "ktstr/base/text_file.h"
+#include "libcore/base/text_file.h"
 
 #include <gtest/gtest.h>
 #include <unistd.h>

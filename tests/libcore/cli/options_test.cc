@@ -1,4 +1,4 @@
-#include "ktstr/cli/options.h"
+#include "libcore/cli/options.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "ktstr/cli/parse.h"
+#include "libcore/cli/parse.h"
 
 namespace ktstr {
 namespace {

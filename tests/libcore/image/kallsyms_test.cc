@@ -1,9 +1,9 @@
-#include "ktstr/image/kallsyms.h"
+#include "libcore/image/kallsyms.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "ktstr/synthetic/kernel_builder.h"
+#include "fixtures/synthetic/kernel_builder.h"
 
 namespace ktstr {
 namespace {

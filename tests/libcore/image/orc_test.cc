@@ -1,9 +1,9 @@
-#include "ktstr/image/orc.h"
+#include "libcore/image/orc.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "ktstr/synthetic/orc_builder.h"
+#include "fixtures/synthetic/orc_builder.h"
 
 namespace ktstr {
 namespace {

@@ -1,4 +1,4 @@
-#include "ktstr/image/symbol_table.h"
+#include "libcore/image/symbol_table.h"
 
 #include <gtest/gtest.h>
 

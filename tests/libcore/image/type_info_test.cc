@@ -1,9 +1,9 @@
-#include "ktstr/image/type_info.h"
+#include "libcore/image/type_info.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "ktstr/synthetic/btf_builder.h"
+#include "fixtures/synthetic/btf_builder.h"
 
 namespace ktstr {
 namespace {

@@ -1,8 +1,8 @@
-#include "ktstr/image/vmcoreinfo.h"
+#include "libcore/image/vmcoreinfo.h"
 
 #include <gtest/gtest.h>
 
-#include "ktstr/synthetic/buffer_memory.h"
+#include "fixtures/synthetic/buffer_memory.h"
 
 namespace ktstr {
 namespace {

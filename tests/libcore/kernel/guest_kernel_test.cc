@@ -1,10 +1,10 @@
-#include "ktstr/kernel/guest_kernel.h"
+#include "libcore/kernel/guest_kernel.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "ktstr/synthetic/kernel_builder.h"
-#include "ktstr/synthetic/still_guest.h"
+#include "fixtures/synthetic/kernel_builder.h"
+#include "fixtures/synthetic/still_guest.h"
 
 namespace ktstr {
 namespace {

@@ -4,8 +4,8 @@
 
 #include <map>
 
-#include "ktstr/kernel/guest_kernel.h"
-#include "ktstr/synthetic/kernel_builder.h"
+#include "fixtures/synthetic/kernel_builder.h"
+#include "libcore/kernel/guest_kernel.h"
 
 namespace ktstr {
 namespace {

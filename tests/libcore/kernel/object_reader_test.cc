@@ -1,8 +1,8 @@
-#include "ktstr/kernel/object_reader.h"
+#include "libcore/kernel/object_reader.h"
 
 #include <gtest/gtest.h>
 
-#include "ktstr/synthetic/kernel_builder.h"
+#include "fixtures/synthetic/kernel_builder.h"
 
 namespace ktstr {
 namespace {

@@ -6,10 +6,10 @@
 #include <filesystem>
 #include <fstream>
 
-#include "ktstr/kernel/guest_kernel.h"
-#include "ktstr/sample/temporary_directory.h"
-#include "ktstr/synthetic/sched_builder.h"
-#include "ktstr/synthetic/vmlinux_builder.h"
+#include "fixtures/sample/temporary_directory.h"
+#include "fixtures/synthetic/sched_builder.h"
+#include "fixtures/synthetic/vmlinux_builder.h"
+#include "libcore/kernel/guest_kernel.h"
 
 namespace ktstr {
 namespace {

@@ -1,10 +1,10 @@
-#include "ktstr/memory/guest_memory.h"
+#include "libcore/memory/guest_memory.h"
 
 #include <gtest/gtest.h>
 
 #include <array>
 
-#include "ktstr/synthetic/buffer_memory.h"
+#include "fixtures/synthetic/buffer_memory.h"
 
 namespace ktstr {
 namespace {

@@ -1,5 +1,5 @@
 // Which addresses are read and written, and what is said of the others.
-#include "ktstr/ops/address_check.h"
+#include "libcore/ops/address_check.h"
 #include "ops_guest.h"
 
 namespace ktstr {

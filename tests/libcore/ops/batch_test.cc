@@ -1,7 +1,7 @@
 // What a batch promises as a whole.
 #include <limits>
 
-#include "ktstr/base/utf8.h"
+#include "libcore/base/utf8.h"
 #include "ops_guest.h"
 
 namespace ktstr {

@@ -1,6 +1,6 @@
 // That an operation needs a machine that stands still is a property of the types: what must not be
 // possible does not compile, and that is what is claimed here.
-#include "ktstr/kernel/exclusive.h"
+#include "libcore/kernel/exclusive.h"
 
 #include <concepts>
 #include <type_traits>

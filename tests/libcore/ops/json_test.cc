@@ -1,9 +1,9 @@
-#include "ktstr/ops/json.h"
+#include "libcore/ops/json.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "ktstr/base/utf8.h"
+#include "libcore/base/utf8.h"
 #include "sample_messages.h"
 
 namespace ktstr {

@@ -1,7 +1,7 @@
 // What KASLR does to operations: on, off and unknown; with symbols from the guest's memory, which
 // are run-time addresses, and from a vmlinux file, whose addresses must be slid.
-#include "ktstr/sample/temporary_directory.h"
-#include "ktstr/synthetic/vmlinux_builder.h"
+#include "fixtures/sample/temporary_directory.h"
+#include "fixtures/synthetic/vmlinux_builder.h"
 #include "ops_guest.h"
 
 namespace ktstr {

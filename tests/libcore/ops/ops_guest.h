@@ -9,10 +9,10 @@
 #include <string>
 #include <vector>
 
-#include "ktstr/ops/dispatcher.h"
-#include "ktstr/synthetic/kernel_builder.h"
-#include "ktstr/synthetic/sched_builder.h"
-#include "ktstr/synthetic/still_guest.h"
+#include "fixtures/synthetic/kernel_builder.h"
+#include "fixtures/synthetic/sched_builder.h"
+#include "fixtures/synthetic/still_guest.h"
+#include "libcore/ops/dispatcher.h"
 
 namespace ktstr {
 

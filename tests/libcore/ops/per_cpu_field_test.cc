@@ -1,4 +1,4 @@
-#include "ktstr/ops/per_cpu_field.h"
+#include "libcore/ops/per_cpu_field.h"
 
 #include "ops_guest.h"
 

@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "ktstr/ops/request.h"
+#include "libcore/ops/request.h"
 
 namespace ktstr {
 

@@ -1,4 +1,4 @@
-#include "ktstr/ops/task_lookup.h"
+#include "libcore/ops/task_lookup.h"
 
 #include "ops_guest.h"
 

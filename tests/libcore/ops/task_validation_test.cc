@@ -1,5 +1,5 @@
 // The layers of checks between finding a task and touching a field of it, one by one.
-#include "ktstr/ops/task_validation.h"
+#include "libcore/ops/task_validation.h"
 
 #include <fmt/format.h>
 

@@ -1,12 +1,12 @@
-#include "ktstr/ops/wire.h"
+#include "libcore/ops/wire.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <random>
 
-#include "ktstr/base/utf8.h"
-#include "ktstr/ops/payload.h"
+#include "libcore/base/utf8.h"
+#include "libcore/ops/payload.h"
 #include "sample_messages.h"
 #define XXH_INLINE_ALL
 #include <xxhash.h>

@@ -1,11 +1,11 @@
-#include "ktstr/paging/address_space.h"
+#include "libcore/paging/address_space.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <thread>
 
-#include "ktstr/synthetic/page_tables.h"
+#include "fixtures/synthetic/page_tables.h"
 
 namespace ktstr {
 namespace {

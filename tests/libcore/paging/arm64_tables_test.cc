@@ -1,9 +1,9 @@
-#include "ktstr/paging/arm64_tables.h"
+#include "libcore/paging/arm64_tables.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "ktstr/synthetic/arm64_page_tables.h"
+#include "fixtures/synthetic/arm64_page_tables.h"
 
 namespace ktstr {
 namespace {

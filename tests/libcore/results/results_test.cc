@@ -1,8 +1,8 @@
 // Results as CI systems read them.
 #include <gtest/gtest.h>
 
-#include "ktstr/results/junit.h"
-#include "ktstr/results/tap.h"
+#include "libcore/results/junit.h"
+#include "libcore/results/tap.h"
 
 namespace ktstr {
 namespace {

@@ -1,8 +1,8 @@
 #include <fmt/format.h>
 
-#include "ktstr/synthetic/bpf_builder.h"
-#include "ktstr/synthetic/sched_builder.h"
-#include "ktstr/walk/bpf/map.h"
+#include "fixtures/synthetic/bpf_builder.h"
+#include "fixtures/synthetic/sched_builder.h"
+#include "libcore/walk/bpf/map.h"
 #include "walk_guest.h"
 
 namespace ktstr {

@@ -1,7 +1,7 @@
-#include "ktstr/synthetic/bpf_builder.h"
-#include "ktstr/synthetic/bpf_prog_builder.h"
-#include "ktstr/walk/bpf/prog.h"
-#include "ktstr/walk/sched/scx.h"
+#include "fixtures/synthetic/bpf_builder.h"
+#include "fixtures/synthetic/bpf_prog_builder.h"
+#include "libcore/walk/bpf/prog.h"
+#include "libcore/walk/sched/scx.h"
 #include "scx_guest.h"
 
 namespace ktstr {

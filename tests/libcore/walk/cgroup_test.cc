@@ -1,4 +1,4 @@
-#include "ktstr/walk/system/cgroup.h"
+#include "libcore/walk/system/cgroup.h"
 
 #include <gmock/gmock.h>
 

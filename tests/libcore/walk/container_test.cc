@@ -1,8 +1,8 @@
 // The kernel's containers other than lists, whole and damaged.
-#include "ktstr/synthetic/container_builder.h"
-#include "ktstr/walk/container/chain.h"
-#include "ktstr/walk/container/rhashtable.h"
-#include "ktstr/walk/container/xarray.h"
+#include "fixtures/synthetic/container_builder.h"
+#include "libcore/walk/container/chain.h"
+#include "libcore/walk/container/rhashtable.h"
+#include "libcore/walk/container/xarray.h"
 #include "walk_guest.h"
 
 namespace ktstr {

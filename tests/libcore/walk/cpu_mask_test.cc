@@ -1,4 +1,4 @@
-#include "ktstr/walk/cpu_mask.h"
+#include "libcore/walk/cpu/cpu_mask.h"
 
 #include <gtest/gtest.h>
 

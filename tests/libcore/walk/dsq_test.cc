@@ -1,6 +1,6 @@
-#include "ktstr/walk/sched/dsq.h"
+#include "libcore/walk/sched/dsq.h"
 
-#include "ktstr/synthetic/container_builder.h"
+#include "fixtures/synthetic/container_builder.h"
 #include "scx_guest.h"
 
 namespace ktstr {

@@ -1,8 +1,8 @@
-#include "ktstr/walk/stack/generated_code.h"
+#include "libcore/walk/stack/generated_code.h"
 
 #include <gtest/gtest.h>
 
-#include "ktstr/synthetic/jit_builder.h"
+#include "fixtures/synthetic/jit_builder.h"
 
 namespace ktstr {
 namespace {

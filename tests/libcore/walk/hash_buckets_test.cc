@@ -1,9 +1,9 @@
-#include "ktstr/walk/system/hash_buckets.h"
+#include "libcore/walk/system/hash_buckets.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "ktstr/synthetic/kernel_builder.h"
+#include "fixtures/synthetic/kernel_builder.h"
 
 namespace ktstr {
 namespace {

@@ -1,9 +1,9 @@
-#include "ktstr/walk/list.h"
+#include "libcore/walk/container/list.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "ktstr/synthetic/kernel_builder.h"
+#include "fixtures/synthetic/kernel_builder.h"
 
 namespace ktstr {
 namespace {

@@ -1,9 +1,9 @@
-#include "ktstr/walk/log.h"
+#include "libcore/walk/system/log.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "ktstr/synthetic/log_builder.h"
+#include "fixtures/synthetic/log_builder.h"
 
 namespace ktstr {
 namespace {

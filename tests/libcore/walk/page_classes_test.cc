@@ -1,7 +1,7 @@
 // Which pages are not the kernel's own, in kernels of both ways to mark pages, healthy and damaged.
-#include "ktstr/walk/memory/page_classes.h"
+#include "libcore/walk/memory/page_classes.h"
 
-#include "ktstr/synthetic/page_map_builder.h"
+#include "fixtures/synthetic/page_map_builder.h"
 #include "walk_guest.h"
 
 namespace ktstr {

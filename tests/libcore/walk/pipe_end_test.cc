@@ -1,8 +1,8 @@
 // Of pipes on which tasks sleep it is told who has which end open; damage costs what is damaged.
-#include "ktstr/walk/wait/pipe_end.h"
+#include "libcore/walk/wait/pipe_end.h"
 
-#include "ktstr/synthetic/file_builder.h"
-#include "ktstr/synthetic/sched_builder.h"
+#include "fixtures/synthetic/file_builder.h"
+#include "fixtures/synthetic/sched_builder.h"
 #include "walk_guest.h"
 
 namespace ktstr {

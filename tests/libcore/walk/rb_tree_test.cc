@@ -1,6 +1,6 @@
-#include "ktstr/walk/container/rb_tree.h"
+#include "libcore/walk/container/rb_tree.h"
 
-#include "ktstr/synthetic/container_builder.h"
+#include "fixtures/synthetic/container_builder.h"
 #include "walk_guest.h"
 
 namespace ktstr {

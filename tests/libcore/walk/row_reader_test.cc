@@ -1,5 +1,5 @@
 // Columns that are copies of members: what a table declares is what its reader finds and reads.
-#include "ktstr/walk/row_reader.h"
+#include "libcore/walk/row/row_reader.h"
 
 #include "walk_guest.h"
 

@@ -1,8 +1,8 @@
-#include "ktstr/walk/sched/rq_task.h"
+#include "libcore/walk/sched/rq_task.h"
 
 #include <fmt/format.h>
 
-#include "ktstr/synthetic/sched_builder.h"
+#include "fixtures/synthetic/sched_builder.h"
 #include "walk_guest.h"
 
 namespace ktstr {

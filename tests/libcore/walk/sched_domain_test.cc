@@ -1,8 +1,8 @@
-#include "ktstr/walk/system/sched_domain.h"
+#include "libcore/walk/system/sched_domain.h"
 
 #include <gmock/gmock.h>
 
-#include "ktstr/walk/system/topology.h"
+#include "libcore/walk/system/topology.h"
 #include "system_walk_test.h"
 
 namespace ktstr {

@@ -5,7 +5,7 @@
 
 #include <ostream>
 
-#include "ktstr/synthetic/scx_builder.h"
+#include "fixtures/synthetic/scx_builder.h"
 #include "walk_guest.h"
 
 namespace ktstr {

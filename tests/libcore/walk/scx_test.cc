@@ -1,4 +1,4 @@
-#include "ktstr/walk/sched/scx.h"
+#include "libcore/walk/sched/scx.h"
 
 #include "scx_guest.h"
 

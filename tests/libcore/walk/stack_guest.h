@@ -3,9 +3,9 @@
 
 #include <fmt/format.h>
 
-#include "ktstr/synthetic/jit_builder.h"
-#include "ktstr/synthetic/stack_builder.h"
-#include "ktstr/walk/stack/stack.h"
+#include "fixtures/synthetic/jit_builder.h"
+#include "fixtures/synthetic/stack_builder.h"
+#include "libcore/walk/stack/stack.h"
 #include "walk_guest.h"
 
 namespace ktstr {

@@ -8,9 +8,9 @@
 #include <string>
 #include <vector>
 
-#include "ktstr/kernel/guest_kernel.h"
-#include "ktstr/synthetic/system_builder.h"
-#include "ktstr/walk/anomaly.h"
+#include "fixtures/synthetic/system_builder.h"
+#include "libcore/kernel/guest_kernel.h"
+#include "libcore/walk/row/anomaly.h"
 
 namespace ktstr {
 

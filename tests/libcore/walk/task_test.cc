@@ -1,10 +1,10 @@
-#include "ktstr/walk/task.h"
+#include "libcore/walk/task/task.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "ktstr/synthetic/sched_builder.h"
-#include "ktstr/walk/cpu.h"
+#include "fixtures/synthetic/sched_builder.h"
+#include "libcore/walk/cpu/cpu.h"
 
 namespace ktstr {
 namespace {

@@ -1,4 +1,4 @@
-#include "ktstr/walk/system/timer.h"
+#include "libcore/walk/system/timer.h"
 
 #include <gmock/gmock.h>
 

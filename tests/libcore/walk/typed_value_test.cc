@@ -1,11 +1,11 @@
 // Typed memory by path, as cells, rows and text.
-#include "ktstr/walk/value/typed_value.h"
+#include "libcore/walk/value/typed_value.h"
 
 #include <fmt/format.h>
 
-#include "ktstr/image/type_text.h"
-#include "ktstr/walk/value/struct_rows.h"
-#include "ktstr/walk/value/value_text.h"
+#include "libcore/image/type_text.h"
+#include "libcore/walk/value/struct_rows.h"
+#include "libcore/walk/value/value_text.h"
 #include "walk_guest.h"
 
 namespace ktstr {

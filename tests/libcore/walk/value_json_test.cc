@@ -1,10 +1,10 @@
-#include "ktstr/walk/value_json.h"
+#include "libcore/walk/value/value_json.h"
 
 #include <gtest/gtest.h>
 
 #include <nlohmann/json.hpp>
 
-#include "ktstr/synthetic/kernel_builder.h"
+#include "fixtures/synthetic/kernel_builder.h"
 
 namespace ktstr {
 namespace {

@@ -1,8 +1,8 @@
 // Tasks that wait for a mutex name it and its owner; damage to one lock's list costs its rows only.
-#include "ktstr/walk/wait/wait.h"
+#include "libcore/walk/wait/wait.h"
 
-#include "ktstr/synthetic/lock_builder.h"
-#include "ktstr/synthetic/sched_builder.h"
+#include "fixtures/synthetic/lock_builder.h"
+#include "fixtures/synthetic/sched_builder.h"
 #include "walk_guest.h"
 
 namespace ktstr {

@@ -8,9 +8,9 @@
 #include <string>
 #include <vector>
 
-#include "ktstr/kernel/guest_kernel.h"
-#include "ktstr/synthetic/kernel_builder.h"
-#include "ktstr/walk/walk.h"
+#include "fixtures/synthetic/kernel_builder.h"
+#include "libcore/kernel/guest_kernel.h"
+#include "libcore/walk/row/walk.h"
 
 namespace ktstr {
 

@@ -1,4 +1,4 @@
-#include "ktstr/walk/system/work_item.h"
+#include "libcore/walk/system/work_item.h"
 
 #include <gmock/gmock.h>
 

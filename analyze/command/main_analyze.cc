@@ -1,0 +1,116 @@
+// ktstr-analyze: asks an archive what was going on.
+#include <fmt/format.h>
+
+#include <cstdio>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "analyze/command/command.h"
+#include "analyze/command/interrupt.h"
+#include "analyze/text/output.h"
+#include "libcore/base/nearest_word.h"
+#include "libcore/base/process.h"
+#include "libcore/base/safe_text.h"
+#include "libcore/cli/parse.h"
+
+namespace ktstr {
+namespace {
+
+int Report(const Error& error) {
+  fmt::print(stderr, "ktstr-analyze: {}\n", SafeText(error.ToString()));
+  return static_cast<int>(ExitCodeFor(error.code()));
+}
+
+void AddCommonOptions(Options& app, CommonArguments& arguments) {
+  app.Add("FILE", &arguments.archive, "The archive").TypeName("");
+  app.Add("--json", &arguments.json, "JSON, with all columns");
+  app.Add("--no-index", &arguments.no_index, "Answer without reading or writing an index");
+  app.Add("--accept-damage", &arguments.accept_damage,
+          "Show what can still be read of a damaged archive (implies --no-index)");
+  app.Add(
+      "--vmlinux", &arguments.vmlinux,
+      "Take symbols and types from this file, not from the guest's memory (implies --no-index)");
+}
+
+void AddCommands(Options& app, Command* chosen) {
+  AddQuestionCommands(&app, chosen);
+  AddReportCommand(&app, chosen);
+  AddDiffCommand(&app, chosen);
+  AddSqlCommand(&app, chosen);
+  AddShellCommand(&app, chosen);
+  AddCheckCommand(&app, chosen);
+  AddCorpusCommand(&app, chosen);
+  AddExportCommand(&app, chosen);
+  AddCompletionCommand(&app, chosen);
+}
+
+// A word too many is usually a subcommand that is not there.
+int ReportUnknownWord(const Options& app, const ParsedWords& parsed) {
+  const std::string& word = parsed.extra[0];
+  if (parsed.names_subcommand) {
+    return Report(
+        Error(ErrorCode::kInvalidArgument, fmt::format("'{}' is one word too many", word)));
+  }
+  const std::vector<std::string> names = app.SubcommandNames();
+  const std::vector<std::string_view> known(names.begin(), names.end());
+  return Report(Error(ErrorCode::kInvalidArgument, UnknownWord("subcommand", word, known)));
+}
+
+int Run(const CommonArguments& arguments, const Command& command) {
+  Session session(arguments);
+  const auto answer = command(session);
+  if (!answer) {
+    const int code = Report(answer.error());
+    if (answer.error().code() == ErrorCode::kInterrupted) EndAsInterrupted();
+    return code;
+  }
+  const std::string text = session.json() ? EscapeControls(*answer) : *answer;
+  std::fwrite(text.data(), 1, text.size(), stdout);
+  if (std::fflush(stdout) != 0) {
+    return Report(Error(ErrorCode::kIo, "writing to standard output failed"));
+  }
+  fmt::print(stderr, "{}", session.TakeNotes());
+  return static_cast<int>(session.exit_code());
+}
+
+int Main(int argc, char** argv) {
+  Options app(
+      "ktstr-analyze",
+      "Asks a frozen machine (.kts) what was going on.\n"
+      "The first question about an archive builds its index (FILE.index beside it, or in the "
+      "user's\n"
+      "cache directory); later ones only read that.");
+  CommonArguments arguments;
+  AddCommonOptions(app, arguments);
+  app.AddVersion("--version", "ktstr-analyze " KTSTR_VERSION);
+  app.UnderstandBehindSubcommands();
+  app.SetSubcommandNeed(SubcommandNeed::kOptional);
+  Command chosen;
+  AddCommands(app, &chosen);
+  app.SetFooter(
+      "Examples:\n"
+      "  ktstr-analyze demo.kts\n"
+      "  ktstr-analyze demo.kts report\n"
+      "  ktstr-analyze before.kts diff after.kts\n"
+      "  ktstr-analyze demo.kts tasks --json\n"
+      "  ktstr-analyze demo.kts print task_struct init_task se.vruntime\n"
+      "  ktstr-analyze demo.kts sql \"SELECT comm, cpu FROM task WHERE state = 'R'\"\n\n"
+      "Exit codes: 0 answered, 1 the answer is no (check, diff, corpus), 2 wrong usage or SQL, 3 "
+      "the\n"
+      "archive cannot be used, 4 the system refused.");
+  const ParsedWords parsed = ParseWords(app, {argv + 1, argv + argc});
+  if (!parsed.extra.empty() && !parsed.extra[0].starts_with('-')) {
+    return ReportUnknownWord(app, parsed);
+  }
+  if (parsed.kind != ParsedWords::Kind::kChosen) return PrintParsed(parsed);
+  return Run(arguments, chosen);
+}
+
+}  // namespace
+}  // namespace ktstr
+
+int main(int argc, char** argv) {
+  ktstr::ReportRefusedWrites();
+  return ktstr::Main(argc, argv);
+}

@@ -1,0 +1,89 @@
+#include "analyze/index/capture_rows.h"
+
+#include <fmt/chrono.h>
+#include <fmt/format.h>
+
+#include <ctime>
+#include <map>
+
+namespace ktstr {
+
+namespace {
+
+std::optional<std::string> NonEmpty(const std::string& text) {
+  return text.empty() ? std::nullopt : std::optional(text);
+}
+
+}  // namespace
+
+const RowTable<MemoryRow>& MemoryRow::Table() {
+  static const RowTable<MemoryRow> table(
+      "memory", "What became of the guest's pages of 4096 bytes.",
+      {
+          Col<&MemoryRow::fate>("fate", "", "present, duplicate, zero, not captured, damaged."),
+          Col<&MemoryRow::reason>("reason", "", "Why pages were left out."),
+          Col<&MemoryRow::pages>("pages", "pages", "How many."),
+      });
+  return table;
+}
+
+const RowTable<TagRow>& TagRow::Table() {
+  static const RowTable<TagRow> table("tag", "Free-form tags given at capture.",
+                                      {
+                                          Col<&TagRow::key>("key", "", "Name."),
+                                          Col<&TagRow::value>("value", "", "Value."),
+                                      });
+  return table;
+}
+
+std::vector<MemoryRow> MemoryRows(const ArchiveReader& archive) {
+  std::vector<MemoryRow> rows;
+  for (const PageCount& count : archive.CountPages()) {
+    rows.push_back({count.duplicate ? "duplicate" : std::string(PageFateName(count.fate)),
+                    NonEmpty(std::string(LeftOutReasonName(count.reason))),
+                    static_cast<int64_t>(count.pages)});
+  }
+  return rows;
+}
+
+std::vector<TagRow> TagRows(const ArchiveReader& archive) {
+  std::vector<TagRow> rows;
+  for (const auto& [key, value] : archive.metadata().tags) rows.push_back({key, value});
+  return rows;
+}
+
+std::string FormatUnixTime(int64_t unix_ns) {
+  constexpr int64_t kSecond = 1'000'000'000;
+  const int64_t nanoseconds = ((unix_ns % kSecond) + kSecond) % kSecond;
+  const auto seconds = static_cast<std::time_t>((unix_ns - nanoseconds) / kSecond);
+  std::tm utc = {};
+  gmtime_r(&seconds, &utc);
+  return fmt::format("{:%Y-%m-%d %H:%M:%S}.{:09} UTC", utc, nanoseconds);
+}
+
+std::vector<MachineRow> CaptureRows(const ArchiveReader& archive) {
+  const ArchiveMetadata& m = archive.metadata();
+  uint64_t pages = 0;
+  for (const MemoryRegion& region : archive.regions()) pages += region.page_count();
+  std::string command_line;
+  for (const std::string& argument : m.vmm_command_line) {
+    command_line += (command_line.empty() ? "" : " ") + argument;
+  }
+  return {
+      {"captured_at", FormatUnixTime(m.captured_at_ns)},
+      {"captured_at_ns", std::to_string(m.captured_at_ns)},
+      {"captured_by", NonEmpty(m.captured_by)},
+      {"kept", m.kept},
+      {"trigger", NonEmpty(m.trigger)},
+      {"trigger_detail", NonEmpty(m.trigger_detail)},
+      {"digest", archive.digest()},
+      {"parent_digest", NonEmpty(m.parent_digest)},
+      {"archive_bytes", std::to_string(archive.file_size())},
+      {"memory_bytes", std::to_string(pages * kPageSize)},
+      {"vmm_version", NonEmpty(m.vmm_version)},
+      {"vmm_command_line", NonEmpty(command_line)},
+      {"accelerator", NonEmpty(m.accelerator)},
+  };
+}
+
+}  // namespace ktstr

@@ -1,0 +1,72 @@
+// Database: SQLite behind Result. Knows nothing of archives.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "libcore/base/result.h"
+#include "libcore/base/stop.h"
+#include "libcore/walk/row/row.h"
+
+struct sqlite3;
+struct sqlite3_stmt;
+
+namespace ktstr {
+
+// What a query gave. BLOBs are text, in hexadecimal digits.
+struct QueryResult {
+  std::vector<std::string> columns;
+  std::vector<std::vector<Value>> rows;
+  bool has_more = false;  // whether max_rows left some out
+};
+
+struct QueryLimits {
+  double timeout_s = 0;           // 0: none
+  size_t max_rows = SIZE_MAX;     // the first ones
+  size_t max_bytes = 1ull << 30;  // of all cells together
+};
+
+class Database {
+ public:
+  enum class Mode { kReadOnly, kCreate };
+
+  static Result<Database> Open(const std::string& path, Mode mode);
+  static Result<Database> InMemory();
+
+  // Runs one or more statements that give no rows. Errors: kIo, with SQLite's message.
+  Status Execute(const std::string& sql);
+  // Runs one statement that may only read. Errors: kInvalidArgument (wrong SQL, with the place; a
+  // statement that would write; more than one statement; a result of more than max_bytes),
+  // kTimeout, kInterrupted, kIo.
+  Result<QueryResult> Query(const std::string& sql, const QueryLimits& limits = {}) const;
+  // Makes the table and fills it. Errors: kIo.
+  Status AddTable(const TableData& table);
+  // Writes the whole database to a file, replacing what is there. Errors: kIo.
+  Status CopyTo(const std::string& path) const;
+  // Lets the flag, once it is set, end any query of this connection. It must outlive the queries.
+  void InterruptBy(const std::atomic<bool>* flag) { interrupt_ = flag; }
+  // Whether the query that is running shall end: what functions of ours that run for long ask.
+  // Valid while this object is, and where it is moved to.
+  const Stop& stop() const { return *stop_; }
+  // SQLite's own connection, for what is added to it. Valid while this object is.
+  sqlite3* handle() const { return db_.get(); }
+
+ private:
+  struct Closer {
+    void operator()(sqlite3* db) const;
+  };
+  explicit Database(sqlite3* db) : db_(db), stop_(std::make_unique<Stop>()) {}
+  Error LastError(std::string_view doing) const;
+  Result<QueryResult> TakeRows(sqlite3_stmt* statement, const QueryLimits& limits) const;
+  Error WhyEnded(int code, const QueryLimits& limits) const;
+
+  std::unique_ptr<sqlite3, Closer> db_;
+  std::unique_ptr<Stop> stop_;
+  const std::atomic<bool>* interrupt_ = nullptr;
+};
+
+}  // namespace ktstr

@@ -1,0 +1,200 @@
+#include "analyze/index/index.h"
+
+#include <fmt/format.h>
+#define XXH_INLINE_ALL
+#include <xxhash.h>
+
+#include <cstdlib>
+#include <filesystem>
+#include <future>
+#include <span>
+#include <system_error>
+
+#include "analyze/findings/findings.h"
+#include "analyze/index/log_search.h"
+#include "analyze/index/table_writer.h"
+#include "analyze/index/tables.h"
+#include "analyze/index/temporary_file.h"
+#include "analyze/views/views.h"
+
+namespace ktstr {
+
+namespace {
+
+namespace fs = std::filesystem;
+
+// To be raised when the same archive gives other rows than before.
+constexpr int kRowsVersion = 4;
+
+fs::path CacheDirectory() {
+  if (const char* cache = std::getenv("XDG_CACHE_HOME"); cache != nullptr && *cache != '\0') {
+    return fs::path(cache) / "ktstr" / "index";
+  }
+  if (const char* home = std::getenv("HOME"); home != nullptr && *home != '\0') {
+    return fs::path(home) / ".cache" / "ktstr" / "index";
+  }
+  return {};
+}
+
+std::optional<Database> OpenIfItFits(const fs::path& path, const std::string& digest) {
+  std::error_code ignored;
+  if (!fs::is_regular_file(path, ignored)) return std::nullopt;
+  auto database = Database::Open(path, Database::Mode::kReadOnly);
+  if (!database) return std::nullopt;
+  const auto key = database->Query("SELECT digest, schema FROM index_key");
+  if (!key || key->rows.size() != 1) return std::nullopt;
+  if (key->rows[0][0] != Value(digest) || key->rows[0][1] != Value(SchemaKey()))
+    return std::nullopt;
+  return *std::move(database);
+}
+
+// Of writing tables, and what comes of them, in the same unit as kTableSteps.
+constexpr uint64_t kWriteSteps = 40, kRestSteps = 10;
+
+// An index in the making. Another process never sees half of one.
+class NewIndex {
+ public:
+  // Errors: kIo when there can be no file.
+  static Result<NewIndex> At(const fs::path& path) {
+    auto temporary = std::make_unique<TemporaryFile>(path);
+    Database database = KTSTR_TRY(Database::Open(temporary->path(), Database::Mode::kCreate));
+    KTSTR_TRY(database.Execute("PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF"));
+    return Begin(std::move(temporary), std::move(database));
+  }
+  static Result<NewIndex> InMemory() { return Begin(nullptr, KTSTR_TRY(Database::InMemory())); }
+
+  Database& database() { return *database_; }
+
+  // Once all tables are in it: adds what is made of them, and the key. Errors: kIo.
+  Result<Database> Finish(const std::string& digest) && {
+    KTSTR_TRY(
+        database_->Execute("CREATE INDEX task_by_pid ON task (pid);"
+                           "CREATE INDEX task_by_kva ON task (task_kva);"
+                           "CREATE INDEX stack_frame_by_task ON stack_frame (task_kva, depth)"));
+    KTSTR_TRY(AddLogSearch(*database_));
+    KTSTR_TRY(AddViews(*database_));
+    KTSTR_TRY(AddFindings(*database_));
+    KTSTR_TRY(database_->Execute(
+        fmt::format("INSERT INTO index_key VALUES ('{}', '{}'); COMMIT", digest, SchemaKey())));
+    if (file_ == nullptr) return *std::move(database_);
+    database_.reset();
+    KTSTR_TRY(file_->Keep());
+    return Database::Open(file_->final_path(), Database::Mode::kReadOnly);
+  }
+
+ private:
+  NewIndex(std::unique_ptr<TemporaryFile> file, Database database)
+      : file_(std::move(file)), database_(std::move(database)) {}
+
+  static Result<NewIndex> Begin(std::unique_ptr<TemporaryFile> file, Database database) {
+    // The first write finds out whether the file can be there.
+    KTSTR_TRY(database.Execute("BEGIN; CREATE TABLE index_key (digest TEXT, schema TEXT)"));
+    return NewIndex(std::move(file), std::move(database));
+  }
+
+  std::unique_ptr<TemporaryFile> file_;  // null in memory
+  std::optional<Database> database_;     // closed before the file is removed
+};
+
+// An empty path stands for memory.
+Result<NewIndex> MakeAt(const fs::path& path) {
+  if (path.empty()) return NewIndex::InMemory();
+  std::error_code ignored;
+  if (path.parent_path() == CacheDirectory()) fs::create_directories(CacheDirectory(), ignored);
+  return NewIndex::At(path);
+}
+
+Status CheckFrames(const ArchiveReader& archive) {
+  const std::vector<uint64_t> damaged = KTSTR_TRY(archive.FindDamagedFrames(/*threads=*/1));
+  if (damaged.empty()) return {};
+  return Fail(ErrorCode::kDamaged,
+              fmt::format("{} is damaged: {} of its {} memory frames, the first is frame {}; "
+                          "--accept-damage shows what can still be read",
+                          archive.path(), damaged.size(), archive.frame_count(), damaged.front()));
+}
+
+// At the first place that takes it; the last one is memory.
+Result<Database> Build(FrozenMachine& machine, std::span<const std::string> places,
+                       const IndexOptions& options) {
+  ProgressSteps steps(options.progress, kTableSteps + kWriteSteps + kRestSteps);
+  steps.Done(0);
+  // Beside the walkers: they read few of the frames, the check reads all.
+  std::future<Status> check =
+      std::async(std::launch::async, [&] { return CheckFrames(machine.archive()); });
+  Tables tables;
+  std::optional<Error> last;
+  for (const std::string& place : places) {
+    auto index = MakeAt(place);
+    if (!index) {
+      last = index.error();
+      continue;
+    }
+    TableWriter writer(index->database());
+    if (tables.empty()) {
+      // Walkers go on while tables are written.
+      tables = BuildTables(machine, options.vmlinux, &steps,
+                           [&writer](const TableData& table) { writer.Add(table); });
+      const Status intact = check.get();
+      if (!intact && !options.accept_damage) return Fail(intact.error());
+    } else {
+      for (const auto& table : tables) writer.Add(*table);
+    }
+    if (const Status written = writer.Finish(); !written) {
+      last = written.error();
+      continue;
+    }
+    steps.Done(kWriteSteps);
+    auto database = (*std::move(index)).Finish(machine.archive().digest());
+    if (database) {
+      steps.Done(kRestSteps);
+      return database;
+    }
+    last = database.error();
+  }
+  return Fail(*std::move(last));
+}
+
+}  // namespace
+
+std::string SchemaKey() {
+  std::string declarations = fmt::format("{};", kRowsVersion);
+  for (const TableInfo* table : AllTableInfos()) {
+    declarations += fmt::format("{}(", table->name);
+    for (const ColumnInfo& column : table->columns) {
+      declarations += fmt::format("{}:{},", column.name, static_cast<int>(column.type));
+    }
+  }
+  for (const FindingRule& rule : FindingRules()) declarations += rule.text;
+  declarations += LogSearchTable().name;
+  for (const View& view : Views()) declarations += view.text;
+  return fmt::format("{:016x}", XXH3_64bits(declarations.data(), declarations.size()));
+}
+
+std::vector<std::string> IndexPaths(const std::string& archive, const std::string& digest) {
+  std::vector<std::string> paths = {archive + ".index"};
+  if (const fs::path cache = CacheDirectory(); !cache.empty())
+    paths.push_back((cache / digest).string());
+  return paths;
+}
+
+Result<Database> OpenIndex(const std::string& path, const IndexOptions& options) {
+  const auto machine = KTSTR_TRY(FrozenMachine::Open(path));
+  return OpenIndex(*machine, options);
+}
+
+Result<Database> OpenIndex(FrozenMachine& machine, const IndexOptions& options) {
+  const std::string& path = machine.archive().path();
+  const std::string& digest = machine.archive().digest();
+  const bool use_file = options.use_file && !options.accept_damage && options.vmlinux.empty();
+  if (use_file) {
+    for (const std::string& candidate : IndexPaths(path, digest)) {
+      if (auto database = OpenIfItFits(candidate, digest)) return *std::move(database);
+    }
+  }
+  std::vector<std::string> places;
+  if (use_file) places = IndexPaths(path, digest);
+  places.emplace_back();  // memory
+  return Build(machine, places, options);
+}
+
+}  // namespace ktstr

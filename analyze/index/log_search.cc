@@ -1,0 +1,26 @@
+#include "analyze/index/log_search.h"
+
+namespace ktstr {
+
+const TableInfo& LogSearchTable() {
+  static const TableInfo table = {
+      "log_text",
+      "The kernel log for full-text search: WHERE log_text MATCH 'oops OR panic'.",
+      {{"seq", ColumnType::kInteger, "", "Number of the record, as in log."},
+       {"time_ns", ColumnType::kInteger, "ns", "As in log."},
+       {"level", ColumnType::kInteger, "", "As in log."},
+       {"text", ColumnType::kText, "", "The message: what is searched."}}};
+  return table;
+}
+
+Status AddLogSearch(Database& index) {
+  const QueryResult has = KTSTR_TRY(index.Query("SELECT sqlite_compileoption_used('ENABLE_FTS5')"));
+  if (has.rows[0][0] != Value(int64_t{1})) return {};
+  // The texts stay in log: this holds the words and where they are.
+  return index.Execute(
+      "CREATE VIRTUAL TABLE log_text USING fts5(seq UNINDEXED, time_ns UNINDEXED, level UNINDEXED, "
+      "text, content='log');"
+      "INSERT INTO log_text(log_text) VALUES ('rebuild')");
+}
+
+}  // namespace ktstr

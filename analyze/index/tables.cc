@@ -1,0 +1,196 @@
+#include "analyze/index/tables.h"
+
+#include <algorithm>
+#include <iterator>
+
+#include "analyze/findings/findings.h"
+#include "analyze/index/capture_rows.h"
+#include "libcore/walk/bpf/map.h"
+#include "libcore/walk/bpf/prog.h"
+#include "libcore/walk/cpu/cpu.h"
+#include "libcore/walk/row/anomaly.h"
+#include "libcore/walk/sched/dsq.h"
+#include "libcore/walk/sched/rq_task.h"
+#include "libcore/walk/sched/scx.h"
+#include "libcore/walk/stack/stack.h"
+#include "libcore/walk/system/cgroup.h"
+#include "libcore/walk/system/log.h"
+#include "libcore/walk/system/machine.h"
+#include "libcore/walk/system/sched_domain.h"
+#include "libcore/walk/system/timer.h"
+#include "libcore/walk/system/topology.h"
+#include "libcore/walk/system/work_item.h"
+#include "libcore/walk/task/task.h"
+#include "libcore/walk/wait/pipe_end.h"
+#include "libcore/walk/wait/wait.h"
+
+namespace ktstr {
+
+namespace {
+
+class Collector {
+ public:
+  explicit Collector(ProgressSteps* steps = nullptr, TableSink sink = {})
+      : steps_(steps), sink_(std::move(sink)) {}
+
+  // So much of kTableSteps is done.
+  void Step(uint64_t weight) {
+    if (steps_ != nullptr) steps_->Done(weight);
+  }
+  // The rows where they are from then on.
+  template <typename Row>
+  std::span<const Row> Add(std::vector<Row> rows) {
+    auto table = std::make_unique<RowSet<Row>>(std::move(rows));
+    const std::span<const Row> kept = table->rows;
+    Keep(std::move(table));
+    return kept;
+  }
+  template <typename Row>
+  std::span<const Row> Add(Walked<Row> walked) {
+    Note(std::move(walked.anomalies));
+    return Add(std::move(walked.rows));
+  }
+  // A walker that could not even begin says why, and gives no rows.
+  template <typename Row>
+  std::span<const Row> Add(Result<Walked<Row>> walked) {
+    if (walked) return Add(*std::move(walked));
+    Fail(std::string(Row::Table().info.name), walked.error());
+    return {};
+  }
+  void Fail(const std::string& walker, const Error& error) {
+    Anomalies anomalies(walker);
+    anomalies.Add(error, std::nullopt, "walking");
+    Note(std::move(anomalies).Take());
+  }
+  void Note(std::vector<AnomalyRow> anomalies) {
+    std::move(anomalies.begin(), anomalies.end(), std::back_inserter(anomalies_));
+  }
+  // Every table but that of findings, which are computed from these; those that nothing was added
+  // to are empty.
+  Tables Take() && {
+    Add(std::move(anomalies_));
+    for (const TableInfo* info : AllTableInfos()) {
+      if (info == &FindingRow::Table().info || Has(*info)) continue;
+      Keep(std::make_unique<EmptyTable>(*info));
+    }
+    return std::move(tables_);
+  }
+
+ private:
+  void Keep(std::unique_ptr<TableData> table) {
+    if (sink_) sink_(*table);
+    tables_.push_back(std::move(table));
+  }
+  bool Has(const TableInfo& info) const {
+    return std::any_of(tables_.begin(), tables_.end(),
+                       [&](const auto& table) { return &table->info() == &info; });
+  }
+
+  ProgressSteps* steps_;
+  TableSink sink_;
+  Tables tables_;
+  std::vector<AnomalyRow> anomalies_;
+};
+
+void AddScx(Result<ScxState> state, Collector& tables) {
+  if (!state) return tables.Fail("scx", state.error());
+  tables.Add(std::move(state->schedulers));
+  tables.Add(std::move(state->ops));
+  tables.Add(std::move(state->events));
+  tables.Note(std::move(state->anomalies));
+}
+
+void AddDsqs(Result<DsqState> state, Collector& tables) {
+  if (!state) return tables.Fail("dsq", state.error());
+  tables.Add(std::move(state->dsqs));
+  tables.Add(std::move(state->tasks));
+  tables.Note(std::move(state->anomalies));
+}
+
+void AddBpfMaps(Result<BpfMaps> maps, Collector& tables) {
+  if (!maps) return tables.Fail("bpf_map", maps.error());
+  tables.Add(std::move(maps->maps));
+  tables.Add(std::move(maps->values));
+  tables.Note(std::move(maps->anomalies));
+}
+
+// Steps have the lengths that they have with many tasks: with few nobody waits for any. The largest
+// table comes first, so that it can be written while the others are made.
+void WalkKernel(const GuestKernel& kernel, Collector& tables) {
+  tables.Step(5);
+  auto stacks = WalkStacks(kernel);
+  const bool have_stacks = stacks.has_value();
+  const auto frames = tables.Add(std::move(stacks));
+  tables.Step(30);
+  tables.Add(WalkTasks(kernel, frames));
+  tables.Step(10);
+  if (have_stacks) {
+    auto waits = WalkLockWaits(kernel, frames);
+    if (waits) tables.Add(WalkPipeEnds(kernel, waits->rows));
+    tables.Add(std::move(waits));
+  }
+  tables.Step(3);
+  tables.Add(WalkCpus(kernel));
+  tables.Add(WalkRqTasks(kernel));
+  AddScx(WalkScx(kernel), tables);
+  AddDsqs(WalkDsqs(kernel), tables);
+  AddBpfMaps(WalkBpfMaps(kernel), tables);
+  tables.Add(WalkBpfProgs(kernel));
+  tables.Add(WalkBpfLinks(kernel));
+  tables.Add(WalkTopology(kernel));
+  tables.Add(WalkSchedDomains(kernel));
+  tables.Add(WalkCgroups(kernel));
+  tables.Add(WalkTimers(kernel));
+  tables.Add(WalkWorkItems(kernel));
+  tables.Add(WalkLog(kernel));
+  tables.Step(2);
+}
+
+}  // namespace
+
+std::vector<const TableInfo*> AllTableInfos() {
+  return {&MachineRow::Table().info,  &DerivationRow::Table().info,  &TagRow::Table().info,
+          &MemoryRow::Table().info,   &VcpuRow::Table().info,        &CpuRow::Table().info,
+          &TopologyRow::Table().info, &SchedDomainRow::Table().info, &TaskRow::Table().info,
+          &RqTaskRow::Table().info,   &StackFrameRow::Table().info,  &LockWaitRow::Table().info,
+          &PipeEndRow::Table().info,  &ScxRow::Table().info,         &ScxOpRow::Table().info,
+          &ScxEventRow::Table().info, &DsqRow::Table().info,         &DsqTaskRow::Table().info,
+          &BpfMapRow::Table().info,   &BpfMapValueRow::Table().info, &BpfProgRow::Table().info,
+          &BpfLinkRow::Table().info,  &CgroupRow::Table().info,      &TimerRow::Table().info,
+          &WorkItemRow::Table().info, &LogRow::Table().info,         &AnomalyRow::Table().info,
+          &FindingRow::Table().info};
+}
+
+Tables KernelTables(const GuestKernel& kernel) {
+  Collector tables;
+  tables.Add(WalkMachine(kernel));
+  tables.Add(VcpuRows(kernel.vcpus(), &kernel));
+  WalkKernel(kernel, tables);
+  return std::move(tables).Take();
+}
+
+Tables BuildTables(FrozenMachine& machine, const std::string& vmlinux, ProgressSteps* steps,
+                   TableSink sink) {
+  Collector tables(steps, std::move(sink));
+  const ArchiveReader& archive = machine.archive();
+  const auto found = machine.Kernel(vmlinux);
+  if (!found) tables.Fail("machine", found.error());
+  const GuestKernel* kernel = found ? *found : nullptr;
+
+  std::vector<MachineRow> machine_rows = CaptureRows(archive);
+  if (kernel != nullptr) {
+    Walked<MachineRow> walked = WalkMachine(*kernel);
+    std::move(walked.rows.begin(), walked.rows.end(), std::back_inserter(machine_rows));
+    tables.Note(std::move(walked.anomalies));
+  }
+  tables.Add(std::move(machine_rows));
+  tables.Add(
+      DerivationRows(kernel != nullptr ? kernel->derivations() : archive.metadata().derivations));
+  tables.Add(TagRows(archive));
+  tables.Add(MemoryRows(archive));
+  tables.Add(VcpuRows(archive.vcpus(), kernel));
+  if (kernel != nullptr) WalkKernel(*kernel, tables);
+  return std::move(tables).Take();
+}
+
+}  // namespace ktstr

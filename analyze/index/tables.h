@@ -1,0 +1,36 @@
+// All tables of one frozen machine: what the walkers yield and what the archive says.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "libcore/base/progress.h"
+#include "libcore/base/result.h"
+#include "libcore/kernel/guest_kernel.h"
+#include "libcore/walk/row/row.h"
+#include "replay/frozen_machine.h"
+
+namespace ktstr {
+
+using Tables = std::vector<std::unique_ptr<TableData>>;
+// Is given each table as soon as it is whole; it stays as it is, in the Tables that come in the
+// end.
+using TableSink = std::function<void(const TableData&)>;
+
+// The declarations of all tables, in the order in which documentation lists them.
+std::vector<const TableInfo*> AllTableInfos();
+
+// What every walker makes of a kernel, with its vCPUs; rows of the table "anomaly" are what could
+// not be read. Tables that take an archive to fill are empty.
+Tables KernelTables(const GuestKernel& kernel);
+
+// Runs every walker. What cannot be read is rows of the table "anomaly"; a machine whose kernel
+// cannot be found still has its registers and memory. `vmlinux` and `sink` may be empty. `steps`,
+// where it is given, is told of kTableSteps in all.
+Tables BuildTables(FrozenMachine& machine, const std::string& vmlinux,
+                   ProgressSteps* steps = nullptr, TableSink sink = {});
+inline constexpr uint64_t kTableSteps = 50;
+
+}  // namespace ktstr

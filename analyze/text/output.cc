@@ -1,0 +1,170 @@
+#include "analyze/text/output.h"
+
+#include <fmt/format.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+
+#include "analyze/text/json_cell.h"
+#include "libcore/base/safe_text.h"
+
+namespace ktstr {
+
+namespace {
+
+constexpr size_t kGap = 2;        // columns between columns
+constexpr size_t kNarrowest = 8;  // a text column is never cut below this
+
+bool IsNumber(const Value& value) {
+  return std::holds_alternative<int64_t>(value) || std::holds_alternative<double>(value);
+}
+
+// Takes from the widest columns that can be cut until everything fits, or nothing is left to take.
+void Shrink(std::vector<size_t>& widths, const std::vector<bool>& numeric, size_t max_width) {
+  const auto total = [&] {
+    size_t sum = kGap * (widths.size() - 1);
+    for (const size_t w : widths) sum += w;
+    return sum;
+  };
+  while (total() > max_width) {
+    size_t widest = widths.size();
+    for (size_t c = 0; c < widths.size(); ++c) {
+      if (numeric[c] || widths[c] <= kNarrowest) continue;
+      if (widest == widths.size() || widths[c] > widths[widest]) widest = c;
+    }
+    if (widest == widths.size()) return;
+    --widths[widest];
+  }
+}
+
+constexpr std::string_view kCsvLineEnd = "\r\n";
+
+std::string CsvField(const std::string& text) {
+  if (!text.empty() && text.find_first_of(",\"") == std::string::npos) return text;
+  std::string quoted = "\"";
+  for (const char c : text) quoted += c == '"' ? "\"\"" : std::string(1, c);
+  return quoted + '"';
+}
+
+std::string Line(const std::vector<std::string>& cells, const std::vector<size_t>& widths,
+                 const std::vector<bool>& right) {
+  std::string line;
+  for (size_t c = 0; c < cells.size(); ++c) {
+    if (c > 0) line.append(kGap, ' ');
+    const std::string cell = CutTo(cells[c], widths[c]);
+    const std::string padding(widths[c] - std::min(widths[c], DisplayWidth(cell)), ' ');
+    line += right[c] ? padding + cell : cell + padding;
+  }
+  line.erase(line.find_last_not_of(' ') + 1);
+  return line + "\n";
+}
+
+}  // namespace
+
+std::string ToDisplay(const Value& value, std::string_view null) {
+  if (const auto* integer = std::get_if<int64_t>(&value)) return std::to_string(*integer);
+  if (const auto* real = std::get_if<double>(&value)) return fmt::format("{}", *real);
+  if (const auto* text = std::get_if<std::string>(&value)) return SafeText(*text);
+  return std::string(null);
+}
+
+std::string ToTextTable(const QueryResult& result, const TextTableOptions& options) {
+  const size_t columns = result.columns.size();
+  std::vector<std::string> header;
+  std::vector<size_t> widths;
+  for (const std::string& name : result.columns) {
+    header.push_back(SafeText(name));
+    widths.push_back(DisplayWidth(header.back()));
+  }
+  std::vector<bool> numeric(columns, !result.rows.empty());
+  std::vector<std::vector<std::string>> cells;
+  for (const auto& row : result.rows) {
+    auto& line = cells.emplace_back();
+    for (size_t c = 0; c < columns; ++c) {
+      line.push_back(ToDisplay(row[c], options.null));
+      widths[c] = std::max(widths[c], DisplayWidth(line.back()));
+      if (!IsNumber(row[c]) && !std::holds_alternative<std::monostate>(row[c])) numeric[c] = false;
+    }
+  }
+  if (options.max_width != 0 && columns > 0) Shrink(widths, numeric, options.max_width);
+  std::string text = Line(header, widths, numeric);
+  for (const auto& line : cells) text += Line(line, widths, numeric);
+  return text;
+}
+
+std::string ToJson(const QueryResult& result) {
+  // Row by row: a whole document in memory would be several times the result's size.
+  std::string text = "[";
+  for (const auto& row : result.rows) {
+    nlohmann::ordered_json object = nlohmann::ordered_json::object();
+    for (size_t c = 0; c < row.size(); ++c) {
+      object[result.columns[c]] = JsonCell(row[c]);
+    }
+    text += text.size() == 1 ? "\n  " : ",\n  ";
+    text += object.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace);
+  }
+  return text + (result.rows.empty() ? "]\n" : "\n]\n");
+}
+
+std::string ToCsv(const QueryResult& result) {
+  std::string text;
+  for (size_t c = 0; c < result.columns.size(); ++c) {
+    text += (c == 0 ? "" : ",") + CsvField(SafeText(result.columns[c]));
+  }
+  text += kCsvLineEnd;
+  for (const auto& row : result.rows) {
+    for (size_t c = 0; c < row.size(); ++c) {
+      if (c > 0) text += ',';
+      const bool is_null = std::holds_alternative<std::monostate>(row[c]);
+      if (!is_null) text += CsvField(ToDisplay(row[c]));
+    }
+    text += kCsvLineEnd;
+  }
+  return text;
+}
+
+std::string ToLines(const QueryResult& result, std::string_view null) {
+  std::vector<std::string> names;
+  size_t width = 0;
+  for (const std::string& name : result.columns) {
+    names.push_back(SafeText(name));
+    width = std::max(width, DisplayWidth(names.back()));
+  }
+  std::string text;
+  for (const auto& row : result.rows) {
+    if (!text.empty()) text += '\n';
+    for (size_t c = 0; c < row.size(); ++c) {
+      const std::string padding(width - DisplayWidth(names[c]), ' ');
+      text += fmt::format("{}{} = {}\n", padding, names[c], ToDisplay(row[c], null));
+    }
+  }
+  return text;
+}
+
+std::string EscapeControls(std::string_view json) {
+  std::string escaped;
+  escaped.reserve(json.size());
+  for (size_t i = 0; i < json.size(); ++i) {
+    const auto byte = static_cast<uint8_t>(json[i]);
+    const uint8_t next = i + 1 < json.size() ? static_cast<uint8_t>(json[i + 1]) : 0;
+    if (byte == 0x7f) {
+      escaped += "\\u007f";
+    } else if (byte == 0xc2 && 0x80 <= next && next <= 0x9f) {
+      escaped += fmt::format("\\u{:04x}", next);
+      ++i;
+    } else {
+      escaped += json[i];
+    }
+  }
+  return escaped;
+}
+
+size_t TerminalWidth() {
+  winsize size = {};
+  if (isatty(STDOUT_FILENO) == 0 || ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) != 0) return 0;
+  return size.ws_col;
+}
+
+}  // namespace ktstr

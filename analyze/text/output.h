@@ -1,0 +1,41 @@
+// Query results as people and programs read them.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "analyze/index/database.h"
+
+namespace ktstr {
+
+struct TextTableOptions {
+  size_t max_width = 0;         // in columns; 0: as wide as it gets
+  std::string_view null = "-";  // what stands for NULL
+};
+
+// Aligned columns with a header, numbers to the right. What does not fit into
+// max_width is cut from the widest text columns first and marked with "…".
+std::string ToTextTable(const QueryResult& result, const TextTableOptions& options = {});
+
+// An array of objects keyed by column; NULL as null. Ends with a newline.
+std::string ToJson(const QueryResult& result);
+
+// RFC 4180, with a header, lines that end in CR LF. Text that is empty is "", NULL nothing at all.
+// Control characters are \x1b and the like, a newline \n: a record is a line, and no value can
+// drive a terminal.
+std::string ToCsv(const QueryResult& result);
+
+// Each row as lines "column = value", with an empty line between rows.
+std::string ToLines(const QueryResult& result, std::string_view null = "-");
+
+// JSON whose strings cannot drive a terminal either: JSON itself asks to escape the control
+// characters below U+0020, this does it for U+007F to U+009F as well.
+std::string EscapeControls(std::string_view json);
+
+// A cell as text for people.
+std::string ToDisplay(const Value& value, std::string_view null = "-");
+
+// The width of the terminal at standard output in columns; 0 when it is none.
+size_t TerminalWidth();
+
+}  // namespace ktstr

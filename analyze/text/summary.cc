@@ -1,0 +1,215 @@
+#include "analyze/text/summary.h"
+
+#include <fmt/format.h>
+
+#include <map>
+#include <nlohmann/json.hpp>
+
+#include "analyze/text/output.h"
+#include "libcore/base/safe_text.h"
+
+namespace ktstr {
+
+namespace {
+
+constexpr int kLogLines = 8;
+constexpr int kAnomalyLines = 5;
+constexpr int kFindingLines = 8;
+// How many CPUs are shown one by one; a larger machine shows its busiest.
+constexpr int kCpuLines = 16;
+
+constexpr const char* kCpuQuery =
+    "SELECT c.cpu, c.curr_pid AS pid, c.curr_comm AS running, t.class, "
+    "CASE v.mode WHEN 'user' THEN 'user mode' WHEN 'halted' THEN 'halted' ELSE v.rip_symbol END AS "
+    "at, "
+    "c.nr_running AS queued, c.nr_switches AS switches "
+    "FROM cpu c LEFT JOIN task t ON t.task_kva = c.curr_kva LEFT JOIN vcpu v ON v.cpu = c.cpu "
+    "ORDER BY {} LIMIT {}";
+constexpr const char* kStateQuery =
+    "SELECT state, count(*) AS tasks FROM task WHERE pid != 0 GROUP BY state ORDER BY tasks DESC";
+constexpr const char* kLogQuery =
+    "SELECT time_ns, level, text FROM (SELECT * FROM log ORDER BY seq DESC LIMIT {}) ORDER BY seq";
+constexpr const char* kFindingQuery =
+    "SELECT severity, subject, detail, rule FROM finding LIMIT {}";
+constexpr const char* kAnomalyQuery = "SELECT walker, kind, detail FROM anomaly LIMIT {}";
+
+class Facts {
+ public:
+  static Result<Facts> Read(const Database& index) {
+    Facts facts;
+    const QueryResult rows = KTSTR_TRY(index.Query("SELECT key, value FROM machine"));
+    for (const auto& row : rows.rows) facts.values_[ToDisplay(row[0])] = row[1];
+    return facts;
+  }
+  // "unknown" when the machine does not tell.
+  std::string Text(const std::string& key) const {
+    const auto found = values_.find(key);
+    if (found == values_.end() || std::holds_alternative<std::monostate>(found->second))
+      return "unknown";
+    return ToDisplay(found->second);
+  }
+  std::optional<int64_t> Number(const std::string& key) const {
+    const std::string text = Text(key);
+    return text == "unknown" ? std::nullopt
+                             : std::optional(std::strtoll(text.c_str(), nullptr, 10));
+  }
+
+ private:
+  std::map<std::string, Value> values_;
+};
+
+std::string Bytes(int64_t bytes) {
+  const auto n = static_cast<double>(bytes);
+  if (bytes >= int64_t{1} << 30) return fmt::format("{:.4g} GiB", n / (1 << 30));
+  if (bytes >= 1 << 20) return fmt::format("{:.4g} MiB", n / (1 << 20));
+  return fmt::format("{:.4g} KiB", n / (1 << 10));
+}
+
+std::string Seconds(std::optional<int64_t> ns) {
+  return ns ? fmt::format("{:.3f} s", static_cast<double>(*ns) / 1e9) : "an unknown time";
+}
+
+// "0x… by vmcoreinfo, idt and cr3; lstar: …".
+Result<std::string> KaslrLine(const Database& index, const Facts& facts) {
+  std::string line = facts.Text("kaslr_offset");
+  if (line != "unknown") line += " by " + facts.Text("kaslr_method");
+  const QueryResult others = KTSTR_TRY(index.Query(
+      "SELECT method, coalesce(value, note) FROM derivation WHERE name = 'kaslr_offset' AND "
+      "value IS NOT (SELECT value FROM derivation WHERE name = 'kaslr_offset' AND chosen = 1)"));
+  for (const auto& row : others.rows)
+    line += fmt::format("; {}: {}", ToDisplay(row[0]), ToDisplay(row[1]));
+  return line;
+}
+
+Result<std::string> MemoryLine(const Database& index, const Facts& facts) {
+  const QueryResult fates = KTSTR_TRY(index.Query(
+      "SELECT fate || coalesce(' (' || reason || ')', ''), pages FROM memory ORDER BY pages DESC"));
+  std::string list;
+  for (const auto& row : fates.rows) {
+    list += fmt::format("{}{} {}", list.empty() ? "" : ", ", ToDisplay(row[1]), ToDisplay(row[0]));
+  }
+  return fmt::format("{}{}; pages: {}", Bytes(facts.Number("memory_bytes").value_or(0)),
+                     facts.Text("kept") == "kernel" ? ", only the kernel's kept" : "", list);
+}
+
+Result<std::string> TasksLine(const Database& index) {
+  const QueryResult count = KTSTR_TRY(
+      index.Query("SELECT count(*), count(DISTINCT tgid), coalesce(sum(is_kthread), 0) FROM task "
+                  "WHERE pid != 0"));
+  const QueryResult states = KTSTR_TRY(index.Query(kStateQuery));
+  std::string list;
+  for (const auto& row : states.rows) {
+    list += fmt::format("{}{} {}", list.empty() ? "" : ", ", ToDisplay(row[1]), ToDisplay(row[0]));
+  }
+  const auto& row = count.rows[0];
+  return fmt::format("{} threads of {} processes, {} of the kernel; by state: {}",
+                     ToDisplay(row[0]), ToDisplay(row[1]), ToDisplay(row[2]), list);
+}
+
+std::string Indented(const std::string& text, size_t max_width) {
+  std::string out;
+  for (size_t at = 0; at < text.size();) {
+    const size_t end = text.find('\n', at);
+    const std::string line = "  " + text.substr(at, end - at);
+    out += (max_width == 0 ? line : CutTo(line, max_width)) + "\n";
+    at = end + 1;
+  }
+  return out;
+}
+
+Result<std::string> LogPart(const Database& index, size_t max_width) {
+  const QueryResult log = KTSTR_TRY(index.Query(fmt::format(kLogQuery, kLogLines)));
+  std::string text;
+  for (const auto& row : log.rows) {
+    const auto* ns = std::get_if<int64_t>(&row[0]);
+    text += fmt::format("[{:12.6f}] {}\n", ns == nullptr ? 0.0 : static_cast<double>(*ns) / 1e9,
+                        ToDisplay(row[2]));
+  }
+  return Indented(text, max_width);
+}
+
+// What is wrong, first of all; nothing when nothing was found.
+Result<std::string> FindingsPart(const Database& index, size_t max_width) {
+  const QueryResult count = KTSTR_TRY(index.Query("SELECT count(*) FROM finding"));
+  const auto findings = std::get<int64_t>(count.rows[0][0]);
+  if (findings == 0) return std::string();
+  std::string text = fmt::format("\nFindings: {}", findings);
+  if (findings > kFindingLines) text += fmt::format(", the first {} of them", kFindingLines);
+  const QueryResult first = KTSTR_TRY(index.Query(fmt::format(kFindingQuery, kFindingLines)));
+  return text + "\n" + Indented(ToTextTable(first, {max_width > 2 ? max_width - 2 : 0}), max_width);
+}
+
+Result<int64_t> Count(const Database& index, std::string_view table) {
+  const QueryResult count = KTSTR_TRY(index.Query(fmt::format("SELECT count(*) FROM {}", table)));
+  return std::get<int64_t>(count.rows[0][0]);
+}
+
+// All CPUs, or the busiest of many.
+Result<QueryResult> CpuRows(const Database& index) {
+  const int64_t cpus = KTSTR_TRY(Count(index, "cpu"));
+  return index.Query(
+      fmt::format(kCpuQuery, cpus > kCpuLines ? "c.nr_running DESC, c.cpu" : "c.cpu", kCpuLines));
+}
+
+}  // namespace
+
+Result<std::string> SummaryText(const Database& index, const std::string& name, size_t max_width) {
+  const Facts facts = KTSTR_TRY(Facts::Read(index));
+  std::string why = facts.Text("trigger") == "unknown" ? "no reason given" : facts.Text("trigger");
+  if (facts.Text("trigger_detail") != "unknown") why += ": " + facts.Text("trigger_detail");
+  const auto line = [max_width](std::string_view label, const std::string& text) {
+    const std::string whole = fmt::format("{:<9} {}", label, text);
+    return (max_width == 0 ? whole : CutTo(whole, max_width)) + "\n";
+  };
+
+  std::string text = line("archive", fmt::format("{}, {}, digest {}", SafeText(name),
+                                                 Bytes(facts.Number("archive_bytes").value_or(0)),
+                                                 facts.Text("digest")));
+  text += line("frozen", fmt::format("{} ({}) by {}", facts.Text("captured_at"), why,
+                                     facts.Text("captured_by")));
+  text += line("kernel", fmt::format("Linux {}, up {}", facts.Text("release"),
+                                     Seconds(facts.Number("uptime_ns"))));
+  text += line("machine", fmt::format("{} CPUs, {}-level paging, {}, {}", facts.Text("nr_cpus"),
+                                      facts.Text("paging_levels"), facts.Text("vmm_version"),
+                                      facts.Text("accelerator")));
+  text += line("KASLR", KTSTR_TRY(KaslrLine(index, facts)));
+  text += line("memory", KTSTR_TRY(MemoryLine(index, facts)));
+  text += line("tasks", KTSTR_TRY(TasksLine(index)));
+
+  text += KTSTR_TRY(FindingsPart(index, max_width));
+
+  const QueryResult cpus = KTSTR_TRY(CpuRows(index));
+  const int64_t cpu_count = KTSTR_TRY(Count(index, "cpu"));
+  text += cpu_count > kCpuLines ? fmt::format("\nThe {} busiest of {} CPUs\n", kCpuLines, cpu_count)
+                                : "\nCPUs\n";
+  text += Indented(ToTextTable(cpus, {max_width > 2 ? max_width - 2 : 0}), max_width);
+
+  text += fmt::format("\nLast of {} kernel log lines\n", KTSTR_TRY(Count(index, "log")));
+  text += KTSTR_TRY(LogPart(index, max_width));
+
+  const int64_t anomalies = KTSTR_TRY(Count(index, "anomaly"));
+  if (anomalies == 0) return text + "\nEverything asked for could be read.\n";
+  text += fmt::format(
+      "\nNot read or not understood: {}{}\n", anomalies,
+      anomalies > kAnomalyLines ? fmt::format(", the first {} of them", kAnomalyLines) : "");
+  const QueryResult first = KTSTR_TRY(index.Query(fmt::format(kAnomalyQuery, kAnomalyLines)));
+  return text + Indented(ToTextTable(first, {max_width > 2 ? max_width - 2 : 0}), max_width);
+}
+
+Result<std::string> SummaryJson(const Database& index) {
+  const auto part = [&](const std::string& sql) -> Result<nlohmann::ordered_json> {
+    return nlohmann::ordered_json::parse(ToJson(KTSTR_TRY(index.Query(sql))));
+  };
+  nlohmann::ordered_json summary;
+  summary["machine"] = KTSTR_TRY(part("SELECT key, value FROM machine"));
+  summary["derivations"] = KTSTR_TRY(part("SELECT * FROM derivation"));
+  summary["memory"] = KTSTR_TRY(part("SELECT * FROM memory"));
+  summary["findings"] = KTSTR_TRY(part("SELECT * FROM finding"));
+  summary["cpus"] = KTSTR_TRY(part(fmt::format(kCpuQuery, "c.cpu", -1)));
+  summary["tasks_by_state"] = KTSTR_TRY(part(kStateQuery));
+  summary["log"] = KTSTR_TRY(part(fmt::format(kLogQuery, kLogLines)));
+  summary["anomalies"] = KTSTR_TRY(part(fmt::format(kAnomalyQuery, -1)));
+  return summary.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + "\n";
+}
+
+}  // namespace ktstr

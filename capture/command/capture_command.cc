@@ -1,0 +1,100 @@
+#include "capture/command/capture_command.h"
+
+#include <fmt/format.h>
+#include <signal.h>
+
+#include <cstdio>
+#include <functional>
+
+#include "capture/command/command_line.h"
+#include "libcore/base/progress_bar.h"
+#include "libcore/base/quantity.h"
+
+namespace ktstr {
+
+namespace {
+
+std::atomic<bool> interrupted = false;
+
+void PrintSummary(std::FILE* to, const std::string& output, const CaptureSummary& summary) {
+  const ArchiveWriteSummary& archive = summary.archive;
+  uint64_t pages = archive.present_pages + archive.duplicate_pages + archive.zero_pages;
+  std::string left_out;
+  for (const auto& [reason, count] : archive.left_out_pages) {
+    pages += count;
+    left_out += fmt::format("{}{} {}", left_out.empty() ? "; left out: " : ", ", count,
+                            LeftOutReasonName(reason));
+  }
+  for (const std::string& warning : summary.warnings) fmt::print(stderr, "warning: {}\n", warning);
+  fmt::print(to,
+             "{}: {}, {} pages of which {} are stored, {} are repeated and {} are zero{}; "
+             "guest{} frozen for {} ms\n",
+             output, FormatSize(archive.file_size), pages, archive.present_pages,
+             archive.duplicate_pages, archive.zero_pages, left_out,
+             summary.kernel_release.empty() ? "" : " with kernel " + summary.kernel_release,
+             summary.frozen_for.count() / 1000);
+}
+
+// Fills the options in, and captures with a progress bar and by `capture`.
+Result<CaptureSummary> CaptureWithProgress(
+    const ArchiveArguments& arguments, CaptureOptions options,
+    const std::function<Result<CaptureSummary>(const CaptureOptions&)>& capture) {
+  options.output = arguments.output;
+  options.overwrite = arguments.force;
+  options.keep = arguments.keep == "kernel" ? Keep::kKernel : Keep::kAll;
+  options.tags = KTSTR_TRY(ParseTags(arguments.tags));
+  options.cancel = &interrupted;
+  ProgressBar bar("writing " + arguments.output);
+  options.progress = [&bar](uint64_t done, uint64_t all) { bar.Show(done, all); };
+  const InterruptGuard guard;
+  auto summary = capture(options);
+  bar.Clear();
+  return summary;
+}
+
+}  // namespace
+
+InterruptGuard::InterruptGuard() {
+  struct sigaction action = {};
+  action.sa_handler = [](int) { interrupted.store(true); };
+  sigaction(SIGINT, &action, &old_int_);
+  sigaction(SIGTERM, &action, &old_term_);
+}
+
+InterruptGuard::~InterruptGuard() {
+  sigaction(SIGINT, &old_int_, nullptr);
+  sigaction(SIGTERM, &old_term_, nullptr);
+}
+
+void AddArchiveOptions(Options* app, ArchiveArguments* arguments) {
+  app->Add("-o,--output", &arguments->output, "The archive to write, usually NAME.kts")
+      .TypeName("FILE");
+  app->Add("-f,--force", &arguments->force, "Overwrite FILE if it exists");
+  app->Add("--keep", &arguments->keep,
+           "Of the guest's memory: all of it, or the kernel's own, without pages that are "
+           "free, hold contents of files or belong to user space")
+      .TypeName("all|kernel")
+      .OneOf({"all", "kernel"})
+      .ShowDefault();
+  app->Add("--tag", &arguments->tags, "A note kept in the archive; may be repeated")
+      .TypeName("KEY=VALUE")
+      .OneEach();
+}
+
+Status RunCapture(QmpClient& qmp, const ArchiveArguments& arguments, CaptureOptions options) {
+  const auto summary = KTSTR_TRY(
+      CaptureWithProgress(arguments, std::move(options),
+                          [&](const CaptureOptions& filled) { return Capture(qmp, filled); }));
+  PrintSummary(stdout, arguments.output, summary);
+  return {};
+}
+
+Status RunCaptureFrozen(Frozen& frozen, const ArchiveArguments& arguments, CaptureOptions options) {
+  const auto summary = KTSTR_TRY(CaptureWithProgress(
+      arguments, std::move(options),
+      [&](const CaptureOptions& filled) { return CaptureFrozen(frozen, filled); }));
+  PrintSummary(stderr, arguments.output, summary);
+  return {};
+}
+
+}  // namespace ktstr

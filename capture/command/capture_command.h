@@ -1,0 +1,58 @@
+// What the subcommands of ktstr-capture share: the options of an archive, and writing one.
+#pragma once
+
+#include <signal.h>
+
+#include <string>
+#include <vector>
+
+#include "capture/capture.h"
+#include "libcore/base/result.h"
+#include "libcore/cli/options.h"
+
+namespace ktstr {
+
+// The options on an archive to write, as given.
+struct ArchiveArguments {
+  std::string output;
+  bool force = false;
+  std::string keep = "all";
+  std::vector<std::string> tags;
+};
+
+// What help of ktstr-capture, and of those subcommands that do not say it themselves, ends with.
+inline constexpr char kProgramFooter[] =
+    "Exit codes: 0 done, 1 a batch of operations failed, 2 wrong usage, 3 the input can't be\n"
+    "used, 4 the machine or its environment failed.";
+
+// Adds -o, --force, --keep and --tag.
+void AddArchiveOptions(Options* app, ArchiveArguments* arguments);
+
+// Captures with a progress bar; Ctrl-C and SIGTERM stop it and let the guest go on. Prints the
+// summary line and the warnings. Errors: as Capture; kInvalidArgument for a malformed tag.
+Status RunCapture(QmpClient& qmp, const ArchiveArguments& arguments, CaptureOptions options);
+
+// The same for a guest that stands still, and goes on standing still. The summary goes to standard
+// error: the caller has another answer.
+Status RunCaptureFrozen(Frozen& frozen, const ArchiveArguments& arguments, CaptureOptions options);
+
+// While one lives, SIGINT and SIGTERM only ask for the end: nobody dies and leaves a guest frozen.
+class InterruptGuard {
+ public:
+  InterruptGuard();
+  ~InterruptGuard();
+  InterruptGuard(const InterruptGuard&) = delete;
+  InterruptGuard& operator=(const InterruptGuard&) = delete;
+
+ private:
+  struct sigaction old_int_, old_term_;
+};
+
+// The subcommands. Each adds itself to `app`; its result is in `status` when it was chosen and ran.
+void AddAttachCommand(Options* app, Status* status);  // the program's own options: --qmp
+void AddBootCommand(Options* app, Status* status);    // "boot"
+void AddWatchCommand(Options* app, Status* status);   // "watch"
+// "ops"; `exit_code` is kAnswerIsNo when the batch failed.
+void AddOpsCommand(Options* app, Status* status, ExitCode* exit_code);
+
+}  // namespace ktstr

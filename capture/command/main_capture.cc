@@ -1,0 +1,42 @@
+// ktstr-capture: freezes a running guest and keeps it in a file.
+
+#include <fmt/format.h>
+
+#include "capture/command/capture_command.h"
+#include "libcore/base/process.h"
+#include "libcore/cli/parse.h"
+
+namespace ktstr {
+namespace {
+
+int Main(int argc, char** argv) {
+  Options app(
+      "ktstr-capture",
+      "Freezes a running guest and keeps the whole machine in one file (.kts), which\n"
+      "ktstr-analyze and ktstr-replay read. The guest's RAM must be shared with us: start QEMU "
+      "with\n"
+      "  -object memory-backend-memfd,id=ram,size=SIZE,share=on -machine ...,memory-backend=ram\n"
+      "or let 'ktstr-capture boot' start a guest.");
+  app.SetHelpStyle({.column = 26, .plain = true});
+  app.AddVersion("--version", "ktstr-capture " KTSTR_VERSION);
+  app.SetSubcommandNeed(SubcommandNeed::kOptional);
+  app.SetFooter(kProgramFooter);
+  Status status;
+  AddAttachCommand(&app, &status);
+  AddBootCommand(&app, &status);
+  ExitCode exit_code = ExitCode::kDone;
+  AddOpsCommand(&app, &status, &exit_code);
+  AddWatchCommand(&app, &status);
+  if (const auto code = ParseCommandLine(app, argc, argv)) return *code;
+  if (status) return static_cast<int>(exit_code);
+  fmt::print(stderr, "ktstr-capture: {}\n", status.error().ToString());
+  return static_cast<int>(ExitCodeFor(status.error().code()));
+}
+
+}  // namespace
+}  // namespace ktstr
+
+int main(int argc, char** argv) {
+  ktstr::ReportRefusedWrites();
+  return ktstr::Main(argc, argv);
+}

@@ -1,0 +1,80 @@
+// ktstr-capture ops --qmp SOCKET --request FILE: operations on a running guest, in one freeze.
+
+#include <fmt/format.h>
+
+#include "capture/command/capture_command.h"
+#include "capture/live_ops.h"
+#include "libcore/ops/request_file.h"
+
+namespace ktstr {
+
+namespace {
+
+struct OpsArguments {
+  ArchiveArguments archive;
+  std::string qmp, request;
+  pid_t pid = 0;
+};
+
+// Captures after the batch, in the same freeze: the archive shows what the batch left behind.
+Status CaptureToo(Frozen& frozen, const OpsArguments& arguments, const OpRequest& request) {
+  CaptureOptions options;
+  options.trigger = "ops";
+  options.trigger_detail = request.tag;
+  options.pid = arguments.pid;
+  return RunCaptureFrozen(frozen, arguments.archive, std::move(options));
+}
+
+Result<ExitCode> Ops(const OpsArguments& arguments) {
+  const OpRequest request = KTSTR_TRY(ReadRequestFile(arguments.request));
+  const bool capture = !arguments.archive.output.empty();
+  if (capture) KTSTR_TRY(CheckOutput(arguments.archive.output, arguments.archive.force));
+  const auto qmp = KTSTR_TRY(QmpClient::Connect(arguments.qmp));
+  const InterruptGuard guard;
+  Frozen frozen = KTSTR_TRY(Frozen::Freeze(*qmp));
+  const auto ops = KTSTR_TRY(LiveOps::Open(frozen, arguments.pid));
+  const OpReply reply = KTSTR_TRY(ops->Dispatch(frozen, request));
+  // The reply is printed whatever becomes of the capture: what was written is written.
+  const auto captured = capture ? CaptureToo(frozen, arguments, request) : Status();
+  const auto resumed = frozen.Resume();
+  const ExitCode exit_code = KTSTR_TRY(PrintReply(reply));
+  KTSTR_TRY(captured);
+  KTSTR_TRY(resumed);
+  return exit_code;
+}
+
+void DeclareOps(Options* ops, Status* status, ExitCode* exit_code) {
+  auto arguments = std::make_shared<OpsArguments>();
+  ops->Add("--qmp", &arguments->qmp, "QEMU's QMP socket (-qmp unix:SOCKET,server=on,wait=off)")
+      .TypeName("SOCKET")
+      .Required();
+  ops->Add("--request", &arguments->request, "The operations, as JSON; - is standard input")
+      .TypeName("FILE")
+      .Required();
+  AddArchiveOptions(ops, &arguments->archive);
+  ops->Find("--output")->Help("Also capture the machine, after the batch, in the same freeze");
+  ops->Add("--pid", &arguments->pid, "QEMU's process, where it is not the one that owns the socket")
+      .TypeName("PID");
+  ops->SetFooter(
+      "libcore/ops/README.md has all targets and values; ktstr-replay ops does the same on an\n"
+      "archive.\n\n"
+      "Exit codes: 0 done, 1 the batch failed (the reply says where and why), 2 wrong usage or\n"
+      "request, 3 the guest's kernel can't be used, 4 the machine or its environment failed.");
+  ops->OnChosen([arguments, status, exit_code] {
+    const auto done = Ops(*arguments);
+    if (done) *exit_code = *done;
+    if (!done) *status = Fail(done.error());
+  });
+}
+
+}  // namespace
+
+void AddOpsCommand(Options* app, Status* status, ExitCode* exit_code) {
+  app->AddSubcommand(
+      "ops",
+      "Reads or writes the kernel memory of a running guest, by name or address, in one freeze.\n"
+      "The reply is one line of JSON on standard output. The guest goes on if it ran before.",
+      [status, exit_code](Options* ops) { DeclareOps(ops, status, exit_code); });
+}
+
+}  // namespace ktstr

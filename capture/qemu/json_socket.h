@@ -1,0 +1,51 @@
+// Lines of JSON over a stream socket: what QMP and our guest's port have in common.
+#pragma once
+
+#include <nlohmann/json_fwd.hpp>
+#include <span>
+#include <string>
+
+#include "capture/system/deadline.h"
+#include "capture/system/unique_fd.h"
+#include "libcore/base/result.h"
+
+namespace ktstr {
+
+// Not for use by several threads at once.
+class JsonSocket {
+ public:
+  // `peer` is how messages name the other side, such as "QEMU at /run/vm.qmp".
+  JsonSocket(UniqueFd fd, std::string peer) : fd_(std::move(fd)), peer_(std::move(peer)) {}
+
+  int fd() const { return fd_.get(); }
+  const std::string& peer() const { return peer_; }
+
+  // Sends one line; `fds` are handed over with it (SCM_RIGHTS, Unix sockets only). Errors: kPeer
+  // when the other side is gone, kTimeout, kIo.
+  Status Send(const nlohmann::json& message, Deadline deadline, std::span<const int> fds = {});
+
+  // The next object the peer sent. Errors: kTimeout, kPeer when the other side closed or sent
+  // something other than lines of JSON objects, kIo.
+  Result<nlohmann::json> Receive(Deadline deadline);
+
+ private:
+  // Takes what has arrived within the deadline into received_.
+  Status Fill(Deadline deadline);
+  Status AwaitEvent(short events, Deadline deadline);
+
+  UniqueFd fd_;
+  std::string peer_;
+  std::string received_;
+  size_t searched_ = 0;  // received_ has no newline before this
+};
+
+// Whether the other end of a connected socket is gone.
+bool HasHungUp(int socket);
+
+// A connected pair of Unix stream sockets, closed on exec.
+struct SocketPair {
+  UniqueFd ours, theirs;
+};
+Result<SocketPair> MakeSocketPair();
+
+}  // namespace ktstr

@@ -1,0 +1,107 @@
+#include "capture/qemu/qemu_process.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <nlohmann/json.hpp>
+
+#include "capture/qemu/qemu_command.h"
+#include "capture/system/memory_file.h"
+#include "capture/system/system_error.h"
+
+namespace ktstr {
+
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+
+constexpr seconds kGreetingTimeout(30);
+constexpr seconds kQuitTimeout(5);
+// A QEMU that dies closes its sockets a moment before it can be waited for.
+constexpr milliseconds kDyingTimeout(500);
+
+Result<UniqueFd> OpenConsole(const std::filesystem::path& path) {
+  if (path.empty()) return MakeMemoryFile("console");
+  UniqueFd fd(open(path.c_str(), O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0644));
+  if (!fd.valid()) return FailErrno(fmt::format("creating the console's file '{}'", path.string()));
+  return fd;
+}
+
+// The last line that is not empty.
+std::string LastLine(std::string text) {
+  while (!text.empty() && std::isspace(static_cast<unsigned char>(text.back()))) text.pop_back();
+  return text.substr(text.rfind('\n') + 1);
+}
+
+}  // namespace
+
+Result<std::unique_ptr<QemuProcess>> QemuProcess::Start(const MachineOptions& options, int initrd) {
+  if (access(options.kernel.c_str(), R_OK) != 0) {
+    return FailErrno(fmt::format("reading the guest's kernel '{}'", options.kernel.string()));
+  }
+  UniqueFd stderr_file = KTSTR_TRY(MakeMemoryFile("qemu-stderr"));
+  UniqueFd console = KTSTR_TRY(OpenConsole(options.console));
+  SocketPair qmp = KTSTR_TRY(MakeSocketPair());
+  SocketPair port = KTSTR_TRY(MakeSocketPair());
+  SocketPair ops_port = KTSTR_TRY(MakeSocketPair());
+  SocketPair gdb_port;
+  if (options.gdb_stub) gdb_port = KTSTR_TRY(MakeSocketPair());
+  const QemuFiles files = {.qmp = qmp.theirs.get(),
+                           .port = port.theirs.get(),
+                           .ops = ops_port.theirs.get(),
+                           .gdb = gdb_port.theirs.get(),
+                           .initrd = initrd,
+                           .console = console.get()};
+  ChildOptions child = {.argv = QemuCommand(options, files),
+                        .kept_fds = {files.qmp, files.port, files.ops, files.console},
+                        .stdout_fd = stderr_file.get(),
+                        .stderr_fd = stderr_file.get()};
+  if (options.gdb_stub) child.kept_fds.push_back(files.gdb);
+  if (initrd >= 0) child.kept_fds.push_back(initrd);
+  auto process = ChildProcess::Start(child);
+  if (!process) {
+    return Fail(std::move(process).error().Wrap(
+        "cannot start QEMU (on Debian it is in the package qemu-system-x86)"));
+  }
+  qmp.theirs.Close();
+  port.theirs.Close();
+  ops_port.theirs.Close();
+  gdb_port.theirs.Close();
+  std::unique_ptr<QemuProcess> qemu(
+      new QemuProcess(*std::move(process), std::move(stderr_file), std::move(console)));
+  auto client = QmpClient::Open(std::move(qmp.ours), fmt::format("QEMU (process {})", qemu->pid()),
+                                kGreetingTimeout);
+  if (!client) return Fail(qemu->Explain(std::move(client).error()));
+  qemu->qmp_ = *std::move(client);
+  qemu->port_ = std::move(port.ours);
+  qemu->ops_port_ = std::move(ops_port.ours);
+  qemu->gdb_port_ = std::move(gdb_port.ours);
+  return qemu;
+}
+
+Result<int> QemuProcess::Quit() {
+  // Where QEMU is gone already, or does not answer, the wait below finds out.
+  std::ignore = qmp_->Execute("quit", nullptr, {.timeout = kQuitTimeout});
+  auto status = process_.Wait(After(kQuitTimeout));
+  if (status) return status;
+  process_.Kill();
+  return process_.Wait(After(kQuitTimeout));
+}
+
+Error QemuProcess::Explain(Error error) {
+  if (error.code() != ErrorCode::kPeer) return error;
+  const auto status = process_.Wait(After(kDyingTimeout));
+  if (!status) return error;
+  std::string said = LastLine(ReadTail(stderr_.get(), 4096).value_or(""));
+  return std::move(error).Wrap(fmt::format("QEMU {}{}", DescribeWaitStatus(*status),
+                                           said.empty() ? "" : fmt::format(", saying '{}'", said)));
+}
+
+std::string QemuProcess::ConsoleTail(size_t limit) const {
+  return ReadTail(console_.get(), limit).value_or("");
+}
+
+}  // namespace ktstr

@@ -1,0 +1,164 @@
+#include "capture/qemu/qmp_client.h"
+
+#include <fmt/format.h>
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+
+#include "capture/qemu/json_access.h"
+#include "capture/system/system_error.h"
+#include "capture/system/unix_socket.h"
+
+namespace ktstr {
+
+namespace {
+
+using nlohmann::json;
+
+// Events kept for somebody to ask for; the oldest go first.
+constexpr size_t kMaxEvents = 10'000;
+
+std::string VersionIn(const json& greeting) {
+  const json* version = JsonMember(greeting, "version");
+  const json* numbers = version == nullptr ? nullptr : JsonMember(*version, "qemu");
+  if (numbers == nullptr) return "";
+  return fmt::format("{}.{}.{}", IntegerMember(*numbers, "major").value_or(0),
+                     IntegerMember(*numbers, "minor").value_or(0),
+                     IntegerMember(*numbers, "micro").value_or(0));
+}
+
+}  // namespace
+
+Result<std::unique_ptr<QmpClient>> QmpClient::Connect(const std::string& socket,
+                                                      std::chrono::milliseconds timeout) {
+  UniqueFd fd = KTSTR_TRY(ConnectToUnixSocket(socket));
+  return Open(std::move(fd), fmt::format("QEMU at '{}'", socket), timeout);
+}
+
+Result<std::unique_ptr<QmpClient>> QmpClient::Open(UniqueFd socket, std::string name,
+                                                   std::chrono::milliseconds timeout) {
+  std::unique_ptr<QmpClient> client(new QmpClient(JsonSocket(std::move(socket), std::move(name))));
+  KTSTR_TRY(client->Negotiate(After(timeout)));
+  return client;
+}
+
+Status QmpClient::Negotiate(Deadline deadline) {
+  auto first = socket_.Receive(deadline);
+  if (!first) {
+    const bool silent = first.error().code() == ErrorCode::kTimeout;
+    return Fail(std::move(first).error().Wrap(fmt::format(
+        "no QMP greeting from {}{}", name(),
+        silent ? " (QEMU serves one client per socket: is another one connected?)" : "")));
+  }
+  const json* greeting = JsonMember(*first, "QMP");
+  if (greeting == nullptr) {
+    return Fail(ErrorCode::kPeer,
+                fmt::format("{} is no QMP server: it greets with {}", name(), Brief(*first, 60)));
+  }
+  version_ = VersionIn(*greeting);
+  const auto left = deadline - std::chrono::steady_clock::now();
+  QmpCall call = {.timeout = std::chrono::ceil<std::chrono::milliseconds>(left)};
+  KTSTR_TRY(Execute("qmp_capabilities", nullptr, call));
+  return {};
+}
+
+Result<json> QmpClient::Execute(std::string_view command) { return Execute(command, nullptr); }
+
+Result<json> QmpClient::Execute(std::string_view command, json arguments, const QmpCall& call) {
+  const Deadline deadline = After(call.timeout);
+  const uint64_t id = next_id_++;
+  json request = {{"execute", command}, {"id", id}};
+  if (!arguments.is_null()) request["arguments"] = std::move(arguments);
+  auto reply = socket_.Send(request, deadline, call.fds).and_then([&] {
+    return AwaitReply(id, command, deadline);
+  });
+  if (!reply && reply.error().code() == ErrorCode::kTimeout) {
+    return Fail(ErrorCode::kTimeout, fmt::format("{} did not answer '{}' within {} ms", name(),
+                                                 command, call.timeout.count()));
+  }
+  if (!reply) return Fail(std::move(reply).error().Wrap(fmt::format("QMP '{}'", command)));
+  return reply;
+}
+
+Result<json> QmpClient::AwaitReply(uint64_t id, std::string_view command, Deadline deadline) {
+  for (;;) {
+    json message = KTSTR_TRY(socket_.Receive(deadline));
+    if (message.contains("event")) {
+      QueueEvent(message);
+      continue;
+    }
+    // A reply without an id is QEMU's to a command that it could not even parse.
+    const auto answered = IntegerMember(message, "id");
+    if (answered && static_cast<uint64_t>(*answered) != id) continue;
+    if (const json* error = JsonMember(message, "error")) {
+      return Fail(ErrorCode::kPeer, fmt::format("{} refuses '{}': {} ({})", name(), command,
+                                                StringMember(*error, "desc", "no description"),
+                                                StringMember(*error, "class", "no class")));
+    }
+    if (const json* value = JsonMember(message, "return"); value != nullptr && answered)
+      return *value;
+    return Fail(ErrorCode::kPeer,
+                fmt::format("{} answers '{}' with {}", name(), command, Brief(message)));
+  }
+}
+
+Result<std::string> QmpClient::HumanCommand(std::string_view line, const QmpCall& call) {
+  const json text =
+      KTSTR_TRY(Execute("human-monitor-command", {{"command-line", std::string(line)}}, call));
+  if (!text.is_string()) {
+    return Fail(ErrorCode::kPeer, fmt::format("{} answers the monitor command '{}' with {}", name(),
+                                              line, Brief(text)));
+  }
+  return text.get<std::string>();
+}
+
+void QmpClient::QueueEvent(const json& message) {
+  const json* data = JsonMember(message, "data");
+  events_.push_back({StringMember(message, "event"), data == nullptr ? json() : *data});
+  if (events_.size() > kMaxEvents) events_.pop_front();
+}
+
+Status QmpClient::QueueOneEvent(Deadline deadline) {
+  const json message = KTSTR_TRY(socket_.Receive(deadline));
+  // Anything else is a reply that came after its caller gave up.
+  if (message.contains("event")) QueueEvent(message);
+  return {};
+}
+
+Result<QmpEvent> QmpClient::WaitForEvent(std::string_view wanted, Deadline deadline) {
+  for (;;) {
+    const auto found =
+        std::ranges::find_if(events_, [&](const QmpEvent& e) { return e.name == wanted; });
+    if (found != events_.end()) {
+      QmpEvent event = std::move(*found);
+      events_.erase(found);
+      return event;
+    }
+    if (auto queued = QueueOneEvent(deadline); !queued) {
+      return Fail(std::move(queued).error().Wrap(fmt::format("waiting for event {}", wanted)));
+    }
+  }
+}
+
+Result<QmpEvent> QmpClient::NextEvent(Deadline deadline) {
+  while (events_.empty()) KTSTR_TRY(QueueOneEvent(deadline));
+  QmpEvent event = std::move(events_.front());
+  events_.pop_front();
+  return event;
+}
+
+void QmpClient::DropEvents(std::string_view unwanted) {
+  std::erase_if(events_, [&](const QmpEvent& e) { return e.name == unwanted; });
+}
+
+Result<pid_t> QmpClient::PeerPid() const {
+  ucred peer = {};
+  socklen_t size = sizeof peer;
+  if (getsockopt(socket_.fd(), SOL_SOCKET, SO_PEERCRED, &peer, &size) != 0) {
+    return FailErrno("asking who is " + name());
+  }
+  return peer.pid;
+}
+
+}  // namespace ktstr

@@ -1,0 +1,17 @@
+// The registers of all vCPUs, out of QEMU's saved device state.
+#pragma once
+
+#include <cstddef>
+#include <span>
+#include <vector>
+
+#include "libcore/base/result.h"
+#include "libcore/memory/vcpu.h"
+
+namespace ktstr {
+
+// By ascending CPU index. Errors: kDamaged, kUnsupported (no x86-64 vCPUs in it, or one without a
+// register that is needed, which the message names).
+Result<std::vector<VcpuRegisters>> ParseVcpus(std::span<const std::byte> device_state);
+
+}  // namespace ktstr

@@ -1,0 +1,15 @@
+// Unix sockets in the file system.
+#pragma once
+
+#include <string>
+
+#include "capture/system/unique_fd.h"
+#include "libcore/base/result.h"
+
+namespace ktstr {
+
+// A stream socket that is connected to the one at `path`, closed on exec. Errors: kInvalidArgument
+// for a path that no socket can have; kIo when there is no such socket or nobody listens.
+Result<UniqueFd> ConnectToUnixSocket(const std::string& path);
+
+}  // namespace ktstr

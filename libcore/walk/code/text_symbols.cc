@@ -1,0 +1,76 @@
+#include "libcore/walk/code/text_symbols.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+namespace ktstr {
+
+TextSymbols::TextSymbols(const GuestKernel& kernel, const WalkLimits& limits, Anomalies& anomalies)
+    : kernel_(kernel), anomalies_(anomalies) {
+  AddRange("_text", "_etext");
+  AddRange("_sinittext", "_einittext");
+  const auto walk = Walk::Of(kernel, anomalies, limits);
+  if (!walk) return;
+  modules_ = ListModules(*walk);
+  bpf_ = ListBpfSymbols(*walk);
+  ftrace_ = ListFtraceTrampolines(*walk);
+}
+
+void TextSymbols::AddRange(const char* begin, const char* end) {
+  const auto from = kernel_.symbol_kva(begin), to = kernel_.symbol_kva(end);
+  if (from && to) kernel_text_.push_back({*from, *to});
+}
+
+const SymbolTable& TextSymbols::SymbolsOf(size_t module) {
+  const auto found = module_symbols_.find(module);
+  if (found != module_symbols_.end()) return found->second;
+  auto symbols = ReadModuleSymbols(kernel_, modules_[module]);
+  if (!symbols) {
+    anomalies_.Add(symbols.error(), modules_[module].module,
+                   fmt::format("reading the symbols of module {}", modules_[module].name));
+  }
+  return module_symbols_.emplace(module, symbols ? *std::move(symbols) : SymbolTable())
+      .first->second;
+}
+
+std::optional<TextPlace> TextSymbols::FindInModules(Kva kva) {
+  for (size_t i = 0; i < modules_.size(); ++i) {
+    for (const TextRange& range : modules_[i].text) {
+      if (!range.Contains(kva)) continue;
+      TextPlace place = {TextKind::kModule, {}, range.begin, modules_[i].name, i};
+      const auto symbol = SymbolsOf(i).FindAt(kva.value());
+      if (symbol && symbol->address >= range.begin.value()) {
+        place.symbol = symbol->name;
+        place.begin = Kva(symbol->address);
+      }
+      return place;
+    }
+  }
+  return std::nullopt;
+}
+
+std::optional<TextPlace> TextSymbols::Find(Kva kva) {
+  for (const TextRange& range : kernel_text_) {
+    if (!range.Contains(kva)) continue;
+    const auto symbol = kernel_.symbols().FindAt(kva.value());
+    if (!symbol) return TextPlace{TextKind::kKernel, {}, range.begin};
+    return TextPlace{TextKind::kKernel, symbol->name, Kva(symbol->address)};
+  }
+  if (auto place = FindInModules(kva)) return place;
+  const auto after = std::upper_bound(bpf_.begin(), bpf_.end(), kva,
+                                      [](Kva a, const BpfSymbol& s) { return a < s.text.begin; });
+  if (after != bpf_.begin() && std::prev(after)->text.Contains(kva)) {
+    const BpfSymbol& bpf = *std::prev(after);
+    return TextPlace{
+        TextKind::kBpf, bpf.name, bpf.text.begin, {}, static_cast<size_t>(&bpf - bpf_.data())};
+  }
+  for (size_t i = 0; i < ftrace_.size(); ++i) {
+    if (ftrace_[i].text.Contains(kva)) {
+      return TextPlace{TextKind::kFtrace, "ftrace_trampoline", ftrace_[i].text.begin, {}, i};
+    }
+  }
+  return std::nullopt;
+}
+
+}  // namespace ktstr

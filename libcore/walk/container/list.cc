@@ -1,0 +1,144 @@
+#include "libcore/walk/container/list.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <unordered_set>
+
+namespace ktstr {
+
+namespace {
+
+struct ListHead {
+  uint64_t next;
+  uint64_t prev;
+};
+
+// The two pointers of a node, by the direction of the walk.
+struct Direction {
+  uint64_t ListHead::*ahead;
+  uint64_t ListHead::*behind;
+  const char* name;
+};
+constexpr Direction kForward = {&ListHead::next, &ListHead::prev, "next"};
+constexpr Direction kBackward = {&ListHead::prev, &ListHead::next, "prev"};
+
+class ListWalker {
+ public:
+  ListWalker(const Walk& walk, Kva head, std::string_view name)
+      : walk_(walk), head_(head), name_(name) {}
+
+  std::vector<Kva> Run() {
+    std::vector<Kva> nodes;
+    if (Follow(kForward, nodes) || capped_) return nodes;
+    // What is visited stays visited: the way back ends where the way forward did.
+    std::vector<Kva> from_the_end;
+    Follow(kBackward, from_the_end);
+    nodes.insert(nodes.end(), from_the_end.rbegin(), from_the_end.rend());
+    return nodes;
+  }
+
+ private:
+  // Walks from the head until it comes round (true) or cannot go on (false).
+  bool Follow(const Direction& way, std::vector<Kva>& nodes) {
+    const auto first = walk_.kernel.Read<ListHead>(head_);
+    if (!first) {
+      walk_.anomalies.Add(first.error(), head_, fmt::format("{}: the list's head", name_));
+      return false;
+    }
+    for (Kva at = head_, next((*first).*way.ahead); next != head_;) {
+      if (visited_.contains(next.value())) {
+        // On the way back this is where the way forward stopped, and said why.
+        if (way.ahead == kForward.ahead) {
+          walk_.anomalies.Add("cycle", next,
+                              fmt::format("{}: {} of {:#x} leads back to a node seen before", name_,
+                                          way.name, at.value()));
+        }
+        return false;
+      }
+      const auto links = walk_.kernel.Read<ListHead>(next);
+      if (!links) {
+        walk_.anomalies.Add(links.error(), next,
+                            fmt::format("{}: {} of {:#x}", name_, way.name, at.value()));
+        return false;
+      }
+      if (Kva((*links).*way.behind) != at) {
+        walk_.anomalies.Add("damage", next,
+                            fmt::format("{}: {} of {:#x} leads here, but from here back is {:#x}",
+                                        name_, way.name, at.value(), (*links).*way.behind));
+        if (!BelongsToList(next, *links)) return false;
+        if (!Append(NodesBetween(way, at, next, *links), nodes)) return false;
+      }
+      if (!Append({next}, nodes)) return false;
+      at = next;
+      next = Kva((*links).*way.ahead);
+    }
+    return true;
+  }
+
+  // Whether a neighbour confirms that `node` stands beside it; a wild pointer's target has none.
+  bool BelongsToList(Kva node, const ListHead& links) const {
+    const auto next = walk_.kernel.Read<ListHead>(Kva(links.next));
+    if (next && Kva(next->prev) == node) return true;
+    const auto prev = walk_.kernel.Read<ListHead>(Kva(links.prev));
+    return prev && Kva(prev->next) == node;
+  }
+
+  // Nodes that only the way back from `node` knows: a freeze in the middle of an insertion leaves
+  // one pointer of its two neighbours not yet changed.
+  std::vector<Kva> NodesBetween(const Direction& way, Kva at, Kva node,
+                                const ListHead& links) const {
+    std::vector<Kva> between;
+    std::unordered_set<uint64_t> seen;
+    Kva later = node;
+    for (Kva earlier(links.*way.behind); earlier != at;) {
+      const auto earlier_links = walk_.kernel.Read<ListHead>(earlier);
+      const bool confirmed = earlier_links && Kva((*earlier_links).*way.ahead) == later;
+      if (!confirmed || earlier == head_ || visited_.contains(earlier.value())) break;
+      // The gap is no gap but a ring that `node` is part of: it will be walked the other way round.
+      if (earlier == node || !seen.insert(earlier.value()).second ||
+          seen.size() > walk_.limits.max_nodes || walk_.limits.IsStopped()) {
+        return {};
+      }
+      between.push_back(earlier);
+      later = earlier;
+      earlier = Kva((*earlier_links).*way.behind);
+    }
+    std::reverse(between.begin(), between.end());
+    return between;
+  }
+
+  // False at the cap, and where a stop is wanted.
+  bool Append(const std::vector<Kva>& more, std::vector<Kva>& nodes) {
+    for (const Kva node : more) {
+      if (visited_.size() >= walk_.limits.max_nodes) {
+        walk_.anomalies.Add(
+            "cap", node, fmt::format("{}: stopped after {} nodes", name_, walk_.limits.max_nodes));
+        capped_ = true;
+        return false;
+      }
+      if (walk_.limits.IsStopped()) {
+        walk_.anomalies.AddStopped(node, name_);
+        capped_ = true;
+        return false;
+      }
+      visited_.insert(node.value());
+      nodes.push_back(node);
+    }
+    return true;
+  }
+
+  Walk walk_;
+  Kva head_;
+  std::string_view name_;
+  std::unordered_set<uint64_t> visited_;
+  bool capped_ = false;
+};
+
+}  // namespace
+
+std::vector<Kva> WalkList(const Walk& walk, Kva head, std::string_view name) {
+  return ListWalker(walk, head, name).Run();
+}
+
+}  // namespace ktstr

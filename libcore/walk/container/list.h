@@ -1,0 +1,19 @@
+// The kernel's doubly linked lists (include/linux/list.h), walked safely.
+#pragma once
+
+#include <vector>
+
+#include "libcore/base/address.h"
+#include "libcore/kernel/guest_kernel.h"
+#include "libcore/walk/row/walk.h"
+
+namespace ktstr {
+
+// The nodes (struct list_head) of the list at `head`, without the head, in list order. What is
+// wrong with the list is an anomaly each: a node that cannot be read, one whose way back does not
+// lead to its predecessor, a cycle that misses the head. A node whose neighbours do not confirm it
+// is none. Where the way forward ends, the rest is reached from the other end. Ends with an anomaly
+// "cap" after limits.max_nodes.
+std::vector<Kva> WalkList(const Walk& walk, Kva head, std::string_view name);
+
+}  // namespace ktstr

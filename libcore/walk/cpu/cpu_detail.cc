@@ -1,0 +1,57 @@
+#include "libcore/walk/cpu/cpu_detail.h"
+
+#include "libcore/walk/cpu/cpu.h"
+
+namespace ktstr {
+
+namespace {
+
+// TS_FLAG_INIDLE and TS_FLAG_STOPPED in kernel/time/tick-sched.h, from 6.9 on (a478ffb2ae23);
+// before that each is a bit field of its own.
+constexpr uint64_t kTickInIdle = 1, kTickStopped = 2;
+
+std::optional<int64_t> Bit(std::optional<uint64_t> flags, uint64_t bit) {
+  if (!flags) return std::nullopt;
+  return (*flags & bit) != 0 ? 1 : 0;
+}
+
+}  // namespace
+
+CpuDetails::CpuDetails(const Walk& walk)
+    : walk_(walk),
+      masks_(walk),
+      counts_events_(walk.kernel.ReadSymbol<int32_t>("sched_schedstats").value_or(0) != 0),
+      tick_columns_(walk, "tick_sched"),
+      scx_flag_names_(walk.types, {"scx_rq_flags"}, "SCX_RQ_") {}
+
+void CpuDetails::FillTick(uint32_t cpu, CpuRow& row) const {
+  const auto symbol = walk_.kernel.symbol_kva("tick_cpu_sched");
+  if (!symbol) return;
+  const auto at = walk_.kernel.PerCpu(*symbol, cpu);
+  if (!at) return walk_.anomalies.Add(at.error(), *symbol, "finding a CPU's tick");
+  CellReader tick(walk_, *at, "a CPU's tick");
+  const auto flags = tick.Unsigned(tick_.flags);
+  row.tick.stopped = tick_.stopped ? tick.Integer(tick_.stopped) : Bit(flags, kTickStopped);
+  row.tick.in_idle = tick_.in_idle ? tick.Integer(tick_.in_idle) : Bit(flags, kTickInIdle);
+  tick_columns_.Read(tick, row);
+}
+
+// Counted only while kernel.sched_schedstats is on.
+void CpuDetails::FillSchedstat(CellReader& rq, CpuSchedstat& stat) const {
+  if (!counts_events_) return;
+  stat.yields = rq.Integer(events_.yields);
+  stat.schedules = rq.Integer(events_.schedules);
+  stat.idle_schedules = rq.Integer(events_.idle_schedules);
+  stat.wakeups = rq.Integer(events_.wakeups);
+  stat.local_wakeups = rq.Integer(events_.local_wakeups);
+}
+
+void CpuDetails::FillScx(CellReader& rq, CpuScx& scx) const {
+  if (const auto flags = rq.Unsigned(scx_.flags)) scx.flag_names = scx_flag_names_.FlagsOf(*flags);
+  scx.to_kick = masks_.ListOf(rq, scx_.to_kick);
+  scx.to_kick_if_idle = masks_.ListOf(rq, scx_.to_kick_if_idle);
+  scx.to_preempt = masks_.ListOf(rq, scx_.to_preempt);
+  scx.to_wait = masks_.ListOf(rq, scx_.to_wait);
+}
+
+}  // namespace ktstr

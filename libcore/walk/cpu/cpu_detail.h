@@ -1,0 +1,88 @@
+// What a run queue says beyond who is on it: load and capacity, the tick, schedstats, and what
+// sched_ext keeps there.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "libcore/kernel/guest_kernel.h"
+#include "libcore/walk/cpu/cpu_list.h"
+#include "libcore/walk/cpu/cpu_mask_var.h"
+#include "libcore/walk/members/rq.h"
+#include "libcore/walk/row/enum_text.h"
+#include "libcore/walk/row/row_reader.h"
+
+namespace ktstr {
+
+// kernel/sched/pelt.h; 1024 is the capacity of the largest CPU.
+struct CpuLoad {
+  std::optional<int64_t> load_avg, runnable_avg, util_avg, capacity, nr_uninterruptible, nr_iowait;
+  friend bool operator==(const CpuLoad&, const CpuLoad&) = default;
+};
+
+// struct tick_sched (kernel/time/tick-sched.h) and the run queue's nohz_flags.
+struct CpuTick {
+  std::optional<int64_t> stopped, in_idle;
+  std::optional<int64_t> idle_calls, idle_sleeps, idle_entry_ns;
+  std::optional<Hex> nohz_flags;
+  friend bool operator==(const CpuTick&, const CpuTick&) = default;
+};
+
+// CONFIG_SCHEDSTATS and CONFIG_SCHED_INFO: /proc/schedstat.
+struct CpuSchedstat {
+  std::optional<int64_t> yields, schedules, idle_schedules, wakeups, local_wakeups;
+  std::optional<int64_t> run_ns, wait_ns, timeslices;
+  friend bool operator==(const CpuSchedstat&, const CpuSchedstat&) = default;
+};
+
+// struct scx_rq (kernel/sched/sched.h).
+struct CpuScx {
+  std::optional<std::string> flag_names;
+  std::optional<std::string> to_kick, to_kick_if_idle, to_preempt, to_wait;
+  std::optional<int64_t> released, pnt_seq, cpuperf_target;
+  friend bool operator==(const CpuScx&, const CpuScx&) = default;
+};
+
+struct CpuRow;  // cpu.h
+
+struct TickMembers : Fields {
+  explicit TickMembers(const Walk& walk) : Fields(walk, "tick_sched") {}
+  MaybeMember flags = Maybe("flags"), stopped = Maybe("tick_stopped"), in_idle = Maybe("inidle");
+};
+
+struct RqEventMembers : Fields {
+  explicit RqEventMembers(const Walk& walk) : Fields(walk, kRqStruct) {}
+  MaybeMember yields = Maybe("yld_count"), schedules = Maybe("sched_count"),
+              idle_schedules = Maybe("sched_goidle"), wakeups = Maybe("ttwu_count"),
+              local_wakeups = Maybe("ttwu_local");
+};
+
+struct ScxKickMembers : Fields {
+  explicit ScxKickMembers(const Walk& walk) : Fields(walk, kScxRqStruct) {}
+  MaybeMember flags = Maybe(rq_member::kScxFlags), to_kick = Maybe("cpus_to_kick"),
+              to_kick_if_idle = Maybe("cpus_to_kick_if_idle"),
+              to_preempt = Maybe("cpus_to_preempt"), to_wait = Maybe("cpus_to_wait");
+};
+
+// Fills those of these columns that are no copies of the run queue's members.
+class CpuDetails {
+ public:
+  explicit CpuDetails(const Walk& walk);
+
+  void FillTick(uint32_t cpu, CpuRow& row) const;
+  void FillSchedstat(CellReader& rq, CpuSchedstat& stat) const;
+  void FillScx(CellReader& rq, CpuScx& scx) const;
+
+ private:
+  Walk walk_;
+  CpuMaskVars masks_;
+  bool counts_events_;  // the static key of schedstats
+  TickMembers tick_{walk_};
+  RowReader<CpuRow> tick_columns_;
+  RqEventMembers events_{walk_};
+  ScxKickMembers scx_{walk_};
+  EnumText scx_flag_names_;
+};
+
+}  // namespace ktstr

@@ -1,0 +1,48 @@
+#include "libcore/walk/cpu/cpu_mask_var.h"
+
+#include <fmt/format.h>
+
+#include "libcore/walk/cpu/cpu_mask.h"
+
+namespace ktstr {
+
+CpuMaskVars::CpuMaskVars(const Walk& walk) : walk_(walk) {
+  const auto cpus = walk.kernel.CpuCount();
+  if (cpus) {
+    cpus_ = *cpus;
+  } else {
+    walk.anomalies.Add(cpus.error(), std::nullopt, "counting CPUs");
+  }
+}
+
+std::optional<std::string> CpuMaskVars::ListAt(Kva mask, std::string_view what) const {
+  if (mask.is_null() || cpus_ == 0) return std::nullopt;
+  const auto read = ReadCpuMask(walk_.kernel, mask, cpus_);
+  if (read) return ToList(*read);
+  walk_.anomalies.Add(read.error(), mask, fmt::format("reading {}", what));
+  return std::nullopt;
+}
+
+std::optional<std::string> CpuMaskVars::ListOf(CellReader& object,
+                                               const MaybeMember& member) const {
+  if (!member) return std::nullopt;
+  if (member->kind != TypeKind::kPointer) {
+    return ListAt(object.object().base() + member->offset, "a CPU mask");
+  }
+  const auto mask = object.Pointer(member);
+  return mask ? ListAt(*mask, "a CPU mask") : std::nullopt;
+}
+
+std::optional<std::string> CpuMaskVars::ListOfPerCpu(std::string_view variable,
+                                                     uint32_t cpu) const {
+  const auto type = walk_.types.FindVariable(variable);
+  if (!type) return std::nullopt;
+  const std::string what = fmt::format("{} of CPU {}", variable, cpu);
+  auto at = walk_.kernel.PerCpu(variable, cpu);
+  if (at && walk_.types.KindOf(*type) == TypeKind::kPointer) at = walk_.kernel.Read<Kva>(*at);
+  if (at) return ListAt(*at, what);
+  walk_.anomalies.Add(at.error(), std::nullopt, fmt::format("reading {}", what));
+  return std::nullopt;
+}
+
+}  // namespace ktstr

@@ -1,0 +1,34 @@
+#include "libcore/walk/row/anomaly.h"
+
+#include <fmt/format.h>
+
+namespace ktstr {
+
+const RowTable<AnomalyRow>& AnomalyRow::Table() {
+  static const RowTable<AnomalyRow> table(
+      "anomaly", "What a walker could not read or make sense of; everything else was still walked.",
+      {
+          Col<&AnomalyRow::walker>("walker", "", "Which walker: the table that it fills."),
+          Col<&AnomalyRow::kind>("kind", "",
+                                 "What happened, such as cycle, cap, unreadable, no member."),
+          Col<&AnomalyRow::address>("address", "", "Where, as a kernel address."),
+          Col<&AnomalyRow::detail>("detail", "", "What was being read and what was found."),
+      });
+  return table;
+}
+
+void Anomalies::Add(std::string kind, std::optional<Kva> address, std::string detail) {
+  rows_.push_back({walker_, std::move(kind), address ? std::optional(Hex(*address)) : std::nullopt,
+                   std::move(detail)});
+}
+
+void Anomalies::Add(const Error& error, std::optional<Kva> address, std::string_view doing) {
+  Add(std::string(ErrorCodeName(error.code())), address,
+      fmt::format("{}: {}", doing, error.ToString()));
+}
+
+void Anomalies::AddStopped(Kva at, std::string_view name) {
+  Add("stopped", at, fmt::format("{}: was asked to end", name));
+}
+
+}  // namespace ktstr

@@ -1,0 +1,62 @@
+// Anomalies: what a walker came upon and could not make sense of. They are rows too: a walker keeps
+// what it found and says what is missing.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "libcore/base/result.h"
+#include "libcore/base/stop.h"
+#include "libcore/walk/row/row.h"
+
+namespace ktstr {
+
+struct AnomalyRow {
+  std::string walker;  // "task", "cpu", "log", …
+  std::string kind;    // "cycle", "cap", "unreadable", "no member", "no symbol", "damage", …
+  std::optional<Hex> address;
+  std::string detail;
+
+  static const RowTable<AnomalyRow>& Table();
+  friend bool operator==(const AnomalyRow&, const AnomalyRow&) = default;
+};
+
+// The anomalies of one walker.
+class Anomalies {
+ public:
+  explicit Anomalies(std::string_view walker) : walker_(walker) {}
+
+  void Add(std::string kind, std::optional<Kva> address, std::string detail);
+  // An error on the way; its code is the kind.
+  void Add(const Error& error, std::optional<Kva> address, std::string_view doing);
+  // A walk of `name` that ended before its end because it was asked to.
+  void AddStopped(Kva at, std::string_view name);
+
+  const std::vector<AnomalyRow>& rows() const { return rows_; }
+  std::vector<AnomalyRow> Take() && { return std::move(rows_); }
+
+ private:
+  std::string walker_;
+  std::vector<AnomalyRow> rows_;
+};
+
+// What a walker yields.
+template <typename Row>
+struct Walked {
+  std::vector<Row> rows;
+  std::vector<AnomalyRow> anomalies;
+};
+
+// How far a walker goes before it says "cap", and what else ends it.
+struct WalkLimits {
+  size_t max_nodes = size_t{4} << 20;  // PID_MAX_LIMIT, include/linux/threads.h
+  // A walk of one container ends where this is wanted, with an anomaly "stopped"; may be nullptr.
+  const Stop* stop = nullptr;
+
+  bool IsStopped() const { return stop != nullptr && stop->IsWanted(); }
+};
+
+}  // namespace ktstr

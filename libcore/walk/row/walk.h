@@ -1,0 +1,26 @@
+// Walk: what everything that goes through a kernel's memory needs at hand, in one piece.
+#pragma once
+
+#include "libcore/kernel/guest_kernel.h"
+#include "libcore/walk/row/anomaly.h"
+
+namespace ktstr {
+
+// Cheap to copy; what it refers to must outlive every copy.
+struct Walk {
+  const GuestKernel& kernel;
+  const TypeInfo& types;
+  Anomalies& anomalies;    // where to tell what is wrong
+  WalkLimits limits = {};  // how far to go, and what else ends it
+
+  // Errors: those of GuestKernel::types.
+  static Result<Walk> Of(const GuestKernel& kernel, Anomalies& anomalies,
+                         const WalkLimits& limits = {}) {
+    return Walk{kernel, *KTSTR_TRY(kernel.types()), anomalies, limits};
+  }
+  // The same walk as far as `other`, or with what is wrong told there.
+  Walk Within(const WalkLimits& other) const { return {kernel, types, anomalies, other}; }
+  Walk NotingIn(Anomalies& other) const { return {kernel, types, other, limits}; }
+};
+
+}  // namespace ktstr

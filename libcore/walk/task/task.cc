@@ -1,0 +1,162 @@
+#include "libcore/walk/task/task.h"
+
+#include <algorithm>
+#include <bit>
+
+#include "libcore/walk/cpu/cpu_list.h"
+#include "libcore/walk/cpu/cpu_mask.h"
+#include "libcore/walk/members/rq.h"
+#include "libcore/walk/members/task.h"
+#include "libcore/walk/row/row_reader.h"
+#include "libcore/walk/sched/scx_entity.h"
+#include "libcore/walk/stack/stack.h"
+#include "libcore/walk/stack/wait_channel.h"
+#include "libcore/walk/system/cgroup_path.h"
+#include "libcore/walk/task/sched_class.h"
+#include "libcore/walk/task/task_list.h"
+
+namespace ktstr {
+
+namespace {
+
+// include/linux/sched.h.
+constexpr uint32_t kTaskUninterruptible = 0x2;
+constexpr uint32_t kTaskReport = 0x7f;
+constexpr uint32_t kTaskReportIdle = kTaskReport + 1;
+constexpr uint32_t kTaskIdle = 0x402;  // TASK_UNINTERRUPTIBLE | TASK_NOLOAD
+constexpr uint32_t kTaskRtlockWait = 0x1000;
+constexpr uint32_t kTaskFrozen = 0x8000;
+constexpr uint64_t kPfKthread = 0x00200000;
+
+struct TaskMembers : Fields {
+  explicit TaskMembers(const Walk& walk) : Fields(walk, kTaskStruct) {}
+  MaybeMember real_parent = Need("real_parent"), tgid = Need(task_member::kTgid),
+              exit_state = Need(task_member::kExitState),
+              sched_class = Need(task_member::kSchedClass),
+              cpus_mask = Need("cpus_mask", "cpus_allowed"), cgroups = Maybe("cgroups");
+};
+
+// The clock of the run queue that was updated last.
+std::optional<int64_t> LatestRqClock(const Walk& walk) {
+  const MaybeMember clock = Fields(walk, kRqStruct).Maybe(rq_member::kClock);
+  std::optional<int64_t> latest;
+  for (const CpuRef& cpu : ListCpus(walk)) {
+    const auto now = CellReader(walk, cpu.rq, "a run queue").Integer(clock);
+    if (now && (!latest || *now > *latest)) latest = now;
+  }
+  return latest;
+}
+
+class TaskWalker {
+ public:
+  // `frames` as WalkStacks gives them.
+  TaskWalker(const Walk& walk, std::span<const StackFrameRow> frames)
+      : walk_(walk),
+        classes_(walk.kernel),
+        cgroups_(walk),
+        scx_(walk),
+        wait_channels_(walk.kernel, frames),
+        cpu_count_(walk.kernel.CpuCount().value_or(0)),
+        latest_clock_ns_(LatestRqClock(walk)) {}
+
+  TaskRow Read(const TaskRef& ref) {
+    CellReader object(walk_, ref.task, "a task");
+    TaskRow row;
+    columns_.Read(object, row);
+    row.task_kva = Hex(ref.task);
+    // An idle task's own CPU is set when that comes up; its run queue knows it before.
+    if (ref.idle_cpu) row.cpu = *ref.idle_cpu;
+    row.ppid = ParentOf(object);
+    SetState(object, row);
+    if (const auto sched_class = object.Pointer(task_.sched_class)) {
+      row.sched_class = classes_.NameOf(*sched_class);
+      if (row.sched_class) row.sched_class_symbol = SchedClasses::SymbolOf(*row.sched_class);
+    }
+    row.waiting_ns = WaitingOf(row);
+    if (row.flags) row.is_kthread = (row.flags->value & kPfKthread) != 0;
+    if (task_.cpus_mask && cpu_count_ != 0) SetAffinity(object, row);
+    if (const auto css_set = object.Pointer(task_.cgroups)) {
+      row.cgroup = cgroups_.PathOfCssSet(*css_set);
+    }
+    scx_.Decode(object, row);
+    if (Sleeps(row)) row.wait_channel = wait_channels_.Of(ref.task);
+    return row;
+  }
+
+ private:
+  std::optional<int64_t> ParentOf(CellReader& object) {
+    const auto parent = object.Pointer(task_.real_parent);
+    if (!parent || parent->is_null()) return std::nullopt;
+    CellReader parent_object(walk_, *parent, "a task's parent");
+    return parent_object.Integer(task_.tgid);
+  }
+
+  void SetState(CellReader& object, TaskRow& row) {
+    const auto exit_state = object.Unsigned(task_.exit_state);
+    if (!row.state_raw || !exit_state) return;
+    const auto state = static_cast<uint32_t>(row.state_raw->value);
+    row.state = std::string(1, TaskStateLetter(state, static_cast<uint32_t>(*exit_state)));
+  }
+
+  // struct sched_info, include/linux/sched.h (CONFIG_SCHED_INFO).
+  std::optional<int64_t> WaitingOf(const TaskRow& row) const {
+    if (!row.last_queued_ns || row.on_rq != 1 || !latest_clock_ns_) return std::nullopt;
+    // A clock of another CPU may be a little behind.
+    return std::max(*latest_clock_ns_ - *row.last_queued_ns, int64_t{0});
+  }
+
+  static bool Sleeps(const TaskRow& row) {
+    return row.state_raw && row.state_raw->value != 0 && row.on_rq == 0 && row.on_cpu == 0;
+  }
+
+  void SetAffinity(CellReader& object, TaskRow& row) {
+    CpuMask mask((cpu_count_ + 63) / 64);
+    const auto read =
+        object.object().Read(task_.cpus_mask->offset, std::as_writable_bytes(std::span(mask)));
+    if (!read) return object.Report(read.error());
+    KeepBits(mask, cpu_count_);
+    row.affinity = ToList(mask);
+  }
+
+  Walk walk_;
+  RowReader<TaskRow> columns_{walk_};
+  TaskMembers task_{walk_};
+  SchedClasses classes_;
+  CgroupPaths cgroups_;
+  ScxEntities scx_;
+  WaitChannels wait_channels_;
+  uint32_t cpu_count_;
+  std::optional<int64_t> latest_clock_ns_;
+};
+
+}  // namespace
+
+// __task_state_index() and task_index_to_char() in include/linux/sched.h.
+char TaskStateLetter(uint32_t state, uint32_t exit_state) {
+  uint32_t reported = (state | exit_state) & kTaskReport;
+  if ((state & kTaskIdle) == kTaskIdle) reported = kTaskReportIdle;
+  if ((state & (kTaskRtlockWait | kTaskFrozen)) != 0) reported = kTaskUninterruptible;
+  return "RSDTtXZPI"[std::bit_width(reported)];
+}
+
+Result<Walked<TaskRow>> WalkTasks(const GuestKernel& kernel, std::span<const StackFrameRow> frames,
+                                  const WalkLimits& limits) {
+  Anomalies anomalies("task");
+  const Walk walk = KTSTR_TRY(Walk::Of(kernel, anomalies, limits));
+  const std::vector<TaskRef> tasks = KTSTR_TRY(ListTasks(walk));
+  TaskWalker walker(walk, frames);
+  Walked<TaskRow> walked;
+  walked.rows.reserve(tasks.size());
+  for (const TaskRef& task : tasks) walked.rows.push_back(walker.Read(task));
+  walked.anomalies = std::move(anomalies).Take();
+  return walked;
+}
+
+Result<Walked<TaskRow>> WalkTasks(const GuestKernel& kernel, const WalkLimits& limits) {
+  // What is wrong with stacks is told by who walks them for their own sake.
+  const auto stacks = WalkStacks(kernel, limits);
+  return WalkTasks(kernel, stacks ? std::span(stacks->rows) : std::span<const StackFrameRow>(),
+                   limits);
+}
+
+}  // namespace ktstr

@@ -1,0 +1,12 @@
+// The subcommands of ktstr-replay.
+#pragma once
+
+#include "libcore/base/result.h"
+#include "libcore/cli/options.h"
+
+namespace ktstr {
+
+// Each adds itself to `app`; how it ended is in `result` when it was chosen and ran.
+void AddOpsCommand(Options* app, Result<ExitCode>* result);  // "ops"
+
+}  // namespace ktstr
