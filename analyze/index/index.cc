@@ -4,7 +4,6 @@
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 
-#include <cstdlib>
 #include <filesystem>
 #include <future>
 #include <span>
@@ -16,6 +15,7 @@
 #include "analyze/index/tables.h"
 #include "analyze/index/temporary_file.h"
 #include "analyze/views/views.h"
+#include "libcore/base/cache_directory.h"
 
 namespace ktstr {
 
@@ -23,17 +23,15 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// To be raised when the same archive gives other rows than before.
-constexpr int kRowsVersion = 4;
+// The sources that the rows of an index come from, as a checksum.
+constexpr char kRowsKey[] =
+#include "rows_key.inc"
+    ;
 
+// Where indexes are that cannot stand beside their archives; empty when there is no such place.
 fs::path CacheDirectory() {
-  if (const char* cache = std::getenv("XDG_CACHE_HOME"); cache != nullptr && *cache != '\0') {
-    return fs::path(cache) / "ktstr" / "index";
-  }
-  if (const char* home = std::getenv("HOME"); home != nullptr && *home != '\0') {
-    return fs::path(home) / ".cache" / "ktstr" / "index";
-  }
-  return {};
+  const std::string cache = UserCacheDirectory();
+  return cache.empty() ? fs::path() : fs::path(cache) / "index";
 }
 
 std::optional<Database> OpenIfItFits(const fs::path& path, const std::string& digest) {
@@ -100,7 +98,8 @@ class NewIndex {
 Result<NewIndex> MakeAt(const fs::path& path) {
   if (path.empty()) return NewIndex::InMemory();
   std::error_code ignored;
-  if (path.parent_path() == CacheDirectory()) fs::create_directories(CacheDirectory(), ignored);
+  const fs::path cache = CacheDirectory();
+  if (path.parent_path() == cache) fs::create_directories(cache, ignored);
   return NewIndex::At(path);
 }
 
@@ -157,7 +156,7 @@ Result<Database> Build(FrozenMachine& machine, std::span<const std::string> plac
 }  // namespace
 
 std::string SchemaKey() {
-  std::string declarations = fmt::format("{};", kRowsVersion);
+  std::string declarations = fmt::format("{};", kRowsKey);
   for (const TableInfo* table : AllTableInfos()) {
     declarations += fmt::format("{}(", table->name);
     for (const ColumnInfo& column : table->columns) {

@@ -5,7 +5,6 @@
 #include <poll.h>
 #include <sys/stat.h>
 
-#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <nlohmann/json.hpp>
@@ -15,6 +14,7 @@
 #include "capture/system/child_process.h"
 #include "capture/system/memory_file.h"
 #include "capture/system/system_error.h"
+#include "libcore/base/cache_directory.h"
 
 namespace ktstr {
 
@@ -30,11 +30,8 @@ constexpr milliseconds kProbeStep(50);
 constexpr std::string_view kFirstWords = "Linux version";
 
 fs::path CacheFile() {
-  const char* cache = std::getenv("XDG_CACHE_HOME");
-  const char* home = std::getenv("HOME");
-  if (cache != nullptr && *cache != '\0') return fs::path(cache) / "ktstr" / "kvm.json";
-  if (home != nullptr && *home != '\0') return fs::path(home) / ".cache" / "ktstr" / "kvm.json";
-  return {};
+  const std::string cache = UserCacheDirectory();
+  return cache.empty() ? fs::path() : fs::path(cache) / "kvm.json";
 }
 
 // What the outcome of a probe holds for: this boot of the host, this QEMU, this model of CPU.

@@ -4,10 +4,10 @@
 #include <strings.h>
 
 #include <algorithm>
-#include <cstdlib>
 #include <cstring>
 #include <vector>
 
+#include "libcore/base/cache_directory.h"
 #include "libcore/base/nearest_word.h"
 
 namespace ktstr {
@@ -28,13 +28,6 @@ constexpr KnownKernel kKnown[] = {
     {"debian-6.12", "linux-image-6.12-cloud-amd64", "fixtures/guest/kernel.sh 6.12"},
     {"debian-6.1", "linux-image-cloud-amd64", "fixtures/guest/kernel.sh 6.1"},
 };
-
-fs::path CacheDirectory() {
-  const char* cache = std::getenv("XDG_CACHE_HOME");
-  if (cache != nullptr && *cache != '\0') return fs::path(cache) / "ktstr" / "kernels";
-  const char* home = std::getenv("HOME");
-  return fs::path(home == nullptr ? "/" : home) / ".cache" / "ktstr" / "kernels";
-}
 
 bool OlderVersion(const fs::path& a, const fs::path& b) {
   return strverscmp(a.c_str(), b.c_str()) < 0;
@@ -101,7 +94,7 @@ Result<fs::path> ResolveKernelIn(const fs::path& cache, const std::string& name)
 }
 
 Result<fs::path> ResolveKernel(const std::string& name) {
-  return ResolveKernelIn(CacheDirectory(), name);
+  return ResolveKernelIn(fs::path(UserCacheDirectory()) / "kernels", name);
 }
 
 }  // namespace ktstr

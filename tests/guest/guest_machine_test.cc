@@ -80,9 +80,9 @@ TEST(GuestMachineTest, WorkersRunWhereAndHowTheyAreAskedTo) {
   ASSERT_OK(machine);
   ASSERT_OK((*machine)->SetUpCgroup("/of-workers"));
   ASSERT_OK((*machine)->StartWorkers(
-      {{"sleep", 1, "placed", {{"cgroup", "/of-workers"}, {"cpus", "1"}, {"nice", 7}}},
-       {"sleep", 1, "batch", {{"policy", "batch"}}},
-       {"sleep", 1, "fifo", {{"policy", "fifo"}, {"priority", 3}}}}));
+      {{"sleep", 1, "placed", json{{"cgroup", "/of-workers"}, {"cpus", "1"}, {"nice", 7}}},
+       {"sleep", 1, "batch", json{{"policy", "batch"}}},
+       {"sleep", 1, "fifo", json{{"policy", "fifo"}, {"priority", 3}}}}));
   const auto report = (*machine)->Report();
   ASSERT_OK(report);
   std::map<std::string, json> tasks;

@@ -10,7 +10,7 @@ namespace ktstr {
 namespace {
 
 // No C type is nested deeper; a damaged BTF that contains itself is.
-constexpr int kMaxDepth = 32;
+constexpr int kMaxNesting = 32;
 
 class Flattener {
  public:
@@ -28,7 +28,7 @@ class Flattener {
       const std::string name = prefix + std::string(named.name);
       const bool is_composite = member.kind == TypeKind::kStruct || member.kind == TypeKind::kUnion;
       if (is_composite) {
-        if (depth >= kMaxDepth) continue;
+        if (depth >= kMaxNesting) continue;
         AddMembers(member.type, member.offset, named.name.empty() ? prefix : name + ".", depth + 1);
       } else if (!named.name.empty()) {
         AddRow(name, member);

@@ -122,7 +122,7 @@ TEST(ScenarioReader, ReadsEverySection) {
   EXPECT_FALSE(scenario.machine.kaslr);
   ASSERT_TRUE(scenario.scheduler);
   EXPECT_EQ(scenario.scheduler->object, "vtime");
-  EXPECT_EQ(scenario.scheduler->variables["vtime_ops.timeout_ms"], 3000);
+  EXPECT_EQ(scenario.scheduler->variables->at("vtime_ops.timeout_ms"), 3000);
   ASSERT_EQ(scenario.cgroups.size(), 1u);
   EXPECT_EQ(scenario.cgroups[0].files->at("cpu.weight"), 200);
   ASSERT_EQ(scenario.workers.size(), 1u);
