@@ -1,5 +1,5 @@
-// An array whose elements come into being, value-initialized, a chunk at a time when they are first
-// asked for: as large as an index may get, as costly as what is used of it.
+// An array that takes memory only for the parts that are used. A chunk of elements is allocated,
+// value-initialized, when one of them is asked for the first time.
 #pragma once
 
 #include <algorithm>

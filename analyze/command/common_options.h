@@ -1,4 +1,4 @@
-// Options that several subcommands take, and mean the same by.
+// Options that have the same name and meaning in several subcommands.
 #pragma once
 
 #include <string>

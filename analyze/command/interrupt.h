@@ -1,4 +1,4 @@
-// Ctrl-C as a wish that can be granted cleanly.
+// Turns Ctrl-C into a flag that commands look at, so that they end cleanly.
 #pragma once
 
 #include <signal.h>

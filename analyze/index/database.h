@@ -47,10 +47,12 @@ class Database {
   Status AddTable(const TableData& table);
   // Writes the whole database to a file, replacing what is there. Errors: kIo.
   Status CopyTo(const std::string& path) const;
-  // Lets the flag, once it is set, end any query of this connection. It must outlive the queries.
+  // From now on a query of this connection ends with kInterrupted as soon as `flag` is true. The
+  // flag must outlive the queries.
   void InterruptBy(const std::atomic<bool>* flag) { interrupt_ = flag; }
-  // Whether the query that is running shall end: what functions of ours that run for long ask.
-  // Valid while this object is, and where it is moved to.
+  // Says whether the running query is to end, because of its timeout or the flag. SQL functions of
+  // ours that run for long ask it again and again. The reference stays valid while this object
+  // lives, also after the object was moved.
   const Stop& stop() const { return *stop_; }
   // SQLite's own connection, for what is added to it. Valid while this object is.
   sqlite3* handle() const { return db_.get(); }

@@ -1,4 +1,5 @@
-// Writes tables into a database on a thread of its own, while whoever makes them goes on.
+// Writes tables into a database on a thread of its own, so that the walkers make further tables in
+// the meantime.
 #pragma once
 
 #include <condition_variable>

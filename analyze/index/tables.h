@@ -15,8 +15,8 @@
 namespace ktstr {
 
 using Tables = std::vector<std::unique_ptr<TableData>>;
-// Is given each table as soon as it is whole; it stays as it is, in the Tables that come in the
-// end.
+// Called with each table once all of its rows are there. Nothing changes the table afterwards, and
+// it lives as long as the Tables that BuildTables returns, so the receiver may keep a reference.
 using TableSink = std::function<void(const TableData&)>;
 
 // The declarations of all tables, in the order in which documentation lists them.
@@ -27,8 +27,8 @@ std::vector<const TableInfo*> AllTableInfos();
 Tables KernelTables(const GuestKernel& kernel);
 
 // Runs every walker. What cannot be read is rows of the table "anomaly"; a machine whose kernel
-// cannot be found still has its registers and memory. `vmlinux` and `sink` may be empty. `steps`,
-// where it is given, is told of kTableSteps in all.
+// cannot be found still has its registers and memory. `vmlinux` and `sink` may be empty. `steps`
+// may be null; else it is told of progress that adds up to kTableSteps.
 Tables BuildTables(FrozenMachine& machine, const std::string& vmlinux,
                    ProgressSteps* steps = nullptr, TableSink sink = {});
 inline constexpr uint64_t kTableSteps = 50;

@@ -1,4 +1,5 @@
-// What becomes of an error in a function of ours: "f" ends the query, its twin "try_f" notes it.
+// What becomes of an error in an SQL function of ours: a function "f" ends the query with it, its
+// twin "try_f" adds it to the table query_anomaly and goes on.
 #pragma once
 
 #include <string>

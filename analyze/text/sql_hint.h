@@ -1,4 +1,4 @@
-// What somebody meant whose query names something that is not there.
+// Suggests the right name where a query names a table, function or column that does not exist.
 #pragma once
 
 #include <string_view>
@@ -7,8 +7,8 @@
 
 namespace ktstr {
 
-// The error of a query, with the nearest table, function or column (of the tables in the query)
-// when SQLite knows no such one and there is one that is near.
+// The error that `sql` gave. If SQLite said that it knows no such table, function or column, and a
+// similar name exists (of columns: in a table of the query), the message suggests that name.
 Error WithNearestName(Error error, std::string_view sql);
 
 }  // namespace ktstr

@@ -1,4 +1,5 @@
-// Writes to files of the guest's, which may well be the end of who writes.
+// Writes to files of the guest's. Some of these kill the writer or the whole guest, as
+// /proc/sysrq-trigger can, so a child process does the writing.
 #pragma once
 
 #include <nlohmann/json_fwd.hpp>

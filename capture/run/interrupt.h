@@ -1,4 +1,5 @@
-// Ctrl-C for programs that have something to finish: once asks for the end, twice insists.
+// Ctrl-C for programs that have something to finish. The first one asks them to end; the second one
+// tells them to end at once, whatever is left undone.
 #pragma once
 
 #include <atomic>

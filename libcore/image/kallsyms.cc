@@ -8,6 +8,16 @@
 
 namespace ktstr {
 
+// The table (scripts/kallsyms.c writes it, kernel/kallsyms.c reads it) has an address and a name
+// for each symbol, in ascending order of addresses. A name is a length and that many bytes, each of
+// which stands for a token: a piece of text that occurs in many names. There are 256 tokens;
+// token_index says where each begins in token_table. The first letter of the expanded text is the
+// symbol's type as nm shows it.
+//
+// Addresses have been written down in four ways (KallsymsEncoding). Nothing in the table says which
+// one it is, so each that is possible is tried on symbols whose addresses are known from
+// VMCOREINFO.
+
 namespace {
 
 // No kernel has more; a larger count is damage, not something to allocate for.

@@ -7,6 +7,16 @@
 
 namespace ktstr {
 
+// A table is two arrays of equal length, made by objtool and sorted at build time or at boot: the
+// addresses at which pieces of text begin, each a signed distance from its own place, and an entry
+// for each (struct orc_entry, arch/x86/include/asm/orc_types.h). An entry holds for all text up to
+// the next one's begin.
+//
+// Entries have had three layouts, told apart by their members: without `signal` (before 6.3), with
+// `signal` and `end` (6.3), and without `end` (6.4 on), when the values of `type` moved. Registers
+// have numbers that BTF does not tell: OrcRegister has those of kernels up to 7.0. 7.1 has others,
+// which are not known here.
+
 Result<OrcFormat> OrcFormat::From(const TypeInfo& types) {
   constexpr const char* kStruct = "orc_entry";
   OrcFormat format;

@@ -4,6 +4,13 @@
 
 namespace ktstr {
 
+// The kernel's place is worked out in two ways. A VMCOREINFO note says where the kernel's page
+// tables are; it is believed if these tables map _stext to where the note's own numbers put it. The
+// page tables that a vCPU uses (CR3) say it as well: the first mapped address in the range of
+// kernel text is _text. Memory can hold the notes of several kernels; the one that agrees with what
+// a vCPU sees is that of the running one. Where no note fits, the vCPU's view is all there is. Both
+// answers are recorded.
+
 namespace {
 
 // With page-table isolation a vCPU in user mode holds the root of the user's half-empty tables,

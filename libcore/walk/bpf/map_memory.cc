@@ -4,6 +4,10 @@
 
 namespace ktstr {
 
+// The kernel keeps no number for this: each type of map has a function map_mem_usage that adds up
+// what the map has allocated. The functions here do the same sums with the sizes of the structures
+// in BTF.
+
 namespace {
 
 // include/uapi/linux/bpf.h.

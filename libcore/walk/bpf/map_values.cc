@@ -7,6 +7,23 @@
 
 namespace ktstr {
 
+// Where a map keeps its values depends on its type. A struct bpf_map is the member `map` of a
+// larger structure, which has the rest:
+// - array (bpf_array, kernel/bpf/arraymap.c): the elements follow one another at `value`, elem_size
+//   bytes each. A map of one element whose type is a section holds global variables, each of which
+//   is a row.
+// - per-CPU array: at `value` stands a per-CPU pointer for each element, and every CPU has a value
+//   of its own.
+// - hash, also LRU (bpf_htab, kernel/bpf/hashtab.c): an array of buckets, each a chain of elements.
+//   In an element the key is followed by the value, or in a per-CPU hash by a per-CPU pointer to
+//   it, at the next multiple of 8.
+// - storage of tasks and cgroups (bpf_local_storage_map, kernel/bpf/bpf_local_storage.c): buckets
+//   of elements, too. An element leads to the storage of its owner, and that to the owner, which
+//   stands for the key.
+// - struct_ops (bpf_struct_ops_map, kernel/bpf/bpf_struct_ops.c): one value, `kvalue`.
+//
+// Keys and values are decoded by the BTF that came with the map; without any they are bytes.
+
 namespace {
 
 constexpr uint64_t kMaxValueBytes = uint64_t{64} << 20;

@@ -11,6 +11,11 @@
 
 namespace ktstr {
 
+// A program is a struct bpf_prog (include/linux/filter.h, bpf.h); most of what is told about it is
+// in its bpf_prog_aux. Its counters are one set for each CPU and are added up. They are plain
+// numbers in older kernels, u64_stats_t in newer ones, which is a structure around local64_t: hence
+// their three paths. `sleepable` has been a member of either structure.
+
 namespace {
 
 constexpr size_t kMaxFunctionName = 512;  // KSYM_NAME_LEN

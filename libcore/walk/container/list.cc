@@ -7,6 +7,11 @@
 
 namespace ktstr {
 
+// The list is followed by `next` from the head until it comes back there. Each node must lead back
+// by `prev` to the one before it. If it does not, the neighbours decide: a node that one of them
+// confirms belongs to the list, and those that only the way back knows are put in before it. Where
+// the way forward ends for good, the list is followed by `prev` from the head for what is left.
+
 namespace {
 
 struct ListHead {

@@ -7,6 +7,11 @@
 
 namespace ktstr {
 
+// The nodes are visited in order, with a path of our own instead of recursion, so that a damaged
+// tree of any depth is no danger. Every node must name the one that leads to it as its parent. A
+// freeze in the middle of a rotation breaks that for a node or two: Settle() then decides by their
+// other pointers who hangs where.
+
 namespace {
 
 // 2 log2(n + 1) for as many nodes as memory could hold.

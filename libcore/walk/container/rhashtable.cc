@@ -10,6 +10,12 @@
 
 namespace ktstr {
 
+// An rhashtable (lib/rhashtable.c) points to a bucket_table, an array of buckets. A bucket is a
+// pointer whose lowest bit is a lock; its chain ends in an odd pointer. While the table is resized,
+// its objects move bucket by bucket to a second bucket_table, to which `future_tbl` of the first
+// one points: both are walked. A table for which there was no memory in one piece is nested: `nest`
+// is then not 0, and buckets are reached over pages of pointers.
+
 namespace {
 
 // A resize chains tables; more than a few at a time are damage.

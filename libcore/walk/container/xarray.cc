@@ -8,6 +8,11 @@
 
 namespace ktstr {
 
+// An XArray (lib/xarray.c) is a tree of nodes with 64 slots, or fewer in small configurations. Its
+// head is an entry as a slot is: an object, a node, or 0. An index is taken apart from the top, a
+// few bits for each level; `shift` of a node says how many bits are left below it. A struct idr is
+// such a tree and a number to add to each index.
+
 namespace {
 
 // include/linux/xarray.h: the two low bits of an entry say what it is; internal entries up to 4096

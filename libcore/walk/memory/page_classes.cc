@@ -8,6 +8,18 @@
 
 namespace ktstr {
 
+// One pass over the struct pages of each region, in ascending order, since what a page is can
+// depend on pages before it:
+// - The first page of a free block of the buddy allocator has a page type of its own and the
+//   block's order in `private` (mm/page_alloc.c). The block covers the 2^order frames from there;
+//   its other pages have no mark, and are free if they have no user either. Blocks in the CPUs' own
+//   lists (pcp_lists.h) are handled alike.
+// - A tail page of a compound one leads to the first page, and is what that one is.
+// - Every other page is classified by its own flags, type and mapping (include/linux/page-flags.h).
+//
+// A guest may be stopped while it changes any of these. Whatever does not prove that a page is none
+// of the kernel's keeps the page.
+
 namespace {
 
 // The low bits of page->mapping (include/linux/page-flags.h): anonymous memory (with bit 1: merged

@@ -7,6 +7,11 @@
 
 namespace ktstr {
 
+// Each zone of a node has a struct per_cpu_pages for each CPU, with an array of lists: one for each
+// order and migrate type, those of order 0 first. A list links the struct pages of the first frame
+// of each block. Nodes are found by VMCOREINFO: one node as contig_page_data, several by the array
+// node_data.
+
 namespace {
 
 // MAX_NUMNODES is 1024 at most (CONFIG_NODES_SHIFT).

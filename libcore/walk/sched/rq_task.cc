@@ -16,6 +16,13 @@
 
 namespace ktstr {
 
+// A run queue (struct rq, kernel/sched/sched.h) has a queue for each class, each of a shape of its
+// own: fair tasks are in a tree by deadline or vruntime (cfs_rq.tasks_timeline), where a group
+// stands as one entity with a queue of its own (my_q); real-time tasks are in a list for each
+// priority (rt_prio_array.queue); deadline tasks are in a tree (dl_rq.root); those of sched_ext on
+// the list of the CPU's local queue and on that of runnable ones. A fair entity that runs is not in
+// its tree, but in cfs_rq.curr.
+
 namespace {
 
 // Groups within groups: more than this is damage.

@@ -6,7 +6,9 @@
 
 namespace ktstr {
 
-// How the one above it (the one it calls, or that interrupts it) came about is said by that one.
+// What the code of the frame itself is. Whether a frame was interrupted, or has called something,
+// is told by the frame above it: above a function that was interrupted stands one of kInterrupt or
+// kException.
 enum class FrameKind : uint8_t {
   kCall,       // a function
   kInterrupt,  // the entry of an interrupt or NMI, which keeps the interrupted registers

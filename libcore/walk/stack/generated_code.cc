@@ -5,6 +5,12 @@
 
 namespace ktstr {
 
+// A program's code (emit_prologue() and do_jit() in arch/x86/net/bpf_jit_comp.c) and a trampoline's
+// begin with "push %rbp; mov %rsp,%rbp", behind a few bytes at most, and end in "leave" and a
+// return. That gives four kinds of places. Up to the push, the return address is the top word of
+// the stack. Behind the push, it is the second one. From the mov to the leave, it lies above the
+// word to which the frame pointer points. Behind the leave, it is the top word again.
+
 namespace {
 
 // push %rbp; mov %rsp,%rbp. Before them stand at most endbr64, a five-byte nop or call for

@@ -4,6 +4,11 @@
 
 namespace ktstr {
 
+// The kernel's table lies between the symbols __start_orc_unwind_ip and __stop_orc_unwind_ip (where
+// pieces of text begin) and __start_orc_unwind and __stop_orc_unwind (an entry for each). A module
+// brings the same two arrays. A copy of ftrace_caller has no table; it has the original's
+// instructions at the same offsets.
+
 namespace {
 
 constexpr uint64_t kMaxTable = uint64_t{256} << 20;

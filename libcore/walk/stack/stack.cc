@@ -11,6 +11,12 @@
 
 namespace ktstr {
 
+// Where the unwinding of a task's stack begins. A task on whose stack a CPU stands begins at that
+// CPU's registers. Every other one was switched away by __switch_to_asm
+// (arch/x86/entry/entry_64.S), which left a struct inactive_task_frame at the stack pointer that it
+// kept in thread.sp: its return address and frame pointer are where unwinding begins. A task that
+// was never switched to has the address of ret_from_fork_asm there.
+
 namespace {
 
 constexpr uint64_t kTaskDead = 0x80;  // TASK_DEAD, include/linux/sched.h

@@ -7,6 +7,11 @@
 
 namespace ktstr {
 
+// Each rule here knows an instruction by the name of the function in which it lies and by the bytes
+// around it, and says how many words lie above the stack pointer before the way back. A CPU can be
+// stopped at any instruction, so these matter for the first frame of a stack, and for what was
+// interrupted; everything else lies behind a call, where the tables are right.
+
 namespace {
 
 class Code {

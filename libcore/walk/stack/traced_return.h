@@ -1,4 +1,6 @@
-// Return addresses in whose place a tracer has put its own.
+// Return addresses in whose place a tracer has put its own, to be called when the function returns:
+// kretprobes and fprobes by rethook (kernel/trace/rethook.c), kretprobes of kernels without
+// rethook, and the function graph tracer. What was there before can be told for rethook only.
 #pragma once
 
 #include <optional>

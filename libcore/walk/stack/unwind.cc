@@ -12,6 +12,27 @@
 
 namespace ktstr {
 
+// How a stack is walked back, as unwind_next_frame() in arch/x86/kernel/unwind_orc.c does it. The
+// state is an instruction, a stack pointer and a frame pointer. Each round adds a frame for them
+// and takes one step to the caller:
+// - Look() finds the text in which the instruction lies and its ORC entry. The entry comes from the
+//   table of the kernel or of a module (orc_tables.h); for BPF's code, which has none, from rules
+//   (generated_code.h); for a few single instructions, of which the table is wrong, from others
+//   (thunk.h).
+// - PreviousSp() computes from the entry what the stack pointer was in the caller.
+// - What lies there depends on the entry's type: a return address just below (ReadCall), a whole
+//   struct pt_regs (ReadRegs), or the five words that the processor pushes for an interrupt
+//   (ReadPartialRegs). The last two tell what was interrupted. Where that was user mode, the stack
+//   is whole.
+// - FindBp() restores the caller's frame pointer.
+//
+// `exact` tells whether the instruction is the next one to be executed, as where a CPU stands and
+// in what was interrupted, or a return address. That one lies behind its call and, where the call
+// is the last instruction of a function, in the next function: the byte before it is looked up.
+//
+// Memory may hold anything. So every word is read from one of the stacks that the task or CPU has,
+// each stack is entered once, and on one stack each caller lies above its callee.
+
 namespace {
 
 // What the processor pushes for an interrupt (Intel SDM volume 3, 6.14.2): ip, cs, flags, sp, ss.

@@ -8,6 +8,12 @@
 
 namespace ktstr {
 
+// The ring buffer of printk (kernel/printk/printk_ringbuffer.c, since 5.10) is two rings. The one
+// of descriptors has a record each: its state and id, where its text lies, and beside it in a
+// second array of the same length (struct printk_info) its time, level and caller. The other ring
+// holds the texts, as blocks that begin with the id of their descriptor. Descriptors from tail_id
+// to head_id are in use. A text whose block has another id was overwritten.
+
 namespace {
 
 // kernel/printk/printk_ringbuffer.h. The two top bits of a descriptor's state variable are its

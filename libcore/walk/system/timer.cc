@@ -20,6 +20,12 @@
 
 namespace ktstr {
 
+// A CPU has two kinds of timers. The timer wheels (struct timer_base, kernel/time/timer.c) are
+// arrays of chains, a chain for each slot of time; how many wheels a CPU has depends on the kernel.
+// The high-resolution timers (struct hrtimer_cpu_base, kernel/time/hrtimer.c) have a tree for each
+// clock, in the order in which they expire. A timer whose function is running is in neither, but
+// its base names it.
+
 namespace {
 
 constexpr int64_t kNanosecondsPerSecond = 1'000'000'000;

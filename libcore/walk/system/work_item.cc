@@ -18,6 +18,11 @@
 
 namespace ktstr {
 
+// Kernel threads that do work belong to a worker_pool (kernel/workqueue.c). A pool has a list of
+// the work that waits for a thread, `worklist`, and a hash of the threads that are busy,
+// `busy_hash`; each of those names the work that it does. A work item's `data` holds the address of
+// its pool_workqueue, which leads to the workqueue, with flags in the low bits.
+
 namespace {
 
 // The address of a pool_workqueue in a work item's data, which holds flags and a colour, too.

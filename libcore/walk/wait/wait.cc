@@ -13,6 +13,13 @@
 
 namespace ktstr {
 
+// The kernel keeps no list of who sleeps on what. But a task that waits for a lock has a structure
+// on its own kernel stack that holds the task's address and is linked into the lock's list. So: the
+// names of the functions on the stack say what kind of thing the task waits for (waiter_kind.h);
+// the stack is searched for the task's address (stack_scan.h); and each place that has it is held
+// against the structure of that kind, up to the lock on whose list it is (stack_waiters.h). Of an
+// rt_mutex and of a futex there is a shorter way.
+
 namespace {
 
 constexpr uint64_t kRtMutexFlags = 3;      // RT_MUTEX_HAS_WAITERS and the one beside it
