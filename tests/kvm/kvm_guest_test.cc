@@ -107,6 +107,10 @@ most = 1
 [[trigger]]
 on = "write"
 symbol = "panic_on_oops"
+[[trigger]]
+on = "periodic"
+every = "2s"
+most = 1
 [[phase]]
 name = "probing"
 duration = "60s"
@@ -144,10 +148,12 @@ TEST_F(KvmWatchedRunTest, AsManyPlacesAsOneLikesAreWatched) {
   EXPECT_EQ(exit_code_, 1) << run_->said();
   EXPECT_THAT(run_->said(), HasSubstr("write: CPU "));
   std::vector<std::string> reached;
+  size_t periodic = 0;
   for (const std::string& name : run_->Files(".kts")) {
     const auto reader = ArchiveReader::Open(run_->out() / name);
     ASSERT_OK(reader);
     EXPECT_EQ((*reader)->metadata().accelerator, "kvm");
+    periodic += (*reader)->metadata().trigger == "periodic";
     if ((*reader)->metadata().trigger != "reached") continue;
     const std::string symbol = (*reader)->metadata().tags.at("trigger.symbol");
     reached.push_back(symbol);
@@ -160,6 +166,7 @@ TEST_F(KvmWatchedRunTest, AsManyPlacesAsOneLikesAreWatched) {
         << symbol;
   }
   EXPECT_THAT(reached, testing::UnorderedElementsAreArray(kReached));
+  EXPECT_EQ(periodic, 1u);
 }
 
 TEST_F(KvmWatchedRunTest, TheKernelsOwnBreakpointsWorkBesideThem) {
