@@ -199,6 +199,7 @@ Status CodeTriggers::Set(Point& point) {
   if (point.kind == BreakpointKind::kHardware) return stub_->SetBreakpoint(point.address);
   point.pa = KTSTR_TRY(kernel_->Translate(point.address));
   point.text = ReadText(*kernel_, point.address, kTextSize);
+  point.text.resize(std::max<size_t>(InstructionSize(point.text), 1));
   KTSTR_TRY(Plant(point));
   planted_.push_back({point.pa, point.text[0]});
   return {};

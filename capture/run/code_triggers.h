@@ -52,7 +52,7 @@ class CodeTriggers {
     Kva address;
     uint64_t size = 0;  // of what is watched for writes, in bytes; 0: an instruction
     BreakpointKind kind = BreakpointKind::kHardware;
-    std::vector<std::byte> text;  // what stood there, for a breakpoint in the text
+    std::vector<std::byte> text;  // the instruction there, for a breakpoint in the text
     Pa pa;
     bool changed = false;
   };

@@ -11,6 +11,35 @@ namespace ktstr {
 
 namespace {
 
+class Decoder {
+ public:
+  Decoder() {
+    if (cs_open(CS_ARCH_X86, CS_MODE_64, &handle_) == CS_ERR_OK) instruction_ = cs_malloc(handle_);
+  }
+  Decoder(const Decoder&) = delete;
+  Decoder& operator=(const Decoder&) = delete;
+  ~Decoder() {
+    if (instruction_ == nullptr) return;
+    cs_free(instruction_, 1);
+    cs_close(&handle_);
+  }
+
+  // The size of the first instruction; 0 when there is none.
+  size_t Skip(std::span<const std::byte> text) {
+    const auto* code = reinterpret_cast<const uint8_t*>(text.data());
+    size_t left = text.size();
+    uint64_t at = 0;
+    if (instruction_ == nullptr || !cs_disasm_iter(handle_, &code, &left, &at, instruction_)) {
+      return 0;
+    }
+    return at;
+  }
+
+ private:
+  csh handle_ = 0;
+  cs_insn* instruction_ = nullptr;
+};
+
 bool Begins(std::span<const std::byte> text, std::initializer_list<int> bytes) {
   if (text.size() < bytes.size()) return false;
   return std::equal(bytes.begin(), bytes.end(), text.begin(),
@@ -104,17 +133,16 @@ bool MayBePatched(std::span<const std::byte> text) {
   return std::ranges::any_of(kPatched, [&](int byte) { return std::byte(byte) == text[0]; });
 }
 
+size_t InstructionSize(std::span<const std::byte> text) { return Decoder().Skip(text); }
+
 bool InstructionBeginsAt(std::span<const std::byte> text, size_t offset) {
-  csh decoder = 0;
-  if (cs_open(CS_ARCH_X86, CS_MODE_64, &decoder) != CS_ERR_OK) return false;
-  cs_insn* instruction = cs_malloc(decoder);
-  const auto* code = reinterpret_cast<const uint8_t*>(text.data());
-  size_t left = text.size();
-  uint64_t at = 0;
-  while (at < offset && cs_disasm_iter(decoder, &code, &left, &at, instruction)) {
+  Decoder decoder;
+  size_t at = 0;
+  while (at < offset && at < text.size()) {
+    const size_t size = decoder.Skip(text.subspan(at));
+    if (size == 0) return false;
+    at += size;
   }
-  cs_free(instruction, 1);
-  cs_close(&decoder);
   return at == offset;
 }
 

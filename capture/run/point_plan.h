@@ -64,6 +64,9 @@ size_t PreambleSize(std::span<const std::byte> text);
 // ftrace, jumps, calls (static calls, ftrace); or has done so with a breakpoint of its own.
 bool MayBePatched(std::span<const std::byte> text);
 
+// The size of the instruction that `text` begins with, in bytes; 0 when it is none.
+size_t InstructionSize(std::span<const std::byte> text);
+
 // Whether one of the instructions from the function's beginning on begins at `offset`. False as
 // well when `text` cannot be decoded that far.
 bool InstructionBeginsAt(std::span<const std::byte> text, size_t offset);

@@ -15,6 +15,7 @@
 #include "capture/qemu/accelerator.h"
 #include "capture/qemu/device_state.h"
 #include "capture/qemu/vcpu_state.h"
+#include "capture/run/code_triggers.h"
 #include "capture/run/point_plan.h"
 #include "guest_tests.h"
 #include "libcore/archive/reader.h"
@@ -237,6 +238,39 @@ sql = "SELECT text FROM log WHERE text LIKE '%ftrace%' AND (text LIKE '%fail%' O
 )toml");
   RunProgram run(directory, {scenario.string()});
   EXPECT_EQ(run.Wait(), 0) << run.said();
+}
+
+// Text that the guest changes under a breakpoint is neither hidden nor passed over.
+TEST(KvmGuestTest, AGuestThatPatchesAWatchedPlaceIsNoticed) {
+  MachineOptions options;
+  options.kernel = SchedExtKernel("small");
+  options.accelerator = Accelerator::kKvm;
+  options.cpus = 1;
+  options.gdb_stub = true;
+  const auto machine = GuestMachine::Boot(options);
+  ASSERT_OK(machine);
+  auto running = RunningKernel::Open((*machine)->qmp(), (*machine)->qemu().pid());
+  ASSERT_OK(running);
+  const auto stub =
+      GdbStub::Open((*machine)->qemu().TakeGdbPort(), "the gdb stub", std::chrono::seconds(30));
+  ASSERT_OK(stub);
+  auto triggers = CodeTriggers::Arm({{.kind = TriggerKind::kOops}}, Accelerator::kKvm, *running,
+                                    **stub, (*machine)->qmp());
+  ASSERT_OK(triggers);
+  ASSERT_EQ(triggers->planted().size(), 1u);
+  EXPECT_THAT(triggers->TakeChanges(), testing::IsEmpty());
+  const PlantedByte place = triggers->planted()[0];
+  EXPECT_TRUE(running->memory().Holds(place.pa, kBreakpointInstruction));
+  EXPECT_EQ(running->memory().ReadScalar<std::byte>(place.pa), place.original);
+
+  constexpr std::byte kNop{0x90};
+  const auto page = running->memory().Writable(Pfn::Of(place.pa));
+  ASSERT_OK(page);
+  (*page)[place.pa.page_offset()] = kNop;
+  EXPECT_EQ(running->memory().ReadScalar<std::byte>(place.pa), kNop);
+  EXPECT_THAT(triggers->TakeChanges(),
+              ElementsAre(HasSubstr("the guest has changed its own text at add_taint")));
+  EXPECT_THAT(triggers->TakeChanges(), testing::IsEmpty());
 }
 
 // Whether a CPU that waits for an interrupt is told from one that works, as on TCG: looks until one

@@ -117,6 +117,14 @@ TEST(PointPlan, InstructionsAreCountedFromTheFunctionOn) {
   EXPECT_FALSE(InstructionBeginsAt(kTraced, 100));
 }
 
+TEST(PointPlan, AnInstructionHasASize) {
+  EXPECT_EQ(InstructionSize(kPlain), 1u);
+  EXPECT_EQ(InstructionSize(kTraced), 4u);
+  EXPECT_EQ(InstructionSize(kCall), 5u);
+  EXPECT_EQ(InstructionSize({}), 0u);
+  EXPECT_EQ(InstructionSize(Bytes({0x0f})), 0u);  // cut off
+}
+
 TEST(PointPlan, AVariableIsWatchedInAlignedPieces) {
   EXPECT_THAT(AlignedPieces(Kva(0x1000), 8), ElementsAre(WatchPiece{Kva(0x1000), 8}));
   EXPECT_THAT(AlignedPieces(Kva(0x1004), 8),
