@@ -77,7 +77,8 @@ std::vector<std::string> RunProgram::Files(const std::string& suffix) const {
 }
 
 std::vector<std::string> Rows(const fs::path& archive, const std::string& sql) {
-  const auto index = OpenIndex(archive, {.use_file = false});
+  // With a file, so that the next question finds it.
+  const auto index = OpenIndex(archive, {});
   if (!index) return {index.error().ToString()};
   const auto result = index->Query(sql, {});
   if (!result) return {result.error().ToString()};

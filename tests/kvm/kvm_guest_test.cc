@@ -291,7 +291,8 @@ testing::AssertionResult SomeCpuIsHalted(QmpClient& qmp) {
 // A guest that stood still for ten seconds, and was captured meanwhile, does not notice.
 TEST(KvmGuestTest, AFreezeOfTenSecondsLeavesNoTrace) {
   const TemporaryDirectory directory;
-  MachineOptions options = Machine();
+  MachineOptions options;
+  options.kernel = SchedExtKernel("distribution");  // it has a soft lock-up watchdog
   options.accelerator = Accelerator::kAuto;
   options.cpus = 4;
   options.kernel_cmdline = "loglevel=7";

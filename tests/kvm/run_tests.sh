@@ -20,7 +20,8 @@ if [ "$all" = yes ]; then
   for test in fault trigger run watch ops keep scheduler capture; do run "guest/${test}_guest_test" '*'; done
 else
   run guest/fault_guest_test 'All/*/stall:All/*/selfexit:All/*/wrongcpu:All/*/panic:All/*/oops'
-  run guest/run_guest_test '*.APassingTestLeavesNoArchive'
+  "$tests/../bin/ktstr-run" "$(dirname "$0")/../../fixtures/scenarios/healthy.toml" --accel kvm \
+    --out "$(mktemp -d)" || status=1
 fi
 run kvm/kvm_guest_test '*'
 exit "$status"
