@@ -33,6 +33,10 @@ int64_t Nanoseconds(const std::string& text) {
   return ms * 1'000'000 + (text.starts_with('-') ? -ns : ns);
 }
 
+// What of nanoseconds the kernel's notation tells: it has no sign where no millisecond is full
+// (nsec_high() and nsec_low() in kernel/sched/debug.c write -0.3 ms as "0.300000").
+int64_t AsShown(int64_t ns) { return ns > -1'000'000 ? std::abs(ns) : ns; }
+
 struct ShownTask {
   std::string comm;
   int64_t vruntime, deadline, slice_ns, sum_exec_ns, switches, prio;
@@ -108,8 +112,8 @@ TEST_F(SchedDebugGuestTest, TasksAndRunQueuesAreAsTheKernelsDebugFileShowsThem) 
     SCOPED_TRACE(std::to_string(*row.pid) + " " + *row.comm);
     ++stood_still;
     EXPECT_EQ(row.comm, task.comm);
-    EXPECT_EQ(row.vruntime, task.vruntime);
-    EXPECT_EQ(row.deadline, task.deadline);
+    EXPECT_EQ(AsShown(row.vruntime.value()), task.vruntime);
+    EXPECT_EQ(AsShown(row.deadline.value()), task.deadline);
     EXPECT_EQ(row.slice_ns, task.slice_ns);
     EXPECT_EQ(row.sum_exec_runtime_ns, task.sum_exec_ns);
     EXPECT_EQ(row.prio, task.prio);

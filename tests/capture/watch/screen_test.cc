@@ -27,12 +27,21 @@ class Terminal {
   ~Terminal() { fclose(screen_); }
 
   std::FILE* screen() const { return screen_; }
-  // What was shown since the call before.
+  // What was shown since the call before. A terminal hands text over when it likes, in pieces; the
+  // mark behind it says that all of it is here.
   std::string Shown() {
+    constexpr char kMark = '\a';
+    fputc(kMark, screen_);
     fflush(screen_);
+    std::string shown;
     char buffer[4096];
-    const ssize_t n = read(keyboard_.get(), buffer, sizeof buffer);
-    return n > 0 ? std::string(buffer, n) : "";
+    while (!shown.ends_with(kMark)) {
+      const ssize_t n = read(keyboard_.get(), buffer, sizeof buffer);
+      if (n <= 0) return shown;
+      shown.append(buffer, n);
+    }
+    shown.pop_back();
+    return shown;
   }
 
  private:
