@@ -26,6 +26,9 @@ class LiveOps {
   // that fails is a reply.
   Result<OpReply> Dispatch(Frozen& frozen, const OpRequest& request);
 
+  // From now on reads show the guest's own bytes in place of these breakpoints (LiveMemory::Hide).
+  void Hide(const std::vector<PlantedByte>& planted) { memory_->Hide(planted); }
+
   GuestKernel& kernel() { return *kernel_; }
 
  private:

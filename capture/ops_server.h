@@ -26,19 +26,24 @@ class OpsServer {
   int fd() const { return port_.get(); }  // readable when a request is coming
 
   // Waits for one request, serves it and sends the reply; the deadline is for its arrival. What
-  // cannot be decoded is answered, too. Errors: kTimeout; kPeer when the guest is gone, or sends
-  // what is no message at all; those of freezing, finding the kernel and going on.
-  Status ServeOne(Deadline deadline);
+  // cannot be decoded is answered, too. `planted` are breakpoints in the guest's text, which it is
+  // not shown. Errors: kTimeout; kPeer when the guest is gone; kDamaged and kOutOfRange when it
+  // sends what is no message at all; those of freezing, finding the kernel and going on.
+  Status ServeOne(Deadline deadline, const std::vector<PlantedByte>& planted = {});
+  // The same without waiting: false when no whole request is there yet.
+  Result<bool> ServeWhatIsThere(const std::vector<PlantedByte>& planted = {});
 
  private:
-  Result<std::vector<std::byte>> ReceiveFrame(Deadline deadline);
-  Result<OpReply> Serve(const OpRequest& request);
+  Result<bool> ReceiveFrame();
+  Status ServeFrame(const std::vector<PlantedByte>& planted);
+  Result<OpReply> Serve(const OpRequest& request, const std::vector<PlantedByte>& planted);
   Status Send(const OpReply& reply);
 
   QmpClient& qmp_;
   UniqueFd port_;
   pid_t pid_;
   std::unique_ptr<LiveOps> ops_;
+  std::vector<std::byte> frame_;  // what has arrived of the next request
 };
 
 }  // namespace ktstr

@@ -56,6 +56,7 @@ Result<std::unique_ptr<Monitor>> Monitor::Start(GuestMachine& machine,
       std::make_unique<Sampler>(KTSTR_TRY(Sampler::Make(monitor->running_->kernel())));
   monitor->stub_ = KTSTR_TRY(
       GdbStub::Open(machine.qemu().TakeGdbPort(), "the gdb stub of the test's QEMU", kStubTimeout));
+  monitor->ops_.emplace(machine.qmp(), machine.qemu().TakeOpsPort(), machine.qemu().pid());
   monitor->code_ = KTSTR_TRY(CodeTriggers::Arm(triggers, machine.accelerator(), *monitor->running_,
                                                *monitor->stub_, machine.qmp()));
   KTSTR_TRY(monitor->stub_->Continue());
@@ -109,9 +110,10 @@ Status Monitor::WaitUntil(Deadline deadline, const std::function<bool()>& done) 
 }
 
 void Monitor::Poll(Deadline deadline) {
-  std::array<pollfd, 4> waiting = {
+  const int ops = ops_ ? ops_->fd() : -1;  // poll() passes over -1
+  std::array<pollfd, 5> waiting = {
       pollfd{machine_.channel().fd(), POLLIN, 0}, pollfd{machine_.qmp().fd(), POLLIN, 0},
-      pollfd{stub_->fd(), POLLIN, 0}, pollfd{interrupt_.fd(), POLLIN, 0}};
+      pollfd{stub_->fd(), POLLIN, 0}, pollfd{interrupt_.fd(), POLLIN, 0}, pollfd{ops, POLLIN, 0}};
   poll(waiting.data(), waiting.size(), PollTimeout(deadline));
 }
 
@@ -126,6 +128,19 @@ Status Monitor::Drain() {
   KTSTR_TRY(DrainStops());
   if (!fired_) KTSTR_TRY(DrainQmp());
   if (!fired_) KTSTR_TRY(DrainGuest());
+  if (!fired_ && ops_) KTSTR_TRY(DrainOps());
+  return {};
+}
+
+Status Monitor::DrainOps() {
+  auto served = ops_->ServeWhatIsThere(code_->planted());
+  if (!served && served.error().code() == ErrorCode::kPeer) {
+    ops_.reset();  // what has become of the machine is told by QMP
+    return {};
+  }
+  if (!served) return Fail(std::move(served).error().Wrap("the port for operations"));
+  // As in Strike.
+  if (*served) beat_sent_ = Clock::now();
   return {};
 }
 

@@ -1,5 +1,6 @@
 // Watches a running test: waits for time to pass and for answers of the guest's, and meanwhile for
-// everything that a trigger of the scenario's can be struck by.
+// everything that a trigger of the scenario's can be struck by. Operations that programs of the
+// guest's ask for (/ktstr/ops) are served between.
 #pragma once
 
 #include <functional>
@@ -12,6 +13,7 @@
 
 #include "capture/boot/guest_machine.h"
 #include "capture/qemu/json_value.h"
+#include "capture/ops_server.h"
 #include "capture/run/code_triggers.h"
 #include "capture/run/fired.h"
 #include "capture/run/interrupt.h"
@@ -72,6 +74,7 @@ class Monitor {
   Status DrainGuest();
   Status DrainStops();
   Status DrainQmp();
+  Status DrainOps();
   Status TakeEvent(const nlohmann::json& event);
   Status TakeWorkers(const nlohmann::json& workers);
   Status LookAround();
@@ -90,6 +93,7 @@ class Monitor {
   SampleTriggers samples_;
   std::unique_ptr<GdbStub> stub_;
   std::optional<CodeTriggers> code_;
+  std::optional<OpsServer> ops_;  // nothing once the guest has closed its end
 
   Deadline timeout_, next_sample_, next_beat_;
   std::chrono::milliseconds sample_interval_, beat_interval_;

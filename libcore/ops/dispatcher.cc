@@ -47,7 +47,10 @@ OpReply Dispatcher::Dispatch(const Exclusive& exclusive, const OpRequest& reques
   const auto& [index, error] = outcome.error();
   const std::string target =
       index < request.entries.size() ? Describe(request.entries[index].target) + ": " : "";
-  return ErrorReply(request.request_id, fmt::format("entry[{}]: {}{}", index, target, error.text));
+  OpReply reply =
+      ErrorReply(request.request_id, fmt::format("entry[{}]: {}{}", index, target, error.text));
+  reply.error = {static_cast<uint32_t>(index), error.code, error.layer};
+  return reply;
 }
 
 OpOutcome Dispatcher::Run(const Exclusive& exclusive, const OpRequest& request) {

@@ -37,7 +37,8 @@ class Dispatcher {
   // at all.
   OpOutcome Run(const Exclusive& exclusive, const OpRequest& request);
 
-  // The same as a reply: the reason begins with "entry[N]: " and is cut to kOpReasonMax bytes.
+  // The same as a reply: the reason begins with "entry[N]: " and is cut to kOpReasonMax bytes; the
+  // error says the same to programs.
   OpReply Dispatch(const Exclusive& exclusive, const OpRequest& request);
 
  private:

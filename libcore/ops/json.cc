@@ -265,6 +265,19 @@ struct ValueToJson {
   }
 };
 
+Result<OpReplyError> ParseReplyError(const Json& json) {
+  constexpr const char* kWhere = "error";
+  KTSTR_TRY(CheckKeys(json, kWhere, {"entry", "code", "layer"}));
+  const auto entry = KTSTR_TRY(ParseU32(*KTSTR_TRY(Need(json, kWhere, "entry")), "error.entry"));
+  const auto code = KTSTR_TRY(ParseText(*KTSTR_TRY(Need(json, kWhere, "code")), "error.code"));
+  const auto layer = KTSTR_TRY(ParseText(*KTSTR_TRY(Need(json, kWhere, "layer")), "error.layer"));
+  const auto known_code = OpErrorCodeOfName(code);
+  const auto known_layer = OpLayerOfName(layer);
+  if (!known_code) return Wrong(fmt::format("error.code: there is no '{}'", code));
+  if (!known_layer) return Wrong(fmt::format("error.layer: there is no '{}'", layer));
+  return OpReplyError{entry, *known_code, *known_layer};
+}
+
 std::string Dump(const Json& json) {
   return json.dump(-1, ' ', false, Json::error_handler_t::replace);
 }
@@ -300,13 +313,16 @@ Result<OpRequest> RequestFromJson(std::string_view text) {
 Result<OpReply> ReplyFromJson(std::string_view text) {
   const Json json = KTSTR_TRY(ParseObject(text));
   constexpr const char* kWhere = "the reply";
-  KTSTR_TRY(CheckKeys(json, kWhere, {"request_id", "success", "reason", "read_values"}));
+  KTSTR_TRY(CheckKeys(json, kWhere, {"request_id", "success", "reason", "error", "read_values"}));
   OpReply reply;
   reply.request_id =
       KTSTR_TRY(ParseU32(*KTSTR_TRY(Need(json, kWhere, "request_id")), "request_id"));
   reply.success = KTSTR_TRY(ParseBool(*KTSTR_TRY(Need(json, kWhere, "success")), "success"));
   reply.reason = KTSTR_TRY(ParseText(*KTSTR_TRY(Need(json, kWhere, "reason")), "reason"));
   reply.reason.resize(CutAtCharacter(reply.reason, kOpReasonMax).size());
+  if (const auto error = json.find("error"); error != json.end()) {
+    reply.error = KTSTR_TRY(ParseReplyError(*error));
+  }
   for (const Json& value : *KTSTR_TRY(ParseArray(json, kWhere, "read_values"))) {
     OpValue parsed = KTSTR_TRY(ParseValue(value));
     if (std::holds_alternative<BytesWidth>(parsed) || std::holds_alternative<OrU32Value>(parsed)) {
@@ -336,10 +352,16 @@ std::string ToJson(const OpRequest& request) {
 std::string ToJson(const OpReply& reply) {
   Json values = Json::array();
   for (const OpValue& value : reply.read_values) values.push_back(std::visit(ValueToJson(), value));
-  return Dump({{"request_id", reply.request_id},
+  Json json = {{"request_id", reply.request_id},
                {"success", reply.success},
-               {"reason", reply.reason},
-               {"read_values", std::move(values)}});
+               {"reason", reply.reason}};
+  if (reply.error) {
+    json["error"] = {{"entry", reply.error->entry},
+                     {"code", OpErrorCodeName(reply.error->code)},
+                     {"layer", OpLayerName(reply.error->layer)}};
+  }
+  json["read_values"] = std::move(values);
+  return Dump(json);
 }
 
 }  // namespace ktstr

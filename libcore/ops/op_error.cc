@@ -2,6 +2,19 @@
 
 namespace ktstr {
 
+namespace {
+
+// The value up to `last` that has this name.
+template <typename Enum>
+std::optional<Enum> OfName(std::string_view name, Enum last, std::string_view (*name_of)(Enum)) {
+  for (int i = 0; i <= static_cast<int>(last); ++i) {
+    if (name_of(static_cast<Enum>(i)) == name) return static_cast<Enum>(i);
+  }
+  return std::nullopt;
+}
+
+}  // namespace
+
 std::string_view OpErrorCodeName(OpErrorCode code) {
   switch (code) {
     case OpErrorCode::kValueKind:
@@ -104,6 +117,14 @@ std::string_view OpLayerName(OpLayer layer) {
       return "L8";
   }
   return "?";
+}
+
+std::optional<OpErrorCode> OpErrorCodeOfName(std::string_view name) {
+  return OfName(name, OpErrorCode::kTaskRecycled, OpErrorCodeName);
+}
+
+std::optional<OpLayer> OpLayerOfName(std::string_view name) {
+  return OfName(name, OpLayer::kL8, OpLayerName);
 }
 
 OpError MemoryError(const Error& error) {

@@ -1,6 +1,7 @@
 // Why an operation was refused: what kind of thing was wrong, which check saw it, and a sentence.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
 #include <tl/expected.hpp>
@@ -70,9 +71,12 @@ enum class OpLayer {
   kL8,          // it has a boot time
 };
 
-// As shown to people: "value-kind", …, and "request", …, "L1", ….
+// As messages and people have it: "value-kind", …, and "request", …, "L1", ….
 std::string_view OpErrorCodeName(OpErrorCode code);
 std::string_view OpLayerName(OpLayer layer);
+// Nothing for a name that there is not.
+std::optional<OpErrorCode> OpErrorCodeOfName(std::string_view name);
+std::optional<OpLayer> OpLayerOfName(std::string_view name);
 
 struct OpError {
   OpErrorCode code;

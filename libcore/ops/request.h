@@ -4,11 +4,13 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <variant>
 #include <vector>
 
 #include "libcore/base/address.h"
+#include "libcore/ops/op_error.h"
 
 namespace ktstr {
 
@@ -105,12 +107,23 @@ struct OpRequest {
   friend bool operator==(const OpRequest&, const OpRequest&) = default;
 };
 
+// Which entry ended the batch, and what kind of thing was wrong with it.
+struct OpReplyError {
+  uint32_t entry = 0;
+  OpErrorCode code = OpErrorCode::kValueKind;
+  OpLayer layer = OpLayer::kRequest;
+  friend bool operator==(const OpReplyError&, const OpReplyError&) = default;
+};
+
 struct OpReply {
   uint32_t request_id = 0;
   bool success = false;
   std::string reason;  // why not; empty on success
+  // Nothing on success, and for a request that was not begun: one that cannot be decoded, or a
+  // machine that could not be stopped.
+  std::optional<OpReplyError> error = std::nullopt;
   // [i] answers entries[i] of a read; empty for writes and when the batch failed.
-  std::vector<OpValue> read_values;
+  std::vector<OpValue> read_values = {};
   friend bool operator==(const OpReply&, const OpReply&) = default;
 };
 

@@ -12,7 +12,8 @@ namespace {
 
 constexpr uint32_t kRequestMagic = 0x51504f4b;  // "KOPQ"
 constexpr uint32_t kReplyMagic = 0x52504f4b;    // "KOPR"
-constexpr uint8_t kVersion = 1;
+constexpr uint8_t kRequestVersion = 1;
+constexpr uint8_t kReplyVersion = 2;
 constexpr uint8_t kUncheckedFlag = 1;
 
 // ---- Frames
@@ -156,6 +157,14 @@ OpEntry DecodeEntry(PayloadReader& in) {
   return entry;
 }
 
+OpReplyError DecodeError(PayloadReader& in) {
+  const auto entry = in.Get<uint32_t>();
+  const auto code = OpErrorCodeOfName(in.GetText(kOpNameMax));
+  const auto layer = OpLayerOfName(in.GetText(kOpNameMax));
+  if (!code || !layer) in.Refuse("a kind of error that is unknown");
+  return {entry, code.value_or(OpErrorCode{}), layer.value_or(OpLayer{})};
+}
+
 // The count of what follows, each at least `smallest` bytes.
 uint32_t DecodeCount(PayloadReader& in, size_t smallest) {
   const auto count = in.Get<uint32_t>();
@@ -165,10 +174,10 @@ uint32_t DecodeCount(PayloadReader& in, size_t smallest) {
   return in.ok() ? count : 0;
 }
 
-Status CheckVersion(uint8_t version) {
-  if (version == kVersion) return {};
+Status CheckVersion(uint8_t version, uint8_t known) {
+  if (version == known) return {};
   return Fail(ErrorCode::kUnsupported,
-              fmt::format("a message of version {}; this program knows {}", version, kVersion));
+              fmt::format("a message of version {}; this program knows {}", version, known));
 }
 
 }  // namespace
@@ -179,7 +188,7 @@ Result<std::vector<std::byte>> EncodeRequest(const OpRequest& request) {
                 fmt::format("{} entries; the limit is {}", request.entries.size(), kOpEntriesMax));
   }
   PayloadWriter out;
-  out.Put(kVersion);
+  out.Put(kRequestVersion);
   out.Put(static_cast<uint8_t>(request.mode));
   out.Put(static_cast<uint8_t>(request.direction));
   out.Put(uint8_t{0});
@@ -198,11 +207,17 @@ Result<std::vector<std::byte>> EncodeRequest(const OpRequest& request) {
 
 Result<std::vector<std::byte>> EncodeReply(const OpReply& reply) {
   PayloadWriter out;
-  out.Put(kVersion);
+  out.Put(kReplyVersion);
   out.Put(static_cast<uint8_t>(reply.success));
-  out.Put(uint16_t{0});
+  out.Put(static_cast<uint8_t>(reply.error.has_value()));
+  out.Put(uint8_t{0});
   out.Put(reply.request_id);
   out.PutCutText(reply.reason, kOpReasonMax);
+  if (reply.error) {
+    out.Put(reply.error->entry);
+    out.PutText(OpErrorCodeName(reply.error->code), kOpNameMax);
+    out.PutText(OpLayerName(reply.error->layer), kOpNameMax);
+  }
   out.Put(static_cast<uint32_t>(reply.read_values.size()));
   for (const OpValue& value : reply.read_values) std::visit(ValueEncoder{out}, value);
   KTSTR_TRY(out.status());
@@ -211,7 +226,7 @@ Result<std::vector<std::byte>> EncodeReply(const OpReply& reply) {
 
 Result<OpRequest> DecodeRequest(std::span<const std::byte> frame) {
   PayloadReader in(KTSTR_TRY(Payload(kRequestMagic, frame)));
-  KTSTR_TRY(CheckVersion(in.Get<uint8_t>()));
+  KTSTR_TRY(CheckVersion(in.Get<uint8_t>(), kRequestVersion));
   OpRequest request;
   const auto mode = in.Get<uint8_t>(), direction = in.Get<uint8_t>();
   if (mode > 1 || direction > 1 || in.Get<uint8_t>() != 0) {
@@ -230,13 +245,16 @@ Result<OpRequest> DecodeRequest(std::span<const std::byte> frame) {
 
 Result<OpReply> DecodeReply(std::span<const std::byte> frame) {
   PayloadReader in(KTSTR_TRY(Payload(kReplyMagic, frame)));
-  KTSTR_TRY(CheckVersion(in.Get<uint8_t>()));
+  KTSTR_TRY(CheckVersion(in.Get<uint8_t>(), kReplyVersion));
   OpReply reply;
-  const auto success = in.Get<uint8_t>();
-  if (success > 1 || in.Get<uint16_t>() != 0) in.Refuse("a success that is neither 0 nor 1");
+  const auto success = in.Get<uint8_t>(), has_error = in.Get<uint8_t>();
+  if (success > 1 || has_error > 1 || in.Get<uint8_t>() != 0) {
+    in.Refuse("a success that is neither 0 nor 1");
+  }
   reply.success = success != 0;
   reply.request_id = in.Get<uint32_t>();
   reply.reason = in.GetText(kOpReasonMax);
+  if (has_error != 0) reply.error = DecodeError(in);
   constexpr size_t kSmallestValue = 5;
   const uint32_t count = DecodeCount(in, kSmallestValue);
   for (uint32_t i = 0; i < count && in.ok(); ++i) {

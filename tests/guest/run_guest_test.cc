@@ -3,11 +3,14 @@
 #include <gmock/gmock.h>
 #include <signal.h>
 
+#include <array>
 #include <fstream>
 #include <thread>
 
 #include "guest_kernels.h"
 #include "libcore/archive/reader.h"
+#include "libcore/ops/json.h"
+#include "replay/frozen_machine.h"
 #include "run_program.h"
 
 namespace ktstr {
@@ -22,16 +25,6 @@ using testing::HasSubstr;
 using testing::IsEmpty;
 using testing::Not;
 using testing::StartsWith;
-
-fs::path Write(const fs::path& file, const std::string& text) {
-  std::ofstream(file) << text;
-  return file;
-}
-
-std::string Read(const fs::path& file) {
-  std::ifstream stream(file, std::ios::binary);
-  return {std::istreambuf_iterator<char>(stream), std::istreambuf_iterator<char>()};
-}
 
 constexpr char kMachine[] = "[machine]\nkernel = \"scx-small\"\n";
 
@@ -98,9 +91,7 @@ TEST(RunGuestTest, AQueryThatIsNoneIsAnError) {
 // Triggers that do not end a test: each keeps the machine, which goes on as if nothing had been.
 TEST(RunGuestTest, WhatDoesNotFailIsKeptAndGoesOn) {
   const TemporaryDirectory directory;
-  const fs::path script =
-      Write(directory / "ask", "#!/bin/sh\necho because > /ktstr/capture\nexec sleep 1\n");
-  fs::permissions(script, fs::perms::owner_all);
+  Write(directory / "ask", "#!/bin/sh\necho because > /ktstr/capture\nexec sleep 1\n");
   const fs::path scenario = Write(directory / "watched.toml", fmt::format(R"({}
 [run]
 duration = "20s"
@@ -155,15 +146,53 @@ min_rounds_per_s = 1
   }
 }
 
+// What a program in the guest asks its host for is answered between two looks at the machine; the
+// breakpoints that watch it are not in the answer.
+TEST(RunGuestTest, AProgramInTheGuestReadsItsKernel) {
+  const TemporaryDirectory directory;
+  Write(directory / "ask", R"(#!/bin/sh
+for symbol in add_taint no_such_symbol; do
+  /ktstr/ops <<END
+{"entries":[{"target":{"symbol":"$symbol"},"value":{"bytes":16}}]}
+END
+done
+exit 0
+)");
+  const fs::path scenario = Write(directory / "asks.toml", fmt::format(R"({}
+[run]
+duration = "20s"
+[[worker]]
+kind = "spin"
+[[payload]]
+program = "ask"
+[[phase]]
+until = "ask"
+[[expect]]
+sql = "SELECT 1"
+)",
+                                                                       kMachine));
+  RunProgram run(directory, {scenario.string()});
+  EXPECT_EQ(run.Wait(), 1) << run.said();
+  const auto machine = FrozenMachine::Open(run.out() / "asks.kts");
+  ASSERT_TRUE(machine) << machine.error().ToString() << run.said();
+  std::array<std::byte, 16> text;
+  const auto kernel = (*machine)->Kernel();
+  ASSERT_TRUE(kernel) << kernel.error().ToString();
+  const auto address = (*kernel)->symbol_kva("add_taint");
+  ASSERT_TRUE(address && (*kernel)->Read(*address, text));
+  OpReply read = {.success = true, .read_values = {BytesValue{{text.begin(), text.end()}}}};
+  EXPECT_THAT(Read(run.out() / "asks.log"),
+              AllOf(HasSubstr(ToJson(read)), HasSubstr("\"code\":\"symbol-unknown\"")));
+}
+
 // The kernel prints for a while before the panic's breakpoint is reached; the test's time is up
 // before that.
 TEST(RunGuestTest, APanicThatIsStillPrintingAtTheEndFailsTheTest) {
   const TemporaryDirectory directory;
-  const fs::path script = Write(directory / "crash", R"(#!/bin/sh
+  Write(directory / "crash", R"(#!/bin/sh
 (echo c > /proc/sysrq-trigger) &
 while read -r line; do case "$line" in *"Trigger a crash"*) exit 0 ;; esac; done < /dev/kmsg
 )");
-  fs::permissions(script, fs::perms::owner_all);
   const fs::path scenario = Write(directory / "late.toml", fmt::format(R"({}
 [run]
 duration = "20s"
@@ -180,8 +209,7 @@ until = "crash"
 
 TEST(RunGuestTest, AProgramThatFailsFailsTheTest) {
   const TemporaryDirectory directory;
-  const fs::path script = Write(directory / "broken", "#!/bin/sh\necho oh dear\nexit 3\n");
-  fs::permissions(script, fs::perms::owner_all);
+  Write(directory / "broken", "#!/bin/sh\necho oh dear\nexit 3\n");
   const fs::path scenario = Write(directory / "program.toml",
                                   fmt::format("{}[[payload]]\nprogram = \"broken\"\n", kMachine));
   RunProgram run(directory, {scenario.string()});

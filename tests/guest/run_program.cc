@@ -20,14 +20,16 @@ namespace fs = std::filesystem;
 using std::chrono::milliseconds;
 using std::chrono::minutes;
 
-namespace {
+fs::path Write(const fs::path& file, const std::string& text) {
+  std::ofstream(file) << text;
+  fs::permissions(file, fs::perms::owner_all);
+  return file;
+}
 
-std::string ReadAll(const fs::path& file) {
+std::string Read(const fs::path& file) {
   std::ifstream stream(file, std::ios::binary);
   return {std::istreambuf_iterator<char>(stream), std::istreambuf_iterator<char>()};
 }
-
-}  // namespace
 
 fs::path FixtureScenario(const std::string& name) {
   return fs::path(KTSTR_SCENARIO_DIR) / (name + ".toml");
@@ -57,7 +59,7 @@ void RunProgram::Signal(int number) { kill(process_->pid(), number); }
 bool RunProgram::AwaitText(const std::string& file, const std::string& text) {
   // What another process writes to a file is announced by nothing.
   for (const Deadline deadline = After(minutes(2)); PollTimeout(deadline) > 0;) {
-    if (ReadAll(out_ / file).find(text) != std::string::npos) return true;
+    if (Read(out_ / file).find(text) != std::string::npos) return true;
     if (process_->Wait(After(milliseconds(10)))) return false;
   }
   return false;

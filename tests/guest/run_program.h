@@ -16,6 +16,11 @@ namespace ktstr {
 // The scenario of that name in fixtures/scenarios.
 std::filesystem::path FixtureScenario(const std::string& name);
 
+// Writes a file that may be executed, in place of what is there; returns its name.
+std::filesystem::path Write(const std::filesystem::path& file, const std::string& text);
+// All of a file; "" when there is none.
+std::string Read(const std::filesystem::path& file);
+
 class RunProgram {
  public:
   // Starts it with --out in `directory`/"out"; with --accel as the environment's KTSTR_TEST_ACCEL

@@ -38,18 +38,6 @@ using testing::Not;
 constexpr const char* kAlwaysWatched[] = {"scx_ops_error_irq_workfn", "scx_ops_disable_workfn",
                                           "native_stop_other_cpus", "add_taint"};
 
-fs::path Write(const fs::path& file, const std::string& text,
-               fs::perms permissions = fs::perms::owner_all) {
-  std::ofstream(file) << text;
-  fs::permissions(file, permissions);
-  return file;
-}
-
-std::string Read(const fs::path& file) {
-  std::ifstream stream(file, std::ios::binary);
-  return {std::istreambuf_iterator<char>(stream), std::istreambuf_iterator<char>()};
-}
-
 // The four bytes of an ELF file at one of its addresses; nothing where it has none.
 std::optional<uint32_t> InFile(const fs::path& file, Kva address) {
   elf_version(EV_CURRENT);

@@ -41,6 +41,7 @@ TEST_F(BatchTest, BatchFatalFirstFailure) {
   EXPECT_EQ(reply.request_id, 7u);
   EXPECT_FALSE(reply.success);
   EXPECT_THAT(reply.reason, StartsWith("entry[1]: Symbol 'no_such_symbol': "));
+  EXPECT_EQ(reply.error, (OpReplyError{1, OpErrorCode::kSymbolUnknown, OpLayer::kName}));
   EXPECT_EQ(Value("third"), 0x55667788u) << "what follows the failure is untouched";
 }
 

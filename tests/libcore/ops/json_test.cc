@@ -49,6 +49,21 @@ TEST(OpsJsonTest, ReadsARequestAsPeopleWriteIt) {
   EXPECT_EQ(*request, expected);
 }
 
+TEST(OpsJsonTest, AReplySaysToProgramsWhatWasWrong) {
+  const OpReply reply = {
+      .reason = "entry[2]: why",
+      .error = OpReplyError{2, OpErrorCode::kTaskOnRq, OpLayer::kL4}};
+  EXPECT_EQ(ToJson(reply),
+            R"({"request_id":0,"success":false,"reason":"entry[2]: why",)"
+            R"("error":{"entry":2,"code":"task-on-rq","layer":"L4"},"read_values":[]})");
+  const auto with = [](const char* code) {
+    return ReplyFromJson(std::string(R"({"request_id":0,"success":false,"reason":"","error":)") +
+                         R"({"entry":0,"layer":"L4","code":")" + code + R"("},"read_values":[]})");
+  };
+  EXPECT_TRUE(with("unmapped"));
+  EXPECT_FALSE(with("unheard-of"));
+}
+
 TEST(OpsJsonTest, WritesAReplyAsPeopleReadIt) {
   const OpReply reply = {
       .request_id = 7,

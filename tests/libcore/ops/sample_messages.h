@@ -38,6 +38,9 @@ inline std::vector<OpRequest> SampleRequests() {
 inline std::vector<OpReply> SampleReplies() {
   return {OpReply(),
           {.request_id = 9, .success = false, .reason = "entry[0]: \u2026"},
+          {.request_id = 9,
+           .reason = "entry[3]: \u2026",
+           .error = OpReplyError{3, OpErrorCode::kTaskRecycled, OpLayer::kL8}},
           {.request_id = 1,
            .success = true,
            .read_values = {U32Value{1}, U64Value{2}, BytesValue{{std::byte(3)}}, BytesValue{}}}};
