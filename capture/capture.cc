@@ -13,6 +13,7 @@
 #include "capture/qemu/process_info.h"
 #include "capture/qemu/ram_map.h"
 #include "capture/qemu/vcpu_state.h"
+#include "libcore/base/output_place.h"
 #include "libcore/kernel/guest_kernel.h"
 #include "libcore/walk/memory/page_classes.h"
 
@@ -168,11 +169,7 @@ Result<CaptureSummary> Write(Frozen& frozen, const Prepared& prepared,
 }  // namespace
 
 Status CheckOutput(const std::string& output, bool overwrite) {
-  std::error_code error;
-  if (overwrite || !std::filesystem::exists(output, error)) return {};
-  return Fail(ErrorCode::kExists,
-              fmt::format("'{}' exists already: choose another name, or overwrite it with --force",
-                          output));
+  return overwrite ? Status() : CheckNothingAt(output, "overwrite it with --force");
 }
 
 Result<CaptureSummary> CaptureFrozen(Frozen& frozen, const CaptureOptions& options) {

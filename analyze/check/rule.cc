@@ -6,6 +6,7 @@
 #include <array>
 #include <set>
 
+#include "analyze/check/finding_rule.h"
 #include "libcore/base/nearest_word.h"
 #include "libcore/base/text_file.h"
 #include "libcore/toml/toml_table.h"
@@ -21,11 +22,45 @@ constexpr std::string_view kBuiltIn =
 #include "scheduler_rules.inc"
     ;
 
-Rule ReadRule(TomlTable table, const std::string& file, std::set<std::string>* names) {
+// What the findings that the rule is about say of it; `seen` are those that rules before it name.
+Rule ReadFindings(TomlTable& table, std::vector<std::string>* seen) {
   Rule rule;
-  for (const char* key : {"name", "message", "sql"}) table.Require(key);
+  std::vector<std::string> findings;
+  table.Read("findings", &findings);
+  if (std::ranges::find(findings, kOtherFindings) != findings.end()) {
+    rule.sql = OtherFindingsQuery(*seen);
+    return rule;
+  }
+  for (const std::string& finding : findings) {
+    auto known = RuleOfFinding(finding);
+    if (!known) {
+      table.Complain("findings", known.error().message());
+      return rule;
+    }
+    if (findings.size() == 1) rule = *std::move(known);
+    seen->push_back(finding);
+  }
+  if (findings.size() > 1) rule.sql = FindingsQuery(findings);
+  if (findings.empty()) table.Complain("findings", "'findings' names none");
+  return rule;
+}
+
+Rule ReadRule(TomlTable table, const std::string& file, std::set<std::string>* names,
+              std::vector<std::string>* findings) {
+  Rule rule;
+  const bool of_findings = table.Has("findings");
+  if (of_findings) {
+    rule = ReadFindings(table, findings);
+    if (table.Has("sql")) table.Complain("sql", "a rule has 'findings' or 'sql', not both");
+    if (table.Has("rows")) table.Complain("rows", "'rows' is for rules that have 'sql'");
+  } else {
+    table.Require("sql");
+  }
+  if (rule.name.empty()) table.Require("name");
+  if (rule.message.empty()) table.Require("message");
   table.Read("name", &rule.name);
-  size_t severity = 0, wanted = 0;
+  auto severity = size_t(rule.severity);
+  size_t wanted = 0;
   table.ReadWord("severity", kSeverities, &severity);
   rule.severity = Severity(severity);
   table.Read("message", &rule.message);
@@ -33,7 +68,7 @@ Rule ReadRule(TomlTable table, const std::string& file, std::set<std::string>* n
   table.ReadWord("rows", kWanted, &wanted);
   rule.wants_rows = wanted == 1;
   table.Read("sql", &rule.sql);
-  rule.place = fmt::format("{}:{}", file, table.LineOf("sql"));
+  rule.place = fmt::format("{}:{}", file, table.LineOf(of_findings ? "findings" : "sql"));
   if (!names->insert(rule.name).second) {
     table.Complain("name", fmt::format("another rule is called '{}' too", rule.name));
   }
@@ -59,7 +94,10 @@ Result<std::vector<Rule>> ParseRules(std::string_view text, const std::string& n
   TomlTable root(parsed, "the file", &problem);
   std::vector<Rule> rules;
   std::set<std::string> names;
-  for (TomlTable& table : root.Tables("rule")) rules.push_back(ReadRule(table, name, &names));
+  std::vector<std::string> findings;
+  for (TomlTable& table : root.Tables("rule")) {
+    rules.push_back(ReadRule(table, name, &names, &findings));
+  }
   root.Finish();
   if (rules.empty()) problem.Report(0, "there is no [[rule]] in it");
   KTSTR_TRY(problem.ToStatus());

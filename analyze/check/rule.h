@@ -7,6 +7,11 @@
 //   when = "SELECT 1 FROM scx"   # optional: only where this gives rows
 //   rows = "none"                # what must come: none (the default) or some
 //   sql = "SELECT comm, pid FROM task WHERE scx_waiting_ms > 5000"
+//
+// or that some findings are not there, which then say all the rest (finding_rule.h):
+//
+//   [[rule]]
+//   findings = ["lost_task"]
 #pragma once
 
 #include <cstdint>

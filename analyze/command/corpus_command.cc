@@ -5,10 +5,10 @@
 #include <fmt/ranges.h>
 
 #include "analyze/command/common_options.h"
-#include "analyze/command/interrupt.h"
 #include "analyze/corpus/archive_index.h"
 #include "analyze/corpus/merged.h"
 #include "analyze/corpus/parallel.h"
+#include "libcore/base/interrupt_guard.h"
 #include "libcore/base/patient_bar.h"
 
 namespace ktstr {

@@ -4,6 +4,7 @@
 #include <filesystem>
 
 #include "analyze/command/command.h"
+#include "libcore/base/output_place.h"
 
 namespace ktstr {
 
@@ -15,10 +16,8 @@ struct ExportArguments {
 };
 
 Result<std::string> Export(Session& session, const ExportArguments& arguments) {
-  std::error_code ignored;
-  if (!arguments.force && std::filesystem::exists(arguments.output, ignored)) {
-    return Fail(ErrorCode::kExists,
-                fmt::format("{} exists; --force overwrites it", arguments.output));
+  if (!arguments.force) {
+    KTSTR_TRY(CheckNothingAt(arguments.output, "overwrite it with --force"));
   }
   const Database* index = KTSTR_TRY(session.Index());
   KTSTR_TRY(index->CopyTo(arguments.output));

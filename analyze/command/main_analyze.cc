@@ -7,8 +7,8 @@
 #include <vector>
 
 #include "analyze/command/command.h"
-#include "analyze/command/interrupt.h"
 #include "analyze/text/output.h"
+#include "libcore/base/interrupt_guard.h"
 #include "libcore/base/nearest_word.h"
 #include "libcore/base/process.h"
 #include "libcore/base/safe_text.h"

@@ -3,10 +3,10 @@
 #include <filesystem>
 
 #include "analyze/command/command.h"
-#include "analyze/command/interrupt.h"
 #include "analyze/index/index.h"
 #include "analyze/text/output.h"
 #include "analyze/text/sql_hint.h"
+#include "libcore/base/interrupt_guard.h"
 #include "libcore/base/patient_bar.h"
 #include "libcore/base/safe_text.h"
 

@@ -1,7 +1,7 @@
 #include "analyze/corpus/archive_index.h"
 
-#include "analyze/command/interrupt.h"
 #include "analyze/index/index.h"
+#include "libcore/base/interrupt_guard.h"
 
 namespace ktstr {
 

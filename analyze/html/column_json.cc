@@ -6,21 +6,12 @@
 #include <nlohmann/json.hpp>
 #include <unordered_set>
 
+#include "analyze/views/views.h"
 #include "libcore/base/safe_text.h"
 
 namespace ktstr {
 
 namespace {
-
-std::string_view UnitByName(std::string_view name) {
-  for (const std::string_view unit : {"ns", "ms", "bytes"}) {
-    if (name.size() > unit.size() && name.ends_with(unit) &&
-        name[name.size() - unit.size() - 1] == '_') {
-      return unit;
-    }
-  }
-  return "";
-}
 
 ColumnInfo Declaration(std::string_view name, const std::vector<const TableInfo*>& sources) {
   for (const TableInfo* table : sources) {
@@ -28,7 +19,7 @@ ColumnInfo Declaration(std::string_view name, const std::vector<const TableInfo*
       if (column.name == name) return column;
     }
   }
-  return {name, ColumnType::kText, UnitByName(name), ""};
+  return {name, ColumnType::kText, UnitOf(name), ""};
 }
 
 // Only texts, and fewer than half of them different.

@@ -12,10 +12,10 @@
 #include <cstdio>
 #include <cwchar>
 
-#include "analyze/command/interrupt.h"
 #include "analyze/shell/history_file.h"
 #include "analyze/shell/words.h"
 #include "analyze/text/output.h"
+#include "libcore/base/interrupt_guard.h"
 
 namespace ktstr {
 

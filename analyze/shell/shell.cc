@@ -11,13 +11,13 @@
 #include <utility>
 #include <vector>
 
-#include "analyze/command/interrupt.h"
 #include "analyze/index/sql_functions.h"
 #include "analyze/shell/dot_commands.h"
 #include "analyze/shell/history_file.h"
 #include "analyze/shell/line_editor.h"
 #include "analyze/shell/statement_splitter.h"
 #include "analyze/text/output.h"
+#include "libcore/base/interrupt_guard.h"
 #include "libcore/base/safe_text.h"
 
 namespace ktstr {

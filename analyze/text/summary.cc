@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "analyze/text/output.h"
+#include "libcore/base/quantity.h"
 #include "libcore/base/safe_text.h"
 
 namespace ktstr {
@@ -58,13 +59,6 @@ class Facts {
   std::map<std::string, Value> values_;
 };
 
-std::string Bytes(int64_t bytes) {
-  const auto n = static_cast<double>(bytes);
-  if (bytes >= int64_t{1} << 30) return fmt::format("{:.4g} GiB", n / (1 << 30));
-  if (bytes >= 1 << 20) return fmt::format("{:.4g} MiB", n / (1 << 20));
-  return fmt::format("{:.4g} KiB", n / (1 << 10));
-}
-
 std::string Seconds(std::optional<int64_t> ns) {
   return ns ? fmt::format("{:.3f} s", static_cast<double>(*ns) / 1e9) : "an unknown time";
 }
@@ -88,7 +82,7 @@ Result<std::string> MemoryLine(const Database& index, const Facts& facts) {
   for (const auto& row : fates.rows) {
     list += fmt::format("{}{} {}", list.empty() ? "" : ", ", ToDisplay(row[1]), ToDisplay(row[0]));
   }
-  return fmt::format("{}{}; pages: {}", Bytes(facts.Number("memory_bytes").value_or(0)),
+  return fmt::format("{}{}; pages: {}", FormatSize(uint64_t(facts.Number("memory_bytes").value_or(0))),
                      facts.Text("kept") == "kernel" ? ", only the kernel's kept" : "", list);
 }
 
@@ -163,7 +157,7 @@ Result<std::string> SummaryText(const Database& index, const std::string& name, 
   };
 
   std::string text = line("archive", fmt::format("{}, {}, digest {}", SafeText(name),
-                                                 Bytes(facts.Number("archive_bytes").value_or(0)),
+                                                 FormatSize(uint64_t(facts.Number("archive_bytes").value_or(0))),
                                                  facts.Text("digest")));
   text += line("frozen", fmt::format("{} ({}) by {}", facts.Text("captured_at"), why,
                                      facts.Text("captured_by")));

@@ -1,20 +1,18 @@
 #include "capture/command/capture_command.h"
 
 #include <fmt/format.h>
-#include <signal.h>
 
 #include <cstdio>
 #include <functional>
 
 #include "capture/command/command_line.h"
+#include "libcore/base/interrupt_guard.h"
 #include "libcore/base/progress_bar.h"
 #include "libcore/base/quantity.h"
 
 namespace ktstr {
 
 namespace {
-
-std::atomic<bool> interrupted = false;
 
 void PrintSummary(std::FILE* to, const std::string& output, const CaptureSummary& summary) {
   const ArchiveWriteSummary& archive = summary.archive;
@@ -43,28 +41,16 @@ Result<CaptureSummary> CaptureWithProgress(
   options.overwrite = arguments.force;
   options.keep = arguments.keep == "kernel" ? Keep::kKernel : Keep::kAll;
   options.tags = KTSTR_TRY(ParseTags(arguments.tags));
-  options.cancel = &interrupted;
+  options.cancel = &InterruptGuard::flag();
   ProgressBar bar("writing " + arguments.output);
   options.progress = [&bar](uint64_t done, uint64_t all) { bar.Show(done, all); };
-  const InterruptGuard guard;
+  const InterruptGuard guard(kEndingSignals);
   auto summary = capture(options);
   bar.Clear();
   return summary;
 }
 
 }  // namespace
-
-InterruptGuard::InterruptGuard() {
-  struct sigaction action = {};
-  action.sa_handler = [](int) { interrupted.store(true); };
-  sigaction(SIGINT, &action, &old_int_);
-  sigaction(SIGTERM, &action, &old_term_);
-}
-
-InterruptGuard::~InterruptGuard() {
-  sigaction(SIGINT, &old_int_, nullptr);
-  sigaction(SIGTERM, &old_term_, nullptr);
-}
 
 void AddArchiveOptions(Options* app, ArchiveArguments* arguments) {
   app->Add("-o,--output", &arguments->output, "The archive to write, usually NAME.kts")

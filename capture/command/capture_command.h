@@ -36,17 +36,9 @@ Status RunCapture(QmpClient& qmp, const ArchiveArguments& arguments, CaptureOpti
 // error: the caller has another answer.
 Status RunCaptureFrozen(Frozen& frozen, const ArchiveArguments& arguments, CaptureOptions options);
 
-// While one lives, SIGINT and SIGTERM only ask for the end: nobody dies and leaves a guest frozen.
-class InterruptGuard {
- public:
-  InterruptGuard();
-  ~InterruptGuard();
-  InterruptGuard(const InterruptGuard&) = delete;
-  InterruptGuard& operator=(const InterruptGuard&) = delete;
-
- private:
-  struct sigaction old_int_, old_term_;
-};
+// The signals that only ask for the end while a guest is frozen (InterruptGuard): nobody dies and
+// leaves it so.
+inline constexpr auto kEndingSignals = {SIGINT, SIGTERM};
 
 // The subcommands. Each adds itself to `app`; its result is in `status` when it was chosen and ran.
 void AddAttachCommand(Options* app, Status* status);  // the program's own options: --qmp

@@ -4,6 +4,7 @@
 
 #include "capture/command/capture_command.h"
 #include "capture/live_ops.h"
+#include "libcore/base/interrupt_guard.h"
 #include "libcore/ops/request_file.h"
 
 namespace ktstr {
@@ -30,7 +31,7 @@ Result<ExitCode> Ops(const OpsArguments& arguments) {
   const bool capture = !arguments.archive.output.empty();
   if (capture) KTSTR_TRY(CheckOutput(arguments.archive.output, arguments.archive.force));
   const auto qmp = KTSTR_TRY(QmpClient::Connect(arguments.qmp));
-  const InterruptGuard guard;
+  const InterruptGuard guard(kEndingSignals);
   Frozen frozen = KTSTR_TRY(Frozen::Freeze(*qmp));
   const auto ops = KTSTR_TRY(LiveOps::Open(frozen, arguments.pid));
   const OpReply reply = KTSTR_TRY(ops->Dispatch(frozen, request));

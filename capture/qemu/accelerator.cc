@@ -14,6 +14,7 @@
 #include "capture/system/child_process.h"
 #include "capture/system/memory_file.h"
 #include "capture/system/system_error.h"
+#include "libcore/archive/output_file.h"
 #include "libcore/base/cache_directory.h"
 
 namespace ktstr {
@@ -63,12 +64,12 @@ void Remember(const std::string& key, const AcceleratorChoice& choice) {
   if (path.empty()) return;
   std::error_code error;
   fs::create_directories(path.parent_path(), error);
-  const fs::path temporary = fmt::format("{}.{}", path.string(), getpid());
-  std::ofstream(temporary) << nlohmann::json{
+  const std::string text = nlohmann::json{
       {"key", key},
       {"works", choice.accelerator == Accelerator::kKvm},
       {"reason", choice.reason}}.dump();
-  fs::rename(temporary, path, error);
+  auto file = archive::OutputFile::Create(path, archive::OutputFile::Existing::kReplace);
+  if (file && file->Append(std::as_bytes(std::span(text)))) std::ignore = file->Publish();
 }
 
 // Boots the kernel alone, without a disk: it gets as far as its first words or it does not.

@@ -77,9 +77,7 @@ void Sampler::AddWaiting(WatchSample& sample, std::optional<int64_t> jiffies) co
   for (CpuSample& cpu : sample.cpus) {
     scx.oldest_torn |= cpu.oldest_torn;
     if (!cpu.oldest) continue;
-    if (jiffies && hz_) {
-      cpu.oldest->waiting_ms = (*jiffies - cpu.oldest->runnable_at) * 1000 / *hz_;
-    }
+    cpu.oldest->waiting_ms = KernelClock{jiffies, hz_}.MsSince(cpu.oldest->runnable_at);
     // Jiffies wrap: which of two is earlier is the sign of their difference.
     if (!scx.oldest || cpu.oldest->runnable_at - scx.oldest->runnable_at < 0) {
       scx.oldest = cpu.oldest;

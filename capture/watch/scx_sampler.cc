@@ -3,6 +3,7 @@
 #include <thread>
 
 #include "libcore/walk/container/rhashtable.h"
+#include "libcore/walk/system/clock.h"
 
 namespace ktstr {
 
@@ -80,7 +81,9 @@ ScxSample ScxSampler::Take(std::optional<int64_t> hz, const RetryLimits& retry) 
   }
   sample.ops_name = std::move(reading.ops_name);
   sample.enable_state = std::move(reading.enable_state);
-  if (reading.timeout && hz) sample.watchdog_timeout_ms = *reading.timeout * 1000 / *hz;
+  if (reading.timeout) {
+    sample.watchdog_timeout_ms = KernelClock{.jiffies = {}, .hz = hz}.ToMs(*reading.timeout);
+  }
   sample.dsqs = std::move(reading.dsqs);
   return sample;
 }

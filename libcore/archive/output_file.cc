@@ -12,6 +12,8 @@
 #include <random>
 #include <utility>
 
+#include "libcore/base/output_place.h"
+
 namespace ktstr::archive {
 
 namespace {
@@ -186,7 +188,7 @@ Error OutputFile::Failed(const char* doing, int error_number) const {
 }
 
 Error OutputFile::AlreadyExists() const {
-  return Error(ErrorCode::kExists, fmt::format("{} exists already", path_.native()));
+  return ExistsAlready(path_.native());
 }
 
 std::filesystem::path OutputFile::Directory() const {

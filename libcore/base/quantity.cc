@@ -55,7 +55,7 @@ std::string FormatSize(uint64_t bytes) {
     value /= 1024;
     unit = next;
   }
-  return fmt::format("{:.1f} {}", value, unit);
+  return fmt::format("{:.4g} {}", value, unit);
 }
 
 }  // namespace ktstr

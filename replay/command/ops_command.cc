@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <string>
 
+#include "libcore/base/output_place.h"
 #include "libcore/ops/dispatcher.h"
 #include "libcore/ops/request_file.h"
 #include "replay/command/replay_command.h"
@@ -33,10 +34,7 @@ Result<ExitCode> Ops(const OpsArguments& arguments) {
   if (!arguments.save.empty() && request.direction == OpDirection::kRead) {
     return Fail(ErrorCode::kInvalidArgument, "--save keeps what was written; this request reads");
   }
-  if (!arguments.save.empty() && std::filesystem::exists(arguments.save)) {
-    return Fail(ErrorCode::kExists,
-                fmt::format("'{}' exists already: choose another name", arguments.save));
-  }
+  if (!arguments.save.empty()) KTSTR_TRY(CheckNothingAt(arguments.save));
   const auto machine = KTSTR_TRY(FrozenMachine::Open(arguments.archive));
   Dispatcher dispatcher(*KTSTR_TRY(machine->Kernel(arguments.vmlinux)));
   const OpReply reply = machine->Exclusively(

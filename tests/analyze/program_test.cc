@@ -255,7 +255,7 @@ TEST_F(ProgramTest, AnExportedDatabaseNeedsNothingOfOurs) {
   sqlite3_close(plain);
   const Ran again = Ask(archive_ + " export-db " + out.string());
   EXPECT_EQ(again.exit_code, 4);
-  EXPECT_THAT(again.out, HasSubstr("--force overwrites it"));
+  EXPECT_THAT(again.out, HasSubstr("overwrite it with --force"));
   EXPECT_EQ(Ask(archive_ + " export-db -f " + out.string()).exit_code, 0);
 }
 

@@ -1,4 +1,5 @@
 -- A real-time, deadline or stop task has kept its CPU for longer than 200 ms, or any other task for longer than 10 s, while others wait for it.
+-- check: warning: nobody keeps a CPU while others wait for it
 SELECT CASE WHEN ran_ns > 10000000000 THEN 'error' ELSE 'warning' END AS severity,
        printf('CPU %d', cpu) AS subject,
        printf('%s (%d) of class %s has it for %.3f s; %d tasks are queued', comm, pid, class,

@@ -1,4 +1,6 @@
 -- Tasks have stood in one dispatch queue for longer than a second.
+-- check: warning: no task has stood in a dispatch queue for longer than a second
+-- when: SELECT 1 FROM scx
 SELECT CASE WHEN max(t.waiting_ms) > 10000 THEN 'error' ELSE 'warning' END AS severity,
        printf('DSQ %s', q.dsq_id) || coalesce(' of CPU ' || q.cpu, '') AS subject,
        printf('%d tasks wait in this %s queue, the first for %.3f s', count(*), q.kind,

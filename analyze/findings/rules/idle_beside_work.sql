@@ -1,4 +1,5 @@
 -- A CPU idles while tasks that may use it have waited in a shared dispatch queue for longer than 10 ms.
+-- check: warning: no CPU idles while tasks that may use it wait
 SELECT 'warning' AS severity,
        printf('CPU %d', c.cpu) AS subject,
        printf(iif(count(*) = 1,

@@ -1,4 +1,5 @@
 -- The kernel log tells of a panic, an oops, a bug, a stall or a hung task.
+-- check: error: the kernel log tells of no panic, oops, bug, stall or hung task
 SELECT 'error' AS severity,
        'kernel log' AS subject,
        printf(iif(count(*) = 1, '%d line, after %.3f s: %s',

@@ -1,4 +1,5 @@
 -- Tasks wait for each other in a circle: each waits for a lock that the next one holds.
+-- check: error: no tasks wait for each other in a circle
 WITH RECURSIVE chain(first, at, path, length) AS (
   SELECT task_kva, owner_kva, json_array(pid), 1 FROM lock_wait WHERE owner_kva IS NOT NULL
   UNION ALL

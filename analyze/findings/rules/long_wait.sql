@@ -1,4 +1,5 @@
 -- A task that could run has waited for a CPU for longer than a second.
+-- check: warning: no runnable task has waited for a CPU for longer than a second
 SELECT CASE WHEN wait_ns > 10000000000 THEN 'error' ELSE 'warning' END AS severity,
        printf('%s (%d)', comm, pid) AS subject,
        printf('class %s, on CPU %s: runnable for %.3f s without running', coalesce(class, '?'),

@@ -1,4 +1,6 @@
 -- A runnable task of sched_ext's is in no dispatch queue, and has been for longer than a second: the scheduler took it and never dispatched it.
+-- check: error: every runnable task of sched_ext's stands in a dispatch queue
+-- when: SELECT 1 FROM scx
 SELECT 'error' AS severity,
        printf('%s (%d)', comm, pid) AS subject,
        printf('runnable for %.3f s and in no dispatch queue; the scheduler has had it since its enqueueing %d',

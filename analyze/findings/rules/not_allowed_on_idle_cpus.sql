@@ -1,4 +1,5 @@
 -- CPUs idle, and a task in a shared dispatch queue may use none of them.
+-- check: info: the tasks that wait may use the CPUs that idle
 SELECT 'info' AS severity,
        printf('%s (%d)', t.comm, t.pid) AS subject,
        printf(iif(t.affinity GLOB '*[,-]*',

@@ -1,4 +1,6 @@
 -- A sched_ext scheduler is loaded, but the kernel schedules without asking it.
+-- check: warning: the kernel asks the sched_ext scheduler that is loaded
+-- when: SELECT 1 FROM scx
 SELECT 'warning' AS severity,
        printf('scheduler %s', ops_name) AS subject,
        printf('is %s, with a bypass depth of %d', enable_state, bypass_depth) AS detail,

@@ -1,4 +1,6 @@
 -- The oldest runnable task of sched_ext's has waited for more than half of the watchdog's timeout.
+-- check: warning: no runnable task has used up more than half of the watchdog's timeout
+-- when: SELECT 1 FROM scx
 SELECT CASE WHEN watchdog_margin_ms <= 0 THEN 'error' ELSE 'warning' END AS severity,
        printf('scheduler %s', ops_name) AS subject,
        printf('task %d has been runnable for %d ms of the %d ms after which the watchdog ends the scheduler',

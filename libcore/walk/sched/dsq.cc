@@ -125,9 +125,7 @@ class DsqWalker {
     CellReader object(walk_, task, "a task in a dispatch queue");
     of_task_.Read(object, row);
     const auto runnable_at = object.Integer(runnable_at_);
-    if (runnable_at && clock_.jiffies && clock_.hz) {
-      row.waiting_ms = (*clock_.jiffies - *runnable_at) * 1000 / *clock_.hz;
-    }
+    if (runnable_at) row.waiting_ms = clock_.MsSince(*runnable_at);
     return row;
   }
 

@@ -92,8 +92,7 @@ class ScxWalker {
   }
 
   std::optional<int64_t> ToMs(std::optional<int64_t> jiffies) const {
-    if (!jiffies || !clock_.hz) return std::nullopt;
-    return *jiffies * 1000 / *clock_.hz;
+    return jiffies ? clock_.ToMs(*jiffies) : std::nullopt;
   }
 
   void ReadGlobals(ScxRow& row) {

@@ -53,9 +53,7 @@ void ScxEntities::DecodeFlags(CellReader& task, TaskRow& row) {
   row.scx_state = states_.NameOf(static_cast<int64_t>((bits & state_mask_) >> state_shift_));
   const auto runnable_at = task.Integer(entity_.runnable_at);
   const bool waits = (bits & queued_) != 0 && task.Integer(on_cpu_) == 0;
-  if (waits && runnable_at && clock_.jiffies && clock_.hz) {
-    row.scx_waiting_ms = (*clock_.jiffies - *runnable_at) * 1000 / *clock_.hz;
-  }
+  if (waits && runnable_at) row.scx_waiting_ms = clock_.MsSince(*runnable_at);
 }
 
 void ScxEntities::DecodeOpsState(CellReader& task, TaskRow& row) {

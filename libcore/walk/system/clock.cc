@@ -22,6 +22,10 @@ Result<int64_t> ReadHz(const GuestKernel& kernel) {
          static_cast<int64_t>(tick_ns);
 }
 
+int64_t Difference(int64_t a, int64_t b) {
+  return static_cast<int64_t>(static_cast<uint64_t>(a) - static_cast<uint64_t>(b));
+}
+
 }  // namespace
 
 std::optional<int64_t> KernelClock::uptime_ns() const {
@@ -29,6 +33,21 @@ std::optional<int64_t> KernelClock::uptime_ns() const {
   // INITIAL_JIFFIES, include/linux/jiffies.h: five minutes before the 32-bit counter wraps.
   const int64_t initial = static_cast<uint32_t>(-300 * *hz);
   return (*jiffies - initial) * (kNanosecondsPerSecond / *hz);
+}
+
+std::optional<int64_t> KernelClock::MsSince(int64_t then) const {
+  if (!jiffies) return std::nullopt;
+  return ToMs(Difference(*jiffies, then));
+}
+
+std::optional<int64_t> KernelClock::NsSince(int64_t then) const {
+  if (!jiffies || !hz) return std::nullopt;
+  return Difference(*jiffies, then) * (kNanosecondsPerSecond / *hz);
+}
+
+std::optional<int64_t> KernelClock::ToMs(int64_t count) const {
+  if (!hz) return std::nullopt;
+  return count * 1000 / *hz;
 }
 
 KernelClock ReadKernelClock(const GuestKernel& kernel, Anomalies& anomalies) {

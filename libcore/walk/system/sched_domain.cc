@@ -16,7 +16,6 @@ namespace ktstr {
 namespace {
 
 constexpr size_t kMaxName = 64;
-constexpr int64_t kNanosecondsPerSecond = 1'000'000'000;
 
 // The flags of domains (include/linux/sched/sd_flags.h, with the names of older kernels). Their
 // enum has no name, so BTF is asked for each; a kernel that lacks one lacks the bit.
@@ -134,10 +133,7 @@ class DomainWalker {
     columns_.Read(domain, row);
     CountGroups(domain, row);
     const auto last_balance = domain.Integer(domain_.last_balance);
-    if (last_balance && clock_.jiffies && clock_.hz) {
-      row.since_balance_ns =
-          (*clock_.jiffies - *last_balance) * (kNanosecondsPerSecond / *clock_.hz);
-    }
+    if (last_balance) row.since_balance_ns = clock_.NsSince(*last_balance);
     return row;
   }
 

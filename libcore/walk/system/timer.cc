@@ -28,7 +28,6 @@ namespace ktstr {
 
 namespace {
 
-constexpr int64_t kNanosecondsPerSecond = 1'000'000'000;
 
 // include/linux/timer.h. The bits below are the CPU, those above the bucket.
 constexpr struct {
@@ -182,10 +181,9 @@ class TimerWalker {
     if (!function) return;
     TimerRow row = NewRow("timer", state, kva, *function);
     if (expires) row.expires_jiffies = static_cast<int64_t>(*expires);
-    if (expires && clock_.jiffies && clock_.hz) {
-      // Jiffies wrap; the difference does not.
-      const auto left = static_cast<int64_t>(*expires - static_cast<uint64_t>(*clock_.jiffies));
-      row.until_ns = left * (kNanosecondsPerSecond / *clock_.hz);
+    if (expires) {
+      const auto since = clock_.NsSince(static_cast<int64_t>(*expires));
+      if (since) row.until_ns = -*since;
     }
     if (const auto flags = timer.Unsigned(timer_.flags)) row.flags = TimerFlags(*flags);
     rows_.push_back(std::move(row));

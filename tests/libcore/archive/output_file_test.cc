@@ -70,7 +70,7 @@ TEST_P(OutputFileTest, AnExistingFileThatIsToBeKeptIsAnErrorAtOnce) {
   const auto file = Create(Existing::kKeep);
   ASSERT_FALSE(file);
   EXPECT_EQ(file.error().code(), ErrorCode::kExists);
-  EXPECT_EQ(file.error().message(), path_.native() + " exists already");
+  EXPECT_EQ(file.error().message(), "'" + path_.native() + "' exists already: choose another name");
 }
 
 TEST_P(OutputFileTest, AFileThatAppearsMeanwhileIsKept) {

@@ -1,4 +1,4 @@
-#include "analyze/command/interrupt.h"
+#include "libcore/base/interrupt_guard.h"
 
 #include <cstdlib>
 
@@ -11,13 +11,18 @@ static_assert(std::atomic<bool>::is_always_lock_free, "a signal's handler sets i
 
 }  // namespace
 
-InterruptGuard::InterruptGuard() {
-  struct sigaction action = {};
+InterruptGuard::InterruptGuard(std::initializer_list<int> signals) {
+  struct sigaction action = {}, old = {};
   action.sa_handler = [](int) { interrupted.store(true); };
-  sigaction(SIGINT, &action, &old_);
+  for (const int signal : signals) {
+    sigaction(signal, &action, &old);
+    old_.emplace_back(signal, old);
+  }
 }
 
-InterruptGuard::~InterruptGuard() { sigaction(SIGINT, &old_, nullptr); }
+InterruptGuard::~InterruptGuard() {
+  for (const auto& [signal, old] : old_) sigaction(signal, &old, nullptr);
+}
 
 const std::atomic<bool>& InterruptGuard::flag() { return interrupted; }
 

@@ -4,14 +4,17 @@
 #include <signal.h>
 
 #include <atomic>
+#include <initializer_list>
+#include <utility>
+#include <vector>
 
 namespace ktstr {
 
-// While one lives, SIGINT sets a flag and does nothing else; calls of the system that wait end with
-// EINTR. May be nested.
+// While one lives, these signals set a flag and do nothing else; calls of the system that wait end
+// with EINTR. May be nested.
 class InterruptGuard {
  public:
-  InterruptGuard();
+  explicit InterruptGuard(std::initializer_list<int> signals = {SIGINT});
   ~InterruptGuard();
   InterruptGuard(const InterruptGuard&) = delete;
   InterruptGuard& operator=(const InterruptGuard&) = delete;
@@ -21,7 +24,7 @@ class InterruptGuard {
   static void Clear();
 
  private:
-  struct sigaction old_ = {};
+  std::vector<std::pair<int, struct sigaction>> old_;
 };
 
 // Ends the process as SIGINT does, so that who started it can tell. To be called where no guard

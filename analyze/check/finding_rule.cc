@@ -1,0 +1,66 @@
+#include "analyze/check/finding_rule.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+
+#include "analyze/findings/findings.h"
+#include "libcore/base/nearest_word.h"
+
+namespace ktstr {
+
+namespace {
+
+// What stands behind "-- KEY: " in a line of the comment that a finding's file begins with.
+std::string_view InComment(std::string_view text, std::string_view key) {
+  const std::string begin = fmt::format("-- {}: ", key);
+  while (text.starts_with("--")) {
+    const std::string_view line = text.substr(0, text.find('\n'));
+    if (line.starts_with(begin)) return line.substr(begin.size());
+    text.remove_prefix(std::min(line.size() + 1, text.size()));
+  }
+  return {};
+}
+
+std::string Quoted(const std::vector<std::string>& names) {
+  return fmt::format("'{}'", fmt::join(names, "', '"));
+}
+
+}  // namespace
+
+Result<Rule> RuleOfFinding(const std::string& finding) {
+  const auto& all = FindingRules();
+  const auto found = std::ranges::find(all, finding, &FindingRule::name);
+  if (found == all.end()) {
+    std::vector<std::string_view> names;
+    for (const FindingRule& each : all) names.push_back(each.name);
+    return Fail(ErrorCode::kInvalidArgument, UnknownWord("finding", finding, names));
+  }
+  Rule rule;
+  rule.name = finding;
+  const std::string_view check = InComment(found->text, "check");
+  const size_t colon = check.find(": ");
+  if (colon != check.npos) {
+    rule.severity = KTSTR_TRY(ParseSeverity(check.substr(0, colon)));
+    rule.message = check.substr(colon + 2);
+  }
+  rule.when = InComment(found->text, "when");
+  // Where a finding's severity is always the same, it says nothing.
+  const bool same = found->text.find("' AS severity") != std::string_view::npos;
+  rule.sql = fmt::format("SELECT {}subject, detail FROM finding WHERE rule = '{}'",
+                         same ? "" : "severity, ", finding);
+  return rule;
+}
+
+std::string FindingsQuery(const std::vector<std::string>& findings) {
+  return fmt::format("SELECT rule, subject, detail FROM finding WHERE rule IN ({})",
+                     Quoted(findings));
+}
+
+std::string OtherFindingsQuery(const std::vector<std::string>& findings) {
+  return fmt::format("SELECT rule, severity, subject, detail FROM finding WHERE rule NOT IN ({})",
+                     Quoted(findings));
+}
+
+}  // namespace ktstr
