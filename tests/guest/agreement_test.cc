@@ -207,7 +207,7 @@ size_t ExpectTasks(const FrozenGuest& guest) {
     // Time on a CPU, time waiting for one, and how often it got one: all to the nanosecond.
     const std::string schedstat =
         fmt::format("{} {} {}\n", *row.sum_exec_runtime_ns, row.run_delay_ns.value_or(-1),
-                    row.timeslices.value_or(-1));
+                    row.pcount.value_or(-1));
     EXPECT_EQ(schedstat, task["schedstat"].get<std::string>());
     EXPECT_EQ(row.waiting_ns, std::nullopt);
     // /proc scales user and system time so that they add up to the scheduler's own account.

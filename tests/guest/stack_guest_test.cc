@@ -173,7 +173,7 @@ void StackGuestTest::ExpectParkedTasksToShowWhereTheyWait() {
     EXPECT_EQ(EndOfTask(parked), "user mode");
     EXPECT_EQ(StackOf(*Named(parked)).end()[-2]->kind, "syscall");
   }
-  EXPECT_EQ(Named("sleep-0")->wait_channel, "hrtimer_nanosleep");
+  EXPECT_EQ(Named("sleep-0")->wchan, "hrtimer_nanosleep");
 }
 
 void StackGuestTest::ExpectRunningTasksToBeSeenThroughInterrupts() {
@@ -255,7 +255,7 @@ void StackGuestTest::ExpectSleepersAsTheGuestsKernelShowsThem() {
   size_t compared = 0, being_switched = 0;
   for (const json& shown : proc_) {
     const auto found = by_pid.find(shown["pid"].get<int64_t>());
-    if (found == by_pid.end() || !found->second->wait_channel) continue;
+    if (found == by_pid.end() || !found->second->wchan) continue;
     const TaskRow& task = *found->second;
     if (task.nvcsw != shown["nvcsw"] || task.nivcsw != shown["nivcsw"]) continue;
     SCOPED_TRACE(std::to_string(*task.pid) + " " + *task.comm);
@@ -273,7 +273,7 @@ void StackGuestTest::ExpectSleepersAsTheGuestsKernelShowsThem() {
       ++being_switched;
       continue;
     }
-    EXPECT_EQ(task.wait_channel, wchan);
+    EXPECT_EQ(task.wchan, wchan);
     ++compared;
   }
   EXPECT_GT(compared, 20u);

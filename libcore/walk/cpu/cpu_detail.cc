@@ -39,11 +39,11 @@ void CpuDetails::FillTick(uint32_t cpu, CpuRow& row) const {
 // Counted only while kernel.sched_schedstats is on.
 void CpuDetails::FillSchedstat(CellReader& rq, CpuSchedstat& stat) const {
   if (!counts_events_) return;
-  stat.yields = rq.Integer(events_.yields);
-  stat.schedules = rq.Integer(events_.schedules);
-  stat.idle_schedules = rq.Integer(events_.idle_schedules);
-  stat.wakeups = rq.Integer(events_.wakeups);
-  stat.local_wakeups = rq.Integer(events_.local_wakeups);
+  stat.yld_count = rq.Integer(events_.yld_count);
+  stat.sched_count = rq.Integer(events_.sched_count);
+  stat.sched_goidle = rq.Integer(events_.sched_goidle);
+  stat.ttwu_count = rq.Integer(events_.ttwu_count);
+  stat.ttwu_local = rq.Integer(events_.ttwu_local);
 }
 
 void CpuDetails::FillScx(CellReader& rq, CpuScx& scx) const {

@@ -31,8 +31,8 @@ struct CpuTick {
 
 // CONFIG_SCHEDSTATS and CONFIG_SCHED_INFO: /proc/schedstat.
 struct CpuSchedstat {
-  std::optional<int64_t> yields, schedules, idle_schedules, wakeups, local_wakeups;
-  std::optional<int64_t> run_ns, wait_ns, timeslices;
+  std::optional<int64_t> yld_count, sched_count, sched_goidle, ttwu_count, ttwu_local;
+  std::optional<int64_t> rq_cpu_time_ns, run_delay_ns, pcount;
   friend bool operator==(const CpuSchedstat&, const CpuSchedstat&) = default;
 };
 
@@ -40,7 +40,7 @@ struct CpuSchedstat {
 struct CpuScx {
   std::optional<std::string> flag_names;
   std::optional<std::string> to_kick, to_kick_if_idle, to_preempt, to_wait;
-  std::optional<int64_t> released, pnt_seq, cpuperf_target;
+  std::optional<int64_t> cpu_released, pnt_seq, cpuperf_target;
   friend bool operator==(const CpuScx&, const CpuScx&) = default;
 };
 
@@ -53,9 +53,9 @@ struct TickMembers : Fields {
 
 struct RqEventMembers : Fields {
   explicit RqEventMembers(const Walk& walk) : Fields(walk, kRqStruct) {}
-  MaybeMember yields = Maybe("yld_count"), schedules = Maybe("sched_count"),
-              idle_schedules = Maybe("sched_goidle"), wakeups = Maybe("ttwu_count"),
-              local_wakeups = Maybe("ttwu_local");
+  MaybeMember yld_count = Maybe("yld_count"), sched_count = Maybe("sched_count"),
+              sched_goidle = Maybe("sched_goidle"), ttwu_count = Maybe("ttwu_count"),
+              ttwu_local = Maybe("ttwu_local");
 };
 
 struct ScxKickMembers : Fields {

@@ -81,23 +81,23 @@ const RowTable<CpuRow>& CpuRow::Table() {
           ReadSub<&R::tick, &CpuTick::nohz_flags>("nohz_flags", "",
                                                   "NOHZ_* balancing flags asked of it, raw.",
                                                   MaybeAt("nohz_flags.counter")),
-          Sub<&R::schedstat, &CpuSchedstat::yields>(
+          Sub<&R::schedstat, &CpuSchedstat::yld_count>(
               "yld_count", "", "Calls of sched_yield; NULL while schedstats are off."),
-          Sub<&R::schedstat, &CpuSchedstat::schedules>(
+          Sub<&R::schedstat, &CpuSchedstat::sched_count>(
               "sched_count", "", "Calls of schedule; NULL while schedstats are off."),
-          Sub<&R::schedstat, &CpuSchedstat::idle_schedules>(
+          Sub<&R::schedstat, &CpuSchedstat::sched_goidle>(
               "sched_goidle", "",
               "Calls of schedule that left it idle; NULL while schedstats are off."),
-          Sub<&R::schedstat, &CpuSchedstat::wakeups>(
+          Sub<&R::schedstat, &CpuSchedstat::ttwu_count>(
               "ttwu_count", "", "Wake-ups of its tasks; NULL while schedstats are off."),
-          Sub<&R::schedstat, &CpuSchedstat::local_wakeups>(
+          Sub<&R::schedstat, &CpuSchedstat::ttwu_local>(
               "ttwu_local", "", "Of these, by this CPU itself; NULL while schedstats are off."),
-          ReadSub<&R::schedstat, &CpuSchedstat::run_ns>(
+          ReadSub<&R::schedstat, &CpuSchedstat::rq_cpu_time_ns>(
               "rq_cpu_time_ns", "ns", "Time that tasks ran on it.", MaybeAt("rq_cpu_time")),
-          ReadSub<&R::schedstat, &CpuSchedstat::wait_ns>("run_delay_ns", "ns",
+          ReadSub<&R::schedstat, &CpuSchedstat::run_delay_ns>("run_delay_ns", "ns",
                                                          "Time that tasks waited for it.",
                                                          MaybeAt("rq_sched_info.run_delay")),
-          ReadSub<&R::schedstat, &CpuSchedstat::timeslices>("pcount", "", "Times a task got it.",
+          ReadSub<&R::schedstat, &CpuSchedstat::pcount>("pcount", "", "Times a task got it.",
                                                             MaybeAt("rq_sched_info.pcount")),
           Sub<&R::scx, &CpuScx::flag_names>("scx_flag_names", "",
                                             "sched_ext flags of the run queue by name."),
@@ -109,7 +109,7 @@ const RowTable<CpuRow>& CpuRow::Table() {
                                             "sched_ext: kicked CPUs that are to be preempted."),
           Sub<&R::scx, &CpuScx::to_wait>("scx_to_wait", "",
                                          "sched_ext: kicked CPUs whose next switch is waited for."),
-          ReadSub<&R::scx, &CpuScx::released>("scx_cpu_released", "",
+          ReadSub<&R::scx, &CpuScx::cpu_released>("scx_cpu_released", "",
                                               "sched_ext: 1 while a higher class has the CPU.",
                                               MaybeAt("cpu_released").Of(kScxRqStruct)),
           ReadSub<&R::scx, &CpuScx::pnt_seq>("scx_pnt_seq", "",

@@ -79,7 +79,7 @@ class TaskWalker {
       row.cgroup = cgroups_.PathOfCssSet(*css_set);
     }
     scx_.Decode(object, row);
-    if (Sleeps(row)) row.wait_channel = wait_channels_.Of(ref.task);
+    if (Sleeps(row)) row.wchan = wait_channels_.Of(ref.task);
     return row;
   }
 

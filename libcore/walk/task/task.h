@@ -23,11 +23,11 @@ struct TaskRow {
   std::optional<int64_t> policy, prio, static_prio, normal_prio, rt_priority;
   std::optional<int64_t> start_time_ns, start_boottime_ns, utime_ns, stime_ns;
   std::optional<int64_t> nvcsw, nivcsw, nr_migrations, sum_exec_runtime_ns;
-  std::optional<int64_t> last_arrival_ns, last_queued_ns, waiting_ns, run_delay_ns, timeslices;
+  std::optional<int64_t> last_arrival_ns, last_queued_ns, waiting_ns, run_delay_ns, pcount;
   std::optional<int64_t> vruntime, deadline, slice_ns;
   std::optional<Hex> flags, state_raw;
   std::optional<int64_t> is_kthread;
-  std::optional<std::string> wait_channel;
+  std::optional<std::string> wchan;
   std::optional<std::string> affinity;
   std::optional<std::string> cgroup;
   std::optional<Hex> task_kva;

@@ -63,7 +63,7 @@ const RowTable<TaskRow>& TaskRow::Table() {
                               "updated last."),
           ReadCol<&R::run_delay_ns>("run_delay_ns", "ns", "Time it ever waited for a CPU.",
                                     MaybeAt("sched_info.run_delay")),
-          ReadCol<&R::timeslices>("pcount", "", "How often it got a CPU.",
+          ReadCol<&R::pcount>("pcount", "", "How often it got a CPU.",
                                   MaybeAt("sched_info.pcount")),
           ReadCol<&R::vruntime>("vruntime", "ns", "Virtual runtime of its fair entity.",
                                 At("se.vruntime")),
@@ -77,7 +77,7 @@ const RowTable<TaskRow>& TaskRow::Table() {
           ReadCol<&R::state_raw>("state_raw", "", "__state as the kernel has it.",
                                  At(task_member::kState)),
           Col<&R::is_kthread>("is_kthread", "", "1 for kernel threads."),
-          Col<&R::wait_channel>("wchan", "",
+          Col<&R::wchan>("wchan", "",
                                 "Function in which it sleeps, as /proc/PID/wchan; NULL for tasks "
                                 "that do not sleep."),
           Col<&R::affinity>("affinity", "", "CPUs it may use, as a list."),
