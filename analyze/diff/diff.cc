@@ -1,8 +1,10 @@
 #include "analyze/diff/diff.h"
 
+#include <fmt/format.h>
+#include <sqlite3.h>
+
 #include <algorithm>
 
-#include "analyze/diff/both_indexes.h"
 #include "analyze/diff/page_contents.h"
 #include "analyze/diff/parts.h"
 #include "analyze/text/output.h"
@@ -12,6 +14,24 @@ namespace ktstr {
 namespace {
 
 constexpr const char* kOtherRun = "the archives are not of one run";
+
+Status CopyInto(Database& both, const char* schema, const Database& index) {
+  KTSTR_TRY(both.Execute(fmt::format("ATTACH ':memory:' AS {}", schema)));
+  sqlite3_backup* backup = sqlite3_backup_init(both.handle(), schema, index.handle(), "main");
+  const int copied = backup == nullptr ? SQLITE_ERROR : sqlite3_backup_step(backup, -1);
+  const int finished = sqlite3_backup_finish(backup);
+  if (copied == SQLITE_DONE && finished == SQLITE_OK) return {};
+  return Fail(ErrorCode::kIo,
+              fmt::format("cannot copy an index: {}", sqlite3_errmsg(both.handle())));
+}
+
+// A database in memory in which `before` is the schema "a" and `after` is "b". Errors: kIo.
+Result<Database> BothIndexes(const Database& before, const Database& after) {
+  Database both = KTSTR_TRY(Database::InMemory());
+  KTSTR_TRY(CopyInto(both, "a", before));
+  KTSTR_TRY(CopyInto(both, "b", after));
+  return both;
+}
 
 Result<ArchiveDiff::Side> SideOf(const DiffSide& side) {
   const QueryResult at =

@@ -2,12 +2,13 @@
 // the file in the same order. Holds a bounded number of pages at any time.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <deque>
 #include <future>
+#include <span>
 #include <vector>
 
-#include "libcore/archive/frame_batch.h"
 #include "libcore/archive/output_file.h"
 #include "libcore/archive/seek_table.h"
 #include "libcore/archive/worker_pool.h"
@@ -31,7 +32,20 @@ class FrameWriter {
   const std::vector<uint64_t>& checksums() const { return checksums_; }
 
  private:
+  // The unit of compression work: some memory frames' worth of pages.
+  struct CompressedFrame {
+    uint32_t compressed_size = 0;  // in bytes
+    uint32_t size = 0;             // in bytes, decompressed
+    uint64_t checksum = 0;         // of the compressed bytes
+  };
+
+  struct CompressedBatch {
+    std::vector<std::byte> bytes;  // the frames, one after the other
+    std::vector<CompressedFrame> frames;
+  };
+
   Status StartBatch(WorkerPool& pool);
+  Result<CompressedBatch> CompressPages(std::span<const Pfn> pfns) const;
   Status AppendOldest();
 
   const GuestMemory& memory_;
