@@ -24,7 +24,7 @@ Result<Frozen> Frozen::Freeze(QmpClient& qmp) {
   const bool was_running = BoolMember(status, "running");
   KTSTR_TRY(qmp.Execute("stop"));
   return Frozen(State{&qmp, before, was_running, std::chrono::system_clock::now(),
-                      std::chrono::steady_clock::now(), nullptr});
+                      std::chrono::steady_clock::now(), nullptr, nullptr});
 }
 
 Frozen& Frozen::operator=(Frozen&& other) noexcept {
@@ -45,6 +45,7 @@ Status Frozen::Resume() {
   const std::unique_ptr<State> state = std::move(state_);
   if (state == nullptr || !state->was_running) return {};
   KTSTR_TRY(state->qmp->Execute("cont"));
+  if (state->on_resume) state->on_resume();
   return {};
 }
 

@@ -4,6 +4,7 @@
 
 #include <chrono>
 #include <cstddef>
+#include <functional>
 #include <memory>
 #include <string>
 #include <type_traits>
@@ -51,8 +52,10 @@ class Frozen {
   // How long it has been standing still.
   std::chrono::microseconds Age() const;
 
-  // The device state of this freeze, once SaveDeviceState (qemu/device_state.h) has saved it: QEMU gives
-  // it only once.
+  // Called once the guest goes on, if it does.
+  void OnResume(std::function<void()> then) { state_->on_resume = std::move(then); }
+
+  // The device state of this freeze, once SaveDeviceState (qemu/device_state.h) has saved it.
   std::shared_ptr<const std::vector<std::byte>>& saved_device_state() { return state_->saved; }
 
  private:
@@ -63,6 +66,7 @@ class Frozen {
     std::chrono::system_clock::time_point since;
     std::chrono::steady_clock::time_point since_steady;
     std::shared_ptr<const std::vector<std::byte>> saved;
+    std::function<void()> on_resume;
     bool lent = false;  // Exclusively is at work
   };
   explicit Frozen(State state) : state_(std::make_unique<State>(std::move(state))) {}

@@ -36,6 +36,8 @@ ensure_packages "${packages[@]}"
 if [ "$guest" = yes ]; then
   step "getting Debian's kernels 6.12 and 6.1"
   for version in 6.12 6.1; do bash "$root/fixtures/guest/kernel.sh" "$version" >/dev/null || exit 4; done
+  step "getting QEMU 10, beside the one that is installed"
+  bash "$root/fixtures/qemu/get.sh" 10 >/dev/null || exit 4
   step "getting our sched_ext kernels (minutes where they are not built yet)"
   for variant in small distribution; do bash "$root/fixtures/kernel/build.sh" "$variant" >/dev/null || exit 4; done
 fi

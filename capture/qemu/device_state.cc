@@ -2,11 +2,14 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <signal.h>
+#include <unistd.h>
 
-#include <map>
+#include <algorithm>
+#include <cerrno>
+#include <cstdlib>
 #include <nlohmann/json.hpp>
-#include <string>
-#include <thread>
+#include <optional>
 
 #include "capture/qemu/json_access.h"
 #include "capture/system/memory_file.h"
@@ -16,122 +19,53 @@ namespace ktstr {
 
 namespace {
 
-using nlohmann::json;
+// How descriptors that we hand to QEMU are called there; the number of our process follows.
+constexpr std::string_view kMark = "ktstr-device-state:";
 
-constexpr off_t kStreamLimit = off_t{512} << 20;
-constexpr std::chrono::seconds kMigrationTimeout(60);
-constexpr char kFdName[] = "ktstr-device-state";
-
-// What this needs of QEMU's migration capabilities; what QEMU does not have is left alone, but for
-// x-ignore-shared, without which it would write all of RAM.
-const std::map<std::string, bool>& WantedCapabilities() {
-  static const std::map<std::string, bool> wanted = {
-      {"x-ignore-shared", true}, {"events", true},
-      {"multifd", false},        {"postcopy-ram", false},
-      {"return-path", false},    {"background-snapshot", false},
-      {"compress", false},       {"xbzrle", false},
-      {"x-colo", false},         {"pause-before-switchover", false},
-      {"zero-copy-send", false}, {"mapped-ram", false}};
-  return wanted;
-}
-
-Status SetCapabilities(QmpClient& qmp, const std::map<std::string, bool>& states) {
-  if (states.empty()) return {};
-  json list = json::array();
-  for (const auto& [name, state] : states) list.push_back({{"capability", name}, {"state", state}});
-  KTSTR_TRY(qmp.Execute("migrate-set-capabilities", {{"capabilities", list}}));
-  return {};
-}
-
-// Sets the capabilities that the migration needs, and puts them back in the end.
-class CapabilityGuard {
+// A descriptor that QEMU knows by a number, until this goes.
+class FdSet {
  public:
-  static Result<CapabilityGuard> Set(QmpClient& qmp) {
-    const json present = KTSTR_TRY(qmp.Execute("query-migrate-capabilities"));
-    std::map<std::string, bool> change, restore;
-    bool can_ignore_shared = false;
-    for (const json& capability : present) {
-      const std::string name = StringMember(capability, "capability");
-      const bool state = BoolMember(capability, "state");
-      can_ignore_shared |= name == "x-ignore-shared";
-      const auto wanted = WantedCapabilities().find(name);
-      if (wanted == WantedCapabilities().end() || wanted->second == state) continue;
-      change[name] = wanted->second;
-      restore[name] = state;
-    }
-    if (!can_ignore_shared) {
-      return Fail(ErrorCode::kPeer,
-                  fmt::format("{} (version {}) lacks the migration capability x-ignore-shared",
-                              qmp.name(), qmp.qemu_version()));
-    }
-    KTSTR_TRY(SetCapabilities(qmp, change));
-    return CapabilityGuard(qmp, std::move(restore));
+  static Result<FdSet> Add(QmpClient& qmp, int fd) {
+    const auto added = KTSTR_TRY(
+        qmp.Execute("add-fd", {{"opaque", fmt::format("{}{}", kMark, getpid())}}, {.fds = {fd}}));
+    const auto id = IntegerMember(added, "fdset-id");
+    if (!id) return Fail(ErrorCode::kPeer, qmp.name() + " took a file and gave no number for it");
+    return FdSet(qmp, *id);
+  }
+  FdSet(FdSet&& other) noexcept : qmp_(other.qmp_), id_(std::exchange(other.id_, std::nullopt)) {}
+  ~FdSet() {
+    if (id_) std::ignore = qmp_.Execute("remove-fd", {{"fdset-id", *id_}});
   }
 
-  CapabilityGuard(CapabilityGuard&& other) noexcept
-      : qmp_(other.qmp_), restore_(std::exchange(other.restore_, {})) {}
-  ~CapabilityGuard() { std::ignore = Restore(); }
-
-  Status Restore() { return SetCapabilities(*qmp_, std::exchange(restore_, {})); }
+  std::string path() const { return fmt::format("/dev/fdset/{}", *id_); }
 
  private:
-  CapabilityGuard(QmpClient& qmp, std::map<std::string, bool> restore)
-      : qmp_(&qmp), restore_(std::move(restore)) {}
+  FdSet(QmpClient& qmp, int64_t id) : qmp_(qmp), id_(id) {}
 
-  QmpClient* qmp_;
-  std::map<std::string, bool> restore_;
+  QmpClient& qmp_;
+  std::optional<int64_t> id_;
 };
 
-// A memory file that refuses to grow beyond the limit.
-Result<UniqueFd> MakeBoundedFile() {
-  UniqueFd file = KTSTR_TRY(MakeMemoryFile("device-state"));
-  if (ftruncate(file.get(), kStreamLimit) != 0 ||
-      fcntl(file.get(), F_ADD_SEALS, F_SEAL_GROW | F_SEAL_SHRINK) != 0) {
-    return FailErrno("preparing a memory file for the device state");
-  }
-  return file;
+// Whether nobody uses a descriptor of that name any more: its process is this one, or is gone.
+bool IsLeftOver(const std::string& opaque) {
+  if (!opaque.starts_with(kMark)) return false;
+  const auto pid = pid_t(std::strtol(opaque.c_str() + kMark.size(), nullptr, 10));
+  return pid == getpid() || (pid > 0 && kill(pid, 0) != 0 && errno == ESRCH);
 }
 
-Status AwaitMigration(QmpClient& qmp) {
-  const Deadline deadline = After(kMigrationTimeout);
-  for (;;) {
-    const QmpEvent event = KTSTR_TRY(qmp.WaitForEvent("MIGRATION", deadline));
-    const std::string status = StringMember(*event.data, "status");
-    if (status == "completed") return {};
-    if (status != "failed" && status != "cancelled") continue;
-    const json details = KTSTR_TRY(qmp.Execute("query-migrate"));
-    return Fail(ErrorCode::kPeer,
-                fmt::format("{} could not save its device state: migration {} ({})", qmp.name(),
-                            status, StringMember(details, "error-desc", "no reason")));
+// A QEMU older than 9.1 closes no descriptor while the guest stands still, and none later by
+// itself.
+void RemoveLeftOvers(QmpClient& qmp) {
+  const auto sets = qmp.Execute("query-fdsets");
+  if (!sets) return;
+  for (const auto& set : *sets) {
+    const auto* fds = JsonMember(set, "fds");
+    const auto id = IntegerMember(set, "fdset-id");
+    if (!id || fds == nullptr || !fds->is_array() || fds->empty()) continue;
+    const bool ours = std::ranges::all_of(
+        *fds, [](const auto& fd) { return IsLeftOver(StringMember(fd, "opaque")); });
+    if (ours) std::ignore = qmp.Execute("remove-fd", {{"fdset-id", *id}});
   }
-}
-
-// QEMU announces the end of the migration a moment before its run state says so, and refuses to let
-// the guest go on in between. No event tells of that second moment.
-Status AwaitRunState(QmpClient& qmp) {
-  const Deadline deadline = After(kMigrationTimeout);
-  while (PollTimeout(deadline) > 0) {
-    const json status = KTSTR_TRY(qmp.Execute("query-status"));
-    if (StringMember(status, "status") != "finish-migrate") return {};
-    std::this_thread::sleep_for(std::chrono::microseconds(200));
-  }
-  return Fail(ErrorCode::kTimeout, qmp.name() + " did not finish saving its device state");
-}
-
-Status Migrate(QmpClient& qmp, int fd) {
-  qmp.DropEvents("MIGRATION");
-  KTSTR_TRY(qmp.Execute("getfd", {{"fdname", kFdName}}, {.fds = {fd}}));
-  auto started = qmp.Execute("migrate", {{"uri", std::string("fd:") + kFdName}});
-  if (!started) {
-    std::ignore = qmp.Execute("closefd", {{"fdname", kFdName}});
-    return Fail(std::move(started).error());
-  }
-  auto done = AwaitMigration(qmp);
-  if (!done && done.error().code() == ErrorCode::kTimeout) {
-    std::ignore = qmp.Execute("migrate_cancel");
-  }
-  if (!done) return done;
-  return AwaitRunState(qmp);
 }
 
 }  // namespace
@@ -139,18 +73,17 @@ Status Migrate(QmpClient& qmp, int fd) {
 Result<std::shared_ptr<const std::vector<std::byte>>> SaveDeviceState(Frozen& frozen) {
   if (frozen.saved_device_state() != nullptr) return frozen.saved_device_state();
   QmpClient& qmp = frozen.qmp();
-  if (frozen.state_before() == "postmigrate") {
-    return Fail(ErrorCode::kPeer,
-                fmt::format("{} has saved this guest's state before and will not do it again until "
-                            "the guest has run (QMP 'cont')",
-                            qmp.name()));
+  const UniqueFd file = KTSTR_TRY(MakeMemoryFile("device-state"));
+  // QEMU picks a descriptor that is open for just what it wants to do.
+  const UniqueFd for_writing(open(PathOfFd(file.get()).c_str(), O_WRONLY | O_CLOEXEC));
+  if (!for_writing.valid()) return FailErrno("opening a memory file for the device state");
+  frozen.OnResume([&qmp] { RemoveLeftOvers(qmp); });
+  {
+    const FdSet set = KTSTR_TRY(FdSet::Add(qmp, for_writing.get()));
+    // "live" would have QEMU give up its disk images.
+    KTSTR_TRY(qmp.Execute("xen-save-devices-state", {{"filename", set.path()}, {"live", false}}));
   }
-  const UniqueFd file = KTSTR_TRY(MakeBoundedFile());
-  auto guard = KTSTR_TRY(CapabilityGuard::Set(qmp));
-  KTSTR_TRY(Migrate(qmp, file.get()));
-  KTSTR_TRY(guard.Restore());
-  // QEMU writes through the same open file, so where it stopped writing is our position too.
-  const off_t size = lseek(file.get(), 0, SEEK_CUR);
+  const off_t size = lseek(file.get(), 0, SEEK_END);
   if (size <= 0) return Fail(ErrorCode::kPeer, qmp.name() + " wrote no device state");
   auto bytes = KTSTR_TRY(ReadFirst(file.get(), size));
   frozen.saved_device_state() = std::make_shared<const std::vector<std::byte>>(std::move(bytes));

@@ -1,5 +1,4 @@
-// Saves what a frozen machine is besides its RAM: QEMU's own migration stream, without RAM that is
-// shared with us (capability x-ignore-shared).
+// Saves what a frozen machine is besides its RAM: the state of all its devices, vCPUs among them.
 #pragma once
 
 #include <cstddef>
@@ -11,11 +10,12 @@
 
 namespace ktstr {
 
-// The whole stream, some 300 KB for a small machine. Asked again within one freeze, it answers the
-// same bytes. The migration capabilities are put back to what they were. QEMU's run state is
-// "postmigrate" afterwards, from which the guest can go on; a guest that *stays* in it cannot be
-// saved again until it has run (QEMU's rule). Errors: kPeer (QEMU refuses, the migration fails, the
-// stream would be larger than 512 MiB), kTimeout, kIo.
+// What QEMU's command xen-save-devices-state writes, some 40 KB for a small machine: the sections
+// of its migration stream that are not RAM (SplitDeviceState), whatever backend and accelerator the
+// machine has. Unlike a migration it changes nothing: the machine stays in the run state that it is
+// in, and can be saved as often as one likes. (A QEMU older than 9.1 keeps a descriptor of the file
+// until the guest has gone on and been saved again.) Asked again within one freeze, it answers the
+// same bytes. Errors: kPeer (QEMU refuses, or wrote nothing), kTimeout, kIo.
 Result<std::shared_ptr<const std::vector<std::byte>>> SaveDeviceState(Frozen& frozen);
 
 }  // namespace ktstr

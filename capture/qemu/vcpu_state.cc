@@ -1,86 +1,117 @@
+// Layouts: vmstate_x86_cpu (target/i386/machine.c), vmstate_cpu_common (cpu.c; hw/core/cpu-system.c
+// in newer QEMUs) and vmstate_timers (system/cpu-timers.c) in QEMU's sources. What stands in front
+// in a layout of one version never changes, or QEMUs could not take machines over from each other;
+// what is new is added behind.
 #include "capture/qemu/vcpu_state.h"
 
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <string>
 #include <string_view>
 
-#include "capture/qemu/vmstate_stream.h"
+#include "capture/qemu/device_sections.h"
 
 namespace ktstr {
 
 namespace {
 
-// Reads registers out of a device's fields; remembers the first that was missing.
-class FieldReader {
+constexpr uint32_t kCpuVersion = 12, kCpuCommonVersion = 1, kTimersVersion = 2;
+
+// Takes big-endian numbers from the front of a device's contents.
+class ContentsReader {
  public:
-  explicit FieldReader(const DeviceSection& section) : section_(section) {}
+  explicit ContentsReader(const DeviceSection& section) : rest_(section.contents) {}
 
   template <typename T>
-  void Read(const std::string& name, T* value) {
-    const auto found = section_.fields.find(name);
-    if (found != section_.fields.end()) {
-      *value = static_cast<T>(found->second);
-    } else if (missing_.empty()) {
-      missing_ = name;
-    }
+  void Read(T* value) {
+    *value = static_cast<T>(Take(sizeof(T)));
+  }
+  // A number of `size` bytes in the stream.
+  template <typename T>
+  void Read(T* value, size_t size) {
+    *value = static_cast<T>(Take(size));
+  }
+  void Read(SegmentRegister* segment) {
+    Read(&segment->selector, 4);
+    Read(&segment->base);
+    Read(&segment->limit);
+    Read(&segment->attributes);
+  }
+  void Read(DescriptorTable* table) {
+    SegmentRegister segment;  // of which a table register has only these
+    Read(&segment);
+    *table = {segment.base, segment.limit};
+  }
+  void Skip(size_t size) {
+    complete_ = complete_ && size <= rest_.size();
+    rest_ = rest_.subspan(complete_ ? size : rest_.size());
   }
 
-  void Read(const std::string& name, SegmentRegister* segment) {
-    Read(name + ".selector", &segment->selector);
-    Read(name + ".base", &segment->base);
-    Read(name + ".limit", &segment->limit);
-    Read(name + ".flags", &segment->attributes);
-  }
-
-  void Read(const std::string& name, DescriptorTable* table) {
-    Read(name + ".base", &table->base);
-    Read(name + ".limit", &table->limit);
-  }
-
-  Status Complete() const {
-    if (missing_.empty()) return {};
-    return Fail(ErrorCode::kUnsupported,
-                fmt::format("the VMM's device state has no field '{}' for vCPU {}", missing_,
-                            section_.instance));
-  }
+  // Whether there was as much as was taken.
+  bool complete() const { return complete_; }
 
  private:
-  const DeviceSection& section_;
-  std::string missing_;
+  uint64_t Take(size_t size) {
+    const auto bytes = rest_;
+    Skip(size);
+    uint64_t value = 0;
+    for (size_t i = 0; complete_ && i < size; ++i) {
+      value = value << 8 | std::to_integer<uint64_t>(bytes[i]);
+    }
+    return value;
+  }
+
+  std::span<const std::byte> rest_;
+  bool complete_ = true;
 };
 
-// The device "cpu" of target/i386/machine.c.
-Status ReadRegisters(const DeviceSection& section, VcpuRegisters* vcpu) {
-  FieldReader reader(section);
+// False when the section is too short. `tsc_offset` is what the guest has added to its time stamp.
+bool ReadRegisters(const DeviceSection& section, VcpuRegisters* vcpu, uint64_t* tsc_offset) {
+  ContentsReader reader(section);
   vcpu->cpu = section.instance;
-  for (size_t i = 0; i < vcpu->gpr.size(); ++i) {
-    reader.Read(fmt::format("env.regs[{}]", i), &vcpu->gpr[i]);
+  for (uint64_t& gpr : vcpu->gpr) reader.Read(&gpr);
+  reader.Read(&vcpu->rip);
+  reader.Read(&vcpu->rflags);
+  constexpr size_t kHflags = 4, kFpuControl = 4 * 2, kFpuRegisters = 8 * 10;
+  reader.Skip(kHflags + kFpuControl + kFpuRegisters);
+  for (SegmentRegister* segment :
+       {&vcpu->es, &vcpu->cs, &vcpu->ss, &vcpu->ds, &vcpu->fs, &vcpu->gs, &vcpu->ldt, &vcpu->tr}) {
+    reader.Read(segment);
   }
-  reader.Read("env.eip", &vcpu->rip);
-  reader.Read("env.eflags", &vcpu->rflags);
-  SegmentRegister* const segments[] = {&vcpu->es, &vcpu->cs, &vcpu->ss,
-                                       &vcpu->ds, &vcpu->fs, &vcpu->gs};
-  for (size_t i = 0; i < std::size(segments); ++i) {
-    reader.Read(fmt::format("env.segs[{}]", i), segments[i]);
+  reader.Read(&vcpu->gdt);
+  reader.Read(&vcpu->idt);
+  constexpr size_t kSysenter = 4 + 8 + 8;
+  reader.Skip(kSysenter);
+  for (uint64_t* control : {&vcpu->cr0, &vcpu->cr2, &vcpu->cr3, &vcpu->cr4}) reader.Read(control);
+  constexpr size_t kDebug = 8 * 8, kA20Mask = 4, kMxcsr = 4, kXmm = 16 * 16;
+  reader.Skip(kDebug + kA20Mask + kMxcsr + kXmm);
+  for (uint64_t* msr : {&vcpu->efer, &vcpu->star, &vcpu->lstar, &vcpu->cstar, &vcpu->fmask,
+                        &vcpu->kernel_gs_base}) {
+    reader.Read(msr);
   }
-  reader.Read("env.ldt", &vcpu->ldt);
-  reader.Read("env.tr", &vcpu->tr);
-  reader.Read("env.gdt", &vcpu->gdt);
-  reader.Read("env.idt", &vcpu->idt);
-  reader.Read("env.cr[0]", &vcpu->cr0);
-  reader.Read("env.cr[2]", &vcpu->cr2);
-  reader.Read("env.cr[3]", &vcpu->cr3);
-  reader.Read("env.cr[4]", &vcpu->cr4);
-  reader.Read("env.efer", &vcpu->efer);
-  reader.Read("env.star", &vcpu->star);
-  reader.Read("env.lstar", &vcpu->lstar);
-  reader.Read("env.cstar", &vcpu->cstar);
-  reader.Read("env.fmask", &vcpu->fmask);
-  reader.Read("env.kernelgsbase", &vcpu->kernel_gs_base);
-  reader.Read("env.tsc", &vcpu->tsc);
-  return reader.Complete();
+  constexpr size_t kSmbase = 4, kPat = 8, kHflags2 = 4, kSvmHostSave = 8, kSvmVmcb = 8;
+  reader.Skip(kSmbase + kPat + kHflags2 + kSvmHostSave + kSvmVmcb);
+  reader.Read(tsc_offset);
+  constexpr size_t kIntercepts = 8 + 4 * 2 + 4, kVirtualTpr = 1;
+  constexpr size_t kMtrr = 11 * 8 + 8 + 8 * 16, kInterruptInjected = 4, kMpState = 4;
+  reader.Skip(kIntercepts + kVirtualTpr + kMtrr + kInterruptInjected + kMpState);
+  reader.Read(&vcpu->tsc);
+  return reader.complete();
+}
+
+Status CheckVersion(const DeviceSection& section, uint32_t known) {
+  if (section.version == known) return {};
+  return Fail(
+      ErrorCode::kUnsupported,
+      fmt::format("the VMM's device state has device '{}' in version {}; this program knows "
+                  "{}",
+                  section.name, section.version, known));
+}
+
+Error TooShort(const DeviceSection& section) {
+  return Error(ErrorCode::kDamaged,
+               fmt::format("the VMM's device state is damaged: device '{}' has {} bytes",
+                           section.name, section.contents.size()));
 }
 
 const DeviceSection* FindSection(std::span<const DeviceSection> sections, std::string_view name,
@@ -93,30 +124,41 @@ const DeviceSection* FindSection(std::span<const DeviceSection> sections, std::s
 
 // With TCG the time stamp counter is no register of the vCPU but the machine's stopped clock
 // (cpu_get_tsc in QEMU's accel/tcg) plus the guest's own offset.
-uint64_t TcgTimeStamp(std::span<const DeviceSection> sections, const DeviceSection& cpu) {
+Result<uint64_t> TcgTimeStamp(std::span<const DeviceSection> sections, uint64_t tsc_offset) {
   const DeviceSection* timer = FindSection(sections, "timer", 0);
   if (timer == nullptr) return 0;
-  const auto ticks = timer->fields.find("cpu_ticks_offset");
-  if (ticks == timer->fields.end()) return 0;
-  const auto offset = cpu.fields.find("env.tsc_offset");
-  return ticks->second + (offset == cpu.fields.end() ? 0 : offset->second);
+  KTSTR_TRY(CheckVersion(*timer, kTimersVersion));
+  ContentsReader reader(*timer);
+  uint64_t cpu_ticks_offset = 0;
+  reader.Read(&cpu_ticks_offset);
+  if (!reader.complete()) return Fail(TooShort(*timer));
+  return cpu_ticks_offset + tsc_offset;
+}
+
+Result<bool> IsHalted(std::span<const DeviceSection> sections, uint32_t cpu) {
+  const DeviceSection* common = FindSection(sections, "cpu_common", cpu);
+  if (common == nullptr) return false;
+  KTSTR_TRY(CheckVersion(*common, kCpuCommonVersion));
+  ContentsReader reader(*common);
+  uint32_t halted = 0;
+  reader.Read(&halted);
+  if (!reader.complete()) return Fail(TooShort(*common));
+  return halted != 0;
 }
 
 }  // namespace
 
 Result<std::vector<VcpuRegisters>> ParseVcpus(std::span<const std::byte> device_state) {
-  constexpr std::string_view kWanted[] = {"cpu", "cpu_common", "timer"};
-  const auto sections = KTSTR_TRY(ParseDeviceSections(device_state, kWanted));
+  const auto sections = KTSTR_TRY(SplitDeviceState(device_state));
   std::vector<VcpuRegisters> vcpus;
   for (const DeviceSection& section : sections) {
     if (section.name != "cpu") continue;
+    KTSTR_TRY(CheckVersion(section, kCpuVersion));
     VcpuRegisters vcpu;
-    KTSTR_TRY(ReadRegisters(section, &vcpu));
-    if (vcpu.tsc == 0) vcpu.tsc = TcgTimeStamp(sections, section);
-    if (const auto* common = FindSection(sections, "cpu_common", section.instance)) {
-      const auto halted = common->fields.find("halted");
-      vcpu.halted = halted != common->fields.end() && halted->second != 0;
-    }
+    uint64_t tsc_offset = 0;
+    if (!ReadRegisters(section, &vcpu, &tsc_offset)) return Fail(TooShort(section));
+    if (vcpu.tsc == 0) vcpu.tsc = KTSTR_TRY(TcgTimeStamp(sections, tsc_offset));
+    vcpu.halted = KTSTR_TRY(IsHalted(sections, section.instance));
     vcpus.push_back(vcpu);
   }
   if (vcpus.empty()) {

@@ -10,8 +10,8 @@
 
 namespace ktstr {
 
-// By ascending CPU index. Errors: kDamaged, kUnsupported (no x86-64 vCPUs in it, or one without a
-// register that is needed, which the message names).
+// By ascending CPU index. Errors: kDamaged; kUnsupported (no x86-64 vCPUs in it, or a layout of
+// theirs that is not known).
 Result<std::vector<VcpuRegisters>> ParseVcpus(std::span<const std::byte> device_state);
 
 }  // namespace ktstr

@@ -84,7 +84,6 @@ class Test {
   std::unique_ptr<GuestMachine> machine_;
   std::unique_ptr<Monitor> monitor_;
   int kept_ = 0;
-  std::shared_ptr<const std::vector<std::byte>> device_state_;  // as it was kept last
 };
 
 Status Test::Run(bool keep_tripped) {
@@ -327,11 +326,7 @@ CaptureOptions Test::CaptureOptionsFor(const Fired& fired, const fs::path& file)
 }
 
 Status Test::Keep(Frozen& frozen, const Fired& fired, const fs::path& file) {
-  // One that stood still when it was kept the last time, and has not run since: QEMU does not give
-  // its device state twice.
-  if (frozen.state_before() == "postmigrate") frozen.saved_device_state() = device_state_;
   const CaptureSummary summary = KTSTR_TRY(CaptureFrozen(frozen, CaptureOptionsFor(fired, file)));
-  device_state_ = frozen.saved_device_state();
   for (const std::string& change : monitor_->TakeChanges()) log_.Add("warning: " + change);
   for (const std::string& warning : summary.warnings) log_.Add("warning: " + warning);
   result_.archives.push_back(file);

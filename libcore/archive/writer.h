@@ -22,8 +22,7 @@ using PageFilter = std::function<LeftOutReason(Pfn)>;
 struct ArchiveContents {
   const GuestMemory& memory;
   std::span<const VcpuRegisters> vcpus;
-  std::span<const std::byte>
-      device_state;  // the VMM's own migration stream; empty if there is none
+  std::span<const std::byte> device_state;  // as the VMM itself saves it; empty if there is none
   ArchiveMetadata metadata;
   PageFilter filter = nullptr;  // nullptr keeps every page
 };

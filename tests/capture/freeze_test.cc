@@ -2,7 +2,6 @@
 
 #include <gtest/gtest.h>
 
-#include "capture/qemu/device_state.h"
 #include "fake_vm.h"
 
 namespace ktstr {
@@ -59,15 +58,6 @@ TEST(FreezeTest, AMachineThatIsBeingLoadedCannotBeFrozen) {
   ASSERT_FALSE(frozen);
   EXPECT_EQ(frozen.error().code(), ErrorCode::kPeer);
   EXPECT_EQ(vm.commands(), Commands{"query-status"});
-}
-
-TEST(FreezeTest, TheStateOfAGuestLeftInPostmigrateIsRefusedWithAdvice) {
-  FakeVm vm("postmigrate", false);
-  Frozen frozen = *Frozen::Freeze(vm.qmp());
-  const auto state = SaveDeviceState(frozen);
-  ASSERT_FALSE(state);
-  EXPECT_EQ(state.error().code(), ErrorCode::kPeer);
-  EXPECT_NE(state.error().ToString().find("cont"), std::string::npos);
 }
 
 }  // namespace

@@ -5,67 +5,48 @@
 
 #include <random>
 
-#include "capture/qemu/vmstate_stream.h"
-#include "migration_stream.h"
+#include "capture/qemu/device_sections.h"
+#include "device_stream.h"
 
 namespace ktstr {
 namespace {
 
 using testing::HasSubstr;
 
-FieldsBuilder Segment(uint64_t selector, uint64_t base) {
-  return FieldsBuilder()
-      .Integer("selector", selector, 4)
-      .Integer("base", base)
-      .Integer("limit", 0xffffffff, 4)
-      .Integer("flags", 0xa09b00, 4);
+void AddSegment(ContentsBuilder& contents, uint64_t selector, uint64_t base) {
+  contents.Add(selector, 4).Add(base).Add(0xffffffff, 4).Add(0xa09b00, 4);
 }
 
-// A vCPU whose registers all differ. `with_lstar` false leaves one out.
-FieldsBuilder Cpu(uint64_t seed, bool with_lstar = true) {
-  std::vector<uint64_t> gpr;
-  for (uint64_t i = 0; i < 16; ++i) gpr.push_back(seed + i);
-  std::vector<FieldsBuilder> segments;
-  for (uint64_t i = 0; i < 6; ++i) segments.push_back(Segment(0x10 + 8 * i, seed + 0x100 + i));
-  FieldsBuilder fields;
-  fields.Array("env.regs", gpr)
-      .Integer("env.eip", seed + 0x20)
-      .Integer("env.eflags", 0x246)
-      .Integer("env.hflags", 0, 4)
-      .Buffer("env.fpregs", 80)
-      .Struct("env.segs", segments)
-      .Struct("env.ldt", {Segment(0, 0)})
-      .Struct("env.tr", {Segment(0x40, seed + 0x200)})
-      .Struct("env.gdt", {Segment(0, seed + 0x201)})
-      .Struct("env.idt", {Segment(0, seed + 0x202)})
-      .Integer("env.cr[0]", 0x80050033)
-      .Integer("env.cr[2]", seed + 0x30)
-      .Integer("env.cr[3]", seed + 0x31)
-      .Integer("env.cr[4]", 0x751ef0)
-      .Integer("env.efer", 0xd01)
-      .Integer("env.star", seed + 0x40);
-  if (with_lstar) fields.Integer("env.lstar", seed + 0x41);
-  fields.Integer("env.cstar", seed + 0x42)
-      .Integer("env.fmask", 0x47700)
-      .Integer("env.kernelgsbase", seed + 0x43)
-      .Integer("env.tsc_offset", 5)
-      .Integer("env.tsc", 0)
-      .Subsection("cpu/pkru", FieldsBuilder().Integer("env.pkru", 0x55555554, 4));
-  return fields;
+// A vCPU whose registers all differ, as QEMU 7.2 to 11.1 lay it out.
+ContentsBuilder Cpu(uint64_t seed, uint64_t tsc = 0) {
+  ContentsBuilder contents;
+  for (uint64_t i = 0; i < 16; ++i) contents.Add(seed + i);
+  contents.Add(seed + 0x20).Add(0x246).Zeros(4 + 8 + 80);
+  for (uint64_t i = 0; i < 6; ++i) AddSegment(contents, 0x10 + 8 * i, seed + 0x100 + i);
+  AddSegment(contents, 0, 0);
+  AddSegment(contents, 0x40, seed + 0x200);
+  AddSegment(contents, 0, seed + 0x201);
+  AddSegment(contents, 0, seed + 0x202);
+  contents.Zeros(20);
+  contents.Add(0x80050033).Add(seed + 0x30).Add(seed + 0x31).Add(0x751ef0);
+  contents.Zeros(64 + 4 + 4 + 256);
+  contents.Add(0xd01).Add(seed + 0x40).Add(seed + 0x41).Add(seed + 0x42).Add(0x47700);
+  contents.Add(seed + 0x43).Zeros(32).Add(5).Zeros(253).Add(tsc);
+  // What comes behind is of no interest.
+  return contents.Zeros(700);
 }
 
-MigrationStream TwoCpus() {
-  MigrationStream stream;
-  stream.Device("timer", 0, FieldsBuilder().Integer("cpu_ticks_offset", 1000));
+DeviceStream TwoCpus() {
+  DeviceStream stream;
+  stream.Device("timer", 0, 2, ContentsBuilder().Add(1000).Zeros(16));
   for (uint32_t cpu = 0; cpu < 2; ++cpu) {
-    stream.Device("cpu_common", cpu, FieldsBuilder().Integer("halted", cpu, 4));
-    stream.Device("cpu", cpu, Cpu(0xffff000000000000 + 0x10000 * cpu));
+    stream.Device("cpu_common", cpu, 1, ContentsBuilder().Add(cpu, 4).Add(0, 4));
+    stream.Device("cpu", cpu, 12, Cpu(0xffff000000000000 + 0x10000 * cpu));
   }
-  stream.Device("globalstate", 0, FieldsBuilder().Integer("size", 8, 4).Buffer("runstate", 100));
-  return stream;
+  return stream.Device("globalstate", 0, 1, ContentsBuilder().Add(8, 4).Zeros(100));
 }
 
-TEST(VcpuStateTest, ReadsEveryRegisterByItsDescription) {
+TEST(VcpuStateTest, ReadsEveryRegister) {
   const auto vcpus = ParseVcpus(TwoCpus().Finish());
   ASSERT_TRUE(vcpus) << vcpus.error().ToString();
   ASSERT_EQ(vcpus->size(), 2u);
@@ -100,17 +81,28 @@ TEST(VcpuStateTest, WithoutACounterOfTheVcpusTheMachinesClockIsTheTimeStamp) {
   const auto vcpus = ParseVcpus(TwoCpus().Finish());
   ASSERT_TRUE(vcpus);
   EXPECT_EQ((*vcpus)[0].tsc, 1005u);
+  EXPECT_EQ(ParseVcpus(DeviceStream().Device("cpu", 0, 12, Cpu(1, 77)).Finish()).value()[0].tsc,
+            77u);
 }
 
-TEST(VcpuStateTest, AMissingRegisterIsNamed) {
-  const auto vcpus = ParseVcpus(MigrationStream().Device("cpu", 3, Cpu(1, false)).Finish());
+TEST(VcpuStateTest, AnotherLayoutIsUnsupported) {
+  const auto vcpus = ParseVcpus(DeviceStream().Device("cpu", 0, 13, Cpu(1)).Finish());
   ASSERT_FALSE(vcpus);
   EXPECT_EQ(vcpus.error().code(), ErrorCode::kUnsupported);
-  EXPECT_THAT(vcpus.error().ToString(), HasSubstr("'env.lstar' for vCPU 3"));
+  EXPECT_THAT(vcpus.error().ToString(), HasSubstr("'cpu' in version 13; this program knows 12"));
+}
+
+TEST(VcpuStateTest, AVcpuThatIsTooShortIsDamage) {
+  const auto vcpus =
+      ParseVcpus(DeviceStream().Device("cpu", 0, 12, ContentsBuilder().Zeros(1164)).Finish());
+  ASSERT_FALSE(vcpus);
+  EXPECT_EQ(vcpus.error().code(), ErrorCode::kDamaged);
+  EXPECT_TRUE(
+      ParseVcpus(DeviceStream().Device("cpu", 0, 12, ContentsBuilder().Zeros(1165)).Finish()));
 }
 
 TEST(VcpuStateTest, AMachineWithoutVcpusIsUnsupported) {
-  const auto vcpus = ParseVcpus(MigrationStream().Finish());
+  const auto vcpus = ParseVcpus(DeviceStream().Finish());
   ASSERT_FALSE(vcpus);
   EXPECT_EQ(vcpus.error().code(), ErrorCode::kUnsupported);
 }
@@ -132,57 +124,47 @@ TEST(VcpuStateTest, DamagedBytesNeverCrash) {
   }
 }
 
-TEST(VcpuStateTest, ADescriptionThatClaimsMoreThanThereIsIsDamage) {
-  const MigrationStream sections = TwoCpus();
-  for (const char* description : {
-           R"({"devices": [{"name": "cpu", "fields": [{"name": "x", "size": 99999999999}]}]})",
-           R"({"devices": [{"name": "cpu", "fields": [{"name": "x", "size": -1}]}]})",
-           R"({"devices": [{"name": "cpu", "fields":
-               [{"name": "x", "size": 0, "array_len": 9000000000000}]}]})",
-           R"({"devices": [{"name": "cpu", "fields":
-               [{"name": "x", "array_len": 9000000000000, "struct": {"fields": []}}]}]})",
-           R"({"devices": [{"name": "cpu"}]})",
-           R"({"devices": [17, null, "x"]})",
-           R"({"devices": {}})",
-           R"({})",
-           R"([)",
-           "",
-       }) {
-    const auto vcpus = ParseVcpus(sections.FinishWith(description));
-    ASSERT_FALSE(vcpus) << description;
-    EXPECT_TRUE(vcpus.error().code() == ErrorCode::kDamaged ||
-                vcpus.error().code() == ErrorCode::kUnsupported)
-        << vcpus.error().ToString();
-  }
+TEST(DeviceSectionsTest, AreThoseThatWereSaved) {
+  const auto stream = TwoCpus().Finish();
+  const auto sections = SplitDeviceState(stream);
+  ASSERT_TRUE(sections) << sections.error().ToString();
+  ASSERT_EQ(sections->size(), 6u);
+  EXPECT_EQ((*sections)[1].name, "cpu_common");
+  EXPECT_EQ((*sections)[4].instance, 1u);
+  EXPECT_EQ((*sections)[4].version, 12u);
+  EXPECT_EQ((*sections)[5].contents.size(), 104u);
 }
 
-TEST(VcpuStateTest, ADescriptionNestedWithoutEndIsDamage) {
-  std::string nested = R"({"fields": []})";
-  for (int i = 0; i < 100; ++i) nested = R"({"fields": [{"name": "x", "struct": )" + nested + "}]}";
-  const auto vcpus =
-      ParseVcpus(TwoCpus().FinishWith(R"({"devices": [{"name": "cpu", "fields": [{"name": "y",
-                                      "struct": )" +
-                                      nested + "}]}]}"));
-  ASSERT_FALSE(vcpus);
-  EXPECT_THAT(vcpus.error().ToString(), HasSubstr("nested"));
-}
-
-TEST(VcpuStateTest, BytesOfTheGuestsThatLookLikeADeviceAreNotTakenForOne) {
-  // A device whose contents are a whole "cpu" section with other registers.
-  const auto fake = MigrationStream().Device("cpu", 0, Cpu(0xbad)).Finish();
-  FieldsBuilder disguise;
-  std::vector<uint64_t> bytes;
-  for (const std::byte b : fake) bytes.push_back(std::to_integer<uint64_t>(b));
-  disguise.Array("ram", bytes, 1);
-  const auto stream = MigrationStream()
-                          .Device("vga", 0, disguise)
-                          .Device("cpu", 0, Cpu(0x600d0000))
-                          .Device("nvram", 0, disguise)
-                          .Finish();
-  const auto vcpus = ParseVcpus(stream);
+// Footers and headers that a guest has put into a device's buffer, such as those of a machine that
+// it runs itself.
+TEST(DeviceSectionsTest, BytesOfTheGuestsThatLookLikeADeviceAreNotTakenForOne) {
+  const auto fake = DeviceStream().Device("cpu", 0, 12, Cpu(0xbad)).Finish();
+  const auto disguise = ContentsBuilder().Add(0x7e).Bytes(fake).Add(0x7e, 1).Add(99, 4);
+  const auto vcpus = ParseVcpus(DeviceStream()
+                                    .Device("vga", 0, 1, disguise)
+                                    .Device("cpu", 0, 12, Cpu(0x600d0000))
+                                    .Device("nvram", 0, 1, disguise)
+                                    .Finish());
   ASSERT_TRUE(vcpus) << vcpus.error().ToString();
   ASSERT_EQ(vcpus->size(), 1u);
   EXPECT_EQ((*vcpus)[0].reg(Gpr::kRax), 0x600d0000u);
+}
+
+// One that knows the number of the section that its buffer is in.
+TEST(DeviceSectionsTest, ADeviceThatIsThereTwiceIsDamage) {
+  const auto fake = ContentsBuilder()
+                        .Add(0x7e, 1)
+                        .Add(2, 4)
+                        .Bytes(DeviceStream().Section(7, "cpu", 0, 12).Finish())
+                        .bytes();
+  // Behind its file header, a section that begins behind a footer of the real one's.
+  ContentsBuilder contents;
+  contents.Bytes({fake.begin(), fake.begin() + 5}).Bytes({fake.begin() + 13, fake.end() - 1});
+  contents.Bytes(Cpu(0xbad).bytes()).Add(0x7e, 1).Add(7, 4);
+  const auto sections = SplitDeviceState(
+      DeviceStream().Device("vga", 0, 1, contents).Device("cpu", 0, 12, Cpu(0x600d0000)).Finish());
+  ASSERT_FALSE(sections);
+  EXPECT_EQ(sections.error().code(), ErrorCode::kDamaged);
 }
 
 }  // namespace

@@ -25,4 +25,9 @@ std::filesystem::path SchedExtKernel(const std::string& variant) {
   return PathFrom("bash " KTSTR_KERNEL_BUILD_SCRIPT " " + variant);
 }
 
+std::string QemuProgram(const std::string& version) {
+  if (version == "installed") return "qemu-system-x86_64";
+  return PathFrom("bash " KTSTR_QEMU_SCRIPT " " + version).string();
+}
+
 }  // namespace ktstr

@@ -1,4 +1,4 @@
-// The kernels that guest tests boot.
+// The kernels that guest tests boot, and the QEMUs that they boot them in.
 #pragma once
 
 #include <filesystem>
@@ -14,5 +14,9 @@ std::filesystem::path StockKernel(const std::string& version);
 // (fixtures/kernel/build.sh: minutes). Beside it stand vmlinux and config. Empty when it cannot be
 // had; what the script said is on stderr.
 std::filesystem::path SchedExtKernel(const std::string& variant);
+
+// The program of QEMU "10" or "11", fetched if it is not there yet (fixtures/qemu/get.sh), or of
+// the one that is "installed". Empty when it cannot be had; what the script said is on stderr.
+std::string QemuProgram(const std::string& version);
 
 }  // namespace ktstr
