@@ -10,6 +10,7 @@
 #include "libcore/archive/bytes.h"
 #include "libcore/archive/frame_codec.h"
 #include "libcore/archive/header.h"
+#include "libcore/archive/other_format.h"
 #include "libcore/archive/seek_table.h"
 
 namespace ktstr::archive {
@@ -32,8 +33,13 @@ Status ReadHeader(const InputFile& file) {
   if (file.size() == 0) return Damaged(file.name() + " is empty, not a .kts archive");
   const Bytes begin = KTSTR_TRY(ReadBytes(file, 0, std::min<uint64_t>(file.size(), kHeaderSize)));
   if (!LooksLikeHeader(begin)) {
-    return Damaged(file.name() +
-                   " is not a .kts archive (it does not begin with the header of one)");
+    const Bytes more =
+        KTSTR_TRY(ReadBytes(file, 0, std::min<uint64_t>(file.size(), kTellingBytes)));
+    const std::string_view what = OtherFormat(more);
+    return Damaged(fmt::format("{} {}", file.name(),
+                               what.empty() ? "is not a .kts archive (it does not begin with the "
+                                              "header of one)"
+                                            : what));
   }
   if (begin.size() < kHeaderSize) {
     return Damaged(fmt::format("{} is truncated: {} bytes are not even a whole header", file.name(),

@@ -216,6 +216,9 @@ TEST(FindingsTest, AKernelInTrouble) {
               ElementsAre("kernel_in_trouble error kernel log: 2 such lines, the first after "
                           "2.000 s: BUG: kernel NULL"));
   EXPECT_THAT(FindingsMachine().With(std::vector{line(1, 6, "all is well")}).Findings(), IsEmpty());
+  // kernel/reboot.c says so with level 0 of every machine that is switched off.
+  EXPECT_THAT(FindingsMachine().With(std::vector{line(1, 0, "reboot: Power down")}).Findings(),
+              IsEmpty());
 }
 
 }  // namespace

@@ -7,7 +7,7 @@ SELECT 'error' AS severity,
               count(*), min(time_ns) / 1e9, text) AS detail,
        json_array(json_object('table', 'log', 'seqs', json_group_array(seq))) AS evidence
 FROM (SELECT * FROM log
-      WHERE facility = 0 AND (level <= 1 OR text LIKE 'Kernel panic%' OR text LIKE '%Oops:%'
+      WHERE facility = 0 AND text NOT LIKE 'reboot: %' AND (level <= 1 OR text LIKE 'Kernel panic%' OR text LIKE '%Oops:%'
         OR text LIKE 'BUG:%' OR text LIKE '%BUG: %' OR text LIKE 'INFO: task % blocked for more%'
         OR text LIKE '%detected stalls on CPUs%')
       ORDER BY seq)

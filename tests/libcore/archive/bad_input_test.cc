@@ -58,6 +58,31 @@ TEST_F(BadInputTest, AFileThatIsNoArchiveIsNamedAsWhatItIs) {
             "is not a .kts archive (it does not begin with the header of one)");
 }
 
+TEST_F(BadInputTest, AFileOfAnotherKindIsNamedAsWhatItIs) {
+  const auto error = [this](std::string_view begin) {
+    std::string file(begin);
+    file.resize(2000);
+    return ErrorOf(std::as_bytes(std::span(file)));
+  };
+  using std::string_view_literals::operator""sv;
+  using ::testing::HasSubstr;
+  using ::testing::StartsWith;
+  EXPECT_THAT(error("\x7f"
+                    "ELF\2\1\1\0\0\0\0\0\0\0\0\0\4\0\x3e\0"sv),
+              StartsWith("is a core dump (ELF)"));
+  EXPECT_THAT(error("\x7f"
+                    "ELF\2\1\1\0\0\0\0\0\0\0\0\0\2\0\x3e\0"sv),
+              HasSubstr("--vmlinux"));
+  EXPECT_THAT(error("KDUMP   "), HasSubstr("kdump-compressed"));
+  EXPECT_THAT(error("makedumpfile\0"sv), HasSubstr("flattened"));
+  EXPECT_THAT(error("QEVM"), HasSubstr("migration stream"));
+  EXPECT_THAT(error("LibvirtQemudSave"), HasSubstr("virsh restore"));
+  EXPECT_THAT(error("\x1f\x8b"), HasSubstr("decompress it first"));
+  EXPECT_THAT(error("SQLite format 3\0"sv), HasSubstr("the archive that it belongs to"));
+  std::string kernel(0x202, '\x90');
+  EXPECT_THAT(error(kernel + "HdrS"), HasSubstr("--kernel"));
+}
+
 TEST_F(BadInputTest, ATruncatedArchiveIsNamedAsOne) {
   const Bytes whole = ReadFile(path_);
   EXPECT_EQ(ErrorOf(std::span(whole).first(20)),
