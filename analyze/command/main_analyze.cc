@@ -99,7 +99,8 @@ int Main(int argc, char** argv) {
       "Exit codes: 0 answered, 1 the answer is no (check, diff, corpus), 2 wrong usage or SQL, 3 "
       "the\n"
       "archive cannot be used, 4 the system refused.");
-  const ParsedWords parsed = ParseWords(app, {argv + 1, argv + argc});
+  app.SetManual(AnalyzeManual);
+  const ParsedWords parsed = ParseProgramWords(app, argc, argv);
   if (!parsed.extra.empty() && !parsed.extra[0].starts_with('-')) {
     return ReportUnknownWord(app, parsed);
   }

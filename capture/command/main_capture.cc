@@ -21,6 +21,7 @@ int Main(int argc, char** argv) {
   app.AddVersion("--version", "ktstr-capture " KTSTR_VERSION);
   app.SetSubcommandNeed(SubcommandNeed::kOptional);
   app.SetFooter(kProgramFooter);
+  app.SetManual(CaptureManual);
   Status status;
   AddAttachCommand(&app, &status);
   AddBootCommand(&app, &status);

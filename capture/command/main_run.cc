@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "capture/command/capture_command.h"
+#include "capture/command/manual_run.h"
 #include "capture/run/ci_result.h"
 #include "capture/run/live_view.h"
 #include "capture/run/reference.h"
@@ -193,6 +194,7 @@ int main(int argc, char** argv) {
       "Ctrl-C freezes and keeps what runs; a second one ends it at once.\n\n"
       "Exit codes: 0 all passed, 1 one failed or was interrupted, 2 wrong usage or a mistake in a\n"
       "scenario, 4 a test could not be run (QEMU, guest, disk).");
+  app.SetManual(RunManual);
   if (const auto code = ParseCommandLine(app, argc, argv)) return *code;
   if (arguments.reference) {
     fmt::print("{}", ScenarioReference());

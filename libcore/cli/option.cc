@@ -89,8 +89,17 @@ bool Option::IsCalled(std::string_view name) const {
                              [&](const std::string& own) { return own == name; });
 }
 
+std::vector<std::string> Option::Names() const { return SplitNames(names_); }
+
+std::string Option::ValueName() const {
+  if (type_name_ && !type_name_->empty()) return *type_name_;
+  const bool is_text = std::holds_alternative<std::string*>(target_) ||
+                       std::holds_alternative<std::vector<std::string>*>(target_);
+  return is_text ? "TEXT" : "N";
+}
+
 std::vector<std::string> Option::LongNames() const {
-  std::vector<std::string> names = SplitNames(names_);
+  std::vector<std::string> names = Names();
   std::erase_if(names, [](const std::string& name) { return !name.starts_with("--"); });
   return names;
 }

@@ -57,6 +57,10 @@ class Option {
   const std::string& names() const { return names_; }
   // Whether one of the names is this one.
   bool IsCalled(std::string_view name) const;
+  // All of the names.
+  std::vector<std::string> Names() const;
+  // What stands for the value where it is explained: the type's name, or one made of the target.
+  std::string ValueName() const;
   // The names that begin with "--".
   std::vector<std::string> LongNames() const;
   bool is_flag() const { return std::holds_alternative<bool*>(target_); }

@@ -12,6 +12,7 @@
 #include <string_view>
 #include <vector>
 
+#include "libcore/cli/manual.h"
 #include "libcore/cli/option.h"
 
 namespace ktstr {
@@ -47,6 +48,8 @@ class Options {
   // What help ends with.
   void SetFooter(std::string footer) { footer_ = std::move(footer); }
   void SetHelpStyle(HelpStyle style) { style_ = style; }
+  // What the manual page says beyond help; called when somebody wants the page.
+  void SetManual(std::function<Manual()> manual) { manual_ = std::move(manual); }
   // Called when a command line names this command and is right in all.
   void OnChosen(std::function<void()> chosen) { chosen_ = std::move(chosen); }
 
@@ -55,6 +58,7 @@ class Options {
   const std::string& about() const { return about_; }
   const std::string& footer() const { return footer_; }
   const HelpStyle& help_style() const { return style_; }
+  Manual manual() const { return manual_ ? manual_() : Manual(); }
   const std::list<Option>& options() const { return options_; }
   // nullptr when there is none of that name.
   Option* Find(std::string_view name);
@@ -83,6 +87,7 @@ class Options {
  private:
   std::string name_, about_, footer_;
   HelpStyle style_;
+  std::function<Manual()> manual_;
   Declare declare_;  // empty once it was called
   std::list<Option> options_;
   Version version_;

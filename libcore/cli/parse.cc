@@ -8,6 +8,7 @@
 #include <unordered_set>
 
 #include "libcore/base/result.h"
+#include "libcore/cli/tool_words.h"
 
 namespace ktstr {
 
@@ -158,8 +159,16 @@ ParsedWords ParseWords(Options& options, std::vector<std::string> words) {
   return {.names_subcommand = &chosen != &options};
 }
 
+ParsedWords ParseProgramWords(Options& options, int argc, const char* const* argv) {
+  std::vector<std::string> words(argv + 1, argv + argc);
+  if (auto answer = AnswerTool(options, words)) {
+    return {.kind = ParsedWords::Kind::kAnswer, .text = std::move(*answer)};
+  }
+  return ParseWords(options, std::move(words));
+}
+
 std::optional<int> ParseCommandLine(Options& options, int argc, const char* const* argv) {
-  const ParsedWords parsed = ParseWords(options, {argv + 1, argv + argc});
+  const ParsedWords parsed = ParseProgramWords(options, argc, argv);
   if (parsed.kind == ParsedWords::Kind::kChosen) return std::nullopt;
   return PrintParsed(parsed);
 }

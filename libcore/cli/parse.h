@@ -29,6 +29,9 @@ struct ParsedWords {
 // only when the kind is kChosen. Declares the options of those subcommands that the words may mean.
 ParsedWords ParseWords(Options& options, std::vector<std::string> words);
 
+// The same of a program's command line, which may ask what is for tools alone (tool_words.h).
+ParsedWords ParseProgramWords(Options& options, int argc, const char* const* argv);
+
 // A program's command line: prints what was asked for or is wrong. Nothing when the program is to
 // go on, otherwise its exit code.
 std::optional<int> ParseCommandLine(Options& options, int argc, const char* const* argv);

@@ -17,6 +17,7 @@ int Main(int argc, char** argv) {
   app.SetFooter(
       "Exit codes: 0 done, 1 the answer is \"no\" or a batch failed, 2 wrong usage, 3 the input\n"
       "can't be used, 4 the machine or its environment failed.");
+  app.SetManual(ReplayManual);
   Result<ExitCode> result = ExitCode::kDone;
   AddOpsCommand(&app, &result);
   if (const auto code = ParseCommandLine(app, argc, argv)) return *code;

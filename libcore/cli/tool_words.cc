@@ -1,0 +1,13 @@
+#include "libcore/cli/tool_words.h"
+
+#include "libcore/cli/man_page.h"
+
+namespace ktstr {
+
+std::optional<std::string> AnswerTool(Options& program, const std::vector<std::string>& words) {
+  if (words.empty()) return std::nullopt;
+  if (words[0] == "--man-page") return ManPage(program);
+  return std::nullopt;
+}
+
+}  // namespace ktstr
