@@ -59,6 +59,17 @@ Option& Option::OneOf(std::vector<std::string> words) {
   return *this;
 }
 
+Option& Option::Files(std::string suffix) {
+  files_ = FileKind::kFiles;
+  suffix_ = std::move(suffix);
+  return *this;
+}
+
+Option& Option::Offer(std::function<std::vector<std::string>()> words) {
+  offered_ = std::move(words);
+  return *this;
+}
+
 Option& Option::Delimiter(char delimiter) {
   delimiter_ = delimiter;
   return *this;

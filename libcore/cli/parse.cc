@@ -106,7 +106,9 @@ void Build(Options& options, const Words& words, CLI::App* app) {
   app->footer(options.footer());
 }
 
+// Of the program itself: a subcommand has arguments of its own.
 void CheckRequiredUnless(const Options& options, const CLI::App& app) {
+  if (!app.get_subcommands().empty()) return;
   for (const Option& option : options.options()) {
     const std::string& other = option.required_unless();
     if (other.empty() || app.count(option.names()) > 0 || app.count(other) > 0) continue;
@@ -155,6 +157,11 @@ ParsedWords ParseWords(Options& options, std::vector<std::string> words) {
     return Explain(app, error);
   }
   const Options& chosen = Chosen(options, app);
+  if (chosen.answer()) {
+    return {.kind = ParsedWords::Kind::kAnswer,
+            .text = chosen.answer()(),
+            .names_subcommand = &chosen != &options};
+  }
   if (chosen.chosen()) chosen.chosen()();
   return {.names_subcommand = &chosen != &options};
 }

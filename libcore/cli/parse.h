@@ -13,7 +13,7 @@ namespace ktstr {
 struct ParsedWords {
   enum class Kind {
     kChosen,  // it is right; the chosen command's OnChosen was called
-    kAnswer,  // it asks for help or the version
+    kAnswer,  // it asks for help, the version or another text of the command line's own
     kWrong,
   };
   Kind kind = Kind::kChosen;

@@ -1,6 +1,7 @@
 // Words that programs answer to tools, not to people, and that are in no help:
 //
 //   PROGRAM --man-page                  the manual page, for the build (man_page.h)
+//   PROGRAM --complete-words WORD...    what the last word may be, for shells (complete.h)
 #pragma once
 
 #include <optional>

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "libcore/base/process.h"
+#include "libcore/cli/completion.h"
 #include "libcore/cli/parse.h"
 #include "replay/command/replay_command.h"
 
@@ -20,6 +21,7 @@ int Main(int argc, char** argv) {
   app.SetManual(ReplayManual);
   Result<ExitCode> result = ExitCode::kDone;
   AddOpsCommand(&app, &result);
+  AddCompletion(&app);
   if (const auto code = ParseCommandLine(app, argc, argv)) return *code;
   if (result) return static_cast<int>(*result);
   fmt::print(stderr, "ktstr-replay: {}\n", result.error().ToString());
