@@ -47,7 +47,9 @@ void AddCheckOptions(Options* command, CheckArguments* arguments) {
       ->Add("--fail-on", &arguments->fail_on,
             "Exit code 1 for rules of this severity or worse: error, warning or info")
       .TypeName("SEVERITY")
-      .Offer([] { return std::vector<std::string>{"error", "warning", "info"}; })
+      .Offer([] {
+        return std::vector<std::string>{"error", "warning", "info"};
+      })
       .ShowDefault();
   command->Add("--tap", &arguments->tap, "Results as TAP (Test Anything Protocol)");
   command->Add("--junit", &arguments->junit, "Write results as JUnit XML too").TypeName("OUT");

@@ -90,8 +90,9 @@ void DeclareDiff(Options* diff, Command* chosen) {
 
 void AddDiffCommand(Options* app, Command* chosen) {
   app->AddSubcommand(
-      "diff", "What differs in another archive: tasks, queues, sched_ext, maps, counters, memory",
-      [chosen](Options* diff) { DeclareDiff(diff, chosen); })
+         "diff",
+         "What differs in another archive: tasks, queues, sched_ext, maps, counters, memory",
+         [chosen](Options* diff) { DeclareDiff(diff, chosen); })
       .StandsAlone();
 }
 

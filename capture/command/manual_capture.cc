@@ -8,7 +8,8 @@ Manual CaptureManual() {
   manual.brief = "freeze a running Linux guest and keep the whole machine in a file";
   manual.description =
       "Without a command a machine that runs already is captured through its QMP socket. It stands "
-      "still while its memory is read, and goes on afterwards. Of its kernel nothing is needed but that it runs: no symbols, no debug "
+      "still while its memory is read, and goes on afterwards. Of its kernel nothing is needed but "
+      "that it runs: no symbols, no debug "
       "information, no program inside.\n\n"
       "Where only the kernel matters, --keep kernel leaves out the pages that are free, hold "
       "contents of files or belong to user space. Each of them is recorded with its reason, and "
@@ -24,7 +25,8 @@ Manual CaptureManual() {
          "captured."}}},
       {"EXAMPLES",
        "Boot a guest of ours, let it work and keep it:\n"
-       "  ktstr-capture boot --kernel vmlinuz-6.12-cloud-amd64 --work spin:2,sleep:3 -o demo.kts\n\n"
+       "  ktstr-capture boot --kernel vmlinuz-6.12-cloud-amd64 --work spin:2,sleep:3 -o "
+       "demo.kts\n\n"
        "Capture a machine that runs, and let it go on:\n"
        "  ktstr-capture --qmp /run/my-guest.qmp -o my-guest.kts --tag build=1234\n\n"
        "Look at its CPUs and its scheduler every second, without stopping it:\n"

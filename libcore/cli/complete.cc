@@ -23,15 +23,16 @@ FileKind FileKindOf(const Option& option) {
   if (option.files() != FileKind::kNone) return option.files();
   if (!option.words().empty()) return FileKind::kNone;
   const std::string name = IsOption(option) ? option.ValueName() : option.names();
-  constexpr std::array<std::string_view, 6> kFiles = {"FILE", "FILES", "OUT", "PACK", "SOCKET",
-                                                      "BZIMAGE"};
+  constexpr std::array<std::string_view, 6> kFiles = {"FILE", "FILES",  "OUT",
+                                                      "PACK", "SOCKET", "BZIMAGE"};
   if (std::ranges::find(kFiles, name) != kFiles.end()) return FileKind::kFiles;
   return name == "DIR" ? FileKind::kDirectories : FileKind::kNone;
 }
 
 // The first sentence, in one line.
 std::string Short(std::string text) {
-  std::ranges::replace_if(text, [](unsigned char c) { return std::isspace(c) != 0; }, ' ');
+  std::ranges::replace_if(
+      text, [](unsigned char c) { return std::isspace(c) != 0; }, ' ');
   const size_t end = text.find(". ");
   return text.substr(0, end);
 }
@@ -39,8 +40,8 @@ std::string Short(std::string text) {
 // A command with what the words have filled of its arguments.
 struct Place {
   Options* command;
-  size_t argument = 0;  // the one to be filled next: its position among the arguments
-  int given = 0;        // how often, where it is a list
+  size_t argument = 0;   // the one to be filled next: its position among the arguments
+  int given = 0;         // how often, where it is a list
   bool started = false;  // whether any was
 
   std::vector<const Option*> Arguments() const {
@@ -186,7 +187,7 @@ class Walk {
     if (word.starts_with(typed)) completion.words.push_back({word, Short(meaning)});
   }
 
-  std::vector<Place> places_;  // the program, and the subcommands that were entered
+  std::vector<Place> places_;        // the program, and the subcommands that were entered
   const Option* pending_ = nullptr;  // waits for its value
   bool only_arguments_ = false;      // behind "--"
 };

@@ -9,8 +9,8 @@ namespace ktstr {
 
 namespace {
 
-// In these {0} is the program and {1} its name as a part of a function's name. The program is called
-// as the user calls it, so that the script fits whichever is meant.
+// In these {0} is the program and {1} its name as a part of a function's name. The program is
+// called as the user calls it, so that the script fits whichever is meant.
 
 // Bash cuts words at "=": what is behind it is the value of the option before it.
 constexpr const char* kBash =
@@ -132,10 +132,9 @@ void DeclareCompletion(Options* completion, const std::string& program) {
 
 void AddCompletion(Options* program, std::string about) {
   program
-      ->AddSubcommand("completion", std::move(about),
-                      [name = program->name()](Options* completion) {
-                        DeclareCompletion(completion, name);
-                      })
+      ->AddSubcommand(
+          "completion", std::move(about),
+          [name = program->name()](Options* completion) { DeclareCompletion(completion, name); })
       .StandsAlone();
 }
 

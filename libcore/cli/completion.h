@@ -8,8 +8,8 @@
 
 namespace ktstr {
 
-// Adds the subcommand. Its answer is the script for a shell, to be sourced, or to be installed where
-// that shell looks for it.
+// Adds the subcommand. Its answer is the script for a shell, to be sourced, or to be installed
+// where that shell looks for it.
 void AddCompletion(Options* program, std::string about = "What makes a shell complete these words");
 
 // The script of a shell, "bash", "zsh" or "fish", for the program of that name. It asks the program

@@ -240,8 +240,8 @@ std::string ManPage(Options& program) {
   const std::string files = TakeSection(manual, "FILES");
   const std::string environment = TakeSection(manual, "ENVIRONMENT");
   std::string page = Header(program);
-  page += Section("NAME", fmt::format("{} \\- {}\n", RoffEscape(program.name()),
-                                      RoffEscape(manual.brief)));
+  page += Section("NAME",
+                  fmt::format("{} \\- {}\n", RoffEscape(program.name()), RoffEscape(manual.brief)));
   page += Section("SYNOPSIS", Synopsis(program));
   page += Section("DESCRIPTION", description);
   page += Section("OPTIONS", OptionEntries(program) + help);

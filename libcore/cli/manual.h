@@ -7,8 +7,8 @@
 
 namespace ktstr {
 
-// Texts are written as in help: an empty line ends a paragraph, and lines that are indented stand as
-// they are.
+// Texts are written as in help: an empty line ends a paragraph, and lines that are indented stand
+// as they are.
 struct ManualSection {
   std::string title;  // "FILES"
   std::string text;

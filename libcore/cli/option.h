@@ -83,7 +83,7 @@ class Option {
   FileKind files() const { return files_; }
   const std::string& suffix() const { return suffix_; }  // empty: any
   const std::function<std::vector<std::string>()>& offered() const { return offered_; }
-  char delimiter() const { return delimiter_; }                     // 0: none
+  char delimiter() const { return delimiter_; }  // 0: none
   // Least and most; {0, 0}: as many as there are.
   std::pair<int, int> count() const { return count_; }
   bool one_each() const { return one_each_; }

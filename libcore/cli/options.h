@@ -40,8 +40,8 @@ class Options {
   Option& Add(std::string names, OptionTarget target, std::string help);
   // An option, such as "--version", that prints this text and ends.
   void AddVersion(std::string name, std::string text);
-  // `declare` adds the subcommand's options; what it captures must outlive this. The reference lives
-  // as long as this does.
+  // `declare` adds the subcommand's options; what it captures must outlive this. The reference
+  // lives as long as this does.
   Options& AddSubcommand(std::string name, std::string about, Declare declare);
   void SetSubcommandNeed(SubcommandNeed need) { need_ = need; }
   // The options of this command are understood behind a subcommand, too.

@@ -20,8 +20,8 @@ class ManPagesTest : public testing::TestWithParam<const char*> {
 std::set<std::string> OptionsIn(const std::string& help) {
   static const std::regex line(R"(\n  (?:-\w,)?(--[a-z-]+))");
   std::set<std::string> options;
-  for (auto at = std::sregex_iterator(help.begin(), help.end(), line);
-       at != std::sregex_iterator(); ++at) {
+  for (auto at = std::sregex_iterator(help.begin(), help.end(), line); at != std::sregex_iterator();
+       ++at) {
     options.insert((*at)[1]);
   }
   return options;
@@ -33,8 +33,8 @@ std::vector<std::string> CommandsIn(const std::string& help) {
   const std::string list = help.substr(begin, help.find("\n\n", begin) - begin);
   static const std::regex line(R"(\n  ([a-z-]+))");
   std::vector<std::string> commands;
-  for (auto at = std::sregex_iterator(list.begin(), list.end(), line);
-       at != std::sregex_iterator(); ++at) {
+  for (auto at = std::sregex_iterator(list.begin(), list.end(), line); at != std::sregex_iterator();
+       ++at) {
     commands.push_back((*at)[1]);
   }
   return commands;
@@ -61,8 +61,7 @@ TEST_P(ManPagesTest, AreReadWithoutAWarning) {
 
 TEST_P(ManPagesTest, HaveEveryOptionAndEveryCommandOfTheHelp) {
   // As plain text, so wide that no line is broken.
-  const std::string text =
-      "\n" + RunInShell("groff -man -Tutf8 -rLL=500n -P-cbou " + Page()).out;
+  const std::string text = "\n" + RunInShell("groff -man -Tutf8 -rLL=500n -P-cbou " + Page()).out;
   std::set<std::string> commands;
   const std::set<std::string> options = AllOptions(Program(), "", commands);
   EXPECT_GE(options.size(), 3u);
@@ -77,8 +76,7 @@ TEST_P(ManPagesTest, HaveEveryOptionAndEveryCommandOfTheHelp) {
 }
 
 TEST_P(ManPagesTest, HaveAllThatAManualHas) {
-  const std::string text =
-      "\n" + RunInShell("groff -man -Tutf8 -rLL=500n -P-cbou " + Page()).out;
+  const std::string text = "\n" + RunInShell("groff -man -Tutf8 -rLL=500n -P-cbou " + Page()).out;
   for (const char* title : {"NAME", "SYNOPSIS", "DESCRIPTION", "OPTIONS", "EXIT STATUS", "FILES",
                             "EXAMPLES", "SEE ALSO"}) {
     EXPECT_THAT(text, testing::HasSubstr(fmt::format("\n{}\n", title)));

@@ -40,8 +40,8 @@ class ManPageTest : public testing::Test {
 TEST_F(ManPageTest, HasTheSectionsOfAManualInTheirOrder) {
   const std::string page = ManPage(program_);
   size_t at = 0;
-  for (const char* title : {"NAME", "SYNOPSIS", "DESCRIPTION", "OPTIONS", "COMMANDS",
-                            "EXIT STATUS", "FILES", "EXAMPLES", "SEE ALSO"}) {
+  for (const char* title : {"NAME", "SYNOPSIS", "DESCRIPTION", "OPTIONS", "COMMANDS", "EXIT STATUS",
+                            "FILES", "EXAMPLES", "SEE ALSO"}) {
     const size_t found = page.find(std::string("\n.SH ") + title + "\n", at);
     ASSERT_NE(found, std::string::npos) << title << " in\n" << page;
     at = found;

@@ -8,8 +8,7 @@ namespace {
 TEST(RoffTest, EveryCharacterComesOutAsItIs) {
   EXPECT_EQ(RoffEscape("--keep"), "\\-\\-keep");
   EXPECT_EQ(RoffEscape("a\\n"), "a\\(rsn");
-  EXPECT_EQ(RoffEscape("'x' `y` \"z\" ~ ^"),
-            "\\(aqx\\(aq \\(gay\\(ga \\(dqz\\(dq \\(ti \\(ha");
+  EXPECT_EQ(RoffEscape("'x' `y` \"z\" ~ ^"), "\\(aqx\\(aq \\(gay\\(ga \\(dqz\\(dq \\(ti \\(ha");
   EXPECT_EQ(RoffEscape("PART,…"), "PART,\\[u2026]");
   EXPECT_EQ(RoffEscape("\xff"), "?");
 }
