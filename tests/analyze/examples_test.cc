@@ -173,7 +173,7 @@ TEST(ManualLinksTest, LeadToFiles) {
   }
 }
 
-TEST_F(ExamplesTest, ThoseOfTheHelpRun) {
+TEST_F(ExamplesTest, ThoseOfTheHelpAndOfTheManualPageRun) {
   const std::string program = KTSTR_ANALYZE;
   std::string help = RunInShell(program + " --help").out;
   for (const std::string& name : SubcommandsOf(program)) {
@@ -183,6 +183,11 @@ TEST_F(ExamplesTest, ThoseOfTheHelpRun) {
   for (const char* name : {"add", "list", "query", "check", "expect", "prune", "remove"}) {
     help += RunInShell(program + " corpus " + name + " --help").out;
   }
+  const std::string page =
+      RunInShell(program + " --man-page | groff -man -Tutf8 -rLL=500n -P-cbou").out;
+  const size_t own = page.find("\nEXAMPLES\n");
+  ASSERT_NE(own, std::string::npos) << "is groff-base installed?";
+  help += page.substr(own);
   const auto examples = Examples(help, 2);
   EXPECT_GE(examples.size(), 6u);
   for (const Example& example : examples) ExpectThatItRuns(example);
