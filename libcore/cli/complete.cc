@@ -95,16 +95,22 @@ class Walk {
   }
 
  private:
+  // How many of the outermost places are hidden: their options and arguments are not understood
+  // here. What an outer command understands behind its subcommands is understood behind theirs,
+  // too.
+  size_t Hidden() const {
+    size_t hidden = 0;
+    while (hidden + 1 < places_.size() &&
+           !places_[hidden].command->understands_behind_subcommands()) {
+      ++hidden;
+    }
+    return hidden;
+  }
+
   // The commands whose options and arguments are understood here, the innermost first.
   std::vector<const Place*> Visible() const {
-    std::vector<const Place*> visible = {&places_.back()};
-    // What an outer command understands behind its subcommands is understood behind theirs, too.
-    size_t inherited = 0;
-    while (inherited < places_.size() &&
-           !places_[inherited].command->understands_behind_subcommands()) {
-      ++inherited;
-    }
-    for (size_t i = places_.size() - 1; i-- > inherited;) visible.push_back(&places_[i]);
+    std::vector<const Place*> visible;
+    for (size_t i = places_.size(); i-- > Hidden();) visible.push_back(&places_[i]);
     return visible;
   }
 
@@ -132,9 +138,9 @@ class Walk {
   }
 
   void FillArgument() {
-    for (const Place* place : Visible()) {
-      if (place->Next() == nullptr) continue;
-      places_[size_t(place - places_.data())].Fill();
+    for (size_t i = places_.size(); i-- > Hidden();) {
+      if (places_[i].Next() == nullptr) continue;
+      places_[i].Fill();
       return;
     }
   }
