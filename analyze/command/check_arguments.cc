@@ -24,21 +24,32 @@ Result<std::vector<Rule>> Named(std::vector<Rule> rules, const std::vector<std::
   return rules;
 }
 
+std::vector<std::string> BuiltInRuleNames() {
+  std::vector<std::string> names;
+  for (const Rule& rule : BuiltInRules()) names.push_back(rule.name);
+  return names;
+}
+
 }  // namespace
 
 void AddCheckOptions(Options* command, CheckArguments* arguments) {
   command
       ->Add("--rules", &arguments->files,
             "A TOML file of rules to check instead of the built-in ones; may be repeated")
-      .TypeName("FILE");
+      .TypeName("FILE")
+      .Files(".toml");
   command->Add("--built-in", &arguments->built_in, "The built-in rules as well as --rules");
   command->Add("--only", &arguments->only, "Only these rules, by name")
       .TypeName("NAME,...")
-      .Delimiter(',');
+      .Delimiter(',')
+      .Offer(BuiltInRuleNames);
   command
       ->Add("--fail-on", &arguments->fail_on,
             "Exit code 1 for rules of this severity or worse: error, warning or info")
       .TypeName("SEVERITY")
+      .Offer([] {
+        return std::vector<std::string>{"error", "warning", "info"};
+      })
       .ShowDefault();
   command->Add("--tap", &arguments->tap, "Results as TAP (Test Anything Protocol)");
   command->Add("--junit", &arguments->junit, "Write results as JUnit XML too").TypeName("OUT");

@@ -93,6 +93,8 @@ void AddSchemaCommand(Options* app, Command* chosen);
 void AddCheckCommand(Options* app, Command* chosen);
 void AddCorpusCommand(Options* app, Command* chosen);
 void AddExportCommand(Options* app, Command* chosen);
-void AddCompletionCommand(Options* app, Command* chosen);  // of all that `app` has when it is run
+
+// What the manual page says beyond help.
+Manual AnalyzeManual();
 
 }  // namespace ktstr

@@ -147,7 +147,8 @@ void AddCorpusQueryCommand(Options* corpus, Command* chosen) {
 void AddCorpusCommand(Options* app, Command* chosen) {
   app->AddSubcommand("corpus",
                      "A directory of archives: keep them, ask them all, hold them against rules",
-                     [chosen](Options* corpus) { DeclareCorpus(corpus, chosen); });
+                     [chosen](Options* corpus) { DeclareCorpus(corpus, chosen); })
+      .StandsAlone();
 }
 
 }  // namespace ktstr

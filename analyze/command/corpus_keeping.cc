@@ -114,12 +114,13 @@ Result<std::string> Prune(Session&, const PruneArguments& arguments) {
 void DeclareAdd(Options* add, Command* chosen) {
   auto add_arguments = std::make_shared<AddArguments>();
   AddCorpusDirectory(add, &add_arguments->directory);
-  add->Add("FILES", &add_arguments->files, "Archives").Required().TypeName("");
+  add->Add("FILES", &add_arguments->files, "Archives").Required().TypeName("").Files(".kts");
   add->Add("--name", &add_arguments->name, "Its name in the corpus, for a single archive")
       .TypeName("NAME");
   add->Add("--tag", &add_arguments->tags, "A tag for each; may be repeated").TypeName("TAG");
   add->Add("--scenario", &add_arguments->scenario, "Keep this file with each: what made them")
-      .TypeName("FILE");
+      .TypeName("FILE")
+      .Files(".toml");
   add->OnChosen([chosen, add_arguments] {
     *chosen = [add_arguments](Session& session) { return Add(session, *add_arguments); };
   });

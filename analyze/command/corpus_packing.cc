@@ -80,7 +80,10 @@ void DeclarePack(Options* pack, Command* chosen) {
 
 void DeclareUnpack(Options* unpack, Command* chosen) {
   auto unpack_arguments = std::make_shared<PackArguments>();
-  unpack->Add("PACK", &unpack_arguments->pack, "The file").Required().TypeName("");
+  unpack->Add("PACK", &unpack_arguments->pack, "The file")
+      .Required()
+      .TypeName("")
+      .Files(".ktspack");
   unpack->Add("DIR", &unpack_arguments->directory, "A directory that is empty or not there")
       .Required()
       .TypeName("");

@@ -59,16 +59,24 @@ Result<std::string> Diff(Session& session, const DiffArguments& arguments) {
   return session.json() ? DiffJson(diff) : DiffText(diff, TerminalWidth());
 }
 
+std::vector<std::string> PartNames() {
+  std::vector<std::string> names;
+  for (const DiffPartInfo& info : kDiffParts) names.emplace_back(info.name);
+  return names;
+}
+
 void DeclareDiff(Options* diff, Command* chosen) {
   auto arguments = std::make_shared<DiffArguments>();
   diff->Add("OTHER", &arguments->archives, "The other archive; the later one of a run")
       .Required()
       .Count(1, 2)
-      .TypeName("");
+      .TypeName("")
+      .Files(".kts");
   diff->Add("--only", &arguments->only,
             "Compare these parts: tasks, queues, scx, maps, counters, memory")
       .Delimiter(',')
-      .TypeName("PART,…");
+      .TypeName("PART,…")
+      .Offer(PartNames);
   diff->SetFooter(
       "Of two archives of one run, tasks are the same by pid and start time, counters are given "
       "per second of the\nguest's clock, and memory is compared page by page. Pages that one of "
@@ -82,8 +90,10 @@ void DeclareDiff(Options* diff, Command* chosen) {
 
 void AddDiffCommand(Options* app, Command* chosen) {
   app->AddSubcommand(
-      "diff", "What differs in another archive: tasks, queues, sched_ext, maps, counters, memory",
-      [chosen](Options* diff) { DeclareDiff(diff, chosen); });
+         "diff",
+         "What differs in another archive: tasks, queues, sched_ext, maps, counters, memory",
+         [chosen](Options* diff) { DeclareDiff(diff, chosen); })
+      .StandsAlone();
 }
 
 }  // namespace ktstr

@@ -12,6 +12,7 @@
 #include "libcore/base/nearest_word.h"
 #include "libcore/base/process.h"
 #include "libcore/base/safe_text.h"
+#include "libcore/cli/completion.h"
 #include "libcore/cli/parse.h"
 
 namespace ktstr {
@@ -23,14 +24,14 @@ int Report(const Error& error) {
 }
 
 void AddCommonOptions(Options& app, CommonArguments& arguments) {
-  app.Add("FILE", &arguments.archive, "The archive").TypeName("");
+  app.Add("FILE", &arguments.archive, "The archive").TypeName("").Files(".kts");
   app.Add("--json", &arguments.json, "JSON, with all columns");
   app.Add("--no-index", &arguments.no_index, "Answer without reading or writing an index");
   app.Add("--accept-damage", &arguments.accept_damage,
           "Show what can still be read of a damaged archive (implies --no-index)");
-  app.Add(
-      "--vmlinux", &arguments.vmlinux,
-      "Take symbols and types from this file, not from the guest's memory (implies --no-index)");
+  app.Add("--vmlinux", &arguments.vmlinux,
+          "Take symbols and types from this file, not from the guest's memory (implies --no-index)")
+      .Files();
 }
 
 void AddCommands(Options& app, Command* chosen) {
@@ -42,7 +43,7 @@ void AddCommands(Options& app, Command* chosen) {
   AddCheckCommand(&app, chosen);
   AddCorpusCommand(&app, chosen);
   AddExportCommand(&app, chosen);
-  AddCompletionCommand(&app, chosen);
+  AddCompletion(&app, "What makes a shell complete these words (needs no FILE)");
 }
 
 // A word too many is usually a subcommand that is not there.
@@ -99,7 +100,8 @@ int Main(int argc, char** argv) {
       "Exit codes: 0 answered, 1 the answer is no (check, diff, corpus), 2 wrong usage or SQL, 3 "
       "the\n"
       "archive cannot be used, 4 the system refused.");
-  const ParsedWords parsed = ParseWords(app, {argv + 1, argv + argc});
+  app.SetManual(AnalyzeManual);
+  const ParsedWords parsed = ParseProgramWords(app, argc, argv);
   if (!parsed.extra.empty() && !parsed.extra[0].starts_with('-')) {
     return ReportUnknownWord(app, parsed);
   }

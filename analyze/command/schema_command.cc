@@ -19,9 +19,19 @@ Result<std::string> Describe(const std::string& name, bool json) {
   return text + "\n" + ToTextTable(schema.columns, {TerminalWidth()});
 }
 
+// Without the parameters of functions.
+std::vector<std::string> SchemaNames() {
+  std::vector<std::string> names;
+  for (const auto& row : SchemaList().rows) {
+    const auto& name = std::get<std::string>(row[1]);
+    names.push_back(name.substr(0, name.find('(')));
+  }
+  return names;
+}
+
 void DeclareSchema(Options* schema, Command* chosen) {
   auto name = std::make_shared<std::string>();
-  schema->Add("TABLE", name.get(), "A table, view or function").TypeName("");
+  schema->Add("TABLE", name.get(), "A table, view or function").TypeName("").Offer(SchemaNames);
   schema->OnChosen([chosen, name] {
     *chosen = [name](Session& session) { return Describe(*name, session.json()); };
   });
@@ -32,7 +42,8 @@ void DeclareSchema(Options* schema, Command* chosen) {
 void AddSchemaCommand(Options* app, Command* chosen) {
   app->AddSubcommand("schema",
                      "Tables, views and functions for SQL; with TABLE its columns (needs no FILE)",
-                     [chosen](Options* schema) { DeclareSchema(schema, chosen); });
+                     [chosen](Options* schema) { DeclareSchema(schema, chosen); })
+      .StandsAlone();
 }
 
 }  // namespace ktstr

@@ -47,4 +47,7 @@ void AddWatchCommand(Options* app, Status* status);   // "watch"
 // "ops"; `exit_code` is kAnswerIsNo when the batch failed.
 void AddOpsCommand(Options* app, Status* status, ExitCode* exit_code);
 
+// What the manual page says beyond help.
+Manual CaptureManual();
+
 }  // namespace ktstr

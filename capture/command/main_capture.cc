@@ -4,6 +4,7 @@
 
 #include "capture/command/capture_command.h"
 #include "libcore/base/process.h"
+#include "libcore/cli/completion.h"
 #include "libcore/cli/parse.h"
 
 namespace ktstr {
@@ -21,12 +22,14 @@ int Main(int argc, char** argv) {
   app.AddVersion("--version", "ktstr-capture " KTSTR_VERSION);
   app.SetSubcommandNeed(SubcommandNeed::kOptional);
   app.SetFooter(kProgramFooter);
+  app.SetManual(CaptureManual);
   Status status;
   AddAttachCommand(&app, &status);
   AddBootCommand(&app, &status);
   ExitCode exit_code = ExitCode::kDone;
   AddOpsCommand(&app, &status, &exit_code);
   AddWatchCommand(&app, &status);
+  AddCompletion(&app);
   if (const auto code = ParseCommandLine(app, argc, argv)) return *code;
   if (status) return static_cast<int>(exit_code);
   fmt::print(stderr, "ktstr-capture: {}\n", status.error().ToString());

@@ -11,7 +11,9 @@
 #include <vector>
 
 #include "capture/command/capture_command.h"
+#include "capture/command/manual_run.h"
 #include "capture/run/ci_result.h"
+#include "capture/run/kernel_choice.h"
 #include "capture/run/live_view.h"
 #include "capture/run/reference.h"
 #include "capture/run/suite.h"
@@ -19,6 +21,7 @@
 #include "capture/system/system_error.h"
 #include "libcore/base/process.h"
 #include "libcore/base/text_file.h"
+#include "libcore/cli/completion.h"
 #include "libcore/cli/parse.h"
 #include "libcore/results/junit.h"
 
@@ -156,6 +159,7 @@ int main(int argc, char** argv) {
   app.SetHelpStyle({.column = 24, .plain = true});
   app.Add("SCENARIO", &arguments.scenarios, "What to run: TOML files (see --reference)")
       .TypeName("")
+      .Files(".toml")
       .RequiredUnless("--reference");
   app.Add("--out", &arguments.out, "Where logs, consoles and archives go")
       .TypeName("DIR")
@@ -172,7 +176,9 @@ int main(int argc, char** argv) {
   app.Add("--seed", &arguments.seed, "What the workers' random numbers begin with").TypeName("N");
   app.Add("--junit", &arguments.junit, "Writes the results as JUnit XML").TypeName("FILE");
   app.Add("--kernel", &arguments.kernel, "Takes this kernel in place of the scenarios'")
-      .TypeName("KERNEL");
+      .TypeName("KERNEL")
+      .Files()
+      .Offer(KnownKernelNames);
   app.Add("--accel", &arguments.accelerator, "Takes this in place of the scenarios'")
       .TypeName("auto|kvm|tcg")
       .OneOf({"auto", "kvm", "tcg"});
@@ -193,6 +199,9 @@ int main(int argc, char** argv) {
       "Ctrl-C freezes and keeps what runs; a second one ends it at once.\n\n"
       "Exit codes: 0 all passed, 1 one failed or was interrupted, 2 wrong usage or a mistake in a\n"
       "scenario, 4 a test could not be run (QEMU, guest, disk).");
+  app.SetManual(RunManual);
+  app.SetSubcommandNeed(SubcommandNeed::kOptional);
+  AddCompletion(&app);
   if (const auto code = ParseCommandLine(app, argc, argv)) return *code;
   if (arguments.reference) {
     fmt::print("{}", ScenarioReference());

@@ -51,6 +51,7 @@ void DeclareOps(Options* ops, Status* status, ExitCode* exit_code) {
       .Required();
   ops->Add("--request", &arguments->request, "The operations, as JSON; - is standard input")
       .TypeName("FILE")
+      .Files(".json")
       .Required();
   AddArchiveOptions(ops, &arguments->archive);
   ops->Find("--output")->Help("Also capture the machine, after the batch, in the same freeze");

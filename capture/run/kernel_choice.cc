@@ -69,6 +69,12 @@ fs::path FindIn(const fs::path& cache, const KnownKernel& kernel) {
 
 }  // namespace
 
+std::vector<std::string> KnownKernelNames() {
+  std::vector<std::string> names = {"host"};
+  for (const KnownKernel& kernel : kKnown) names.emplace_back(kernel.name);
+  return names;
+}
+
 Result<fs::path> ResolveKernelIn(const fs::path& cache, const std::string& name) {
   if (name.find('/') != std::string::npos) {
     std::error_code ignored;
@@ -82,10 +88,10 @@ Result<fs::path> ResolveKernelIn(const fs::path& cache, const std::string& name)
   }
   const auto known = std::ranges::find(kKnown, name, &KnownKernel::name);
   if (known == std::end(kKnown)) {
-    std::vector<std::string_view> names = {"host"};
-    for (const KnownKernel& kernel : kKnown) names.push_back(kernel.name);
+    const std::vector<std::string> names = KnownKernelNames();
+    const std::vector<std::string_view> words(names.begin(), names.end());
     return Fail(ErrorCode::kInvalidArgument,
-                UnknownWord("kernel", name, names) + " (a path has a slash in it)");
+                UnknownWord("kernel", name, words) + " (a path has a slash in it)");
   }
   fs::path image = FindIn(cache, *known);
   if (!image.empty()) return image;

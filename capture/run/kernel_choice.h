@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "libcore/base/result.h"
 
@@ -15,6 +16,9 @@ namespace ktstr {
 // or "host" for the newest of /boot. Errors: kInvalidArgument for an unknown name with the nearest
 // one, kNotFound with what makes it be there.
 Result<std::filesystem::path> ResolveKernel(const std::string& name);
+
+// The names that it knows.
+std::vector<std::string> KnownKernelNames();
 
 // The same in a given cache directory.
 Result<std::filesystem::path> ResolveKernelIn(const std::filesystem::path& cache,

@@ -59,6 +59,17 @@ Option& Option::OneOf(std::vector<std::string> words) {
   return *this;
 }
 
+Option& Option::Files(std::string suffix) {
+  files_ = FileKind::kFiles;
+  suffix_ = std::move(suffix);
+  return *this;
+}
+
+Option& Option::Offer(std::function<std::vector<std::string>()> words) {
+  offered_ = std::move(words);
+  return *this;
+}
+
 Option& Option::Delimiter(char delimiter) {
   delimiter_ = delimiter;
   return *this;
@@ -89,8 +100,17 @@ bool Option::IsCalled(std::string_view name) const {
                              [&](const std::string& own) { return own == name; });
 }
 
+std::vector<std::string> Option::Names() const { return SplitNames(names_); }
+
+std::string Option::ValueName() const {
+  if (type_name_ && !type_name_->empty()) return *type_name_;
+  const bool is_text = std::holds_alternative<std::string*>(target_) ||
+                       std::holds_alternative<std::vector<std::string>*>(target_);
+  return is_text ? "TEXT" : "N";
+}
+
 std::vector<std::string> Option::LongNames() const {
-  std::vector<std::string> names = SplitNames(names_);
+  std::vector<std::string> names = Names();
   std::erase_if(names, [](const std::string& name) { return !name.starts_with("--"); });
   return names;
 }

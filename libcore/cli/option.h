@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -22,6 +23,9 @@ struct OptionRange {
   int64_t least, most;
   bool in_help = false;  // whether help says so behind the type's name
 };
+
+// What of the file system a value names.
+enum class FileKind { kNone, kFiles, kDirectories };
 
 // Each setter returns the option, so that a declaration is one statement.
 class Option {
@@ -43,6 +47,10 @@ class Option {
   Option& Between(int64_t least, int64_t most);
   Option& BetweenShown(int64_t least, int64_t most);
   Option& OneOf(std::vector<std::string> words);
+  // For shells to complete; what is given is not checked against it. Files, of names that end like
+  // this; words, which may take work to find. Type names such as FILE say it by themselves.
+  Option& Files(std::string suffix = "");
+  Option& Offer(std::function<std::vector<std::string>()> words);
   // Of a list: values may stand in one word, with this between them.
   Option& Delimiter(char delimiter);
   // Of a list: how many values there must be.
@@ -57,6 +65,10 @@ class Option {
   const std::string& names() const { return names_; }
   // Whether one of the names is this one.
   bool IsCalled(std::string_view name) const;
+  // All of the names.
+  std::vector<std::string> Names() const;
+  // What stands for the value where it is explained: the type's name, or one made of the target.
+  std::string ValueName() const;
   // The names that begin with "--".
   std::vector<std::string> LongNames() const;
   bool is_flag() const { return std::holds_alternative<bool*>(target_); }
@@ -68,7 +80,10 @@ class Option {
   const std::string& required_unless() const { return required_unless_; }  // empty: nothing
   const std::optional<OptionRange>& range() const { return range_; }
   const std::vector<std::string>& words() const { return words_; }  // empty: any
-  char delimiter() const { return delimiter_; }                     // 0: none
+  FileKind files() const { return files_; }
+  const std::string& suffix() const { return suffix_; }  // empty: any
+  const std::function<std::vector<std::string>()>& offered() const { return offered_; }
+  char delimiter() const { return delimiter_; }  // 0: none
   // Least and most; {0, 0}: as many as there are.
   std::pair<int, int> count() const { return count_; }
   bool one_each() const { return one_each_; }
@@ -84,6 +99,9 @@ class Option {
   std::string required_unless_;
   std::optional<OptionRange> range_;
   std::vector<std::string> words_;
+  FileKind files_ = FileKind::kNone;
+  std::string suffix_;
+  std::function<std::vector<std::string>()> offered_;
   char delimiter_ = 0;
   std::pair<int, int> count_ = {0, 0};
   std::vector<std::string> needs_, excludes_;

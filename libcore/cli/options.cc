@@ -12,9 +12,10 @@ void Options::AddVersion(std::string name, std::string text) {
   version_ = {.name = std::move(name), .text = std::move(text), .position = options_.size()};
 }
 
-void Options::AddSubcommand(std::string name, std::string about, Declare declare) {
+Options& Options::AddSubcommand(std::string name, std::string about, Declare declare) {
   Options& subcommand = subcommands_.emplace_back(std::move(name), std::move(about));
   subcommand.declare_ = std::move(declare);
+  return subcommand;
 }
 
 Option* Options::Find(std::string_view name) {

@@ -12,6 +12,7 @@
 #include <string_view>
 #include <vector>
 
+#include "libcore/cli/manual.h"
 #include "libcore/cli/option.h"
 
 namespace ktstr {
@@ -39,22 +40,30 @@ class Options {
   Option& Add(std::string names, OptionTarget target, std::string help);
   // An option, such as "--version", that prints this text and ends.
   void AddVersion(std::string name, std::string text);
-  // `declare` adds the subcommand's options; what it captures must outlive this.
-  void AddSubcommand(std::string name, std::string about, Declare declare);
+  // `declare` adds the subcommand's options; what it captures must outlive this. The reference
+  // lives as long as this does.
+  Options& AddSubcommand(std::string name, std::string about, Declare declare);
   void SetSubcommandNeed(SubcommandNeed need) { need_ = need; }
   // The options of this command are understood behind a subcommand, too.
   void UnderstandBehindSubcommands() { behind_subcommands_ = true; }
+  // This subcommand makes sense without the arguments of the command before it.
+  void StandsAlone() { stands_alone_ = true; }
   // What help ends with.
   void SetFooter(std::string footer) { footer_ = std::move(footer); }
   void SetHelpStyle(HelpStyle style) { style_ = style; }
+  // What the manual page says beyond help; called when somebody wants the page.
+  void SetManual(std::function<Manual()> manual) { manual_ = std::move(manual); }
   // Called when a command line names this command and is right in all.
   void OnChosen(std::function<void()> chosen) { chosen_ = std::move(chosen); }
+  // The same for a command that only prints a text, as --version does.
+  void AnswerWith(std::function<std::string()> answer) { answer_ = std::move(answer); }
 
   // Listing what was declared.
   const std::string& name() const { return name_; }
   const std::string& about() const { return about_; }
   const std::string& footer() const { return footer_; }
   const HelpStyle& help_style() const { return style_; }
+  Manual manual() const { return manual_ ? manual_() : Manual(); }
   const std::list<Option>& options() const { return options_; }
   // nullptr when there is none of that name.
   Option* Find(std::string_view name);
@@ -73,7 +82,9 @@ class Options {
   std::vector<std::string> LongNames() const;
   SubcommandNeed subcommand_need() const { return need_; }
   bool understands_behind_subcommands() const { return behind_subcommands_; }
+  bool stands_alone() const { return stands_alone_; }
   const std::function<void()>& chosen() const { return chosen_; }
+  const std::function<std::string()>& answer() const { return answer_; }
 
   // Has the subcommand's own options declared, where that has not happened yet.
   void DeclareOwn();
@@ -83,13 +94,15 @@ class Options {
  private:
   std::string name_, about_, footer_;
   HelpStyle style_;
+  std::function<Manual()> manual_;
   Declare declare_;  // empty once it was called
   std::list<Option> options_;
   Version version_;
   std::list<Options> subcommands_;
   SubcommandNeed need_ = SubcommandNeed::kNone;
-  bool behind_subcommands_ = false;
+  bool behind_subcommands_ = false, stands_alone_ = false;
   std::function<void()> chosen_;
+  std::function<std::string()> answer_;
 };
 
 }  // namespace ktstr

@@ -8,6 +8,7 @@
 #include <unordered_set>
 
 #include "libcore/base/result.h"
+#include "libcore/cli/tool_words.h"
 
 namespace ktstr {
 
@@ -105,7 +106,9 @@ void Build(Options& options, const Words& words, CLI::App* app) {
   app->footer(options.footer());
 }
 
+// Of the program itself: a subcommand has arguments of its own.
 void CheckRequiredUnless(const Options& options, const CLI::App& app) {
+  if (!app.get_subcommands().empty()) return;
   for (const Option& option : options.options()) {
     const std::string& other = option.required_unless();
     if (other.empty() || app.count(option.names()) > 0 || app.count(other) > 0) continue;
@@ -154,12 +157,25 @@ ParsedWords ParseWords(Options& options, std::vector<std::string> words) {
     return Explain(app, error);
   }
   const Options& chosen = Chosen(options, app);
+  if (chosen.answer()) {
+    return {.kind = ParsedWords::Kind::kAnswer,
+            .text = chosen.answer()(),
+            .names_subcommand = &chosen != &options};
+  }
   if (chosen.chosen()) chosen.chosen()();
   return {.names_subcommand = &chosen != &options};
 }
 
+ParsedWords ParseProgramWords(Options& options, int argc, const char* const* argv) {
+  std::vector<std::string> words(argv + 1, argv + argc);
+  if (auto answer = AnswerTool(options, words)) {
+    return {.kind = ParsedWords::Kind::kAnswer, .text = std::move(*answer)};
+  }
+  return ParseWords(options, std::move(words));
+}
+
 std::optional<int> ParseCommandLine(Options& options, int argc, const char* const* argv) {
-  const ParsedWords parsed = ParseWords(options, {argv + 1, argv + argc});
+  const ParsedWords parsed = ParseProgramWords(options, argc, argv);
   if (parsed.kind == ParsedWords::Kind::kChosen) return std::nullopt;
   return PrintParsed(parsed);
 }

@@ -13,7 +13,7 @@ namespace ktstr {
 struct ParsedWords {
   enum class Kind {
     kChosen,  // it is right; the chosen command's OnChosen was called
-    kAnswer,  // it asks for help or the version
+    kAnswer,  // it asks for help, the version or another text of the command line's own
     kWrong,
   };
   Kind kind = Kind::kChosen;
@@ -28,6 +28,9 @@ struct ParsedWords {
 // `words` are those behind the program's name. Values that were given are in the options' targets
 // only when the kind is kChosen. Declares the options of those subcommands that the words may mean.
 ParsedWords ParseWords(Options& options, std::vector<std::string> words);
+
+// The same of a program's command line, which may ask what is for tools alone (tool_words.h).
+ParsedWords ParseProgramWords(Options& options, int argc, const char* const* argv);
 
 // A program's command line: prints what was asked for or is wrong. Nothing when the program is to
 // go on, otherwise its exit code.

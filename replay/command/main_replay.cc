@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "libcore/base/process.h"
+#include "libcore/cli/completion.h"
 #include "libcore/cli/parse.h"
 #include "replay/command/replay_command.h"
 
@@ -17,8 +18,10 @@ int Main(int argc, char** argv) {
   app.SetFooter(
       "Exit codes: 0 done, 1 the answer is \"no\" or a batch failed, 2 wrong usage, 3 the input\n"
       "can't be used, 4 the machine or its environment failed.");
+  app.SetManual(ReplayManual);
   Result<ExitCode> result = ExitCode::kDone;
   AddOpsCommand(&app, &result);
+  AddCompletion(&app);
   if (const auto code = ParseCommandLine(app, argc, argv)) return *code;
   if (result) return static_cast<int>(*result);
   fmt::print(stderr, "ktstr-replay: {}\n", result.error().ToString());

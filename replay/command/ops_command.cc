@@ -47,14 +47,19 @@ Result<ExitCode> Ops(const OpsArguments& arguments) {
 
 void DeclareOps(Options* ops, Result<ExitCode>* result) {
   auto arguments = std::make_shared<OpsArguments>();
-  ops->Add("ARCHIVE", &arguments->archive, "The frozen machine (.kts)").Required().TypeName("");
+  ops->Add("ARCHIVE", &arguments->archive, "The frozen machine (.kts)")
+      .Required()
+      .TypeName("")
+      .Files(".kts");
   ops->Add("--request", &arguments->request, "The operations, as JSON; - is standard input")
       .Required()
-      .TypeName("FILE");
+      .TypeName("FILE")
+      .Files(".json");
   ops->Add("--save", &arguments->save,
            "Keep the changed machine as a new archive, which "
            "names ARCHIVE as its parent; unless the batch fails")
-      .TypeName("NEW.kts");
+      .TypeName("NEW.kts")
+      .Files(".kts");
   ops->Add("--vmlinux", &arguments->vmlinux,
            "Take symbols and types from this file, not from the guest's memory")
       .TypeName("FILE");

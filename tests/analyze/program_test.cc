@@ -300,7 +300,7 @@ TEST_F(ProgramTest, ADiffEndsWith1WhereSomethingDiffersAndWith0WhereNothingDoes)
 // What bash offers behind these words, the last of which is being typed.
 std::string Complete(const std::string& words, int count) {
   const std::string script = fmt::format(
-      "source <({} completion bash); COMP_WORDS=(ktstr-analyze {}); COMP_CWORD={}; "
+      "source <({0} completion bash); COMP_WORDS=({0} {1}); COMP_CWORD={2}; "
       "_ktstr_analyze; echo \"${{COMPREPLY[@]}}\"",
       KTSTR_ANALYZE, words, count);
   const std::string command = "bash -c '" + script + "' 2>&1";
@@ -318,7 +318,7 @@ TEST_F(ProgramTest, BashCompletesSubcommandsOptionsAndTables) {
   EXPECT_EQ(Complete("schema blocked", 2), "blocked_chain\n");
   EXPECT_EQ(Complete(archive_.substr(0, archive_.size() - 2), 1), archive_ + "\n");
   EXPECT_EQ(Complete("a.kts diff " + archive_.substr(0, archive_.size() - 2), 3), archive_ + "\n");
-  EXPECT_EQ(Ask("completion fish").exit_code, 2);
+  EXPECT_EQ(Ask("completion tcsh").exit_code, 2);
 }
 
 TEST_F(ProgramTest, HelpAndVersionAreNoErrors) {

@@ -7,7 +7,9 @@
 #include <cstdlib>
 #include <fstream>
 #include <iterator>
+#include <sstream>
 #include <string>
+#include <vector>
 
 #include "fixtures/sample/temporary_directory.h"
 
@@ -30,6 +32,16 @@ inline Ran RunInShell(const std::string& command) {
   const int status =
       std::system(fmt::format("bash {0}/command < /dev/null > {0}/out 2> {0}/err", path).c_str());
   return {WIFEXITED(status) ? WEXITSTATUS(status) : -1, text_of("out"), text_of("err")};
+}
+
+// The subcommands of ktstr-analyze, by what it says that may follow an archive.
+inline std::vector<std::string> SubcommandsOf(const std::string& analyze) {
+  std::istringstream lines(RunInShell(analyze + " --complete-words x.kts ''").out);
+  std::vector<std::string> names;
+  std::string line;
+  std::getline(lines, line);  // what files may follow
+  while (std::getline(lines, line)) names.push_back(line.substr(0, line.find('\t')));
+  return names;
 }
 
 }  // namespace ktstr

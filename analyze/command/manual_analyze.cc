@@ -1,0 +1,44 @@
+// What the manual page of ktstr-analyze says beyond its help.
+#include "analyze/command/command.h"
+
+namespace ktstr {
+
+Manual AnalyzeManual() {
+  Manual manual;
+  manual.brief = "ask a frozen Linux machine what was going on";
+  manual.description =
+      "FILE is an archive that ktstr-capture(1) or ktstr-run(1) wrote: the memory, the registers "
+      "and the\n"
+      "devices of a Linux guest at one moment. No vmlinux, no debug information and no live guest "
+      "are needed: the kernel in the archive says itself where everything is.\n\n"
+      "Without a command the answer is a summary of one screen. Each command that follows FILE "
+      "asks one question; options may stand before or behind it. All that the kernel's scheduling "
+      "state consists of is a table that sql and shell can query; the command schema lists tables, "
+      "views and functions, and describes one of them. What could not be read is NULL, and the "
+      "table anomaly says why.\n\n"
+      "diff, schema, corpus and completion may stand without FILE before them.";
+  manual.sections = {
+      {"FILES",
+       "",
+       {{"FILE.kts", "An archive. It is never changed."},
+        {"FILE.kts.index",
+         "Its tables, as a SQLite file. It is written at the first question and can be deleted at "
+         "any time. Where the archive's directory is read-only it is in ~/.cache/ktstr."},
+        {"FILE.html", "What report writes, unless it is given another name."},
+        {"~/.local/state/ktstr/history", "What was typed in shell."}}},
+      {"ENVIRONMENT",
+       "",
+       {{"XDG_CACHE_HOME", "Its directory ktstr stands for ~/.cache/ktstr."},
+        {"XDG_STATE_HOME", "Its directory ktstr stands for ~/.local/state/ktstr."}}},
+      {"EXAMPLES",
+       "Which tasks waited longest for a CPU, and what one of them was in the middle of:\n"
+       "  ktstr-analyze demo.kts sql \"SELECT comm, queue, waiting_ns FROM runnable LIMIT 5\"\n"
+       "  ktstr-analyze demo.kts stack 1\n\n"
+       "Hold all archives of a directory against the built-in rules, for a CI system:\n"
+       "  ktstr-analyze corpus check states --junit check.xml",
+       {}}};
+  manual.see_also = {"ktstr-capture(1)", "ktstr-replay(1)", "ktstr-run(1)", "sqlite3(1)"};
+  return manual;
+}
+
+}  // namespace ktstr

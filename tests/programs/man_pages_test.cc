@@ -1,0 +1,95 @@
+// The manual pages of the programs, as the build wrote them and as groff shows them.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <regex>
+#include <set>
+
+#include "../analyze/run_program.h"
+
+namespace ktstr {
+namespace {
+
+class ManPagesTest : public testing::TestWithParam<const char*> {
+ protected:
+  std::string Page() const { return fmt::format("{}/{}.1", KTSTR_MAN_DIR, GetParam()); }
+  std::string Program() const { return fmt::format("{}/{}", KTSTR_BIN_DIR, GetParam()); }
+};
+
+// The names of the options that a help text explains.
+std::set<std::string> OptionsIn(const std::string& help) {
+  static const std::regex line(R"(\n  (?:-\w,)?(--[a-z-]+))");
+  std::set<std::string> options;
+  for (auto at = std::sregex_iterator(help.begin(), help.end(), line); at != std::sregex_iterator();
+       ++at) {
+    options.insert((*at)[1]);
+  }
+  return options;
+}
+
+std::vector<std::string> CommandsIn(const std::string& help) {
+  const size_t begin = help.find("\nSubcommands:\n");
+  if (begin == std::string::npos) return {};
+  const std::string list = help.substr(begin, help.find("\n\n", begin) - begin);
+  static const std::regex line(R"(\n  ([a-z-]+))");
+  std::vector<std::string> commands;
+  for (auto at = std::sregex_iterator(list.begin(), list.end(), line); at != std::sregex_iterator();
+       ++at) {
+    commands.push_back((*at)[1]);
+  }
+  return commands;
+}
+
+// The options of a command and of all below it; the names of these into `commands`.
+std::set<std::string> AllOptions(const std::string& command, std::string name,
+                                 std::set<std::string>& commands) {
+  const std::string help = RunInShell(command + " --help").out;
+  EXPECT_NE(help, "") << command;
+  std::set<std::string> options = OptionsIn(help);
+  for (const std::string& below : CommandsIn(help)) {
+    commands.insert(name + below);
+    options.merge(AllOptions(command + " " + below, name + below + " ", commands));
+  }
+  return options;
+}
+
+TEST_P(ManPagesTest, AreReadWithoutAWarning) {
+  const Ran ran = RunInShell("groff -man -ww -z -Tutf8 " + Page());
+  EXPECT_EQ(ran.exit_code, 0) << "is groff-base installed?";
+  EXPECT_EQ(ran.err, "");
+}
+
+TEST_P(ManPagesTest, HaveEveryOptionAndEveryCommandOfTheHelp) {
+  // As plain text, so wide that no line is broken.
+  const std::string text = "\n" + RunInShell("groff -man -Tutf8 -rLL=500n -P-cbou " + Page()).out;
+  std::set<std::string> commands;
+  const std::set<std::string> options = AllOptions(Program(), "", commands);
+  EXPECT_GE(options.size(), 3u);
+  for (const std::string& option : options) {
+    // Where it is explained, not merely mentioned.
+    const std::regex entry("\n +(-\\w, )?" + option + "( |\n)");
+    EXPECT_TRUE(std::regex_search(text, entry)) << option;
+  }
+  for (const std::string& command : commands) {
+    EXPECT_THAT(text, testing::HasSubstr("\n   " + command + "\n"));
+  }
+}
+
+TEST_P(ManPagesTest, HaveAllThatAManualHas) {
+  const std::string text = "\n" + RunInShell("groff -man -Tutf8 -rLL=500n -P-cbou " + Page()).out;
+  for (const char* title : {"NAME", "SYNOPSIS", "DESCRIPTION", "OPTIONS", "EXIT STATUS", "FILES",
+                            "EXAMPLES", "SEE ALSO"}) {
+    EXPECT_THAT(text, testing::HasSubstr(fmt::format("\n{}\n", title)));
+  }
+  EXPECT_THAT(text, testing::HasSubstr(fmt::format("\n       {} - ", GetParam())));
+}
+
+INSTANTIATE_TEST_SUITE_P(Of, ManPagesTest,
+                         testing::Values("ktstr-analyze", "ktstr-capture", "ktstr-replay",
+                                         "ktstr-run"),
+                         [](const auto& program) {
+                           return std::string(program.param).substr(sizeof("ktstr"));
+                         });
+
+}  // namespace
+}  // namespace ktstr
