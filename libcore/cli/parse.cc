@@ -30,6 +30,16 @@ class PlainFormatter : public CLI::Formatter {
   }
 };
 
+// CLI11 2.6 would make one paragraph of the lines that help begins and ends with, such as examples;
+// 2.4 and older keep them.
+template <typename Formatter>
+void KeepLines(Formatter* formatter) {
+  if constexpr (requires { formatter->enable_footer_formatting(false); }) {
+    formatter->enable_description_formatting(false);
+    formatter->enable_footer_formatting(false);
+  }
+}
+
 CLI::Option* AddBound(const Option& option, CLI::App* app) {
   return std::visit(
       [&](auto* target) {
@@ -143,6 +153,7 @@ ParsedWords ParseWords(Options& options, std::vector<std::string> words) {
   CLI::App app(options.about(), options.name());
   if (options.help_style().plain) app.formatter(std::make_shared<PlainFormatter>());
   app.get_formatter()->column_width(size_t(options.help_style().column));
+  KeepLines(app.get_formatter().get());
   app.failure_message(CLI::FailureMessage::simple);
   Build(options, Words(words.begin(), words.end()), &app);
   std::reverse(words.begin(), words.end());  // as CLI11 takes them

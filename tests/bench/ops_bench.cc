@@ -217,7 +217,7 @@ BENCHMARK(BM_FindNestedMemberAgain);
 void RunRead(benchmark::State& state, Guest& guest, const OpEntry& entry) {
   const OpRequest request = {.entries = {entry}};
   for (auto _ : state) {
-    const OpOutcome outcome = guest.Run(request);
+    OpOutcome outcome = guest.Run(request);  // not const: a newer DoNotOptimize is deprecated for that
     if (!outcome) return state.SkipWithError(outcome.error().error.text.c_str());
     benchmark::DoNotOptimize(outcome);
   }

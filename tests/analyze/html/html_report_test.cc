@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
+#include <string_view>
 
 #include "analyze/html/column_json.h"
 #include "analyze/html/page.h"
@@ -30,14 +31,14 @@ json DataOf(const std::string& page) {
   return json::parse(page.substr(begin, page.find("</script>", begin) - begin));
 }
 
-const json& TableOf(const json& data, const std::string& id) {
+const json& TableOf(const json& data, std::string_view id) {
   for (const json& table : data["tables"]) {
     if (table["id"] == id) return table["columns"];
   }
   return data["no such table"];
 }
 
-const json& ColumnOf(const json& columns, const std::string& name) {
+const json& ColumnOf(const json& columns, std::string_view name) {
   for (const json& column : columns) {
     if (column["name"] == name) return column;
   }

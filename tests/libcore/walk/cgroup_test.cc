@@ -2,6 +2,8 @@
 
 #include <gmock/gmock.h>
 
+#include <string_view>
+
 #include "system_walk_test.h"
 
 namespace ktstr {
@@ -30,7 +32,7 @@ class CgroupTest : public SystemWalkTest {
     for (const CgroupRow& row : walked.rows) paths.push_back(row.path.value_or("?"));
     return paths;
   }
-  static const CgroupRow& At(const Walked<CgroupRow>& walked, const std::string& path) {
+  static const CgroupRow& At(const Walked<CgroupRow>& walked, std::string_view path) {
     return *std::find_if(walked.rows.begin(), walked.rows.end(),
                          [&](const CgroupRow& row) { return row.path == path; });
   }

@@ -1,0 +1,115 @@
+#!/bin/bash
+# Builds this checkout in another Debian, warnings as errors, and runs its unit tests there.
+#
+#   bash tests/elsewhere.sh SUITE [--clang] [CTEST_OPTION...]
+#
+#   SUITE    bookworm, trixie, forky or sid
+#   --clang  build with the newest clang of the suite, not with its g++
+#
+# Run it when the build, the packages or the way a library is called have changed, and before a release: other people's
+# compilers and libraries are older and newer than yours. It is no part of tests/run.sh, since it takes half an hour at
+# first, and later as long as it takes to compile what has changed.
+#
+# The other Debian is a directory of 3 GB in your cache, ktstr/roots/SUITE. It is made with debootstrap, from the mirror
+# that apt takes on this machine; remove it to have newer packages. What is built stays in it, and the checkout is only
+# read. Needs root.
+#
+# Exit code 1 when a test failed, 4 when the suite cannot be had or the build failed there.
+set -euo pipefail
+# shellcheck source=fixtures/setup/common.sh
+source "$(dirname "$0")/../fixtures/setup/common.sh"
+
+suite=
+compiler=g++
+newest=
+while [ $# -gt 0 ]; do
+  case "$1" in
+    bookworm | trixie | forky | sid) suite=$1 ;;
+    --clang) compiler=clang ;;
+    -h | --help)
+      sed -n '2,/^set /{/^#/s/^# \{0,1\}//p}' "$0"
+      exit 0
+      ;;
+    *) break ;;
+  esac
+  shift
+done
+[ -n "$suite" ] || {
+  echo "elsewhere.sh: which suite: bookworm, trixie, forky or sid? (--help)" >&2
+  exit 2
+}
+[ "$(id -u)" = 0 ] || give_up "only root can make and enter another Debian"
+
+cache="${XDG_CACHE_HOME:-$HOME/.cache}"
+place="$cache/ktstr/roots/$suite"
+# Shared with builds outside, where they have one.
+ccache=$(ccache --get-config cache_dir 2>/dev/null) || ccache="$cache/ccache"
+ccache_size=$(ccache --get-config max_size 2>/dev/null) || ccache_size=5G
+mkdir -p "${place%/*}" "$ccache"
+exec 9>"$place.lock"
+flock 9
+
+# enter DIRECTORY COMMAND...: runs a command with the directory as its root. What is mounted for it is seen by nobody
+# else, and goes with its last process however that ends.
+enter() {
+  # shellcheck disable=SC2016
+  unshare --mount bash -euc '
+    directory=$1 checkout=$2 ccache=$3
+    shift 3
+    mount -t proc proc "$directory/proc"
+    mount --rbind /sys "$directory/sys"
+    mount --rbind /dev "$directory/dev"
+    mount -o bind,ro "$checkout" "$directory/ktstr"
+    mount --bind "$ccache" "$directory/ccache"
+    exec chroot "$directory" "$@"' enter "$1" "$root" "$ccache" \
+    env -i HOME=/root PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin LANG=C.UTF-8 \
+    CCACHE_DIR=/ccache CCACHE_MAXSIZE="$ccache_size" ${http_proxy:+http_proxy="$http_proxy"} "${@:2}"
+}
+
+# The mirror that apt takes for Debian itself, whatever form its sources are in.
+mirror() {
+  # shellcheck disable=SC2016
+  apt-get indextargets --format '$(LABEL) $(REPO_URI)' 'Created-By: Packages' |
+    awk '$1 == "Debian" && !found++ { print $2 }'
+}
+
+# make_root DIRECTORY
+make_root() {
+  local uri
+  ensure_packages debootstrap
+  [ -n "$(mirror)" ] || quietly apt-get update -q || give_up "apt-get update failed"
+  uri=$(mirror)
+  [ -n "$uri" ] || give_up "apt has no source with the label Debian"
+  step "making a Debian $suite in $place"
+  rm -rf "$1"
+  # Its script for sid is for all newer suites, of which it may not know the names.
+  quietly unshare --mount debootstrap --variant=minbase "$suite" "$1" "$uri" /usr/share/debootstrap/scripts/sid ||
+    give_up "debootstrap failed for $suite of $uri"
+  # A mirror may stand still, and its lists expire.
+  echo 'Acquire::Check-Valid-Until "false";' >"$1/etc/apt/apt.conf.d/90-elsewhere"
+  mkdir "$1/ktstr" "$1/ccache" "$1/build"
+  # shellcheck disable=SC2016
+  enter "$1" bash -euc 'source /ktstr/fixtures/setup/common.sh
+    ensure_packages ccache "${build_packages[@]}" "${test_packages[@]}"
+    apt-get clean' || give_up "the packages cannot be installed in $suite"
+}
+
+if [ ! -d "$place" ]; then
+  # Under another name until it is whole: a run may be killed.
+  make_root "$place.new"
+  mv "$place.new" "$place"
+fi
+
+settings=(KTSTR_BUILD=/build/g++)
+if [ "$compiler" = clang ]; then
+  newest=$(enter "$place" apt-cache pkgnames clang- | grep -xE 'clang-[0-9]+' | sort -V | tail -n 1)
+  # shellcheck disable=SC2016
+  enter "$place" bash -euc 'source /ktstr/fixtures/setup/common.sh; ensure_packages "$1"' bash "$newest" ||
+    give_up "$newest cannot be installed in $suite"
+  # The name of the build's directory has the version in it, since CMake cannot change a directory's compiler.
+  settings=(KTSTR_BUILD="/build/$newest" CC="$newest" CXX="${newest/clang/clang++}")
+fi
+step "in Debian $suite, with $(enter "$place" "${newest:-g++}" --version | head -n 1)"
+status=0
+enter "$place" env "${settings[@]}" bash /ktstr/tests/run.sh --no-guest "$@" || status=$?
+exit "$status"
