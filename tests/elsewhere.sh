@@ -18,6 +18,8 @@
 set -euo pipefail
 # shellcheck source=fixtures/setup/common.sh
 source "$(dirname "$0")/../fixtures/setup/common.sh"
+# shellcheck source=fixtures/setup/root.sh
+source "$root/fixtures/setup/root.sh"
 
 suite=
 compiler=g++
@@ -66,25 +68,11 @@ enter() {
     CCACHE_DIR=/ccache CCACHE_MAXSIZE="$ccache_size" ${http_proxy:+http_proxy="$http_proxy"} "${@:2}"
 }
 
-# The mirror that apt takes for Debian itself, whatever form its sources are in.
-mirror() {
-  # shellcheck disable=SC2016
-  apt-get indextargets --format '$(LABEL) $(REPO_URI)' 'Created-By: Packages' |
-    awk '$1 == "Debian" && !found++ { print $2 }'
-}
-
 # make_root DIRECTORY
 make_root() {
-  local uri
-  ensure_packages debootstrap
-  [ -n "$(mirror)" ] || quietly apt-get update -q || give_up "apt-get update failed"
-  uri=$(mirror)
-  [ -n "$uri" ] || give_up "apt has no source with the label Debian"
   step "making a Debian $suite in $place"
   rm -rf "$1"
-  # Its script for sid is for all newer suites, of which it may not know the names.
-  quietly unshare --mount debootstrap --variant=minbase "$suite" "$1" "$uri" /usr/share/debootstrap/scripts/sid ||
-    give_up "debootstrap failed for $suite of $uri"
+  fresh_root "$1" "$suite"
   # A mirror may stand still, and its lists expire.
   echo 'Acquire::Check-Valid-Until "false";' >"$1/etc/apt/apt.conf.d/90-elsewhere"
   mkdir "$1/ktstr" "$1/ccache" "$1/build"
