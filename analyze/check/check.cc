@@ -83,9 +83,21 @@ std::string_view OutcomeName(RuleResult::Outcome outcome) {
 
 std::vector<RuleResult> RunRules(const Database& index, const std::vector<Rule>& rules,
                                  const CheckOptions& options) {
+  const bool has_kernel = HasKernel(index);
   std::vector<RuleResult> results;
-  for (const Rule& rule : rules) results.push_back(RunRule(index, rule, options));
+  for (const Rule& rule : rules) {
+    RuleResult& result = results.emplace_back(RunRule(index, rule, options));
+    // Nothing was found since nothing was there to look at.
+    const bool empty = result.outcome == Outcome::kHolds && !rule.wants_rows;
+    if (empty && !has_kernel) result.outcome = Outcome::kNotApplicable;
+  }
   return results;
+}
+
+bool HasKernel(const Database& index) {
+  const auto rows =
+      index.Query("SELECT 1 FROM machine WHERE key = 'release' AND value IS NOT NULL");
+  return rows && !rows->rows.empty();
 }
 
 CheckCounts Count(const std::vector<RuleResult>& results) {

@@ -15,7 +15,7 @@ struct RuleResult {
   enum class Outcome : uint8_t {
     kHolds,
     kFails,
-    kNotApplicable,  // its `when` gave no rows
+    kNotApplicable,  // its `when` gave no rows, or there is no kernel for it to hold of
     kError,          // its query could not be answered
   };
 
@@ -34,6 +34,9 @@ struct CheckOptions {
   double timeout_s = 60;  // of one query; 0: none
   size_t kept_rows = 20;  // of a rule that fails
 };
+
+// Whether a kernel was found in the machine, so that the tables about it say anything.
+bool HasKernel(const Database& index);
 
 // One result for each rule, in their order. `rules` must outlive the results.
 std::vector<RuleResult> RunRules(const Database& index, const std::vector<Rule>& rules,

@@ -35,7 +35,9 @@ Result<std::string> RulesText(const std::vector<Rule>& rules, bool json) {
 Result<std::string> Check(Session& session, const Arguments& arguments) {
   const std::vector<Rule> rules = KTSTR_TRY(ChooseRules(arguments));
   if (arguments.list) return RulesText(rules, session.json());
-  const auto results = RunRules(*KTSTR_TRY(session.Index()), rules, arguments.options);
+  const Database& index = *KTSTR_TRY(session.Index());
+  const auto results = RunRules(index, rules, arguments.options);
+  if (!HasKernel(index)) session.set_exit_code(ExitCode::kBadInput);
   if (KTSTR_TRY(SomethingFails(results, arguments))) session.set_exit_code(ExitCode::kAnswerIsNo);
   const std::string& archive = session.arguments().archive;
   if (!arguments.junit.empty()) {

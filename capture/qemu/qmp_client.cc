@@ -4,7 +4,9 @@
 #include <sys/socket.h>
 
 #include <algorithm>
+#include <filesystem>
 #include <nlohmann/json.hpp>
+#include <regex>
 
 #include "capture/qemu/json_access.h"
 #include "capture/system/system_error.h"
@@ -28,12 +30,33 @@ std::string VersionIn(const json& greeting) {
                      IntegerMember(*numbers, "micro").value_or(0));
 }
 
+// The path of a socket that may be written as QEMU's own command line has it, with options behind:
+// "unix:/run/guest.qmp,server=on,wait=off".
+Result<std::string> PathOf(const std::string& socket) {
+  static const std::regex tcp(R"((tcp:|telnet:).*|[^/]*:\d+)");
+  constexpr std::string_view kUnix = "unix:";
+  if (socket.starts_with(kUnix)) {
+    const std::string rest = socket.substr(kUnix.size());
+    return rest.substr(0, rest.find(','));
+  }
+  std::error_code ignored;
+  if (std::regex_match(socket, tcp) && !std::filesystem::exists(socket, ignored)) {
+    return Fail(
+        ErrorCode::kUnsupported,
+        fmt::format("'{}' is QMP over TCP; files can only be handed to QEMU over a socket in "
+                    "the file system: start it with -qmp unix:PATH,server=on,wait=off too",
+                    socket));
+  }
+  return socket;
+}
+
 }  // namespace
 
 Result<std::unique_ptr<QmpClient>> QmpClient::Connect(const std::string& socket,
                                                       std::chrono::milliseconds timeout) {
-  UniqueFd fd = KTSTR_TRY(ConnectToUnixSocket(socket));
-  return Open(std::move(fd), fmt::format("QEMU at '{}'", socket), timeout);
+  const std::string path = KTSTR_TRY(PathOf(socket));
+  UniqueFd fd = KTSTR_TRY(ConnectToUnixSocket(path));
+  return Open(std::move(fd), fmt::format("QEMU at '{}'", path), timeout);
 }
 
 Result<std::unique_ptr<QmpClient>> QmpClient::Open(UniqueFd socket, std::string name,

@@ -31,7 +31,8 @@ struct QmpCall {
 // One QMP session. Not for use by several threads at once.
 class QmpClient {
  public:
-  // Connects to a socket in the file system and negotiates. Errors: kIo when there is no such
+  // Connects to a socket in the file system, a path or "unix:PATH,…" as on QEMU's command line, and
+  // negotiates. Errors: kUnsupported for an address of TCP; kIo when there is no such
   // socket or nobody listens, kPeer when what answers is no QMP server, kTimeout when nothing
   // answers (QEMU serves one client per socket).
   static Result<std::unique_ptr<QmpClient>> Connect(

@@ -106,6 +106,22 @@ TEST_F(CheckTest, ARuleHoldsFailsDoesNotApplyOrCannotBeAsked) {
   EXPECT_THAT(results[3].error, HasSubstr("no such column: m"));
 }
 
+// A machine in whose memory no kernel was found: its tables are empty, and that says nothing.
+TEST_F(CheckTest, WithoutAKernelNothingHolds) {
+  const auto rules = ParseRules(R"(
+[[rule]]
+name = "none"
+message = "there is none"
+sql = "SELECT n FROM t WHERE n > 4"
+)",
+                                "r.toml")
+                         .value();
+  ASSERT_TRUE(database_.Execute("CREATE TABLE machine (key, value)"));
+  EXPECT_EQ(RunRules(database_, rules)[0].outcome, Outcome::kNotApplicable);
+  ASSERT_TRUE(database_.Execute("INSERT INTO machine VALUES ('release', '6.12')"));
+  EXPECT_EQ(RunRules(database_, rules)[0].outcome, Outcome::kHolds);
+}
+
 TEST_F(CheckTest, TheTextShowsWhatFailsWithItsFirstRows) {
   EXPECT_THAT(ToText(Run(), 80), testing::StartsWith(R"(ok    error   some      there is one
 FAILS warning none      there is no large one
@@ -198,8 +214,7 @@ findings = ["others"]
   ASSERT_TRUE(rules) << rules.error().ToString();
   EXPECT_EQ((*rules)[0].name, "lost_task");
   EXPECT_EQ((*rules)[0].severity, Severity::kError);
-  EXPECT_EQ((*rules)[0].message,
-            "every runnable task of sched_ext's stands in a dispatch queue");
+  EXPECT_EQ((*rules)[0].message, "every runnable task of sched_ext's stands in a dispatch queue");
   EXPECT_EQ((*rules)[0].when, "SELECT 1 FROM scx");
   EXPECT_EQ((*rules)[0].place, "mine.toml:3");
   EXPECT_EQ((*rules)[1].name, "mine");
