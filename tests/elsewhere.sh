@@ -88,14 +88,16 @@ if [ ! -d "$place" ]; then
   mv "$place.new" "$place"
 fi
 
-settings=(KTSTR_BUILD=/build/g++)
+# Each checkout is /ktstr there; what was built of another one would look newer than this one's files.
+of_checkout=/build/$(cksum <<<"$root" | cut -d ' ' -f 1)
+settings=(KTSTR_BUILD="$of_checkout/g++")
 if [ "$compiler" = clang ]; then
   newest=$(enter "$place" apt-cache pkgnames clang- | grep -xE 'clang-[0-9]+' | sort -V | tail -n 1)
   # shellcheck disable=SC2016
   enter "$place" bash -euc 'source /ktstr/fixtures/setup/common.sh; ensure_packages "$1"' bash "$newest" ||
     give_up "$newest cannot be installed in $suite"
   # The name of the build's directory has the version in it, since CMake cannot change a directory's compiler.
-  settings=(KTSTR_BUILD="/build/$newest" CC="$newest" CXX="${newest/clang/clang++}")
+  settings=(KTSTR_BUILD="$of_checkout/$newest" CC="$newest" CXX="${newest/clang/clang++}")
 fi
 step "in Debian $suite, with $(enter "$place" "${newest:-g++}" --version | head -n 1)"
 status=0
