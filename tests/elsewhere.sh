@@ -51,20 +51,9 @@ mkdir -p "${place%/*}" "$ccache"
 exec 9>"$place.lock"
 flock 9
 
-# enter DIRECTORY COMMAND...: runs a command with the directory as its root. What is mounted for it is seen by nobody
-# else, and goes with its last process however that ends.
+# enter DIRECTORY [NAME=VALUE]... COMMAND...: runs a command in a root, with the checkout and the cache of compilations.
 enter() {
-  # shellcheck disable=SC2016
-  unshare --mount bash -euc '
-    directory=$1 checkout=$2 ccache=$3
-    shift 3
-    mount -t proc proc "$directory/proc"
-    mount --rbind /sys "$directory/sys"
-    mount --rbind /dev "$directory/dev"
-    mount -o bind,ro "$checkout" "$directory/ktstr"
-    mount --bind "$ccache" "$directory/ccache"
-    exec chroot "$directory" "$@"' enter "$1" "$root" "$ccache" \
-    env -i HOME=/root PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin LANG=C.UTF-8 \
+  in_root --bind-read-only "$root" ktstr --bind "$ccache" ccache "$1" \
     CCACHE_DIR=/ccache CCACHE_MAXSIZE="$ccache_size" ${http_proxy:+http_proxy="$http_proxy"} "${@:2}"
 }
 
@@ -101,5 +90,5 @@ if [ "$compiler" = clang ]; then
 fi
 step "in Debian $suite, with $(enter "$place" "${newest:-g++}" --version | head -n 1)"
 status=0
-enter "$place" env "${settings[@]}" bash /ktstr/tests/run.sh --no-guest "$@" || status=$?
+enter "$place" "${settings[@]}" bash /ktstr/tests/run.sh --no-guest "$@" || status=$?
 exit "$status"

@@ -1,7 +1,5 @@
 #include "libcore/base/utf8.h"
 
-#include <cstdint>
-
 namespace ktstr {
 
 namespace {
@@ -24,19 +22,26 @@ Lead LeadOf(uint8_t first) {
 
 }  // namespace
 
+std::optional<CodePoint> FirstCodePoint(std::string_view text) {
+  if (text.empty()) return std::nullopt;
+  const Lead lead = LeadOf(static_cast<uint8_t>(text[0]));
+  if (lead.length == 0 || lead.length > text.size()) return std::nullopt;
+  uint32_t value = lead.bits;
+  for (size_t i = 1; i < lead.length; ++i) {
+    const uint8_t next = static_cast<uint8_t>(text[i]);
+    if ((next & 0xc0) != 0x80) return std::nullopt;
+    value = value << 6 | (next & 0x3f);
+  }
+  const bool surrogate = value >= 0xd800 && value <= 0xdfff;
+  if (value < lead.lowest || surrogate || value > 0x10ffff) return std::nullopt;
+  return CodePoint{value, lead.length};
+}
+
 bool IsUtf8(std::string_view text) {
-  for (size_t at = 0; at < text.size();) {
-    const Lead lead = LeadOf(static_cast<uint8_t>(text[at]));
-    if (lead.length == 0 || lead.length > text.size() - at) return false;
-    uint32_t code_point = lead.bits;
-    for (size_t i = 1; i < lead.length; ++i) {
-      const uint8_t next = static_cast<uint8_t>(text[at + i]);
-      if ((next & 0xc0) != 0x80) return false;
-      code_point = code_point << 6 | (next & 0x3f);
-    }
-    const bool surrogate = code_point >= 0xd800 && code_point <= 0xdfff;
-    if (code_point < lead.lowest || surrogate || code_point > 0x10ffff) return false;
-    at += lead.length;
+  while (!text.empty()) {
+    const auto first = FirstCodePoint(text);
+    if (!first) return false;
+    text.remove_prefix(first->size);
   }
   return true;
 }

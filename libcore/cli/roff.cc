@@ -2,8 +2,9 @@
 
 #include <fmt/format.h>
 
-#include <cstdint>
 #include <vector>
+
+#include "libcore/base/utf8.h"
 
 namespace ktstr {
 
@@ -32,19 +33,6 @@ std::string_view RoffName(char c) {
   }
 }
 
-// The character that the UTF-8 text begins with, and how many bytes it takes. What is no UTF-8 is a
-// question mark.
-std::pair<uint32_t, size_t> FirstCharacter(std::string_view text) {
-  const auto first = static_cast<unsigned char>(text[0]);
-  const size_t size = first >= 0xf0 ? 4 : first >= 0xe0 ? 3 : first >= 0xc0 ? 2 : 1;
-  if (size == 1 || size > text.size()) return {'?', 1};
-  uint32_t character = first & (0x7f >> size);
-  for (size_t i = 1; i < size; ++i) {
-    character = character << 6 | (static_cast<unsigned char>(text[i]) & 0x3f);
-  }
-  return {character, size};
-}
-
 std::vector<std::string_view> LinesOfText(std::string_view text) {
   std::vector<std::string_view> lines;
   while (!text.empty()) {
@@ -63,9 +51,10 @@ std::string RoffEscape(std::string_view text) {
   std::string escaped;
   while (!text.empty()) {
     if (static_cast<unsigned char>(text[0]) >= 0x80) {
-      const auto [character, size] = FirstCharacter(text);
-      escaped += character < 0x80 ? "?" : fmt::format("\\[u{:04X}]", character);
-      text.remove_prefix(size);
+      // What is no UTF-8 is a question mark.
+      const auto first = FirstCodePoint(text);
+      escaped += first ? fmt::format("\\[u{:04X}]", first->value) : "?";
+      text.remove_prefix(first ? first->size : 1);
       continue;
     }
     const std::string_view name = RoffName(text[0]);

@@ -15,6 +15,17 @@ TEST(Utf8Test, TellsTextFromBytes) {
   }
 }
 
+TEST(Utf8Test, ReadsOneCodePoint) {
+  const auto euro = FirstCodePoint("\u20ac!");
+  ASSERT_TRUE(euro);
+  EXPECT_EQ(euro->value, 0x20ac);
+  EXPECT_EQ(euro->size, 3);
+  EXPECT_EQ(FirstCodePoint("a\u20ac")->value, 'a');
+  EXPECT_FALSE(FirstCodePoint(""));
+  EXPECT_FALSE(FirstCodePoint("\xe2\x82"));
+  EXPECT_FALSE(FirstCodePoint("\xc0\xaf"));
+}
+
 TEST(Utf8Test, CutsBetweenCharacters) {
   EXPECT_EQ(CutAtCharacter("", 0), "");
   EXPECT_EQ(CutAtCharacter("abc", 3), "abc");
