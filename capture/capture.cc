@@ -28,11 +28,14 @@ struct Prepared {
   std::vector<Pa> notes;  // where VMCOREINFO notes lie: a kernel does not move its own
 };
 
-Result<Prepared> Prepare(QmpClient& qmp, const CaptureOptions& options) {
+// `still`: the guest is frozen already.
+Result<Prepared> Prepare(QmpClient& qmp, const CaptureOptions& options, bool still) {
   Prepared prepared;
   prepared.pid = options.pid != 0 ? options.pid : KTSTR_TRY(qmp.PeerPid());
   prepared.memory = KTSTR_TRY(LiveMemory::Map(KTSTR_TRY(FindRam(qmp, prepared.pid))));
   prepared.memory->Hide(options.planted);
+  prepared.memory->SetStill(still);
+  if (!still && prepared.memory->slow_while_running()) return prepared;
   for (const Vmcoreinfo& note : Vmcoreinfo::FindAll(*prepared.memory)) {
     prepared.notes.push_back(note.pa());
   }
@@ -106,12 +109,13 @@ void LookAtKernel(const Prepared& prepared, const CaptureOptions& options,
 // Tells the writer to stop when the caller wants it or QEMU has died.
 class Watch {
  public:
-  Watch(const QmpClient& qmp, const CaptureOptions& options) : qmp_(qmp), options_(options) {}
+  Watch(const QmpClient& qmp, const LiveMemory& memory, const CaptureOptions& options)
+      : qmp_(qmp), memory_(memory), options_(options) {}
 
   void Progress(uint64_t done, uint64_t all) {
     died_ = died_ || HasHungUp(qmp_.fd());
     cancelled_ = cancelled_ || (options_.cancel != nullptr && options_.cancel->load());
-    if (died_ || cancelled_) stop_ = true;
+    if (died_ || cancelled_ || memory_.failure()) stop_ = true;
     if (options_.progress) options_.progress(done, all);
   }
 
@@ -120,11 +124,13 @@ class Watch {
   Error Explain(Error error) const {
     if (died_) return Error(ErrorCode::kPeer, qmp_.name() + " ended during the capture");
     if (cancelled_) return Error(ErrorCode::kIo, "the capture was interrupted");
+    if (auto failure = memory_.failure()) return *std::move(failure);
     return error;
   }
 
  private:
   const QmpClient& qmp_;
+  const LiveMemory& memory_;
   const CaptureOptions& options_;
   std::atomic<bool> stop_ = false;
   bool died_ = false, cancelled_ = false;
@@ -152,7 +158,7 @@ Result<CaptureSummary> Write(Frozen& frozen, const Prepared& prepared,
   LookAtKernel(prepared, options, &contents, &summary.warnings);
   summary.kernel_release = contents.metadata.kernel_release;
 
-  Watch watch(frozen.qmp(), options);
+  Watch watch(frozen.qmp(), *prepared.memory, options);
   const ArchiveWriteOptions write = {
       .overwrite = options.overwrite,
       .compression_level = options.compression_level,
@@ -174,7 +180,7 @@ Status CheckOutput(const std::string& output, bool overwrite) {
 
 Result<CaptureSummary> CaptureFrozen(Frozen& frozen, const CaptureOptions& options) {
   KTSTR_TRY(CheckOutput(options.output, options.overwrite));
-  const Prepared prepared = KTSTR_TRY(Prepare(frozen.qmp(), options));
+  const Prepared prepared = KTSTR_TRY(Prepare(frozen.qmp(), options, true));
   CaptureSummary summary = KTSTR_TRY(Write(frozen, prepared, options, nullptr));
   summary.frozen_for = frozen.Age();
   return summary;
@@ -183,10 +189,11 @@ Result<CaptureSummary> CaptureFrozen(Frozen& frozen, const CaptureOptions& optio
 Result<CaptureSummary> Capture(QmpClient& qmp, const CaptureOptions& options) {
   // Before the guest is stopped for nothing.
   KTSTR_TRY(CheckOutput(options.output, options.overwrite));
-  const Prepared prepared = KTSTR_TRY(Prepare(qmp, options));
+  const Prepared prepared = KTSTR_TRY(Prepare(qmp, options, false));
   Frozen frozen = KTSTR_TRY(Frozen::Freeze(qmp));
   const auto since = std::chrono::steady_clock::now() - frozen.Age();
   std::chrono::microseconds frozen_for{};
+  prepared.memory->SetStill(true);
   // The guest goes on as soon as its memory is read; the disk may take its time.
   const auto memory_done = [&]() -> Status {
     if (options.then == AfterCapture::kResume) KTSTR_TRY(frozen.Resume());

@@ -9,12 +9,14 @@
 #include <cstring>
 
 #include "capture/system/system_error.h"
+#include "libcore/base/by_page.h"
 
 namespace ktstr {
 
 Result<std::unique_ptr<LiveMemory>> LiveMemory::Map(RamMap map) {
   std::unique_ptr<LiveMemory> memory(new LiveMemory);
   memory->files_ = std::move(map.files);
+  if (map.source) memory->remote_ = std::make_unique<RemotePages>(std::move(map.source));
   for (const RamPiece& piece : map.pieces) {
     KTSTR_TRY(memory->MapPiece(piece));
     auto& regions = memory->regions_;
@@ -28,6 +30,10 @@ Result<std::unique_ptr<LiveMemory>> LiveMemory::Map(RamMap map) {
 }
 
 Status LiveMemory::MapPiece(const RamPiece& piece) {
+  if (piece.file == RamPiece::kNoFile) {
+    mapped_.push_back({piece, nullptr, false});
+    return {};
+  }
   const int fd = files_[piece.file].get();
   const uint64_t size = piece.pages * kPageSize;
   struct stat info = {};
@@ -46,7 +52,17 @@ Status LiveMemory::MapPiece(const RamPiece& piece) {
 }
 
 LiveMemory::~LiveMemory() {
-  for (const Mapped& mapped : mapped_) munmap(mapped.bytes, mapped.piece.pages * kPageSize);
+  for (const Mapped& mapped : mapped_) {
+    if (mapped.bytes != nullptr) munmap(mapped.bytes, mapped.piece.pages * kPageSize);
+  }
+}
+
+void LiveMemory::SetStill(bool still) {
+  if (remote_) remote_->SetStill(still);
+}
+
+std::optional<Error> LiveMemory::failure() const {
+  return remote_ ? remote_->failure() : std::nullopt;
 }
 
 const LiveMemory::Mapped* LiveMemory::Find(Pfn pfn) const {
@@ -63,21 +79,30 @@ void LiveMemory::Hide(std::vector<PlantedByte> planted) {
 
 bool LiveMemory::Holds(Pa pa, std::byte byte) const {
   const Mapped* mapped = Find(Pfn::Of(pa));
-  return mapped != nullptr && mapped->bytes[pa - mapped->piece.begin.pa()] == byte;
+  if (mapped == nullptr) return false;
+  const PageView page = ViewOf(*mapped, Pfn::Of(pa));
+  return page.readable() && page.data()[pa.page_offset()] == byte;
+}
+
+PageView LiveMemory::ViewOf(const Mapped& mapped, Pfn pfn) const {
+  const uint64_t offset = (pfn - mapped.piece.begin) * kPageSize;
+  if (mapped.bytes != nullptr) return PageView::Present(mapped.bytes + offset);
+  const uint64_t begin = mapped.piece.offset;
+  return remote_->View(begin + offset, begin, begin + mapped.piece.pages * kPageSize);
 }
 
 PageView LiveMemory::View(Pfn pfn) const {
   const Mapped* mapped = Find(pfn);
   if (mapped == nullptr) return PageView::Outside();
-  const std::byte* page = mapped->bytes + (pfn - mapped->piece.begin) * kPageSize;
-  return planted_.empty() ? PageView::Present(page) : WithoutPlanted(page, pfn);
+  PageView page = ViewOf(*mapped, pfn);
+  return planted_.empty() ? page : WithoutPlanted(std::move(page), pfn);
 }
 
-PageView LiveMemory::WithoutPlanted(const std::byte* page, Pfn pfn) const {
+PageView LiveMemory::WithoutPlanted(PageView page, Pfn pfn) const {
   auto planted = std::ranges::lower_bound(planted_, pfn.pa(), {}, &PlantedByte::pa);
-  if (planted == planted_.end() || Pfn::Of(planted->pa) != pfn) return PageView::Present(page);
+  if (planted == planted_.end() || Pfn::Of(planted->pa) != pfn || !page.readable()) return page;
   const std::shared_ptr<std::byte[]> copy = std::make_shared<std::byte[]>(kPageSize);
-  std::memcpy(copy.get(), page, kPageSize);
+  std::memcpy(copy.get(), page.data(), kPageSize);
   for (; planted != planted_.end() && Pfn::Of(planted->pa) == pfn; ++planted) {
     std::byte& byte = copy[planted->pa.page_offset()];
     if (byte == kBreakpointInstruction) byte = planted->original;
@@ -88,10 +113,28 @@ PageView LiveMemory::WithoutPlanted(const std::byte* page, Pfn pfn) const {
 Result<std::byte*> LiveMemory::Writable(Pfn pfn) {
   const Mapped* mapped = Find(pfn);
   if (mapped == nullptr) return Fail(UnreadableError(pfn.pa(), PageView::Outside()));
+  if (mapped->bytes == nullptr) {
+    return Fail(ErrorCode::kReadOnly, "the guest's RAM is private to QEMU, and not mapped here");
+  }
   if (!mapped->writable) {
     return Fail(ErrorCode::kReadOnly, "the guest's RAM file may only be read by this user");
   }
   return mapped->bytes + (pfn - mapped->piece.begin) * kPageSize;
+}
+
+Status LiveMemory::CheckWritable(Pfn pfn) {
+  const Mapped* mapped = Find(pfn);
+  const bool remote = mapped != nullptr && mapped->bytes == nullptr;
+  return remote ? remote_->source().CheckWritable() : GuestMemory::CheckWritable(pfn);
+}
+
+Status LiveMemory::Write(Pa pa, std::span<const std::byte> bytes) {
+  return ForEachPage(pa, bytes.size(), [&](Pa at, uint64_t size) -> Status {
+    const auto part = bytes.subspan(at - pa, size);
+    const Mapped* mapped = Find(Pfn::Of(at));
+    if (mapped == nullptr || mapped->bytes != nullptr) return GuestMemory::Write(at, part);
+    return remote_->Write(mapped->piece.offset + (at - mapped->piece.begin.pa()), part);
+  });
 }
 
 Pfn LiveMemory::NextTouched(Pfn from) const {
@@ -99,6 +142,13 @@ Pfn LiveMemory::NextTouched(Pfn from) const {
   while (from < end) {
     const RamPiece& piece = Find(from)->piece;
     const uint64_t begin = piece.offset + (from - piece.begin) * kPageSize;
+    if (piece.file == RamPiece::kNoFile) {
+      const uint64_t limit = piece.offset + piece.pages * kPageSize;
+      const uint64_t touched = remote_->source().NextTouched(begin, limit);
+      if (touched < limit) return piece.begin + (touched - piece.offset) / kPageSize;
+      from = piece.end();
+      continue;
+    }
     const off_t data = lseek(files_[piece.file].get(), static_cast<off_t>(begin), SEEK_DATA);
     // ENXIO: only holes up to the file's end. Other errors: a file system that knows no holes.
     if (data < 0 && errno != ENXIO) return from;

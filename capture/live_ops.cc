@@ -12,6 +12,7 @@ Result<std::unique_ptr<LiveOps>> LiveOps::Open(Frozen& frozen, pid_t pid) {
   const auto device_state = KTSTR_TRY(SaveDeviceState(frozen));
   const auto vcpus = KTSTR_TRY(ParseVcpus(*device_state));
   auto memory = KTSTR_TRY(LiveMemory::Map(KTSTR_TRY(FindRam(qmp, pid))));
+  memory->SetStill(true);
   auto kernel = KTSTR_TRY(GuestKernel::Open(*memory, vcpus));
   return std::unique_ptr<LiveOps>(new LiveOps(std::move(memory), std::move(kernel)));
 }
@@ -20,6 +21,7 @@ Result<OpReply> LiveOps::Dispatch(Frozen& frozen, const OpRequest& request) {
   return frozen.Exclusively([&](const Exclusive& exclusive) {
     // The guest has run since the last freeze, and may have changed its page tables.
     kernel_->address_space().Flush();
+    memory_->SetStill(true);
     return dispatcher_.Dispatch(exclusive, request);
   });
 }

@@ -8,26 +8,25 @@ namespace {
 
 struct AttachArguments {
   ArchiveArguments archive;
-  std::string qmp;
+  MachineArguments machine;
   std::string then = "resume";
   std::string reason = "manual";
-  pid_t pid = 0;
 };
 
 Status Attach(const AttachArguments& arguments) {
   for (const auto& [value, option] :
-       {std::pair(&arguments.qmp, "--qmp"), std::pair(&arguments.archive.output, "-o")}) {
+       {std::pair(&arguments.machine.qmp, "--qmp"), std::pair(&arguments.archive.output, "-o")}) {
     if (value->empty()) {
       return Fail(ErrorCode::kInvalidArgument,
                   std::string(option) + " is missing (see ktstr-capture --help)");
     }
   }
   KTSTR_TRY(CheckOutput(arguments.archive.output, arguments.archive.force));
-  const auto qmp = KTSTR_TRY(QmpClient::Connect(arguments.qmp));
+  const auto qmp = KTSTR_TRY(QmpClient::Connect(arguments.machine.qmp));
   CaptureOptions options;
   options.then = arguments.then == "quit" ? AfterCapture::kQuit : AfterCapture::kResume;
   options.trigger = arguments.reason;
-  options.pid = arguments.pid;
+  options.pid = arguments.machine.pid;
   return RunCapture(*qmp, arguments.archive, std::move(options));
 }
 
@@ -35,8 +34,7 @@ Status Attach(const AttachArguments& arguments) {
 
 void AddAttachCommand(Options* app, Status* status) {
   auto arguments = std::make_shared<AttachArguments>();
-  app->Add("--qmp", &arguments->qmp, "QEMU's QMP socket (-qmp unix:SOCKET,server=on,wait=off)")
-      .TypeName("SOCKET");
+  AddMachineOptions(app, &arguments->machine);
   AddArchiveOptions(app, &arguments->archive);
   app->Add("--then", &arguments->then,
            "What becomes of the machine: it goes on (one that was paused stays paused), or "
@@ -47,8 +45,6 @@ void AddAttachCommand(Options* app, Status* status) {
   app->Add("--trigger", &arguments->reason, "Why it is captured, kept in the archive")
       .TypeName("TEXT")
       .ShowDefault();
-  app->Add("--pid", &arguments->pid, "QEMU's process, where it is not the one that owns the socket")
-      .TypeName("PID");
   app->OnChosen([arguments, status] { *status = Attach(*arguments); });
 }
 

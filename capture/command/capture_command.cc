@@ -52,6 +52,16 @@ Result<CaptureSummary> CaptureWithProgress(
 
 }  // namespace
 
+Option& AddMachineOptions(Options* app, MachineArguments* arguments) {
+  Option& qmp = app->Add("--qmp", &arguments->qmp,
+                         "QEMU's QMP socket (-qmp unix:SOCKET,server=on,wait=off), or HOST:PORT on "
+                         "this machine");
+  qmp.TypeName("SOCKET");
+  app->Add("--pid", &arguments->pid, "QEMU's process, where it is not the one that owns the socket")
+      .TypeName("PID");
+  return qmp;
+}
+
 void AddArchiveOptions(Options* app, ArchiveArguments* arguments) {
   app->Add("-o,--output", &arguments->output, "The archive to write, usually NAME.kts")
       .TypeName("FILE");

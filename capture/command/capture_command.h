@@ -20,10 +20,19 @@ struct ArchiveArguments {
   std::vector<std::string> tags;
 };
 
+// Which running machine, as given.
+struct MachineArguments {
+  std::string qmp;
+  pid_t pid = 0;  // 0: the process at the other end
+};
+
 // What help of ktstr-capture, and of those subcommands that do not say it themselves, ends with.
 inline constexpr char kProgramFooter[] =
     "Exit codes: 0 done, 1 a batch of operations failed, 2 wrong usage, 3 the input can't be\n"
     "used, 4 the machine or its environment failed.";
+
+// Adds --qmp, which it returns, and --pid.
+Option& AddMachineOptions(Options* app, MachineArguments* arguments);
 
 // Adds -o, --force, --keep and --tag.
 void AddArchiveOptions(Options* app, ArchiveArguments* arguments);

@@ -14,10 +14,8 @@ int Main(int argc, char** argv) {
   Options app(
       "ktstr-capture",
       "Freezes a running guest and keeps the whole machine in one file (.kts), which\n"
-      "ktstr-analyze and ktstr-replay read. The guest's RAM must be shared with us: start QEMU "
-      "with\n"
-      "  -object memory-backend-memfd,id=ram,size=SIZE,share=on -machine ...,memory-backend=ram\n"
-      "or let 'ktstr-capture boot' start a guest.");
+      "ktstr-analyze and ktstr-replay read: any guest of QEMU's, or one that 'ktstr-capture\n"
+      "boot' starts.");
   app.SetHelpStyle({.column = 26, .plain = true});
   app.AddVersion("--version", "ktstr-capture " KTSTR_VERSION);
   app.SetSubcommandNeed(SubcommandNeed::kOptional);

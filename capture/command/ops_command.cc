@@ -13,8 +13,8 @@ namespace {
 
 struct OpsArguments {
   ArchiveArguments archive;
-  std::string qmp, request;
-  pid_t pid = 0;
+  MachineArguments machine;
+  std::string request;
 };
 
 // Captures after the batch, in the same freeze: the archive shows what the batch left behind.
@@ -22,7 +22,7 @@ Status CaptureToo(Frozen& frozen, const OpsArguments& arguments, const OpRequest
   CaptureOptions options;
   options.trigger = "ops";
   options.trigger_detail = request.tag;
-  options.pid = arguments.pid;
+  options.pid = arguments.machine.pid;
   return RunCaptureFrozen(frozen, arguments.archive, std::move(options));
 }
 
@@ -30,10 +30,10 @@ Result<ExitCode> Ops(const OpsArguments& arguments) {
   const OpRequest request = KTSTR_TRY(ReadRequestFile(arguments.request));
   const bool capture = !arguments.archive.output.empty();
   if (capture) KTSTR_TRY(CheckOutput(arguments.archive.output, arguments.archive.force));
-  const auto qmp = KTSTR_TRY(QmpClient::Connect(arguments.qmp));
+  const auto qmp = KTSTR_TRY(QmpClient::Connect(arguments.machine.qmp));
   const InterruptGuard guard(kEndingSignals);
   Frozen frozen = KTSTR_TRY(Frozen::Freeze(*qmp));
-  const auto ops = KTSTR_TRY(LiveOps::Open(frozen, arguments.pid));
+  const auto ops = KTSTR_TRY(LiveOps::Open(frozen, arguments.machine.pid));
   const OpReply reply = KTSTR_TRY(ops->Dispatch(frozen, request));
   // The reply is printed whatever becomes of the capture: what was written is written.
   const auto captured = capture ? CaptureToo(frozen, arguments, request) : Status();
@@ -46,17 +46,13 @@ Result<ExitCode> Ops(const OpsArguments& arguments) {
 
 void DeclareOps(Options* ops, Status* status, ExitCode* exit_code) {
   auto arguments = std::make_shared<OpsArguments>();
-  ops->Add("--qmp", &arguments->qmp, "QEMU's QMP socket (-qmp unix:SOCKET,server=on,wait=off)")
-      .TypeName("SOCKET")
-      .Required();
+  AddMachineOptions(ops, &arguments->machine).Required();
   ops->Add("--request", &arguments->request, "The operations, as JSON; - is standard input")
       .TypeName("FILE")
       .Files(".json")
       .Required();
   AddArchiveOptions(ops, &arguments->archive);
   ops->Find("--output")->Help("Also capture the machine, after the batch, in the same freeze");
-  ops->Add("--pid", &arguments->pid, "QEMU's process, where it is not the one that owns the socket")
-      .TypeName("PID");
   ops->SetFooter(
       "libcore/ops/README.md has all targets and values; ktstr-replay ops does the same on an\n"
       "archive.\n\n"

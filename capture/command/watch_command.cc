@@ -26,11 +26,10 @@ namespace {
 using std::chrono::milliseconds;
 
 struct WatchArguments {
-  std::string qmp;
+  MachineArguments machine;
   int interval_ms = 1000;
   int64_t count = 0;  // 0: until it is ended
   bool json = false;
-  pid_t pid = 0;
 };
 
 // SIGINT and SIGTERM as something to wait for.
@@ -111,8 +110,8 @@ Status PrintLine(const std::string& line) {
 }
 
 Status Watch(const WatchArguments& arguments) {
-  const auto qmp = KTSTR_TRY(QmpClient::Connect(arguments.qmp));
-  const RunningKernel running = KTSTR_TRY(RunningKernel::Open(*qmp, arguments.pid));
+  const auto qmp = KTSTR_TRY(QmpClient::Connect(arguments.machine.qmp));
+  const RunningKernel running = KTSTR_TRY(RunningKernel::Open(*qmp, arguments.machine.pid));
   Sampler sampler = KTSTR_TRY(Sampler::Make(running.kernel()));
   Machine machine(*qmp);
   KTSTR_TRY(machine.Update());
@@ -133,9 +132,7 @@ Status Watch(const WatchArguments& arguments) {
 
 void DeclareWatch(Options* watch, Status* status) {
   auto arguments = std::make_shared<WatchArguments>();
-  watch->Add("--qmp", &arguments->qmp, "QEMU's QMP socket (-qmp unix:SOCKET,server=on,wait=off)")
-      .TypeName("SOCKET")
-      .Required();
+  AddMachineOptions(watch, &arguments->machine).Required();
   watch->Add("--interval", &arguments->interval_ms, "From one sample to the next")
       .TypeName("MS")
       .Between(1, 86'400'000)
@@ -144,10 +141,6 @@ void DeclareWatch(Options* watch, Status* status) {
       .TypeName("N")
       .Between(1, INT64_MAX);
   watch->Add("--json", &arguments->json, "One line of JSON per sample");
-  watch
-      ->Add("--pid", &arguments->pid,
-            "QEMU's process, where it is not the one that owns the socket")
-      .TypeName("PID");
   watch->SetFooter(
       "The guest goes on while it is read. A line that begins with ~ (\"torn\" in JSON) changed\n"
       "each time it was read: its numbers are not of one moment. ? (null) is what is not known.\n"

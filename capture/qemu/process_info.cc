@@ -18,9 +18,9 @@ namespace {
 
 Result<std::string> ReadProcFile(pid_t pid, const char* name) {
   const std::string path = fmt::format("/proc/{}/{}", pid, name);
+  errno = 0;
   std::ifstream file(path, std::ios::binary);
   std::ostringstream text;
-  errno = 0;
   if (!file || !(text << file.rdbuf())) {
     return FailErrno("reading " + path, errno == 0 ? ENOENT : errno);
   }

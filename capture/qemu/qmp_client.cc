@@ -4,12 +4,12 @@
 #include <sys/socket.h>
 
 #include <algorithm>
-#include <filesystem>
 #include <nlohmann/json.hpp>
-#include <regex>
 
 #include "capture/qemu/json_access.h"
+#include "capture/qemu/qmp_address.h"
 #include "capture/system/system_error.h"
+#include "capture/system/tcp_socket.h"
 #include "capture/system/unix_socket.h"
 
 namespace ktstr {
@@ -30,33 +30,17 @@ std::string VersionIn(const json& greeting) {
                      IntegerMember(*numbers, "micro").value_or(0));
 }
 
-// The path of a socket that may be written as QEMU's own command line has it, with options behind:
-// "unix:/run/guest.qmp,server=on,wait=off".
-Result<std::string> PathOf(const std::string& socket) {
-  static const std::regex tcp(R"((tcp:|telnet:).*|[^/]*:\d+)");
-  constexpr std::string_view kUnix = "unix:";
-  if (socket.starts_with(kUnix)) {
-    const std::string rest = socket.substr(kUnix.size());
-    return rest.substr(0, rest.find(','));
-  }
-  std::error_code ignored;
-  if (std::regex_match(socket, tcp) && !std::filesystem::exists(socket, ignored)) {
-    return Fail(
-        ErrorCode::kUnsupported,
-        fmt::format("'{}' is QMP over TCP; files can only be handed to QEMU over a socket in "
-                    "the file system: start it with -qmp unix:PATH,server=on,wait=off too",
-                    socket));
-  }
-  return socket;
-}
-
 }  // namespace
 
-Result<std::unique_ptr<QmpClient>> QmpClient::Connect(const std::string& socket,
+Result<std::unique_ptr<QmpClient>> QmpClient::Connect(const std::string& address,
                                                       std::chrono::milliseconds timeout) {
-  const std::string path = KTSTR_TRY(PathOf(socket));
-  UniqueFd fd = KTSTR_TRY(ConnectToUnixSocket(path));
-  return Open(std::move(fd), fmt::format("QEMU at '{}'", path), timeout);
+  const QmpAddress where = KTSTR_TRY(ParseQmpAddress(address));
+  if (where.path.empty() && !where.port.empty()) {
+    UniqueFd fd = KTSTR_TRY(ConnectToTcp(where.host, where.port));
+    return Open(std::move(fd), fmt::format("QEMU at {}:{}", where.host, where.port), timeout);
+  }
+  UniqueFd fd = KTSTR_TRY(ConnectToUnixSocket(where.path));
+  return Open(std::move(fd), fmt::format("QEMU at '{}'", where.path), timeout);
 }
 
 Result<std::unique_ptr<QmpClient>> QmpClient::Open(UniqueFd socket, std::string name,
@@ -175,7 +159,19 @@ void QmpClient::DropEvents(std::string_view unwanted) {
   std::erase_if(events_, [&](const QmpEvent& e) { return e.name == unwanted; });
 }
 
+bool QmpClient::passes_files() const {
+  int domain = 0;
+  socklen_t size = sizeof domain;
+  return getsockopt(socket_.fd(), SOL_SOCKET, SO_DOMAIN, &domain, &size) == 0 && domain == AF_UNIX;
+}
+
 Result<pid_t> QmpClient::PeerPid() const {
+  if (!passes_files()) {
+    auto pid = ProcessAtOtherEnd(socket_.fd());
+    if (pid) return pid;
+    return Fail(std::move(pid).error().Wrap(
+        fmt::format("which process {} is cannot be told (--pid can name it)", name())));
+  }
   ucred peer = {};
   socklen_t size = sizeof peer;
   if (getsockopt(socket_.fd(), SOL_SOCKET, SO_PEERCRED, &peer, &size) != 0) {

@@ -1,5 +1,5 @@
 // Speaks QMP, QEMU's control protocol (docs/interop/qmp-spec.txt in QEMU's sources), over a Unix
-// socket.
+// socket or TCP.
 #pragma once
 
 #include <sys/types.h>
@@ -31,12 +31,12 @@ struct QmpCall {
 // One QMP session. Not for use by several threads at once.
 class QmpClient {
  public:
-  // Connects to a socket in the file system, a path or "unix:PATH,…" as on QEMU's command line, and
-  // negotiates. Errors: kUnsupported for an address of TCP; kIo when there is no such
-  // socket or nobody listens, kPeer when what answers is no QMP server, kTimeout when nothing
-  // answers (QEMU serves one client per socket).
+  // Connects to what an address names as people and QEMU's command line write it: a path,
+  // "unix:PATH,…", "HOST:PORT", "tcp:HOST:PORT,…"; and negotiates. Errors: kInvalidArgument; kIo
+  // when there is no such socket or nobody listens, kPeer when what answers is no QMP server,
+  // kTimeout when nothing answers (QEMU serves one client per socket).
   static Result<std::unique_ptr<QmpClient>> Connect(
-      const std::string& socket, std::chrono::milliseconds timeout = std::chrono::seconds(5));
+      const std::string& address, std::chrono::milliseconds timeout = std::chrono::seconds(5));
   // The same on a socket that is already connected; `name` is how messages call the peer.
   static Result<std::unique_ptr<QmpClient>> Open(UniqueFd socket, std::string name,
                                                  std::chrono::milliseconds timeout);
@@ -61,7 +61,9 @@ class QmpClient {
   const std::string& qemu_version() const { return version_; }
   // How messages name the peer.
   const std::string& name() const { return socket_.peer(); }
-  // The process at the other end. Errors: kIo.
+  // Whether files can be handed over with a command (QmpCall::fds).
+  bool passes_files() const;
+  // The process at the other end. Errors: kIo; kNotFound for one of another machine or user.
   Result<pid_t> PeerPid() const;
   // For waiting on this and other things at once with poll(2): readable when something arrived.
   // Events that have already been queued do not show there.

@@ -9,10 +9,13 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <tuple>
 
 #include "capture/qemu/json_access.h"
 #include "capture/qemu/memory_tree.h"
+#include "capture/qemu/monitor_ram.h"
 #include "capture/qemu/process_info.h"
+#include "capture/qemu/process_ram.h"
 
 namespace ktstr {
 
@@ -46,31 +49,30 @@ Result<uint64_t> HostAddress(QmpClient& qmp, Pa pa) {
 
 class RamFinder {
  public:
-  RamFinder(QmpClient& qmp, pid_t pid, std::vector<ProcessMapping> mappings)
-      : qmp_(qmp), pid_(pid), mappings_(std::move(mappings)) {}
+  RamFinder(QmpClient& qmp, pid_t pid) : qmp_(qmp), pid_(pid) {
+    auto mappings = ReadMappings(pid);
+    if (mappings) {
+      mappings_ = *std::move(mappings);
+    } else {
+      map_.why_monitor = mappings.error().ToString();
+    }
+  }
 
   Status Add(const MemoryTreeRange& range) {
     const uint64_t address = KTSTR_TRY(HostAddress(qmp_, range.begin));
-    const auto mapping = std::ranges::find_if(
-        mappings_, [&](const ProcessMapping& m) { return m.begin <= address && address < m.end; });
-    if (mapping == mappings_.end() || mapping->inode == 0 || !mapping->shared ||
-        range.size > mapping->end - address) {
-      return Fail(ErrorCode::kPeer,
-                  fmt::format("the guest's RAM (region '{0}' at guest-physical address {1:#x}) is "
-                              "private to QEMU: start it with -object "
-                              "memory-backend-memfd,id=ram,size=SIZE,share=on -machine "
-                              "...,memory-backend=ram",
-                              range.region, range.begin.value()));
-    }
-    const uint64_t offset = mapping->offset + (address - mapping->begin);
-    if ((range.begin.value() | range.size | offset) % kPageSize != 0) {
+    if ((range.begin.value() | range.size | address) % kPageSize != 0) {
       return Fail(ErrorCode::kPeer,
                   fmt::format("QEMU has RAM that does not begin and end at a page: {:#x} bytes at "
                               "guest-physical address {:#x}",
                               range.size, range.begin.value()));
     }
-    const size_t file = KTSTR_TRY(FileOf(*mapping));
-    map_.pieces.push_back({Pfn::Of(range.begin), range.size / kPageSize, file, offset});
+    RamPiece piece = {.begin = Pfn::Of(range.begin), .pages = range.size / kPageSize};
+    if (const auto in_file = FileAt(address, range.size)) {
+      std::tie(piece.file, piece.offset) = *in_file;
+    } else {
+      piece.offset = KTSTR_TRY(AddressInSource(range, address));
+    }
+    map_.pieces.push_back(piece);
     return {};
   }
 
@@ -80,13 +82,43 @@ class RamFinder {
   }
 
  private:
-  Result<size_t> FileOf(const ProcessMapping& mapping) {
+  // The file that QEMU shares at its own address, and where in it; nothing for memory of its own,
+  // and a file that cannot be opened.
+  std::optional<std::pair<size_t, uint64_t>> FileAt(uint64_t address, uint64_t size) {
+    const auto mapping = std::ranges::find_if(
+        mappings_, [&](const ProcessMapping& m) { return m.begin <= address && address < m.end; });
+    if (mapping == mappings_.end() || mapping->inode == 0 || !mapping->shared ||
+        size > mapping->end - address) {
+      return std::nullopt;
+    }
+    const auto file = FileOf(*mapping);
+    if (!file) return std::nullopt;
+    return std::pair(*file, mapping->offset + (address - mapping->begin));
+  }
+
+  std::optional<size_t> FileOf(const ProcessMapping& mapping) {
     for (size_t i = 0; i < opened_.size(); ++i) {
       if (opened_[i].inode == mapping.inode && opened_[i].device == mapping.device) return i;
     }
-    map_.files.push_back(KTSTR_TRY(OpenMappedFile(pid_, mapping)));
+    auto file = OpenMappedFile(pid_, mapping);
+    if (!file) return std::nullopt;
+    map_.files.push_back(*std::move(file));
     opened_.push_back(mapping);
     return opened_.size() - 1;
+  }
+
+  // Memory of QEMU's own: the way to it is found when the first is met.
+  Result<uint64_t> AddressInSource(const MemoryTreeRange& range, uint64_t address) {
+    if (map_.source == nullptr && map_.why_monitor.empty()) {
+      auto process = ProcessRam::Open(pid_, mappings_);
+      if (process) {
+        map_.source = *std::move(process);
+      } else {
+        map_.why_monitor = process.error().ToString();
+      }
+    }
+    if (map_.source == nullptr) map_.source = KTSTR_TRY(MonitorRam::Open(qmp_));
+    return map_.why_monitor.empty() ? address : range.begin.value();
   }
 
   QmpClient& qmp_;
@@ -117,7 +149,7 @@ std::vector<RamPiece> JoinPieces(std::vector<RamPiece> pieces) {
 Result<RamMap> FindRam(QmpClient& qmp, pid_t pid) {
   const auto backends = KTSTR_TRY(MemoryBackends(qmp));
   const auto ranges = KTSTR_TRY(ParseMemoryTree(KTSTR_TRY(qmp.HumanCommand("info mtree -f"))));
-  RamFinder finder(qmp, pid, KTSTR_TRY(ReadMappings(pid)));
+  RamFinder finder(qmp, pid);
   for (const MemoryTreeRange& range : ranges) {
     if (backends.contains(range.region)) KTSTR_TRY(finder.Add(range));
   }

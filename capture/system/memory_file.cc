@@ -49,6 +49,8 @@ Result<std::vector<std::byte>> ReadFirst(int fd, size_t size) {
   return bytes;
 }
 
+Status ReadFirst(int fd, std::span<std::byte> out) { return ReadAt(fd, 0, out); }
+
 Result<std::string> ReadTail(int fd, size_t limit) {
   struct stat info = {};
   if (fstat(fd, &info) != 0) return FailErrno("looking at a memory file");

@@ -18,6 +18,7 @@ Result<UniqueFd> MakeMemoryFile(const char* name, std::span<const std::byte> byt
 
 // The first `size` bytes. Errors: kIo, also when there are fewer.
 Result<std::vector<std::byte>> ReadFirst(int fd, size_t size);
+Status ReadFirst(int fd, std::span<std::byte> out);
 // All of the file's text, at most the last `limit` bytes of it. Errors: kIo.
 Result<std::string> ReadTail(int fd, size_t limit);
 

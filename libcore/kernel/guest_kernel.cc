@@ -1,12 +1,14 @@
 #include "libcore/kernel/guest_kernel.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
-#include <cstring>
+#include <array>
 #include <mutex>
 
 #include "libcore/base/by_page.h"
+#include "libcore/image/kallsyms_search.h"
 
 namespace ktstr {
 
@@ -58,22 +60,69 @@ Result<std::unique_ptr<GuestKernel>> GuestKernel::Open(GuestMemory& memory,
 
 Status GuestKernel::LoadSymbols(const GuestKernelOptions& options) {
   if (!options.vmlinux.empty()) return LoadVmlinux(options.vmlinux);
-  if (!place_.vmcoreinfo) {
-    return Fail(
-        ErrorCode::kUnsupported,
-        "the kernel has no VMCOREINFO that says where its symbols are; give its vmlinux file");
-  }
-  const Vmcoreinfo& note = *place_.vmcoreinfo;
-  const auto tables = KTSTR_TRY(KallsymsTables::From(note));
+  const auto& note = place_.vmcoreinfo;
+  const auto told = note ? KallsymsTables::From(*note)
+                         : Result<KallsymsTables>(Fail(ErrorCode::kNotFound, "no VMCOREINFO"));
   std::vector<KnownSymbol> known;
   for (const std::string_view name : {"_stext", "init_uts_ns"}) {
-    if (const auto address = note.Symbol(name)) known.push_back({name, *address});
+    const auto address = note ? note->Symbol(name) : std::nullopt;
+    if (address) known.push_back({name, *address});
   }
-  auto kallsyms = Kallsyms::Read(space_, tables, known);
-  if (!kallsyms) return Fail(std::move(kallsyms.error()).Wrap("reading the kernel's symbol table"));
-  symbols_ = std::move(kallsyms->symbols);
+  if (told) {
+    auto kallsyms = Kallsyms::Read(space_, *told, known);
+    if (!kallsyms) {
+      return Fail(std::move(kallsyms.error()).Wrap("reading the kernel's symbol table"));
+    }
+    symbols_ = std::move(kallsyms->symbols);
+  } else {
+    KTSTR_TRY(SearchSymbols(std::move(known)));
+  }
   kaslr_offset_ = FindKaslrOffset(place_, space_, vcpus_, &symbols_, nullptr, log_);
   return {};
+}
+
+// For a kernel that has not told yet where its symbols are, or never does.
+Status GuestKernel::SearchSymbols(std::vector<KnownSymbol> known) {
+  if (!place_.first_text) {
+    return Fail(ErrorCode::kUnsupported, "no page tables lead to the kernel's image");
+  }
+  const auto ways = FindKallsyms(space_, *place_.first_text, kTextRangeEnd);
+  if (!ways) {
+    return Fail(Error(ErrorCode::kUnsupported,
+                      "the kernel has no symbols that can be found; give its vmlinux file")
+                    .Wrap(ways.error().ToString()));
+  }
+  if (known.empty()) known.push_back({"_text", *place_.first_text});
+  std::string why;
+  for (const KallsymsTables& tables : *ways) {
+    auto kallsyms = Kallsyms::Read(space_, tables, known);
+    if (!kallsyms) {
+      why += (why.empty() ? "" : "; ") + kallsyms.error().ToString();
+      continue;
+    }
+    log_.Found("kallsyms_names", "search", tables.names.value());
+    log_.Choose("kallsyms_names");
+    symbols_ = std::move(kallsyms->symbols);
+    if (release_.empty()) ReadNames();
+    return {};
+  }
+  return Fail(ErrorCode::kDamaged, "reading the kernel's symbol table, which was searched: " + why);
+}
+
+// What VMCOREINFO would have said of the kernel, out of its own variables.
+void GuestKernel::ReadNames() {
+  constexpr std::string_view kBanner = "Linux version ";
+  constexpr size_t kMostBanner = 512;
+  const auto banner = symbol_kva("linux_banner");
+  const auto text = banner ? ReadString(*banner, kMostBanner) : Result<std::string>("");
+  if (text && text->starts_with(kBanner)) {
+    release_ = text->substr(kBanner.size(), text->find(' ', kBanner.size()) - kBanner.size());
+  }
+  // Zeros until init_vmlinux_build_id (lib/buildid.c).
+  const auto id = ReadSymbol<std::array<uint8_t, 20>>("vmlinux_build_id");
+  if (id && *id != std::array<uint8_t, 20>()) {
+    build_id_ = fmt::format("{:02x}", fmt::join(*id, ""));
+  }
 }
 
 Status GuestKernel::LoadVmlinux(const std::string& path) {
@@ -122,6 +171,11 @@ Status GuestKernel::FindPageOffset() {
             first ? fmt::format("{:#x} is mapped to {:#x}, not to 0", page_offset_.value(),
                                 first->value())
                   : first.error().ToString());
+  // Before setup_arch has made it there is none; what is mapped is found by the page tables.
+  if (!place_.vmcoreinfo) {
+    direct_map_size_ = 0;
+    return {};
+  }
   return Fail(ErrorCode::kDamaged, fmt::format("the kernel's direct map is not at {:#x}: {}",
                                                page_offset_.value(), log_.all().back().note));
 }
@@ -173,19 +227,12 @@ Status GuestKernel::Read(Kva kva, std::span<std::byte> out) const {
 }
 
 Status GuestKernel::Write(const Exclusive&, Kva kva, std::span<const std::byte> bytes) {
-  const auto place = [this](Kva at) -> Result<std::byte*> {
-    const Pa pa = KTSTR_TRY(Translate(at));
-    return KTSTR_TRY(memory_->Writable(Pfn::Of(pa))) + pa.page_offset();
-  };
   // Every page is asked for before the first is changed.
-  const auto ask = [&](Kva at, uint64_t) -> Status {
-    KTSTR_TRY(place(at));
-    return {};
-  };
-  KTSTR_TRY(ForEachPage(kva, bytes.size(), ask));
+  KTSTR_TRY(ForEachPage(kva, bytes.size(), [&](Kva at, uint64_t) -> Status {
+    return memory_->CheckWritable(Pfn::Of(KTSTR_TRY(Translate(at))));
+  }));
   return ForEachPage(kva, bytes.size(), [&](Kva at, uint64_t size) -> Status {
-    std::memcpy(KTSTR_TRY(place(at)), bytes.data() + (at - kva), size);
-    return {};
+    return memory_->Write(KTSTR_TRY(Translate(at)), bytes.subspan(at - kva, size));
   });
 }
 

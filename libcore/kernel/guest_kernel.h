@@ -128,6 +128,8 @@ class GuestKernel {
               DerivationLog log);
   Status LoadSymbols(const GuestKernelOptions& options);
   Status LoadVmlinux(const std::string& path);
+  Status SearchSymbols(std::vector<KnownSymbol> known);
+  void ReadNames();
   Status FindPageOffset();
   Result<TypeInfo> ReadTypes() const;
 

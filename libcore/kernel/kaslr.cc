@@ -9,6 +9,8 @@ namespace ktstr {
 namespace {
 
 constexpr const char* kName = "kaslr_offset";
+// The least that CONFIG_PHYSICAL_ALIGN can be on x86-64; the offset is a multiple of it.
+constexpr uint64_t kAlignment = uint64_t{2} << 20;
 
 // Link-time addresses of entry points, and where they were taken from.
 class LinkAddresses {
@@ -80,7 +82,12 @@ void TryIdt(const AddressSpace& space, std::span<const VcpuRegisters> vcpus,
     }
     const auto handler = link.Of("asm_exc_divide_error");
     if (!handler) return log.None(kName, "idt", "the symbol asm_exc_divide_error is unknown");
-    return log.Found(kName, "idt", target->value() - handler->value(), link.source());
+    const uint64_t offset = target->value() - handler->value();
+    if (offset % kAlignment != 0) {
+      reason = "the IDT is not yet that of a booted kernel";
+      continue;
+    }
+    return log.Found(kName, "idt", offset, link.source());
   }
   log.None(kName, "idt", reason);
 }

@@ -17,6 +17,11 @@ Status GuestMemory::Read(Pa pa, std::span<std::byte> out) const {
   });
 }
 
+Status GuestMemory::CheckWritable(Pfn pfn) {
+  KTSTR_TRY(Writable(pfn));
+  return {};
+}
+
 Status GuestMemory::Write(Pa pa, std::span<const std::byte> bytes) {
   return ForEachPage(pa, bytes.size(), [&](Pa at, uint64_t size) -> Status {
     std::byte* page = KTSTR_TRY(Writable(Pfn::Of(at)));
@@ -56,6 +61,12 @@ Error GuestMemory::UnreadableError(Pa pa, const PageView& page) {
                    fmt::format("the page at guest-physical address {:#x} is damaged in the archive",
                                pa.value()));
     default:
+      if (page.left_out_reason() == LeftOutReason::kNone) {
+        return Error(ErrorCode::kUnreadable,
+                     fmt::format("the page at guest-physical address {:#x} could not be read from "
+                                 "the machine",
+                                 pa.value()));
+      }
       return Error(ErrorCode::kUnreadable,
                    fmt::format("the page at guest-physical address {:#x} was not captured ({})",
                                pa.value(), LeftOutReasonName(page.left_out_reason())));

@@ -44,6 +44,13 @@ class GuestMemory {
   // writes.
   virtual Result<std::byte*> Writable(Pfn pfn) = 0;
 
+  // Whether the page could be written now. Errors: as Writable.
+  virtual Status CheckWritable(Pfn pfn);
+
+  // Copies `bytes` to `pa` on, page by page. On an error the pages before the failing one are
+  // written. Errors: as Writable.
+  virtual Status Write(Pa pa, std::span<const std::byte> bytes);
+
   // The first frame at or after `from` that may hold something other than zeros, within the region
   // that contains `from`; the region's end when there is none. Lets a scan skip memory that the
   // guest never touched. `from` must lie in a region.
@@ -52,10 +59,6 @@ class GuestMemory {
   // Copies `out.size()` bytes from `pa` on, page by page. Errors: kOutOfRange, kUnreadable; `out`
   // is then partly written and must not be used.
   Status Read(Pa pa, std::span<std::byte> out) const;
-
-  // Copies `bytes` to `pa` on, page by page. On an error the pages before the failing one are
-  // written. Errors: as Writable.
-  Status Write(Pa pa, std::span<const std::byte> bytes);
 
   // One scalar in the guest's byte order (little-endian). Errors: as Read.
   template <typename T>

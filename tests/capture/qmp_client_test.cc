@@ -193,18 +193,6 @@ TEST(QmpClientTest, AFileHandedOverArrives) {
   EXPECT_EQ(arrived, info.st_ino);
 }
 
-TEST(QmpClientTest, AnAddressMayBeWrittenAsForQemu) {
-  const auto at = [](const char* socket) { return QmpClient::Connect(socket).error(); };
-  EXPECT_NE(at("unix:/nonexistent/vm.qmp,server=on,wait=off")
-                .ToString()
-                .find("'/nonexistent/vm.qmp': No such file"),
-            std::string::npos);
-  for (const char* tcp : {"localhost:3636", "tcp:10.0.0.1:4444,server=on"}) {
-    EXPECT_EQ(at(tcp).code(), ErrorCode::kUnsupported) << tcp;
-    EXPECT_NE(at(tcp).ToString().find("QMP over TCP"), std::string::npos);
-  }
-}
-
 TEST(QmpClientTest, ASocketThatIsNotThereIsAnEnvironmentErrorThatNamesIt) {
   const auto client = QmpClient::Connect("/nonexistent/vm.qmp");
   ASSERT_FALSE(client);

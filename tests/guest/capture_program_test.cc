@@ -125,18 +125,6 @@ TEST(CaptureProgramTest, WithoutAKernelThatTellsWhatIsItsOwnEverythingIsKept) {
   }
 }
 
-TEST(CaptureProgramTest, PrivateRamIsAnErrorThatSaysWhatToDo) {
-  const TemporaryDirectory directory;
-  ForeignQemu qemu(directory, {"-machine", "q35"});
-  ASSERT_TRUE(qemu.AwaitSocket());
-  const std::string archive = (directory / "a.kts").string();
-  const ProgramResult result = RunCaptureProgram({"--qmp", qemu.socket(), "-o", archive});
-  EXPECT_EQ(result.status, 4) << result.said;
-  EXPECT_THAT(result.said, HasSubstr("share=on"));
-  EXPECT_FALSE(std::filesystem::exists(archive));
-  EXPECT_EQ(qemu.RunState(), "running");
-}
-
 TEST(CaptureProgramTest, AWriteThatTheSystemRefusesIsExitCode4AndLeavesNothing) {
   const TemporaryDirectory directory, machine;
   ForeignQemu qemu(machine, {"-object", "memory-backend-memfd,id=ram,size=64M,share=on", "-machine",

@@ -53,6 +53,53 @@ TEST(GuestKernelTest, FiveLevelKernelsAreFoundToo) {
   EXPECT_EQ(kernel->page_offset(), FiveLevel().page_offset);
 }
 
+// A kernel that has not written its VMCOREINFO yet.
+class NotelessKernelTest : public testing::TestWithParam<KallsymsEncoding> {};
+
+TEST_P(NotelessKernelTest, ItsSymbolsAreSearched) {
+  KernelOptions options = {.encoding = GetParam(), .with_vmcoreinfo = false};
+  KernelBuilder builder(options);
+  // More symbols than the markers' first step.
+  for (int i = 0; i < 600; ++i) builder.Data("variable_" + std::to_string(i), 8);
+  SyntheticGuest guest = builder.Finish();
+  const auto kernel = OpenOrDie(guest);
+  ASSERT_NE(kernel, nullptr);
+  EXPECT_FALSE(kernel->vmcoreinfo());
+  EXPECT_EQ(kernel->release(), options.release);
+  EXPECT_EQ(kernel->kaslr_offset(), options.kaslr_offset);
+  EXPECT_EQ(kernel->page_offset(), options.page_offset);
+  EXPECT_EQ(kernel->symbols().size(), guest.symbols.size());
+  for (const auto& symbol : guest.symbols) {
+    EXPECT_TRUE(kernel->symbols().Find(symbol.name)) << symbol.name;
+  }
+  EXPECT_EQ(kernel->CommandLine(), options.command_line);
+}
+
+INSTANTIATE_TEST_SUITE_P(Encodings, NotelessKernelTest,
+                         testing::Values(KallsymsEncoding::kAbsolute,
+                                         KallsymsEncoding::kBaseRelative,
+                                         KallsymsEncoding::kAbsolutePercpu,
+                                         KallsymsEncoding::kPlaceRelative));
+
+TEST(GuestKernelTest, WithoutNoteAndSymbolsItSaysWhatToDo) {
+  KernelBuilder builder({.with_vmcoreinfo = false});
+  SyntheticGuest guest = builder.Finish();
+  const auto kernel = OpenOrDie(guest);
+  ASSERT_NE(kernel, nullptr);
+  // The digits' tokens are what leads to the tables.
+  const std::string_view digits("0\0001\0002\0003", 7);
+  for (const MemoryRegion& region : guest.memory->regions()) {
+    for (Pfn pfn = region.begin; pfn < region.end; pfn = pfn + 1) {
+      char* page = reinterpret_cast<char*>(*guest.memory->Writable(pfn));
+      const size_t at = std::string_view(page, kPageSize).find(digits);
+      if (at != std::string_view::npos) page[at] = 'x';
+    }
+  }
+  const auto error = GuestKernel::Open(*guest.memory, guest.vcpus).error();
+  EXPECT_EQ(error.code(), ErrorCode::kUnsupported);
+  EXPECT_THAT(error.ToString(), HasSubstr("give its vmlinux file"));
+}
+
 TEST(GuestKernelTest, ANoteOfAnEarlierKernelIsNotTakenForTheRunningOne) {
   SyntheticGuest guest = KernelBuilder().Finish();
   const std::string stale =
