@@ -31,7 +31,9 @@ void DeclareSql(Options* sql, Command* chosen) {
            "Give the first rows only, and say when there are more; 0: all")
       .TypeName("ROWS")
       .ShowDefault();
-  sql->Add("--csv", &arguments->csv, "Comma-separated values (RFC 4180), NULL as nothing");
+  sql->Add(
+      "--csv", &arguments->csv,
+      "Comma-separated values (RFC 4180), NULL as nothing; a newline is \\n, a backslash \\\\");
   sql->SetFooter(
       "'ktstr-analyze schema' lists the tables, views and functions; 'schema TABLE' the columns.\n"
       "Each function over memory has a twin with try_ before its name, which gives NULL where the\n"

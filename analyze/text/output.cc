@@ -48,6 +48,15 @@ std::string CsvField(const std::string& text) {
   return quoted + '"';
 }
 
+// With backslashes doubled, so that SafeText's own are told from those of the text.
+std::string CsvText(const Value& value) {
+  const auto* text = std::get_if<std::string>(&value);
+  if (text == nullptr) return ToDisplay(value);
+  std::string doubled;
+  for (const char c : *text) doubled.append(c == '\\' ? 2 : 1, c);
+  return SafeText(doubled);
+}
+
 std::string Line(const std::vector<std::string>& cells, const std::vector<size_t>& widths,
                  const std::vector<bool>& right) {
   std::string line;
@@ -111,14 +120,14 @@ std::string ToJson(const QueryResult& result) {
 std::string ToCsv(const QueryResult& result) {
   std::string text;
   for (size_t c = 0; c < result.columns.size(); ++c) {
-    text += (c == 0 ? "" : ",") + CsvField(SafeText(result.columns[c]));
+    text += (c == 0 ? "" : ",") + CsvField(CsvText(result.columns[c]));
   }
   text += kCsvLineEnd;
   for (const auto& row : result.rows) {
     for (size_t c = 0; c < row.size(); ++c) {
       if (c > 0) text += ',';
       const bool is_null = std::holds_alternative<std::monostate>(row[c]);
-      if (!is_null) text += CsvField(ToDisplay(row[c]));
+      if (!is_null) text += CsvField(CsvText(row[c]));
     }
     text += kCsvLineEnd;
   }

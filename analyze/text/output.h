@@ -21,8 +21,8 @@ std::string ToTextTable(const QueryResult& result, const TextTableOptions& optio
 std::string ToJson(const QueryResult& result);
 
 // RFC 4180, with a header, lines that end in CR LF. Text that is empty is "", NULL nothing at all.
-// Control characters are \x1b and the like, a newline \n: a record is a line, and no value can
-// drive a terminal.
+// Control characters are \x1b and the like, a newline \n, a backslash \\: a record is a line, no
+// value can drive a terminal, and no two are written alike.
 std::string ToCsv(const QueryResult& result);
 
 // Each row as lines "column = value", with an empty line between rows.

@@ -53,9 +53,10 @@ Result<CaptureSummary> CaptureWithProgress(
 }  // namespace
 
 Option& AddMachineOptions(Options* app, MachineArguments* arguments) {
-  Option& qmp = app->Add("--qmp", &arguments->qmp,
-                         "QEMU's QMP socket (-qmp unix:SOCKET,server=on,wait=off), or HOST:PORT on "
-                         "this machine");
+  Option& qmp =
+      app->Add("--qmp", &arguments->qmp,
+               "QEMU's QMP socket (-qmp unix:SOCKET,server=on,wait=off), HOST:PORT on this "
+               "machine, or libvirt:DOMAIN");
   qmp.TypeName("SOCKET");
   app->Add("--pid", &arguments->pid, "QEMU's process, where it is not the one that owns the socket")
       .TypeName("PID");

@@ -6,6 +6,7 @@
 #include <sys/sysmacros.h>
 
 #include <cstdio>
+#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <sstream>
@@ -49,6 +50,24 @@ Result<std::vector<std::string>> ReadCommandLine(pid_t pid) {
     at = end + 1;
   }
   return arguments;
+}
+
+Result<pid_t> FindByGuestName(const std::string& name) {
+  const std::string wanted = "guest=" + name;
+  std::error_code error;
+  for (const auto& entry : std::filesystem::directory_iterator("/proc", error)) {
+    const std::string number = entry.path().filename();
+    if (number.find_first_not_of("0123456789") != std::string::npos) continue;
+    const auto pid = static_cast<pid_t>(std::strtol(number.c_str(), nullptr, 10));
+    const auto arguments = ReadCommandLine(pid);
+    if (!arguments) continue;
+    for (size_t i = 1; i < arguments->size(); ++i) {
+      const std::string& value = (*arguments)[i];
+      if ((*arguments)[i - 1] == "-name" && value.substr(0, value.find(',')) == wanted) return pid;
+    }
+  }
+  return Fail(ErrorCode::kNotFound,
+              fmt::format("no process was started with -name guest={}", name));
 }
 
 std::vector<ProcessMapping> ParseMappings(std::string_view maps) {

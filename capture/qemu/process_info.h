@@ -16,6 +16,9 @@ namespace ktstr {
 // Its whole command line, argument by argument. Errors: kIo.
 Result<std::vector<std::string>> ReadCommandLine(pid_t pid);
 
+// The QEMU that was started with -name guest=NAME, as libvirt does. Errors: kNotFound.
+Result<pid_t> FindByGuestName(const std::string& name);
+
 // One mapping of a process, a line of /proc/PID/maps.
 struct ProcessMapping {
   uint64_t begin = 0, end = 0;  // addresses of that process

@@ -21,20 +21,22 @@ QmpAddress HostAndPort(std::string_view text) {
   if (colon == text.npos || !IsPort(text.substr(colon + 1))) return {};
   std::string_view host = text.substr(0, colon);
   if (host.starts_with('[') && host.ends_with(']')) host = host.substr(1, host.size() - 2);
-  return {.path = "",
-          .host = host.empty() ? "localhost" : std::string(host),
+  return {.host = host.empty() ? "localhost" : std::string(host),
           .port = std::string(text.substr(colon + 1))};
 }
 
 }  // namespace
 
 Result<QmpAddress> ParseQmpAddress(std::string_view text) {
-  constexpr std::string_view kUnix = "unix:", kTcp = "tcp:";
+  constexpr std::string_view kUnix = "unix:", kTcp = "tcp:", kLibvirt = "libvirt:";
   const std::string_view whole = text;
   // The options are QEMU's; a path without "unix:" may have a comma of its own.
   const auto without_options = [](std::string_view part) { return part.substr(0, part.find(',')); };
   if (text.starts_with(kUnix)) {
-    return QmpAddress{std::string(without_options(text.substr(kUnix.size()))), "", ""};
+    return QmpAddress{.path = std::string(without_options(text.substr(kUnix.size())))};
+  }
+  if (text.starts_with(kLibvirt)) {
+    return QmpAddress{.domain = std::string(text.substr(kLibvirt.size()))};
   }
   if (text.starts_with(kTcp)) {
     QmpAddress address = HostAndPort(without_options(text.substr(kTcp.size())));
@@ -47,7 +49,7 @@ Result<QmpAddress> ParseQmpAddress(std::string_view text) {
     QmpAddress address = HostAndPort(without_options(text));
     if (!address.port.empty()) return address;
   }
-  return QmpAddress{std::string(text), "", ""};
+  return QmpAddress{.path = std::string(text)};
 }
 
 }  // namespace ktstr

@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 
 #include "capture/qemu/json_access.h"
+#include "capture/qemu/libvirt_monitor.h"
 #include "capture/qemu/qmp_address.h"
 #include "capture/system/system_error.h"
 #include "capture/system/tcp_socket.h"
@@ -35,7 +36,15 @@ std::string VersionIn(const json& greeting) {
 Result<std::unique_ptr<QmpClient>> QmpClient::Connect(const std::string& address,
                                                       std::chrono::milliseconds timeout) {
   const QmpAddress where = KTSTR_TRY(ParseQmpAddress(address));
-  if (where.path.empty() && !where.port.empty()) {
+  if (!where.domain.empty()) {
+    LibvirtMonitor monitor = KTSTR_TRY(ConnectToLibvirt(where.domain));
+    auto client = KTSTR_TRY(Open(std::move(monitor.socket),
+                                 fmt::format("libvirt's guest '{}'", where.domain), timeout));
+    client->relay_ = std::move(monitor.relay);
+    client->pid_ = monitor.pid;
+    return client;
+  }
+  if (!where.port.empty()) {
     UniqueFd fd = KTSTR_TRY(ConnectToTcp(where.host, where.port));
     return Open(std::move(fd), fmt::format("QEMU at {}:{}", where.host, where.port), timeout);
   }
@@ -166,6 +175,7 @@ bool QmpClient::passes_files() const {
 }
 
 Result<pid_t> QmpClient::PeerPid() const {
+  if (pid_) return *pid_;
   if (!passes_files()) {
     auto pid = ProcessAtOtherEnd(socket_.fd());
     if (pid) return pid;

@@ -8,6 +8,7 @@
 #include <deque>
 #include <memory>
 #include <nlohmann/json_fwd.hpp>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -32,9 +33,9 @@ struct QmpCall {
 class QmpClient {
  public:
   // Connects to what an address names as people and QEMU's command line write it: a path,
-  // "unix:PATH,…", "HOST:PORT", "tcp:HOST:PORT,…"; and negotiates. Errors: kInvalidArgument; kIo
-  // when there is no such socket or nobody listens, kPeer when what answers is no QMP server,
-  // kTimeout when nothing answers (QEMU serves one client per socket).
+  // "unix:PATH,…", "HOST:PORT", "tcp:HOST:PORT,…", "libvirt:DOMAIN"; and negotiates. Errors:
+  // kInvalidArgument; kIo when there is no such socket or nobody listens, kPeer when what answers
+  // is no QMP server, kTimeout when nothing answers (QEMU serves one client per socket).
   static Result<std::unique_ptr<QmpClient>> Connect(
       const std::string& address, std::chrono::milliseconds timeout = std::chrono::seconds(5));
   // The same on a socket that is already connected; `name` is how messages call the peer.
@@ -76,6 +77,8 @@ class QmpClient {
   Status QueueOneEvent(Deadline deadline);
   void QueueEvent(const nlohmann::json& message);
 
+  std::shared_ptr<void> relay_;  // of a guest of libvirt's
+  std::optional<pid_t> pid_;     // where the socket does not tell
   JsonSocket socket_;
   std::string version_;
   std::deque<QmpEvent> events_;

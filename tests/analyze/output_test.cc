@@ -48,6 +48,11 @@ TEST(CsvTest, IsWhatRfc4180Asks) {
             "a,\"b,c\"\r\n\"x\"\"y\",1.5\r\ntwo\\nlines,-1\r\n");
 }
 
+TEST(CsvTest, TextsThatDifferAreWrittenDifferently) {
+  EXPECT_EQ(ToCsv({{"a"}, {{"x\ny"}, {"x\\ny"}, {"\x1b"}, {"\\x1b"}}}),
+            "a\r\nx\\ny\r\nx\\\\ny\r\n\\x1b\r\n\\\\x1b\r\n");
+}
+
 TEST(CsvTest, NullIsNothingAndEmptyTextIsQuoted) {
   EXPECT_EQ(ToCsv({{"a", "b", "c"}, {{Value(), "", "\x1b[0m"}}}), "a,b,c\r\n,\"\",\\x1b[0m\r\n");
 }

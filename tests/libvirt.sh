@@ -1,0 +1,59 @@
+#!/bin/bash
+# Captures a guest that libvirt has started, through libvirt, with files handed to QEMU by it.
+#
+#   bash tests/libvirt.sh [BUILD_DIR]
+#
+# Needs a libvirtd that virsh reaches (LIBVIRT_DEFAULT_URI; by itself qemu:///system), whose QEMUs may read this user's
+# cache. It is no part of tests/run.sh, which starts no daemons: run it after changes to how a monitor is reached.
+#
+# Exit code 1 when something is not as it should be, 4 when there is no libvirt.
+set -euo pipefail
+# shellcheck source=fixtures/setup/common.sh
+source "$(dirname "$0")/../fixtures/setup/common.sh"
+
+programs=${1:-$build}/bin
+export LIBVIRT_DEFAULT_URI=${LIBVIRT_DEFAULT_URI:-qemu:///system}
+virsh list >/dev/null || give_up "no libvirt at $LIBVIRT_DEFAULT_URI"
+kernel=$(bash "$root/fixtures/guest/kernel.sh" 6.12) || exit 4
+directory=$(mktemp -d)
+domain=ktstr-test-$$
+end() {
+  virsh destroy "$domain" >/dev/null 2>&1 || true
+  rm -rf "$directory"
+}
+trap end EXIT
+
+fail() {
+  echo "libvirt.sh: $*" >&2
+  exit 1
+}
+
+cat >"$directory/domain.xml" <<XML
+<domain type='qemu'>
+  <name>$domain</name>
+  <memory unit='MiB'>256</memory>
+  <vcpu>2</vcpu>
+  <os>
+    <type arch='x86_64' machine='q35'>hvm</type>
+    <kernel>$kernel</kernel>
+    <cmdline>console=ttyS0 panic=0</cmdline>
+  </os>
+  <cpu mode='maximum'/>
+</domain>
+XML
+step "starting a guest"
+virsh create "$directory/domain.xml" >/dev/null
+archive=$directory/libvirt.kts
+step "capturing it until its kernel has panicked for want of a root file system"
+for _ in $(seq 60); do
+  "$programs/ktstr-capture" --qmp "libvirt:$domain" -o "$archive" --force || fail "no capture"
+  text=$("$programs/ktstr-analyze" "$archive" --no-index log --json) || text=
+  [[ $text != *"end Kernel panic"* ]] || break
+done
+[[ $text == *"end Kernel panic"* ]] || fail "the guest's log has no panic"
+[ "$(virsh domstate "$domain" | head -n 1)" = running ] || fail "the guest did not go on"
+if "$programs/ktstr-capture" --qmp libvirt:no-such-guest -o "$archive" --force 2>"$directory/said"; then
+  fail "a guest that is not there was captured"
+fi
+grep -q no-such-guest "$directory/said" || fail "the error does not name the guest: $(cat "$directory/said")"
+echo "libvirt.sh: all as it should be"
