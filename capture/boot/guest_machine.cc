@@ -122,6 +122,19 @@ Status GuestMachine::Start(const MachineOptions& options, int initramfs, const T
   return {};
 }
 
+Result<std::unique_ptr<GuestMachine>> GuestMachine::Adopt(std::unique_ptr<QemuProcess> qemu,
+                                                          Accelerator accelerator, Init init,
+                                                          const Timeouts& timeouts) {
+  std::unique_ptr<GuestMachine> machine(new GuestMachine);
+  machine->timeouts_ = timeouts;
+  machine->accelerator_ = accelerator;
+  machine->has_init_ = init == Init::kOurs;
+  machine->qemu_ = std::move(qemu);
+  machine->channel_ = std::make_unique<GuestChannel>(machine->qemu_->TakePort());
+  if (machine->has_init_) KTSTR_TRY(machine->channel_->JoinInTheMiddle(After(timeouts.answer)));
+  return machine;
+}
+
 bool GuestMachine::TrippedOverTcg() const {
   return qemu_ != nullptr && ShowsStaleBreakpoint(qemu_->ConsoleTail());
 }

@@ -51,6 +51,16 @@ class GuestMachine {
     return Boot(std::move(options), Timeouts());
   }
 
+  // A guest that is there already, in a QEMU of ours: it need not run yet. `init` says whether our
+  // init is in it and its port leads to us. Errors: kPeer, kTimeout.
+  enum class Init : uint8_t { kOurs, kNone };
+  static Result<std::unique_ptr<GuestMachine>> Adopt(std::unique_ptr<QemuProcess> qemu,
+                                                     Accelerator accelerator, Init init,
+                                                     const Timeouts& timeouts);
+  // Whether there is somebody to ask: without, everything from here to PowerOff fails with
+  // kTimeout.
+  bool has_init() const { return has_init_; }
+
   // Starts workers; returns when every one of them runs. Errors: kPeer, kTimeout.
   Status StartWorkers(const std::vector<WorkerSpec>& workers);
   // Ends the workers of these names. Errors: kPeer when one of them has none that runs, kTimeout.
@@ -111,7 +121,7 @@ class GuestMachine {
   GuestChannel& channel() { return *channel_; }
   // What it runs on, never kAuto.
   Accelerator accelerator() const { return accelerator_; }
-  // As the guest's uname says.
+  // As the guest's uname says; empty for one that was adopted.
   const std::string& release() const { return release_; }
 
  private:
@@ -128,6 +138,7 @@ class GuestMachine {
   Accelerator accelerator_ = Accelerator::kTcg;
   std::string release_;
   Timeouts timeouts_;
+  bool has_init_ = true;
 };
 
 }  // namespace ktstr

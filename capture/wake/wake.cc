@@ -183,6 +183,7 @@ Result<WokenMachine> WakeMachine(const ArchiveReader& archive, const WakeOptions
   KTSTR_TRY(IncomingStream(state, command.machine_type()));
   WokenMachine woken = {.accelerator = accelerator == "kvm" ? Accelerator::kKvm : Accelerator::kTcg,
                         .version = choice.version,
+                        .has_init = command.has_init(),
                         .notes = command.notes()};
   woken.qemu = KTSTR_TRY(
       QemuProcess::Launch({.command = [&](const QemuFiles& files) { return command.Words(files); },

@@ -30,6 +30,7 @@ struct WokenMachine {
   std::unique_ptr<QemuProcess> qemu;  // paused: "cont" lets it run
   Accelerator accelerator = Accelerator::kTcg;
   std::string version;             // of QEMU
+  bool has_init = false;           // whether our init is in the guest (guest/protocol.h)
   std::vector<std::string> notes;  // what is not as it was, one sentence each
 };
 

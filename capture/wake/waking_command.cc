@@ -318,6 +318,10 @@ Result<WakingCommand> WakingCommand::Make(const ArchiveMetadata& metadata,
   return CommandRewriter(metadata, request).Make();
 }
 
+bool WakingCommand::has_init() const {
+  return std::ranges::any_of(ports_, [](const auto& p) { return p.second == guest::kPortName; });
+}
+
 std::vector<std::string> WakingCommand::Words(const QemuFiles& files) const {
   QemuWords words;
   words.program = words_.program;

@@ -47,6 +47,8 @@ class WakingCommand {
 
   // The machine's type, with its version.
   const std::string& machine_type() const { return type_; }
+  // Whether our init is in the guest, and a port of the machine's leads to it.
+  bool has_init() const;
   // What is not as it was, one sentence each, for a person.
   const std::vector<std::string>& notes() const { return notes_; }
 

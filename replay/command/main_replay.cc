@@ -23,6 +23,7 @@ int Main(int argc, char** argv) {
   Result<ExitCode> result = ExitCode::kDone;
   AddOpsCommand(&app, &result);
   AddResumeCommand(&app, &result);
+  AddWhatIfCommand(&app, &result);
   AddCompletion(&app);
   if (const auto code = ParseCommandLine(app, argc, argv)) return *code;
   if (result) return static_cast<int>(*result);
