@@ -32,6 +32,17 @@ nlohmann::json ToJson(const std::vector<WorkerSpec>& workers);
 // kInvalidArgument; which kinds there are only the guest knows.
 Result<std::vector<WorkerSpec>> ParseWorkerSpecs(std::string_view text);
 
+// A machine to boot, with all decided that has to be.
+struct BootPlan {
+  MachineOptions options;  // the accelerator is never kAuto
+  std::string release;     // of the kernel
+  UniqueFd initramfs;
+  std::string accelerator_reason;  // why it is TCG, when it was not asked for
+};
+
+// Errors: kNotFound and kUnsupported for the kernel, kIo, those of ChooseAccelerator.
+Result<BootPlan> PlanBoot(MachineOptions options);
+
 class GuestMachine {
  public:
   struct Timeouts {
@@ -47,6 +58,8 @@ class GuestMachine {
   static Result<std::unique_ptr<GuestMachine>> Boot(MachineOptions options,
                                                     const Timeouts& timeouts,
                                                     const Progress& progress = nullptr);
+  static Result<std::unique_ptr<GuestMachine>> Boot(const BootPlan& plan, const Timeouts& timeouts,
+                                                    const Progress& progress);
   static Result<std::unique_ptr<GuestMachine>> Boot(MachineOptions options) {
     return Boot(std::move(options), Timeouts());
   }

@@ -6,6 +6,9 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <map>
 #include <nlohmann/json.hpp>
 
 #include "capture/qemu/device_sections.h"
@@ -67,22 +70,40 @@ Status CheckAcceleratorDevices(const ArchiveReader& archive, std::span<const std
   return {};
 }
 
-// A CPU that lacks what the guest has found at boot would fault in the middle of something.
-Status CheckCpu(const ArchiveReader& archive, QmpClient& qmp, const std::string& accelerator) {
-  const auto& had = archive.metadata().cpu_features;
-  const MachineFacts has = KTSTR_TRY(AskMachineFacts(qmp));
+// PCOMMIT (CPUID 7.0.EBX bit 22) was taken back before any processor had it: kernels know it not,
+// and neither does QEMU from 8.0 on.
+constexpr std::string_view kWordOfPcommit = "7.0.ebx";
+constexpr uint32_t kPcommit = 1U << 22;
+
+// Words with bits that a CPU lacks, as "CPUID 7.0.ebx bits 0x20".
+std::vector<std::string> MissingFeatures(const std::map<std::string, uint32_t>& had,
+                                         const std::map<std::string, uint32_t>& has) {
   std::vector<std::string> missing;
   for (const auto& [word, bits] : had) {
-    const auto found = has.cpu_features.find(word);
-    const uint32_t lost = bits & ~(found == has.cpu_features.end() ? 0 : found->second);
+    const auto found = has.find(word);
+    uint32_t lost = bits & ~(found == has.end() ? 0 : found->second);
+    if (word == kWordOfPcommit) lost &= ~kPcommit;
     if (lost != 0) missing.push_back(fmt::format("CPUID {} bits {:#x}", word, lost));
   }
+  return missing;
+}
+
+std::string_view NameOf(std::string_view accelerator) {
+  return accelerator == "kvm" ? "KVM" : "TCG";
+}
+
+// A CPU that lacks what the guest has found at boot would fault in the middle of something.
+Status CheckCpu(const ArchiveReader& archive, QmpClient& qmp, const std::string& accelerator) {
+  const ArchiveMetadata& metadata = archive.metadata();
+  const MachineFacts facts = KTSTR_TRY(AskMachineFacts(qmp));
+  const auto missing = MissingFeatures(metadata.cpu_features, facts.cpu_features);
   if (missing.empty()) return {};
   return Fail(Lacks(
       archive,
-      fmt::format("its CPU had features on {} and {} that this one on {} and QEMU {} lacks: {}",
-                  archive.metadata().accelerator == "kvm" ? "KVM" : "TCG",
-                  archive.metadata().vmm_version, accelerator == "kvm" ? "KVM" : "TCG",
+      fmt::format("on {} and {} its CPU had features that this one on {} and QEMU {} lacks: {}. "
+                  "Take the QEMU and the accelerator that it ran on; --any-cpu wakes it all the "
+                  "same, and what uses these features will fault",
+                  NameOf(metadata.accelerator), metadata.vmm_version, NameOf(accelerator),
                   qmp.qemu_version(), fmt::join(missing, ", "))));
 }
 
@@ -123,9 +144,8 @@ Status LoadDevices(QmpClient& qmp, std::span<const std::byte> stream) {
 }
 
 Status Restore(const ArchiveReader& archive, QemuProcess& qemu, const WakingCommand& command,
-               std::span<const std::byte> state, const std::string& accelerator) {
+               std::span<const std::byte> state) {
   QmpClient& qmp = qemu.qmp();
-  KTSTR_TRY(CheckCpu(archive, qmp, accelerator));
   RamMap map = KTSTR_TRY(FindRam(qmp, qemu.pid()));
   map.pieces = CloseLowGaps(std::move(map.pieces));
   KTSTR_TRY(CheckRamCovers(map.pieces, archive.regions()));
@@ -146,9 +166,11 @@ std::string AcceleratorFor(const ArchiveMetadata& metadata, Accelerator wanted) 
 
 Status CheckAccelerator(const ArchiveReader& archive, const std::string& accelerator) {
   if (accelerator != "kvm" || access("/dev/kvm", R_OK | W_OK) == 0) return {};
-  return Fail(Lacks(archive, fmt::format("it ran on KVM, and /dev/kvm cannot be opened here ({}): "
-                                         "try --accel tcg",
-                                         std::strerror(errno))));
+  const char* reason = std::strerror(errno);
+  const bool ran_on_kvm = archive.metadata().accelerator == "kvm";
+  return Fail(
+      Lacks(archive, fmt::format("/dev/kvm cannot be opened here ({}){}", reason,
+                                 ran_on_kvm ? ", and it ran on KVM: try --accel tcg" : "")));
 }
 
 }  // namespace
@@ -190,10 +212,12 @@ Result<WokenMachine> WakeMachine(const ArchiveReader& archive, const WakeOptions
                            .console = options.console_log,
                            .gdb_stub = options.gdb_stub,
                            .outlives_us = options.outlives_us}));
-  auto restored = Restore(archive, *woken.qemu, command, state, accelerator);
+  if (!options.any_cpu) KTSTR_TRY(CheckCpu(archive, woken.qemu->qmp(), accelerator));
+  auto restored = Restore(archive, *woken.qemu, command, state);
   if (!restored) {
-    return Fail(woken.qemu->Explain(std::move(restored).error())
-                    .Wrap(fmt::format("waking '{}'", archive.path())));
+    Error why = woken.qemu->Explain(std::move(restored).error());
+    if (why.code() == ErrorCode::kUnsupported) return Fail(std::move(why));
+    return Fail(std::move(why).Wrap(fmt::format("waking '{}'", archive.path())));
   }
   return woken;
 }

@@ -22,6 +22,7 @@ struct WakeOptions {
   std::filesystem::path console_log;  // what the guest writes from now on; empty: in memory
   WakingPorts ports = WakingPorts::kNobody;
   bool gdb_stub = false;     // whether QemuProcess has a connection to QEMU's gdb stub
+  bool any_cpu = false;      // whether the CPU may lack features that the guest's had
   bool with_disks = false;   // as they are now, by private copies of what is written
   bool outlives_us = false;  // as QemuLaunch
 };

@@ -60,6 +60,12 @@ Result<ResumePlan> MakePlan(const ResumeArguments& arguments) {
   ResumePlan plan = {.run = KTSTR_TRY(PlanOf(arguments.waking))};
   KTSTR_TRY(ReadThen(arguments.then, &plan));
   if (!arguments.request.empty()) plan.request = KTSTR_TRY(ReadRequestFile(arguments.request));
+  // What watches for the trigger is this process, and so are the breakpoints that it has set.
+  if (plan.then == Then::kKeep && plan.run.until) {
+    return Fail(ErrorCode::kInvalidArgument,
+                "--then keep cannot follow --until: let it '--then capture NEW.kts', and "
+                "'resume NEW.kts --paused --then keep'");
+  }
   if (plan.then == Then::kCapture) KTSTR_TRY(CheckOutput(plan.output, arguments.force));
   return plan;
 }
@@ -167,8 +173,8 @@ void DeclareResume(Options* resume, Result<ExitCode>* result) {
   AddRunOptions(resume, &arguments->waking);
   resume
       ->Add("--then", &arguments->then,
-            "What follows: quit, keep (it stays up, paused after --for or --until, and is told "
-            "where) or capture NEW.kts")
+            "What follows: quit, keep (it stays up, paused after --for, and is told where) or "
+            "capture NEW.kts")
       .TypeName("WHAT")
       .Count(1, 2);
   resume->Add("-f,--force", &arguments->force, "Overwrite NEW.kts if it exists");

@@ -37,6 +37,8 @@ void AddQemuOptions(Options* command, WakingArguments* arguments) {
   command
       ->Add("--qemu", &arguments->qemu, "The QEMU to take; else one of the version that it ran on")
       .TypeName("PROGRAM");
+  command->Add("--any-cpu", &arguments->any_cpu,
+               "Wake it also on a CPU that lacks features which the guest has found");
   command->Add("--accel", &arguments->accelerator, "What it runs on; auto is what it ran on")
       .TypeName("auto|kvm|tcg")
       .OneOf({"auto", "kvm", "tcg"})
@@ -57,6 +59,7 @@ WakeOptions WakeOptionsOf(const WakingArguments& arguments) {
                         : arguments.accelerator == "tcg" ? Accelerator::kTcg
                                                          : Accelerator::kAuto;
   options.with_disks = arguments.with_disks;
+  options.any_cpu = arguments.any_cpu;
   return options;
 }
 

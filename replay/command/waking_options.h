@@ -11,7 +11,7 @@ namespace ktstr {
 
 struct WakingArguments {
   std::string archive, run_for, until, qemu, accelerator = "auto";
-  bool with_disks = false;
+  bool with_disks = false, any_cpu = false;
 };
 
 // Adds ARCHIVE, --for, --until.

@@ -144,7 +144,7 @@ void DeclareWhatIf(Options* what_if, Result<ExitCode>* result) {
   what_if->Add("--json", &arguments->json, "The difference for programs");
   AddQemuOptions(what_if, &arguments->waking);
   what_if->SetFooter(
-      "Exit codes: as ktstr-analyze diff; 1 also when the batch failed, 2 wrong usage, 3 the\n"
+      "Exit codes: 0 nothing differs, 1 something does or the batch failed, 2 wrong usage, 3 the\n"
       "archive cannot be woken (it says why), 4 QEMU or the system refused.");
   what_if->OnChosen([arguments, result] { *result = RunWhatIf(*arguments); });
 }
