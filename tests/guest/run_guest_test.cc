@@ -45,26 +45,32 @@ TEST(RunGuestTest, APassingTestLeavesNoArchive) {
   EXPECT_THAT(Read(run.out() / "healthy.log"), HasSubstr("spin-5"));
 }
 
-// A cache directory of the test's own, in which no machine is kept yet.
-class OwnCache {
+// A variable of the environment, for as long as this lives.
+class Variable {
  public:
-  explicit OwnCache(const TemporaryDirectory& directory) {
-    if (const char* old = std::getenv("XDG_CACHE_HOME")) old_ = old;
-    setenv("XDG_CACHE_HOME", (directory / "cache").c_str(), 1);
+  Variable(const char* name, const char* value) : name_(name) {
+    if (const char* old = std::getenv(name)) old_ = old;
+    Set(value);
   }
-  ~OwnCache() {
-    if (old_) setenv("XDG_CACHE_HOME", old_->c_str(), 1);
-    if (!old_) unsetenv("XDG_CACHE_HOME");
-  }
+  ~Variable() { Set(old_ ? old_->c_str() : nullptr); }
 
  private:
+  void Set(const char* value) {
+    if (value != nullptr) setenv(name_, value, 1);
+    if (value == nullptr) unsetenv(name_);
+  }
+
+  const char* name_;
   std::optional<std::string> old_;
 };
 
 TEST(RunGuestTest, AMachineThatHasBootedBeforeIsWokenUnlessItIsToBeCold) {
   const TemporaryDirectory directory;
   const std::string kernel = SchedExtKernel("small");
-  const OwnCache cache(directory);
+  const std::string place = directory / "cache";
+  const Variable cache("XDG_CACHE_HOME", place.c_str());
+  // It is about TCG: no machines of KVM are kept.
+  const Variable accelerator("KTSTR_TEST_ACCEL", nullptr);
   const fs::path scenario = Write(directory / "short.toml", R"(
 [run]
 duration = "300ms"
@@ -403,7 +409,7 @@ TEST(RunGuestTest, TwoRunsInOneDirectoryAreRefused) {
   const TemporaryDirectory directory;
   const fs::path scenario =
       Write(directory / "long.toml", fmt::format("{}[run]\nduration = \"90s\"\n", kMachine));
-  RunProgram first(directory, {scenario.string()});
+  RunProgram first(directory, {scenario.string(), "--cold"});
   ASSERT_TRUE(first.AwaitText("long.log", "booting"));
   RunProgram second(directory, {scenario.string()});
   EXPECT_EQ(second.Wait(), 4);
@@ -430,7 +436,7 @@ TEST(RunGuestTest, KillLeavesNothingBehind) {
     const std::string mark = fmt::format("ktstr.test={}.{}", getpid(), ++number);
     std::string text = Read(FixtureScenario("stall"));
     text.replace(text.find("kernel ="), 0, fmt::format("cmdline = \"{}\"\n", mark));
-    RunProgram run(directory, {Write(directory / "stall.toml", text).string()});
+    RunProgram run(directory, {Write(directory / "stall.toml", text).string(), "--cold"});
     ASSERT_TRUE(run.AwaitText("stall.log", moment)) << run.said();
     // The writing takes some 150 ms: once at its beginning, once in the middle.
     if (number == 5) std::this_thread::sleep_for(milliseconds(60));

@@ -124,6 +124,7 @@ INSTANTIATE_TEST_SUITE_P(
                   "user,id=n,hostfwd=tcp:127.0.0.1:0-:22", "-device", "virtio-net-pci,netdev=n",
                   "-chardev", "socket,id=s,host=127.0.0.1,port=0,server=on,wait=off", "-device",
                   "virtio-serial-pci", "-device", "virtserialport,chardev=s,name=org.x"})},
+        WakeVariant{"installed", "private_ram", {"-machine", "q35", "-m", "256"}},
         WakeVariant{"10", "q35", With({"-machine", "q35,memory-backend=mem0"})},
         WakeVariant{
             "10", "microvm",
