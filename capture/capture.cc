@@ -10,6 +10,7 @@
 #include "capture/live_memory.h"
 #include "capture/qemu/device_state.h"
 #include "capture/qemu/json_access.h"
+#include "capture/qemu/machine_facts.h"
 #include "capture/qemu/process_info.h"
 #include "capture/qemu/ram_map.h"
 #include "capture/qemu/vcpu_state.h"
@@ -26,6 +27,7 @@ struct Prepared {
   pid_t pid = 0;
   std::unique_ptr<LiveMemory> memory;
   std::vector<Pa> notes;  // where VMCOREINFO notes lie: a kernel does not move its own
+  MachineFacts facts;
 };
 
 // `still`: the guest is frozen already.
@@ -34,6 +36,7 @@ Result<Prepared> Prepare(QmpClient& qmp, const CaptureOptions& options, bool sti
   prepared.pid = options.pid != 0 ? options.pid : KTSTR_TRY(qmp.PeerPid());
   prepared.memory = KTSTR_TRY(LiveMemory::Map(KTSTR_TRY(FindRam(qmp, prepared.pid))));
   prepared.memory->Hide(options.planted);
+  prepared.facts = KTSTR_TRY(AskMachineFacts(qmp));
   prepared.memory->SetStill(still);
   if (!still && prepared.memory->slow_while_running()) return prepared;
   for (const Vmcoreinfo& note : Vmcoreinfo::FindAll(*prepared.memory)) {
@@ -42,11 +45,15 @@ Result<Prepared> Prepare(QmpClient& qmp, const CaptureOptions& options, bool sti
   return prepared;
 }
 
-Result<ArchiveMetadata> DescribeMachine(Frozen& frozen, pid_t pid, const CaptureOptions& options) {
+Result<ArchiveMetadata> DescribeMachine(Frozen& frozen, const Prepared& prepared,
+                                        const CaptureOptions& options) {
   QmpClient& qmp = frozen.qmp();
   ArchiveMetadata metadata;
   metadata.vmm_version = "QEMU " + qmp.qemu_version();
-  metadata.vmm_command_line = KTSTR_TRY(ReadCommandLine(pid));
+  metadata.vmm_command_line = KTSTR_TRY(ReadCommandLine(prepared.pid));
+  metadata.vmm_machine = prepared.facts.type;
+  metadata.cpu_features = prepared.facts.cpu_features;
+  metadata.run_state = frozen.state_before();
   metadata.accelerator = BoolMember(KTSTR_TRY(qmp.Execute("query-kvm")), "enabled") ? "kvm" : "tcg";
   metadata.captured_at_ns =
       std::chrono::duration_cast<std::chrono::nanoseconds>(frozen.since().time_since_epoch())
@@ -55,6 +62,7 @@ Result<ArchiveMetadata> DescribeMachine(Frozen& frozen, pid_t pid, const Capture
   metadata.trigger = options.trigger;
   metadata.trigger_detail = options.trigger_detail;
   metadata.tags = options.tags;
+  metadata.parent_digest = options.parent_digest;
   return metadata;
 }
 
@@ -150,11 +158,10 @@ Result<CaptureSummary> Write(Frozen& frozen, const Prepared& prepared,
   const auto device_state = KTSTR_TRY(SaveDeviceState(frozen));
   const auto vcpus = KTSTR_TRY(ParseVcpus(*device_state));
   CaptureSummary summary;
-  ArchiveContents contents = {
-      .memory = *prepared.memory,
-      .vcpus = vcpus,
-      .device_state = *device_state,
-      .metadata = KTSTR_TRY(DescribeMachine(frozen, prepared.pid, options))};
+  ArchiveContents contents = {.memory = *prepared.memory,
+                              .vcpus = vcpus,
+                              .device_state = *device_state,
+                              .metadata = KTSTR_TRY(DescribeMachine(frozen, prepared, options))};
   LookAtKernel(prepared, options, &contents, &summary.warnings);
   summary.kernel_release = contents.metadata.kernel_release;
 

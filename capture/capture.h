@@ -39,6 +39,7 @@ struct CaptureOptions {
   std::string trigger = "manual";
   std::string trigger_detail;
   std::map<std::string, std::string> tags;
+  std::string parent_digest = {};  // of the archive that the machine was woken from, if it was
   // Breakpoints that a debugger has put into the guest's text: the archive holds what was there
   // before.
   std::vector<PlantedByte> planted = {};

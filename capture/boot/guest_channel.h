@@ -23,6 +23,10 @@ class GuestChannel {
   // Waits for init's first words: its "hello". Errors: kTimeout, kPeer.
   Result<nlohmann::json> WaitForHello(Deadline deadline);
 
+  // In place of that, of a guest that has been talking to somebody else: half lines of theirs are
+  // passed over. Errors: kTimeout, kPeer.
+  Status JoinInTheMiddle(Deadline deadline);
+
   // Sends a request and waits for its answer. `arguments` is an object. Errors: kPeer when the
   // guest refuses (with its reason) or is gone, kTimeout. As often as the guest says that it is
   // busy with it, it is given as much time again.

@@ -82,21 +82,34 @@ Result<std::vector<WorkerSpec>> ParseWorkerSpecs(std::string_view text) {
 Result<std::unique_ptr<GuestMachine>> GuestMachine::Boot(MachineOptions options,
                                                          const Timeouts& timeouts,
                                                          const Progress& progress) {
+  return Boot(KTSTR_TRY(PlanBoot(std::move(options))), timeouts, progress);
+}
+
+Result<BootPlan> PlanBoot(MachineOptions options) {
+  const KernelImage kernel = KTSTR_TRY(OpenKernelImage(options.kernel));
+  BootPlan plan = {.options = std::move(options), .release = kernel.release};
+  plan.initramfs = KTSTR_TRY(BuildInitramfs(kernel, plan.options.files));
+  const AcceleratorChoice choice = KTSTR_TRY(ChooseAccelerator(plan.options));
+  plan.options.accelerator = choice.accelerator;
+  plan.accelerator_reason = choice.reason;
+  return plan;
+}
+
+Result<std::unique_ptr<GuestMachine>> GuestMachine::Boot(const BootPlan& plan,
+                                                         const Timeouts& timeouts,
+                                                         const Progress& progress) {
+  const MachineOptions& options = plan.options;
   const auto tell = [&](const std::string& step) {
     if (progress) progress(step);
   };
-  const KernelImage kernel = KTSTR_TRY(OpenKernelImage(options.kernel));
-  const UniqueFd initramfs = KTSTR_TRY(BuildInitramfs(kernel, options.files));
-  const AcceleratorChoice choice = KTSTR_TRY(ChooseAccelerator(options));
-  options.accelerator = choice.accelerator;
-  tell(fmt::format("booting kernel {} with {} CPUs and {} MiB on {}{}", kernel.release,
-                   options.cpus, options.memory_bytes >> 20,
-                   choice.accelerator == Accelerator::kKvm ? "KVM" : "TCG",
-                   choice.reason.empty() ? "" : " (" + choice.reason + ")"));
+  tell(fmt::format("booting kernel {} with {} CPUs and {} MiB on {}{}", plan.release, options.cpus,
+                   options.memory_bytes >> 20,
+                   options.accelerator == Accelerator::kKvm ? "KVM" : "TCG",
+                   plan.accelerator_reason.empty() ? "" : " (" + plan.accelerator_reason + ")"));
 
   for (int attempt = 1;; ++attempt) {
     std::unique_ptr<GuestMachine> machine(new GuestMachine);
-    auto up = machine->Start(options, initramfs.get(), timeouts);
+    auto up = machine->Start(options, plan.initramfs.get(), timeouts);
     if (up) return machine;
     const std::string console = machine->qemu_ ? machine->qemu_->ConsoleTail() : "";
     const auto why = WhyBootAgain({.attempt = attempt,
@@ -104,8 +117,8 @@ Result<std::unique_ptr<GuestMachine>> GuestMachine::Boot(MachineOptions options,
                                    .console = console,
                                    .qemu_status = machine->QemuStatus()});
     if (!why) {
-      return Fail(std::move(up).error().Wrap(
-          fmt::format("the guest did not come up ({})", kernel.release)));
+      return Fail(
+          std::move(up).error().Wrap(fmt::format("the guest did not come up ({})", plan.release)));
     }
     tell(fmt::format("{}; booting the guest again", *why));
   }
@@ -120,6 +133,19 @@ Status GuestMachine::Start(const MachineOptions& options, int initramfs, const T
   if (!hello) return Fail(Explain(std::move(hello).error()));
   release_ = StringMember(*hello, "release");
   return {};
+}
+
+Result<std::unique_ptr<GuestMachine>> GuestMachine::Adopt(std::unique_ptr<QemuProcess> qemu,
+                                                          Accelerator accelerator, Init init,
+                                                          const Timeouts& timeouts) {
+  std::unique_ptr<GuestMachine> machine(new GuestMachine);
+  machine->timeouts_ = timeouts;
+  machine->accelerator_ = accelerator;
+  machine->has_init_ = init == Init::kOurs;
+  machine->qemu_ = std::move(qemu);
+  machine->channel_ = std::make_unique<GuestChannel>(machine->qemu_->TakePort());
+  if (machine->has_init_) KTSTR_TRY(machine->channel_->JoinInTheMiddle(After(timeouts.answer)));
+  return machine;
 }
 
 bool GuestMachine::TrippedOverTcg() const {

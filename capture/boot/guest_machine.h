@@ -32,6 +32,17 @@ nlohmann::json ToJson(const std::vector<WorkerSpec>& workers);
 // kInvalidArgument; which kinds there are only the guest knows.
 Result<std::vector<WorkerSpec>> ParseWorkerSpecs(std::string_view text);
 
+// A machine to boot, with all decided that has to be.
+struct BootPlan {
+  MachineOptions options;  // the accelerator is never kAuto
+  std::string release;     // of the kernel
+  UniqueFd initramfs;
+  std::string accelerator_reason;  // why it is TCG, when it was not asked for
+};
+
+// Errors: kNotFound and kUnsupported for the kernel, kIo, those of ChooseAccelerator.
+Result<BootPlan> PlanBoot(MachineOptions options);
+
 class GuestMachine {
  public:
   struct Timeouts {
@@ -47,9 +58,21 @@ class GuestMachine {
   static Result<std::unique_ptr<GuestMachine>> Boot(MachineOptions options,
                                                     const Timeouts& timeouts,
                                                     const Progress& progress = nullptr);
+  static Result<std::unique_ptr<GuestMachine>> Boot(const BootPlan& plan, const Timeouts& timeouts,
+                                                    const Progress& progress);
   static Result<std::unique_ptr<GuestMachine>> Boot(MachineOptions options) {
     return Boot(std::move(options), Timeouts());
   }
+
+  // A guest that is there already, in a QEMU of ours: it need not run yet. `init` says whether our
+  // init is in it and its port leads to us. Errors: kPeer, kTimeout.
+  enum class Init : uint8_t { kOurs, kNone };
+  static Result<std::unique_ptr<GuestMachine>> Adopt(std::unique_ptr<QemuProcess> qemu,
+                                                     Accelerator accelerator, Init init,
+                                                     const Timeouts& timeouts);
+  // Whether there is somebody to ask: without, everything from here to PowerOff fails with
+  // kTimeout.
+  bool has_init() const { return has_init_; }
 
   // Starts workers; returns when every one of them runs. Errors: kPeer, kTimeout.
   Status StartWorkers(const std::vector<WorkerSpec>& workers);
@@ -111,7 +134,7 @@ class GuestMachine {
   GuestChannel& channel() { return *channel_; }
   // What it runs on, never kAuto.
   Accelerator accelerator() const { return accelerator_; }
-  // As the guest's uname says.
+  // As the guest's uname says; empty for one that was adopted.
   const std::string& release() const { return release_; }
 
  private:
@@ -128,6 +151,7 @@ class GuestMachine {
   Accelerator accelerator_ = Accelerator::kTcg;
   std::string release_;
   Timeouts timeouts_;
+  bool has_init_ = true;
 };
 
 }  // namespace ktstr

@@ -41,7 +41,7 @@ Result<CaptureSummary> CaptureWithProgress(
   options.overwrite = arguments.force;
   options.keep = arguments.keep == "kernel" ? Keep::kKernel : Keep::kAll;
   options.tags = KTSTR_TRY(ParseTags(arguments.tags));
-  options.cancel = &InterruptGuard::flag();
+  if (options.cancel == nullptr) options.cancel = &InterruptGuard::flag();
   ProgressBar bar("writing " + arguments.output);
   options.progress = [&bar](uint64_t done, uint64_t all) { bar.Show(done, all); };
   const InterruptGuard guard(kEndingSignals);

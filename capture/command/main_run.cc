@@ -41,6 +41,8 @@ struct Arguments {
   int repeat = 1;
   int level = 1;
   std::optional<int64_t> seed;
+  std::string resume;
+  bool cold = false;
   bool reference = false;
 };
 
@@ -104,6 +106,8 @@ std::vector<SuiteJob> MakeJobs(const std::vector<Scenario>& scenarios, const Arg
       SuiteJob job = {scenario, {}};
       job.options.out = arguments.out;
       job.options.compression_level = arguments.level;
+      job.options.resume = arguments.resume;
+      job.options.cold = arguments.cold;
       job.options.seed = arguments.seed.value_or(scenario.seed) + round;
       if (round > 0) job.options.file_name = fmt::format("{}@{}", scenario.name, round + 1);
       const std::string name = round > 0 ? job.options.file_name : scenario.name;
@@ -193,6 +197,15 @@ int main(int argc, char** argv) {
       .TypeName("N")
       .Between(1, 19)
       .ShowDefault();
+  app.Add("--resume", &arguments.resume,
+          "Goes on from this frozen machine of a guest of ours, in place of booting one; what the "
+          "scenario sets up and is there already stays as it is")
+      .TypeName("ARCHIVE")
+      .Files(".kts");
+  app.Add("--cold", &arguments.cold,
+          "Boots every machine; else one that was booted before (the same kernel, files, QEMU and "
+          "options) is woken as it was then")
+      .Excludes("--resume");
   app.Add("--reference", &arguments.reference, "Prints all that a scenario can say");
   app.AddVersion("--version", "ktstr-run " KTSTR_VERSION);
   app.SetFooter(

@@ -41,6 +41,10 @@ Manual RunManual() {
         {"~/.cache/ktstr/kernels",
          "The kernels that scenarios name: scx-small, scx-distribution, debian-6.12 and "
          "debian-6.1. Any other one is named by its path."},
+        {"~/.cache/ktstr/warm",
+         "Machines that have booted, or have their scheduler, frozen: tests begin from them the "
+         "next "
+         "time (see --cold). The 16 that were used last; they may be removed at any time."},
         {"share/ktstr/schedulers",
          "Below the directory that bin is in: our schedulers, as BPF objects."}}},
       {"ENVIRONMENT", "", {{"XDG_CACHE_HOME", "Its directory ktstr stands for ~/.cache/ktstr."}}},

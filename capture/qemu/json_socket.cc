@@ -31,8 +31,16 @@ Status JsonSocket::AwaitEvent(short events, Deadline deadline) {
 
 Status JsonSocket::Send(const nlohmann::json& message, Deadline deadline,
                         std::span<const int> fds) {
-  const std::string line =
-      message.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
+  return SendText(message.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) + "\n",
+                  deadline, fds);
+}
+
+Status JsonSocket::JoinInTheMiddle(Deadline deadline) {
+  in_the_middle_ = true;
+  return SendText("\n", deadline, {});
+}
+
+Status JsonSocket::SendText(std::string_view line, Deadline deadline, std::span<const int> fds) {
   if (fds.size() > kMaxFds) return Fail(ErrorCode::kInvalidArgument, "too many files to hand over");
   alignas(cmsghdr) char control[CMSG_SPACE(kMaxFds * sizeof(int))] = {};
   for (size_t at = 0; at < line.size();) {
@@ -99,6 +107,7 @@ Result<nlohmann::json> JsonSocket::Receive(Deadline deadline) {
     searched_ = 0;
     if (line.find_first_not_of(" \r\t") == std::string::npos) continue;
     nlohmann::json message = nlohmann::json::parse(line, nullptr, /*allow_exceptions=*/false);
+    if (std::exchange(in_the_middle_, false) && !message.is_object()) continue;
     if (!message.is_object()) {
       return Fail(ErrorCode::kPeer,
                   fmt::format("{} sent what is no JSON object: '{}'", peer_, line.substr(0, 60)));

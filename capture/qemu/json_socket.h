@@ -4,6 +4,7 @@
 #include <nlohmann/json_fwd.hpp>
 #include <span>
 #include <string>
+#include <string_view>
 
 #include "capture/system/deadline.h"
 #include "capture/system/unique_fd.h"
@@ -20,6 +21,10 @@ class JsonSocket {
   int fd() const { return fd_.get(); }
   const std::string& peer() const { return peer_; }
 
+  // What arrives first may be the end of a line that began before: it is then passed over. Also
+  // sends an empty line, which ends what may have arrived there in part. Errors: as Send.
+  Status JoinInTheMiddle(Deadline deadline);
+
   // Sends one line; `fds` are handed over with it (SCM_RIGHTS, Unix sockets only). Errors: kPeer
   // when the other side is gone, kTimeout, kIo.
   Status Send(const nlohmann::json& message, Deadline deadline, std::span<const int> fds = {});
@@ -33,10 +38,13 @@ class JsonSocket {
   Status Fill(Deadline deadline);
   Status AwaitEvent(short events, Deadline deadline);
 
+  Status SendText(std::string_view text, Deadline deadline, std::span<const int> fds);
+
   UniqueFd fd_;
   std::string peer_;
   std::string received_;
-  size_t searched_ = 0;  // received_ has no newline before this
+  bool in_the_middle_ = false;  // no whole line has arrived yet
+  size_t searched_ = 0;         // received_ has no newline before this
 };
 
 // Whether the other end of a connected socket is gone.

@@ -42,25 +42,33 @@ Result<std::unique_ptr<QemuProcess>> QemuProcess::Start(const MachineOptions& op
   if (access(options.kernel.c_str(), R_OK) != 0) {
     return FailErrno(fmt::format("reading the guest's kernel '{}'", options.kernel.string()));
   }
+  return Launch({.command = [&](const QemuFiles& files) { return QemuCommand(options, files); },
+                 .initrd = initrd,
+                 .console = options.console,
+                 .gdb_stub = options.gdb_stub});
+}
+
+Result<std::unique_ptr<QemuProcess>> QemuProcess::Launch(const QemuLaunch& launch) {
   UniqueFd stderr_file = KTSTR_TRY(MakeMemoryFile("qemu-stderr"));
-  UniqueFd console = KTSTR_TRY(OpenConsole(options.console));
+  UniqueFd console = KTSTR_TRY(OpenConsole(launch.console));
   SocketPair qmp = KTSTR_TRY(MakeSocketPair());
   SocketPair port = KTSTR_TRY(MakeSocketPair());
   SocketPair ops_port = KTSTR_TRY(MakeSocketPair());
   SocketPair gdb_port;
-  if (options.gdb_stub) gdb_port = KTSTR_TRY(MakeSocketPair());
+  if (launch.gdb_stub) gdb_port = KTSTR_TRY(MakeSocketPair());
   const QemuFiles files = {.qmp = qmp.theirs.get(),
                            .port = port.theirs.get(),
                            .ops = ops_port.theirs.get(),
                            .gdb = gdb_port.theirs.get(),
-                           .initrd = initrd,
+                           .initrd = launch.initrd,
                            .console = console.get()};
-  ChildOptions child = {.argv = QemuCommand(options, files),
+  ChildOptions child = {.argv = launch.command(files),
                         .kept_fds = {files.qmp, files.port, files.ops, files.console},
                         .stdout_fd = stderr_file.get(),
-                        .stderr_fd = stderr_file.get()};
-  if (options.gdb_stub) child.kept_fds.push_back(files.gdb);
-  if (initrd >= 0) child.kept_fds.push_back(initrd);
+                        .stderr_fd = stderr_file.get(),
+                        .outlives_us = launch.outlives_us};
+  if (launch.gdb_stub) child.kept_fds.push_back(files.gdb);
+  if (launch.initrd >= 0) child.kept_fds.push_back(launch.initrd);
   auto process = ChildProcess::Start(child);
   if (!process) {
     return Fail(std::move(process).error().Wrap(

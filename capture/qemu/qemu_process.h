@@ -2,16 +2,30 @@
 // knows, and gone when we are gone.
 #pragma once
 
+#include <filesystem>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "capture/qemu/machine_options.h"
+#include "capture/qemu/qemu_command.h"
 #include "capture/qemu/qmp_client.h"
 #include "capture/system/child_process.h"
 #include "libcore/base/result.h"
 
 namespace ktstr {
+
+// A QEMU to start by a command line of the caller's.
+struct QemuLaunch {
+  // The command line, given the descriptors that QEMU will have.
+  std::function<std::vector<std::string>(const QemuFiles&)> command;
+  int initrd = -1;                // a file of the caller's; -1 for none
+  std::filesystem::path console;  // where the serial console is written; empty keeps it in memory
+  bool gdb_stub = false;          // whether to make TakeGdbPort's socket
+  bool outlives_us = false;       // whether QEMU goes on when this process has ended (Release)
+};
 
 class QemuProcess {
  public:
@@ -20,6 +34,12 @@ class QemuProcess {
   // memory-backend-memfd, so nothing of it outlives QEMU. Errors: kIo, kPeer with what QEMU said
   // when it refused its command line, kTimeout.
   static Result<std::unique_ptr<QemuProcess>> Start(const MachineOptions& options, int initrd = -1);
+
+  // The same by any command line, of a guest that may not run yet.
+  static Result<std::unique_ptr<QemuProcess>> Launch(const QemuLaunch& launch);
+
+  // Leaves QEMU to itself, where it was launched so: it is not ended with this object.
+  void Release() { process_.Release(); }
 
   pid_t pid() const { return process_.pid(); }
   // Readable for poll(2) once QEMU has ended.

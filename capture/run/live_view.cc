@@ -25,9 +25,10 @@ size_t Columns(std::FILE* out) {
 }  // namespace
 
 std::string ResultText(const TestResult& result) {
-  std::string text = fmt::format("{:<{}} {:<11} {:6.1f} s\n", SafeText(result.name), kNameWidth,
-                                 VerdictName(result.verdict),
-                                 std::chrono::duration<double>(result.duration).count());
+  std::string text = fmt::format(
+      "{:<{}} {:<11} {:6.1f} s{}\n", SafeText(result.name), kNameWidth, VerdictName(result.verdict),
+      std::chrono::duration<double>(result.duration).count(),
+      result.began_from.empty() ? "" : fmt::format(", from {}", SafeText(result.began_from)));
   for (const std::string& problem : result.problems) {
     // Of an expectation the problem says it all; a trigger is named.
     const bool named = !result.trigger.empty() && result.trigger != "expectation";

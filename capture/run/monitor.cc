@@ -286,6 +286,10 @@ Status Monitor::Periodic(Clock::time_point now) {
 }
 
 Status Monitor::Beat(Clock::time_point now) {
+  if (!machine_.has_init()) {
+    next_beat_ = Deadline::max();
+    return {};
+  }
   if (beat_) {
     const TriggerSpec& silent = Spec(TriggerKind::kSilent);
     const auto silence = now - std::max(beat_sent_, machine_.channel().last_heard());

@@ -13,6 +13,7 @@
 #include "capture/run/expectations.h"
 #include "capture/run/monitor.h"
 #include "capture/run/test_log.h"
+#include "capture/run/warm_start.h"
 #include "libcore/base/quantity.h"
 #include "libcore/base/safe_text.h"
 
@@ -58,6 +59,15 @@ class Test {
   }
 
   Status Boot();
+  Result<std::unique_ptr<GuestMachine>> GetMachine(const MachineOptions& machine);
+  Result<std::unique_ptr<GuestMachine>> BootOrWake(const MachineOptions& machine);
+  std::string SetUpThatCanBeKept() const;
+  std::unique_ptr<GuestMachine> WakeWarm(const fs::path& state, std::string_view what,
+                                         const MachineOptions& machine);
+  void KeepWarm(GuestMachine& machine, const fs::path& state,
+                const std::vector<PlantedByte>& planted);
+  Status SetUpCgroupsAndScheduler();
+  Status SetUpTheRest(std::vector<std::string> names);
   Status SetUp();
   Status StartScheduler();
   Status AwaitLoader();
@@ -84,6 +94,8 @@ class Test {
   std::unique_ptr<GuestMachine> machine_;
   std::unique_ptr<Monitor> monitor_;
   int kept_ = 0;
+  bool has_scheduler_ = false;    // since the machine was woken with it
+  fs::path keep_with_scheduler_;  // where to keep the machine when it has one; empty: nowhere
 };
 
 Status Test::Run(bool keep_tripped) {
@@ -109,11 +121,77 @@ Status Test::Boot() {
   }
   machine.watched_variables = int(watched.size());
   machine.console = result_.console;
-  machine_ = KTSTR_TRY(GuestMachine::Boot(machine, GuestMachine::Timeouts(),
-                                          [this](const std::string& step) { Tell(step); }));
+  machine_ = KTSTR_TRY(GetMachine(machine));
   monitor_ = KTSTR_TRY(Monitor::Start(*machine_, scenario_.triggers, scenario_.timeout, interrupt_,
                                       [this](const Fired& fired) { return KeepAndGoOn(fired); }));
   return {};
+}
+
+Result<std::unique_ptr<GuestMachine>> Test::GetMachine(const MachineOptions& machine) {
+  result_.began_from.clear();
+  if (options_.resume.empty()) return BootOrWake(machine);
+  Tell("waking " + options_.resume.string());
+  auto woken = KTSTR_TRY(WakeGuest(options_.resume, machine.console));
+  result_.began_from = options_.resume.string();
+  return woken;
+}
+
+// Of a machine that was kept when it had its scheduler, or had booted, what is left is to be done.
+Result<std::unique_ptr<GuestMachine>> Test::BootOrWake(const MachineOptions& machine) {
+  const BootPlan plan = KTSTR_TRY(PlanBoot(machine));
+  const auto tell = [this](const std::string& step) { Tell(step); };
+  if (options_.cold) return GuestMachine::Boot(plan, GuestMachine::Timeouts(), tell);
+  const WarmStates states = KTSTR_TRY(WarmStates::Of(plan));
+  const std::string done = SetUpThatCanBeKept();
+  if (!done.empty()) {
+    if (auto woken = WakeWarm(states.After(done), "with its scheduler", machine)) {
+      has_scheduler_ = true;
+      return woken;
+    }
+    keep_with_scheduler_ = states.After(done);
+  }
+  if (auto woken = WakeWarm(states.Booted(), "that has booted", machine)) return woken;
+  auto booted = KTSTR_TRY(GuestMachine::Boot(plan, GuestMachine::Timeouts(), tell));
+  KeepWarm(*booted, states.Booted(), {});
+  return booted;
+}
+
+// What a test does first, up to its scheduler, in words that are the same for tests in which it is
+// the same. Empty when there is no such thing, or a program of the user's does it.
+std::string Test::SetUpThatCanBeKept() const {
+  if (!scenario_.scheduler || scenario_.scheduler->object.empty()) return "";
+  json done = {{"object", scenario_.scheduler->object},
+               {"variables", *scenario_.scheduler->variables},
+               {"cgroups", json::array()}};
+  for (const CgroupSpec& cgroup : scenario_.cgroups) {
+    done["cgroups"].push_back({{"path", cgroup.path}, {"files", *cgroup.files}});
+  }
+  return done.dump();
+}
+
+// Null when there is no such state, or none that can be woken: it is then removed.
+std::unique_ptr<GuestMachine> Test::WakeWarm(const fs::path& state, std::string_view what,
+                                             const MachineOptions& machine) {
+  std::error_code ignored;
+  if (state.empty() || !fs::exists(state, ignored)) return nullptr;
+  Tell(fmt::format("waking a machine {}, on TCG (--cold boots it)", what));
+  auto woken = WakeGuest(state, machine.console);
+  if (!woken) {
+    log_.Add("it cannot be woken: " + woken.error().ToString());
+    fs::remove(state, ignored);
+    return nullptr;
+  }
+  fs::last_write_time(state, fs::file_time_type::clock::now(), ignored);
+  result_.began_from = "a warmed-up state";
+  return *std::move(woken);
+}
+
+void Test::KeepWarm(GuestMachine& machine, const fs::path& state,
+                    const std::vector<PlantedByte>& planted) {
+  if (state.empty()) return;
+  if (const auto kept = KeepWarmState(machine, state, planted); !kept) {
+    log_.Add("the machine is not kept for the next test: " + kept.error().ToString());
+  }
 }
 
 Result<json> Test::Ask(std::string_view verb, json arguments) {
@@ -122,10 +200,7 @@ Result<json> Test::Ask(std::string_view verb, json arguments) {
 }
 
 Status Test::SetUp() {
-  for (const CgroupSpec& cgroup : scenario_.cgroups) {
-    KTSTR_TRY(Ask("cgroup", {{"path", cgroup.path}, {"files", *cgroup.files}}));
-  }
-  if (scenario_.scheduler) KTSTR_TRY(StartScheduler());
+  if (!has_scheduler_) KTSTR_TRY(SetUpCgroupsAndScheduler());
   // What no phase starts runs from the beginning.
   std::set<std::string> later;
   for (const PhaseSpec& phase : scenario_.phases)
@@ -134,6 +209,31 @@ Status Test::SetUp() {
   for (const WorkerSpec& worker : scenario_.workers) names.push_back(worker.name);
   for (const PayloadSpec& payload : scenario_.payloads) names.push_back(payload.name);
   std::erase_if(names, [&](const std::string& name) { return later.contains(name); });
+  return options_.resume.empty() ? StartWork(names) : SetUpTheRest(std::move(names));
+}
+
+Status Test::SetUpCgroupsAndScheduler() {
+  for (const CgroupSpec& cgroup : scenario_.cgroups) {
+    KTSTR_TRY(Ask("cgroup", {{"path", cgroup.path}, {"files", *cgroup.files}}));
+  }
+  if (!scenario_.scheduler) return {};
+  if (!options_.resume.empty()) {
+    const json state = KTSTR_TRY(Ask("scheduler-state", json::object()));
+    const json* files = JsonMember(state, "sched_ext");
+    const bool enabled = files != nullptr && StringMember(*files, "state") == "enabled";
+    if (enabled || monitor_->fired()) return {};
+  }
+  KTSTR_TRY(StartScheduler());
+  if (!monitor_->fired()) KeepWarm(*machine_, keep_with_scheduler_, monitor_->planted());
+  return {};
+}
+
+// Of a machine that was frozen at work, only what it does not do yet.
+Status Test::SetUpTheRest(std::vector<std::string> names) {
+  const json at_work = KTSTR_TRY(Ask("workers", json::object()));
+  if (monitor_->fired()) return {};
+  for (const json& task : at_work["workers"]) std::erase(names, StringMember(task, "worker"));
+  for (const json& payload : at_work["payloads"]) std::erase(names, StringMember(payload, "name"));
   return StartWork(names);
 }
 

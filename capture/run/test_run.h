@@ -30,6 +30,10 @@ struct TestOptions {
   std::string file_name;          // of what is written, without suffix; empty: the scenario's
   int64_t seed = 1;
   int compression_level = 1;  // of archives, on zstd's scale
+  // A frozen machine to go on from, in place of booting one; empty for none. What the scenario sets
+  // up and is there already stays as it is.
+  std::filesystem::path resume;
+  bool cold = false;  // whether to boot even where the same machine was kept as it had booted
   // Told of each step as it begins.
   std::function<void(const std::string&)> progress = nullptr;
 };
@@ -40,6 +44,7 @@ struct TestResult {
   std::string trigger;                // what ended it; empty when it passed
   std::vector<std::string> problems;  // one sentence each; none when it passed
   std::vector<std::filesystem::path> archives;
+  std::string began_from;  // what was woken; empty when the machine was booted
   std::filesystem::path log, console;
   std::chrono::milliseconds duration{};
 };

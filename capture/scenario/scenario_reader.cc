@@ -87,6 +87,47 @@ Result<Scenario> ParseScenario(std::string_view text, const std::filesystem::pat
   return scenario;
 }
 
+Result<TriggerSpec> ParseTrigger(const std::string& text) {
+  // As a scenario's section says it, so that there is one reader for both.
+  std::string section = "[[trigger]]\n";
+  std::string_view rest = text;
+  for (bool first = true; first || !rest.empty(); first = false) {
+    const size_t comma = std::min(rest.find(','), rest.size());
+    const std::string part = (first ? "on=" : "") + std::string(rest.substr(0, comma));
+    rest.remove_prefix(std::min(comma + 1, rest.size()));
+    const size_t equals = part.find('=');
+    const std::string value = equals == part.npos ? "" : part.substr(equals + 1);
+    const bool bare = value == "true" || value == "false" ||
+                      (!value.empty() && value.find_first_not_of("0123456789.") == value.npos);
+    section += fmt::format("{} = {}\n", part.substr(0, equals),
+                           bare ? value : nlohmann::json(value).dump());
+  }
+  TomlProblem problem(fmt::format("the trigger '{}'", text));
+  auto root = ParseToml(section, "trigger");
+  if (!root) {
+    return Fail(ErrorCode::kInvalidArgument,
+                fmt::format("'{}' is no trigger: write NAME or NAME,KEY=VALUE, such as "
+                            "stall,over=2s",
+                            text));
+  }
+  TomlTable table(*root, "the trigger", &problem);
+  Scenario scenario;
+  SectionLines lines;
+  ReadTriggers(table, &scenario, &lines);
+  KTSTR_TRY(problem.ToStatus());
+  return lines.triggers.front().second;
+}
+
+std::vector<TriggerSpec> DefaultTriggers() {
+  const toml::table nothing;
+  TomlProblem problem("");
+  TomlTable table(nothing, "", &problem);
+  Scenario scenario;
+  SectionLines lines;
+  ReadTriggers(table, &scenario, &lines);
+  return scenario.triggers;
+}
+
 Result<Scenario> ReadScenario(const std::filesystem::path& file) {
   const auto text = ReadTextFile(file);
   // Whatever the reason: what the user named cannot be used.

@@ -87,13 +87,18 @@ struct Preparation {
   std::vector<int> kept;  // sorted, the error pipe included
   int null_fd, stdout_fd, stderr_fd, error_pipe;
   pid_t parent;
+  bool outlives_us;
 };
 
 // Between fork and exec: nothing here may allocate or lock.
 [[noreturn]] void BecomeChild(const Preparation& p) {
-  prctl(PR_SET_PDEATHSIG, SIGKILL);
-  if (getppid() != p.parent) _exit(127);  // we ended before the line above
-  setpgid(0, 0);
+  if (p.outlives_us) {
+    setsid();  // a terminal that closes is not its business
+  } else {
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    if (getppid() != p.parent) _exit(127);  // we ended before the line above
+    setpgid(0, 0);
+  }
   for (int number = 1; number < NSIG; ++number) signal(number, SIG_DFL);
   sigset_t none;
   sigemptyset(&none);
@@ -123,7 +128,8 @@ Result<ChildProcess> ChildProcess::Start(const ChildOptions& options) {
                              .stdout_fd = options.stdout_fd,
                              .stderr_fd = options.stderr_fd,
                              .error_pipe = error_writer.get(),
-                             .parent = getpid()};
+                             .parent = getpid(),
+                             .outlives_us = options.outlives_us};
   for (const std::string& argument : options.argv) {
     preparation.argv.push_back(const_cast<char*>(argument.c_str()));
   }

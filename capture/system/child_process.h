@@ -1,4 +1,4 @@
-// A child process that never outlives us, however we end.
+// A child process that does not outlive us, however we end, unless it is to.
 #pragma once
 
 #include <sys/types.h>
@@ -19,6 +19,7 @@ struct ChildOptions {
   std::vector<int> kept_fds = {};
   int stdout_fd = -1;  // -1: /dev/null
   int stderr_fd = -1;
+  bool outlives_us = false;  // whether the kernel lets it live when we end (see Release)
 };
 
 class ChildProcess {
@@ -39,6 +40,8 @@ class ChildProcess {
 
   // Waits until it has ended: its wait status, as waitpid(2) gives it. Errors: kTimeout, kIo.
   Result<int> Wait(Deadline deadline);
+  // From now on it is nobody's: neither this object nor, where it outlives us, our end kills it.
+  void Release() { pid_ = -1; }
   // Sends SIGKILL and waits.
   void Kill();
 

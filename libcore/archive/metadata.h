@@ -17,6 +17,12 @@ struct ArchiveMetadata {
   std::string vmm_version;                    // such as "QEMU 7.2.22"
   std::vector<std::string> vmm_command_line;  // whole, argument by argument: resuming needs it
   std::string accelerator;                    // "kvm" or "tcg"
+  std::string vmm_machine;  // its type as the VMM itself names it, such as "pc-q35-7.2"
+  // In which it stood, such as "running", "paused", "debug", "shutdown" (QEMU's run states).
+  std::string run_state;
+  // What CPUID tells the guest that the CPU can: a word of bits by leaf, subleaf where there are
+  // several, and register: "1.edx", "7.0.ebx". Empty when that is not known.
+  std::map<std::string, uint32_t> cpu_features;
 
   // The kernel, as its own memory tells.
   std::string kernel_release;

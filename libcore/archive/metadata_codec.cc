@@ -19,6 +19,8 @@ constexpr std::pair<const char*, std::string ArchiveMetadata::*> kTextFields[] =
     {"arch", &ArchiveMetadata::arch},
     {"vmm_version", &ArchiveMetadata::vmm_version},
     {"accelerator", &ArchiveMetadata::accelerator},
+    {"vmm_machine", &ArchiveMetadata::vmm_machine},
+    {"run_state", &ArchiveMetadata::run_state},
     {"kernel_release", &ArchiveMetadata::kernel_release},
     {"kernel_build_id", &ArchiveMetadata::kernel_build_id},
     {"kernel_cmdline", &ArchiveMetadata::kernel_cmdline},
@@ -107,6 +109,19 @@ Result<int64_t> ToTime(const Json& json) {
   return json.get<int64_t>();
 }
 
+Status GetCpuFeatures(const Json& json, std::map<std::string, uint32_t>& features) {
+  const auto found = json.find("cpu_features");
+  if (found == json.end()) return {};
+  if (!found->is_object()) return Malformed("cpu_features");
+  for (const auto& [word, bits] : found->items()) {
+    const bool fits =
+        bits.is_number_unsigned() && bits.get<uint64_t>() <= std::numeric_limits<uint32_t>::max();
+    if (!fits) return Malformed("cpu_features");
+    features[word] = bits.get<uint32_t>();
+  }
+  return {};
+}
+
 Status GetLists(const Json& json, ArchiveMetadata& metadata) {
   if (const auto arguments = json.find("vmm_command_line"); arguments != json.end()) {
     if (!arguments->is_array()) return Malformed("vmm_command_line");
@@ -138,6 +153,8 @@ Result<std::string> EncodeMetadata(const ArchiveMetadata& metadata) {
   for (const std::string& argument : metadata.vmm_command_line) {
     arguments.push_back(ToJson(argument));
   }
+  Json& features = json["cpu_features"] = Json::object();
+  for (const auto& [word, bits] : metadata.cpu_features) features[word] = bits;
   Json& derivations = json["derivations"] = Json::array();
   for (const Derivation& derivation : metadata.derivations) {
     derivations.push_back(ToJson(derivation));
@@ -161,6 +178,7 @@ Result<ArchiveMetadata> DecodeMetadata(std::string_view text) {
   metadata.arch.clear();
   for (const auto& [key, field] : kTextFields) KTSTR_TRY(GetText(json, key, metadata.*field));
   KTSTR_TRY(GetLists(json, metadata));
+  KTSTR_TRY(GetCpuFeatures(json, metadata.cpu_features));
   if (const auto time = json.find("captured_at_ns"); time != json.end()) {
     metadata.captured_at_ns = KTSTR_TRY(ToTime(*time));
   }

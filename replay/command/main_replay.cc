@@ -12,7 +12,8 @@ namespace {
 
 int Main(int argc, char** argv) {
   Options app("ktstr-replay",
-              "Works with a frozen machine (.kts): asks its kernel's memory, and changes copies.");
+              "Works with a frozen machine (.kts): asks its kernel's memory, changes copies, and "
+              "wakes it.");
   app.AddVersion("--version", "ktstr-replay " KTSTR_VERSION);
   app.SetSubcommandNeed(SubcommandNeed::kRequired);
   app.SetFooter(
@@ -21,6 +22,8 @@ int Main(int argc, char** argv) {
   app.SetManual(ReplayManual);
   Result<ExitCode> result = ExitCode::kDone;
   AddOpsCommand(&app, &result);
+  AddResumeCommand(&app, &result);
+  AddWhatIfCommand(&app, &result);
   AddCompletion(&app);
   if (const auto code = ParseCommandLine(app, argc, argv)) return *code;
   if (result) return static_cast<int>(*result);

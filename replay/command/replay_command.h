@@ -7,7 +7,9 @@
 namespace ktstr {
 
 // Each adds itself to `app`; how it ended is in `result` when it was chosen and ran.
-void AddOpsCommand(Options* app, Result<ExitCode>* result);  // "ops"
+void AddOpsCommand(Options* app, Result<ExitCode>* result);     // "ops"
+void AddResumeCommand(Options* app, Result<ExitCode>* result);  // "resume"
+void AddWhatIfCommand(Options* app, Result<ExitCode>* result);  // "what-if"
 
 // What the manual page says beyond help.
 Manual ReplayManual();

@@ -39,6 +39,17 @@ TEST(GuestChannelTest, AnAnswerIsToldFromEventsAndFromOtherAnswers) {
   EXPECT_EQ((**channel.TakeAnswer(*first))["of"], "first");
 }
 
+TEST(GuestChannelTest, WhoJoinsInTheMiddleIsNotBotheredByHalfALineOfTheOthers) {
+  ScriptedPeer peer([](ScriptedPeer& p) {
+    p.Say(R"(orker", "rounds": 7}]})");
+    p.Say(R"({"event": "worker-exit", "pid": 7})");
+    p.AwaitEnd();
+  });
+  GuestChannel channel(peer.TakeClientEnd());
+  ASSERT_TRUE(channel.JoinInTheMiddle(After(seconds(10))));
+  EXPECT_EQ((*channel.NextEvent(After(seconds(10))))["pid"], 7);
+}
+
 TEST(GuestChannelTest, ARefusalIsAnErrorWithItsReason) {
   ScriptedPeer peer([](ScriptedPeer& p) {
     Answer(p, p.Hear(), {{"ok", false}, {"error", "no such worker"}});

@@ -4,7 +4,9 @@
 #include <signal.h>
 
 #include <array>
+#include <cstdlib>
 #include <fstream>
+#include <optional>
 #include <thread>
 
 #include "guest_kernels.h"
@@ -41,6 +43,117 @@ TEST(RunGuestTest, APassingTestLeavesNoArchive) {
   EXPECT_THAT(Read(junit), AllOf(HasSubstr("tests=\"2\" failures=\"0\" errors=\"0\""),
                                  HasSubstr("name=\"eevdf-fair\"")));
   EXPECT_THAT(Read(run.out() / "healthy.log"), HasSubstr("spin-5"));
+}
+
+// A variable of the environment, for as long as this lives.
+class Variable {
+ public:
+  Variable(const char* name, const char* value) : name_(name) {
+    if (const char* old = std::getenv(name)) old_ = old;
+    Set(value);
+  }
+  ~Variable() { Set(old_ ? old_->c_str() : nullptr); }
+
+ private:
+  void Set(const char* value) {
+    if (value != nullptr) setenv(name_, value, 1);
+    if (value == nullptr) unsetenv(name_);
+  }
+
+  const char* name_;
+  std::optional<std::string> old_;
+};
+
+TEST(RunGuestTest, AMachineThatHasBootedBeforeIsWokenUnlessItIsToBeCold) {
+  const TemporaryDirectory directory;
+  const std::string kernel = SchedExtKernel("small");
+  const std::string place = directory / "cache";
+  const Variable cache("XDG_CACHE_HOME", place.c_str());
+  // It is about TCG: no machines of KVM are kept.
+  const Variable accelerator("KTSTR_TEST_ACCEL", nullptr);
+  const fs::path scenario = Write(directory / "short.toml", R"(
+[run]
+duration = "300ms"
+[scheduler]
+object = "vtime"
+[[worker]]
+kind = "spin"
+count = 2
+[[expect]]
+worker = "spin"
+min_rounds_per_s = 1
+[[expect]]
+sql = "SELECT 1 FROM scx WHERE enable_state = 'enabled'"
+rows = "some"
+)");
+  const auto said = [&](std::vector<std::string> more) {
+    more.insert(more.begin(), {scenario.string(), "--kernel", kernel, "--accel", "tcg"});
+    RunProgram run(directory, more);
+    EXPECT_EQ(run.Wait(), 0) << run.said() << Read(run.out() / "short.log");
+    return run.said();
+  };
+  constexpr char kWarm[] = "from a warmed-up state";
+  EXPECT_THAT(said({}), Not(HasSubstr(kWarm)));
+  EXPECT_THAT(said({}), HasSubstr(kWarm));
+  EXPECT_THAT(said({"--cold"}), Not(HasSubstr(kWarm)));
+  // Another machine is another state.
+  std::ofstream(scenario, std::ios::app) << "[machine]\nmemory = \"300M\"\n";
+  EXPECT_THAT(said({}), Not(HasSubstr(kWarm)));
+  EXPECT_THAT(said({}), HasSubstr(kWarm));
+  // One that is no use costs a boot, and no more.
+  for (const auto& entry : fs::directory_iterator(directory / "cache" / "ktstr" / "warm")) {
+    std::ofstream(entry.path()) << "no archive";
+  }
+  EXPECT_THAT(said({}), Not(HasSubstr(kWarm)));
+  EXPECT_THAT(said({}), HasSubstr(kWarm));
+}
+
+TEST(RunGuestTest, AScenarioGoesOnFromAFrozenMachine) {
+  const TemporaryDirectory directory;
+  const fs::path first = Write(directory / "first.toml", fmt::format(R"({}
+[run]
+duration = "700ms"
+[scheduler]
+object = "vtime"
+[[worker]]
+kind = "spin"
+count = 3
+[[trigger]]
+on = "periodic"
+every = "400ms"
+most = 1
+)",
+                                                                     kMachine));
+  RunProgram freezes(directory, {first.string()});
+  ASSERT_EQ(freezes.Wait(), 0) << freezes.said();
+  const fs::path frozen = directory / "frozen.kts";
+  ASSERT_EQ(freezes.Files(".kts").size(), 1u);
+  fs::rename(freezes.out() / freezes.Files(".kts").front(), frozen);
+
+  const fs::path second = Write(directory / "second.toml", fmt::format(R"({}
+[run]
+duration = "500ms"
+[scheduler]
+object = "vtime"
+[[worker]]
+kind = "spin"
+count = 3
+[[worker]]
+kind = "sleep"
+[[expect]]
+worker = "spin"
+min_rounds_per_s = 1
+[[expect]]
+worker = "sleep"
+min_rounds_per_s = 1
+[[expect]]
+message = "as many spinners as before"
+sql = "SELECT count(*) AS n FROM task WHERE comm LIKE 'spin-%' GROUP BY 1=1 HAVING n <> 3"
+)",
+                                                                       kMachine));
+  RunProgram goes_on(directory, {second.string(), "--resume", frozen.string()});
+  EXPECT_EQ(goes_on.Wait(), 0) << goes_on.said() << Read(goes_on.out() / "second.log");
+  EXPECT_THAT(goes_on.said(), HasSubstr("from " + frozen.string()));
 }
 
 TEST(RunGuestTest, AnExpectationThatDoesNotHoldKeepsTheMachine) {
@@ -296,7 +409,7 @@ TEST(RunGuestTest, TwoRunsInOneDirectoryAreRefused) {
   const TemporaryDirectory directory;
   const fs::path scenario =
       Write(directory / "long.toml", fmt::format("{}[run]\nduration = \"90s\"\n", kMachine));
-  RunProgram first(directory, {scenario.string()});
+  RunProgram first(directory, {scenario.string(), "--cold"});
   ASSERT_TRUE(first.AwaitText("long.log", "booting"));
   RunProgram second(directory, {scenario.string()});
   EXPECT_EQ(second.Wait(), 4);
@@ -323,7 +436,7 @@ TEST(RunGuestTest, KillLeavesNothingBehind) {
     const std::string mark = fmt::format("ktstr.test={}.{}", getpid(), ++number);
     std::string text = Read(FixtureScenario("stall"));
     text.replace(text.find("kernel ="), 0, fmt::format("cmdline = \"{}\"\n", mark));
-    RunProgram run(directory, {Write(directory / "stall.toml", text).string()});
+    RunProgram run(directory, {Write(directory / "stall.toml", text).string(), "--cold"});
     ASSERT_TRUE(run.AwaitText("stall.log", moment)) << run.said();
     // The writing takes some 150 ms: once at its beginning, once in the middle.
     if (number == 5) std::this_thread::sleep_for(milliseconds(60));

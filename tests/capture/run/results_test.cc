@@ -36,6 +36,14 @@ TEST(Results, APassedTestIsOneLine) {
   EXPECT_EQ(ResultText(Passed()), "healthy                  passed         3.1 s\n");
 }
 
+TEST(Results, OneThatWasWokenSaysFromWhat) {
+  TestResult result = Passed();
+  result.began_from = "a warmed-up state";
+  EXPECT_EQ(ResultText(result),
+            "healthy                  passed         3.1 s, from a warmed-up state\n");
+  EXPECT_EQ(ForCi(result).output, "began from a warmed-up state\n");
+}
+
 TEST(Results, AFailedOneSaysWhyAndWhereItsMachineIs) {
   EXPECT_EQ(ResultText(Failed()),
             "stall                    FAILED         1.5 s\n"

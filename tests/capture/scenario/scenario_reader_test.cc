@@ -207,6 +207,22 @@ TEST(ScenarioReader, BrokenTomlIsToldWithItsLine) {
   EXPECT_THAT(Problem("[run]\nduration = = 3"), testing::StartsWith("dir/test.toml:2: "));
 }
 
+TEST(ScenarioReader, ATriggerCanStandOnACommandLine) {
+  const auto stall = ParseTrigger("stall,over=1.5s");
+  ASSERT_TRUE(stall) << stall.error().ToString();
+  EXPECT_EQ(stall->kind, TriggerKind::kStall);
+  EXPECT_EQ(stall->over, std::chrono::milliseconds(1500));
+  const auto write = ParseTrigger("write,symbol=panic_cpu+4,size=8");
+  ASSERT_TRUE(write) << write.error().ToString();
+  EXPECT_EQ(write->symbol, "panic_cpu+4");
+  EXPECT_EQ(write->size, 8);
+  EXPECT_THAT(ParseTrigger("stal,over=1s").error().message(), HasSubstr("did you mean 'stall'?"));
+  EXPECT_THAT(ParseTrigger("stall").error().message(), HasSubstr("needs 'over'"));
+  EXPECT_THAT(ParseTrigger("").error().message(), HasSubstr("unknown word"));
+  EXPECT_THAT(ParseTrigger("stall,,=").error().message(), HasSubstr("NAME,KEY=VALUE"));
+  EXPECT_FALSE(DefaultTriggers().empty());
+}
+
 TEST(ScenarioReader, AMissingFileIsToldByName) {
   const auto scenario = ReadScenario("no-such.toml");
   ASSERT_FALSE(scenario);

@@ -37,6 +37,8 @@ TEST(MetadataCodecTest, WhatIsOfTheWrongTypeIsRefusedAndNamed) {
   EXPECT_EQ(error(R"({"tags": []})"), "the metadata's \"tags\" is malformed");
   EXPECT_EQ(error(R"({"vmm_command_line": [[]]})"),
             "the metadata's \"vmm_command_line\" is malformed");
+  EXPECT_EQ(error(R"({"cpu_features": {"1.edx": 4294967296}})"),
+            "the metadata's \"cpu_features\" is malformed");
   EXPECT_EQ(error(R"({"derivations": [{"chosen": 1}]})"),
             "the metadata's \"derivations\" is malformed");
   EXPECT_EQ(error(R"({"captured_at_ns": 1.5})"), "the metadata's \"captured_at_ns\" is malformed");

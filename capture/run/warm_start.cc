@@ -1,0 +1,137 @@
+#include "capture/run/warm_start.h"
+
+#include <fmt/format.h>
+#include <xxhash.h>
+
+#include <algorithm>
+#include <fstream>
+#include <nlohmann/json.hpp>
+#include <vector>
+
+#include "capture/capture.h"
+#include "capture/qemu/qemu_command.h"
+#include "capture/system/memory_file.h"
+#include "capture/system/system_error.h"
+#include "capture/wake/qemu_choice.h"
+#include "capture/wake/wake.h"
+#include "libcore/archive/reader.h"
+#include "libcore/base/cache_directory.h"
+
+namespace ktstr {
+
+namespace {
+
+namespace fs = std::filesystem;
+
+// Some 20 MB each.
+constexpr size_t kMostWarmStates = 16;
+// Descriptors have no part in what a machine is: these stand for all.
+constexpr QemuFiles kSomeFiles = {
+    .qmp = 3, .port = 4, .ops = 5, .gdb = 6, .initrd = 7, .console = 8};
+
+class Digest {
+ public:
+  Digest() : state_(XXH3_createState()) { XXH3_128bits_reset(state_); }
+  Digest(const Digest&) = delete;
+  ~Digest() { XXH3_freeState(state_); }
+
+  // With its size, so that what follows cannot be taken for its end.
+  void Add(std::string_view bytes) {
+    const uint64_t size = bytes.size();
+    XXH3_128bits_update(state_, &size, sizeof size);
+    XXH3_128bits_update(state_, bytes.data(), bytes.size());
+  }
+  std::string Hex() const {
+    const XXH128_hash_t hash = XXH3_128bits_digest(state_);
+    return fmt::format("{:016x}{:016x}", hash.high64, hash.low64);
+  }
+
+ private:
+  XXH3_state_t* state_;
+};
+
+Result<std::string> Contents(const fs::path& file) {
+  std::ifstream stream(file, std::ios::binary);
+  std::string bytes{std::istreambuf_iterator<char>(stream), std::istreambuf_iterator<char>()};
+  if (!stream.is_open() || stream.bad())
+    return FailErrno(fmt::format("reading '{}'", file.string()));
+  return bytes;
+}
+
+void RemoveOldest(const fs::path& directory) {
+  std::error_code ignored;
+  std::vector<std::pair<fs::file_time_type, fs::path>> states;
+  for (const auto& entry : fs::directory_iterator(directory, ignored)) {
+    if (entry.path().extension() == ".kts") {
+      states.emplace_back(entry.last_write_time(ignored), entry.path());
+    }
+  }
+  std::ranges::sort(states);
+  for (size_t i = 0; i + kMostWarmStates < states.size(); ++i)
+    fs::remove(states[i].second, ignored);
+}
+
+}  // namespace
+
+Result<WarmStates> WarmStates::Of(const BootPlan& plan) {
+  const std::string cache = UserCacheDirectory();
+  const MachineOptions& machine = plan.options;
+  WarmStates states;
+  if (cache.empty() || machine.accelerator == Accelerator::kKvm ||
+      !machine.extra_arguments.empty() || !machine.qmp_socket.empty()) {
+    return states;
+  }
+  Digest digest;
+  digest.Add(KTSTR_VERSION);
+  digest.Add(KTSTR_TRY(VersionOfQemu({machine.qemu})));
+  digest.Add(KTSTR_TRY(Contents(machine.kernel)));
+  digest.Add(KTSTR_TRY(Contents(PathOfFd(plan.initramfs.get()))));
+  for (const std::string& word : QemuCommand(machine, kSomeFiles)) digest.Add(word);
+  states.directory_ = fs::path(cache) / "warm";
+  states.digest_ = digest.Hex();
+  return states;
+}
+
+fs::path WarmStates::After(const std::string& done) const {
+  if (directory_.empty()) return fs::path();
+  Digest digest;
+  digest.Add(digest_);
+  digest.Add(done);
+  return directory_ / (digest.Hex() + ".kts");
+}
+
+Result<std::unique_ptr<GuestMachine>> WakeGuest(const fs::path& archive, const fs::path& console) {
+  const auto reader = KTSTR_TRY(ArchiveReader::Open(archive));
+  WokenMachine woken = KTSTR_TRY(WakeMachine(
+      *reader, {.console_log = console, .ports = WakingPorts::kOurs, .gdb_stub = true}));
+  if (!woken.has_init) {
+    return Fail(ErrorCode::kUnsupported,
+                fmt::format("'{}' is no guest of ktstr-run or 'ktstr-capture boot': there is no "
+                            "init of ours in it that could be asked",
+                            archive.string()));
+  }
+  return GuestMachine::Adopt(std::move(woken.qemu), woken.accelerator, GuestMachine::Init::kOurs,
+                             GuestMachine::Timeouts());
+}
+
+Status KeepWarmState(GuestMachine& machine, const fs::path& file,
+                     const std::vector<PlantedByte>& planted) {
+  std::error_code error;
+  fs::create_directories(file.parent_path(), error);
+  if (error) {
+    return Fail(ErrorCode::kIo,
+                fmt::format("creating '{}': {}", file.parent_path().string(), error.message()));
+  }
+  CaptureOptions options;
+  options.output = file;
+  options.overwrite = true;  // another test may just have kept the same
+  options.captured_by = "ktstr-run";
+  options.trigger = "warm";
+  options.planted = planted;
+  options.pid = machine.qemu().pid();
+  KTSTR_TRY(Capture(machine.qmp(), options));
+  RemoveOldest(file.parent_path());
+  return {};
+}
+
+}  // namespace ktstr
