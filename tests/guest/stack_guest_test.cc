@@ -27,8 +27,8 @@ using ::testing::ElementsAreArray;
 using ::testing::StartsWith;
 
 struct Configuration {
-  const char* name;
-  const char* kernel;  // Debian's stock one of that version, or our sched_ext one of that variant
+  std::string name;
+  std::string kernel;  // Debian's stock one of that version, or our sched_ext one of that variant
   int cpus;
   const char* cmdline;
 };
@@ -65,7 +65,7 @@ class StackGuestTest : public testing::TestWithParam<Configuration> {
   void SetUp() override {
     const std::string kernel = GetParam().kernel;
     MachineOptions options;
-    options.kernel = kernel.starts_with("6.") ? StockKernel(kernel) : SchedExtKernel(kernel);
+    options.kernel = AnyKernel(kernel);
     options.cpus = GetParam().cpus;
     options.kernel_cmdline = GetParam().cmdline;
     auto machine = GuestMachine::Boot(options);
@@ -338,6 +338,16 @@ INSTANTIATE_TEST_SUITE_P(Kernels, StackGuestTest,
                                          Configuration{"SchedExtDistribution", "distribution", 2,
                                                        ""},
                                          Configuration{"OneOfTwoCpus", "small", 2, "maxcpus=1"}),
+                         [](const auto& info) { return info.param.name; });
+
+std::vector<Configuration> Others() {
+  std::vector<Configuration> others;
+  for (const std::string& kernel : OtherKernels({"newest-7"})) {
+    others.push_back({KernelTestName(kernel), kernel, 2, ""});
+  }
+  return others;
+}
+INSTANTIATE_TEST_SUITE_P(Others, StackGuestTest, testing::ValuesIn(Others()),
                          [](const auto& info) { return info.param.name; });
 
 }  // namespace

@@ -177,10 +177,12 @@ TEST(WorkItemGuestTest, WorkWaitsWhereASchedulerStallsItsWorkers) {
 
 INSTANTIATE_TEST_SUITE_P(Kernels, SystemWalkGuestTest, testing::Values("6.12", "6.1", "small"),
                          [](const auto& info) {
-                           std::string name = std::string("Linux") + info.param;
+                           std::string name = "Linux" + info.param;
                            std::erase(name, '.');
                            return name;
                          });
+INSTANTIATE_TEST_SUITE_P(Others, SystemWalkGuestTest, testing::ValuesIn(OtherKernels({"newest-7"})),
+                         [](const auto& info) { return KernelTestName(info.param); });
 
 }  // namespace
 }  // namespace ktstr
