@@ -34,8 +34,8 @@ packages=("${build_packages[@]}" "${test_packages[@]}")
 [ "$guest" = no ] || packages+=("${guest_packages[@]}")
 ensure_packages "${packages[@]}"
 if [ "$guest" = yes ]; then
-  step "getting Debian's kernels 6.12 and 6.1"
-  for version in 6.12 6.1; do bash "$root/fixtures/guest/kernel.sh" "$version" >/dev/null || exit 4; done
+  step "getting Debian's kernels 6.12, 6.1, the newest 6.x and the newest 7.x"
+  bash "$root/fixtures/guest/kernel.sh" 6.12 6.1 newest-6 newest-7 >/dev/null || exit 4
   step "getting QEMU 10, beside the one that is installed"
   bash "$root/fixtures/qemu/get.sh" 10 >/dev/null || exit 4
   step "getting our sched_ext kernels (minutes where they are not built yet)"

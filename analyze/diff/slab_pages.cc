@@ -4,8 +4,6 @@ namespace ktstr {
 
 namespace {
 
-// Bit 0 of compound_head: a page that follows another, whose struct page the rest points to.
-constexpr uint64_t kTail = 1;
 // Page types are in the top byte (6.12, 4ffca5a96678) or single bits above it (6.10).
 constexpr uint32_t kTypeMask = 0xff000000;
 constexpr size_t kLongestName = 64;
@@ -30,7 +28,7 @@ Result<SlabPages> SlabPages::Of(const GuestKernel& kernel) {
 Result<Kva> SlabPages::HeadOf(Pfn pfn) const {
   const Kva page = map_.PageOf(pfn);
   const auto head = KTSTR_TRY(kernel_->Read<uint64_t>(page + layout_.compound_head));
-  return (head & kTail) == 0 ? page : Kva(head - kTail);
+  return PageLayout::HeadOf(page, head).value_or(page);
 }
 
 Result<bool> SlabPages::IsSlab(Kva page) const {

@@ -15,7 +15,8 @@ constexpr const char* kQuery =
     "            coalesce(', last on CPU ' || f.cpu, '') END, "
     "  f.kind, f.ip, coalesce(f.symbol || printf('+0x%x', f.offset), '?') || "
     "  coalesce(' [' || f.module || ']', ''), "
-    "  CASE f.kind WHEN 'end' THEN f.reason || coalesce(': ' || f.detail, '') ELSE f.stack END "
+    "  CASE f.kind WHEN 'end' THEN f.reason || coalesce(': ' || f.detail, '') ELSE "
+    "coalesce(f.stack, '') || coalesce(': ' || f.detail, '') END "
     "FROM stack_frame f LEFT JOIN task t ON t.task_kva = f.task_kva "
     "WHERE {} ORDER BY f.running DESC, f.pid, f.cpu, f.task_kva, f.depth";
 

@@ -82,7 +82,8 @@ Result<std::string> MemoryLine(const Database& index, const Facts& facts) {
   for (const auto& row : fates.rows) {
     list += fmt::format("{}{} {}", list.empty() ? "" : ", ", ToDisplay(row[1]), ToDisplay(row[0]));
   }
-  return fmt::format("{}{}; pages: {}", FormatSize(uint64_t(facts.Number("memory_bytes").value_or(0))),
+  return fmt::format("{}{}; pages: {}",
+                     FormatSize(uint64_t(facts.Number("memory_bytes").value_or(0))),
                      facts.Text("kept") == "kernel" ? ", only the kernel's kept" : "", list);
 }
 
@@ -156,13 +157,17 @@ Result<std::string> SummaryText(const Database& index, const std::string& name, 
     return (max_width == 0 ? whole : CutTo(whole, max_width)) + "\n";
   };
 
-  std::string text = line("archive", fmt::format("{}, {}, digest {}", SafeText(name),
-                                                 FormatSize(uint64_t(facts.Number("archive_bytes").value_or(0))),
-                                                 facts.Text("digest")));
+  std::string text =
+      line("archive", fmt::format("{}, {}, digest {}", SafeText(name),
+                                  FormatSize(uint64_t(facts.Number("archive_bytes").value_or(0))),
+                                  facts.Text("digest")));
   text += line("frozen", fmt::format("{} ({}) by {}", facts.Text("captured_at"), why,
                                      facts.Text("captured_by")));
   text += line("kernel", fmt::format("Linux {}, up {}", facts.Text("release"),
                                      Seconds(facts.Number("uptime_ns"))));
+  if (const std::string newer = facts.Text("newer_than_tried"); newer != "unknown") {
+    text += line("note", newer);
+  }
   text += line("machine", fmt::format("{} CPUs, {}-level paging, {}, {}", facts.Text("nr_cpus"),
                                       facts.Text("paging_levels"), facts.Text("vmm_version"),
                                       facts.Text("accelerator")));

@@ -8,7 +8,8 @@ CREATE VIEW runnable(
   class,
   -- CPU whose run queue it is on.
   cpu,
-  -- Where it stands: a queue of the class, or a dispatch queue of sched_ext; NULL when in none.
+  -- Where it stands: a queue of the class, or a dispatch queue of sched_ext; throttled while its
+  -- group's quota is used up and it is in no queue; NULL when in none for another reason.
   queue,
   -- Its place there, from 0.
   position,
@@ -23,6 +24,7 @@ SELECT t.pid, t.comm, t.class, t.cpu,
        CASE WHEN d.dsq_kva IS NOT NULL
               THEN coalesce(q.kind, '?') || ' DSQ ' || coalesce(d.dsq_id, '?') ||
                    coalesce(' of CPU ' || d.cpu, ' of node ' || d.node, '')
+            WHEN r.queue = 'cfs_throttled' THEN 'throttled'
             ELSE r.queue END,
        coalesce(d.vtime_position, d.position, r.position),
        -- By whichever clock tells.
@@ -31,6 +33,6 @@ SELECT t.pid, t.comm, t.class, t.cpu,
 FROM task t
 LEFT JOIN dsq_task d ON d.task_kva = t.task_kva
 LEFT JOIN dsq q ON q.dsq_kva = d.dsq_kva
-LEFT JOIN rq_task r ON r.task_kva = t.task_kva AND r.queue IN ('cfs', 'rt', 'dl')
+LEFT JOIN rq_task r ON r.task_kva = t.task_kva AND r.queue IN ('cfs', 'cfs_throttled', 'rt', 'dl')
 WHERE t.on_rq = 1 AND t.on_cpu = 0 AND t.pid != 0
 ORDER BY 7 DESC, t.pid;

@@ -9,6 +9,7 @@
 #include "libcore/base/interrupt_guard.h"
 #include "libcore/base/progress_bar.h"
 #include "libcore/base/quantity.h"
+#include "libcore/kernel/tried_kernels.h"
 
 namespace ktstr {
 
@@ -24,6 +25,9 @@ void PrintSummary(std::FILE* to, const std::string& output, const CaptureSummary
                             LeftOutReasonName(reason));
   }
   for (const std::string& warning : summary.warnings) fmt::print(stderr, "warning: {}\n", warning);
+  if (const auto newer = NewerThanTried(summary.kernel_release)) {
+    fmt::print(stderr, "note: {}\n", *newer);
+  }
   fmt::print(to,
              "{}: {}, {} pages of which {} are stored, {} are repeated and {} are zero{}; "
              "guest{} frozen for {} ms\n",

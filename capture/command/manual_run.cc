@@ -39,8 +39,9 @@ Manual RunManual() {
         {"OUT/SCENARIO.log", "What happened, step by step."},
         {"OUT/SCENARIO.console", "What the guest wrote to its serial console."},
         {"~/.cache/ktstr/kernels",
-         "The kernels that scenarios name: scx-small, scx-distribution, debian-6.12 and "
-         "debian-6.1. Any other one is named by its path."},
+         "The kernels that scenarios name: scx-small, scx-distribution, and Debian's, such as "
+         "debian-6.12, debian-7.3, debian-newest-7, debian-6.18-rt. Any other one is named by its "
+         "path."},
         {"~/.cache/ktstr/warm",
          "Machines that have booted, or have their scheduler, frozen: tests begin from them the "
          "next "

@@ -29,6 +29,34 @@ constexpr KnownKernel kKnown[] = {
     {"debian-6.1", "linux-image-cloud-amd64", "fixtures/guest/kernel.sh 6.1"},
 };
 
+constexpr std::string_view kDebian = "debian-";
+
+std::string_view TakeDigits(std::string_view& text) {
+  const size_t end = std::min(text.find_first_not_of("0123456789"), text.size());
+  const std::string_view digits = text.substr(0, end);
+  text.remove_prefix(end);
+  return digits;
+}
+
+// NUMBER, NUMBER.NUMBER…, "newest" or "newest-NUMBER", each also with "-rt" or "-full": the names
+// that fixtures/guest/kernel.sh takes.
+bool IsDebianVersion(std::string_view text) {
+  for (const std::string_view flavour : {"-rt", "-full"}) {
+    if (text.ends_with(flavour)) {
+      text.remove_suffix(flavour.size());
+      break;
+    }
+  }
+  if (text == "newest") return true;
+  if (text.starts_with("newest-")) text.remove_prefix(7);
+  while (!TakeDigits(text).empty()) {
+    if (text.empty()) return true;
+    if (!text.starts_with('.')) return false;
+    text.remove_prefix(1);
+  }
+  return false;
+}
+
 bool OlderVersion(const fs::path& a, const fs::path& b) {
   return strverscmp(a.c_str(), b.c_str()) < 0;
 }
@@ -67,10 +95,22 @@ fs::path FindIn(const fs::path& cache, const KnownKernel& kernel) {
   return {};
 }
 
+Error NotInCache(const fs::path& cache, const std::string& name, std::string_view script) {
+  return Error(ErrorCode::kNotFound, fmt::format("the kernel '{}' is not in '{}': bash {} gets it",
+                                                 name, cache.string(), script));
+}
+
+Result<fs::path> FindDebian(const fs::path& cache, const std::string& name,
+                            const std::string& version) {
+  fs::path image = NewestImage(cache / name / "boot");
+  if (!image.empty()) return image;
+  return Fail(NotInCache(cache, name, "fixtures/guest/kernel.sh " + version));
+}
+
 }  // namespace
 
 std::vector<std::string> KnownKernelNames() {
-  std::vector<std::string> names = {"host"};
+  std::vector<std::string> names = {"host", "debian-newest", "debian-newest-6", "debian-newest-7"};
   for (const KnownKernel& kernel : kKnown) names.emplace_back(kernel.name);
   return names;
 }
@@ -88,6 +128,8 @@ Result<fs::path> ResolveKernelIn(const fs::path& cache, const std::string& name)
   }
   const auto known = std::ranges::find(kKnown, name, &KnownKernel::name);
   if (known == std::end(kKnown)) {
+    const std::string version = name.starts_with(kDebian) ? name.substr(kDebian.size()) : "";
+    if (IsDebianVersion(version)) return FindDebian(cache, name, version);
     const std::vector<std::string> names = KnownKernelNames();
     const std::vector<std::string_view> words(names.begin(), names.end());
     return Fail(ErrorCode::kInvalidArgument,
@@ -95,8 +137,7 @@ Result<fs::path> ResolveKernelIn(const fs::path& cache, const std::string& name)
   }
   fs::path image = FindIn(cache, *known);
   if (!image.empty()) return image;
-  return Fail(ErrorCode::kNotFound, fmt::format("the kernel '{}' is not in '{}': bash {} gets it",
-                                                name, cache.string(), known->script));
+  return Fail(NotInCache(cache, name, known->script));
 }
 
 Result<fs::path> ResolveKernel(const std::string& name) {

@@ -18,8 +18,9 @@ be left out.
 
 [run]            description, duration ("2s"), timeout ("2min"), seed (1), keep: all (default) or
                  kernel, which leaves free, page-cache and user pages out of archives
-[machine]        kernel: a path, or scx-small (default), scx-distribution, debian-6.12,
-                 debian-6.1, host; memory ("512M"); cpus (2), or sockets; cores per socket,
+[machine]        kernel: a path, or scx-small (default), scx-distribution, host,
+                 debian-VERSION (6.12, 7.3, newest-6, newest-7; 7.3-rt for PREEMPT_RT, 7.3-full
+                 for the one that is not for virtual machines only); memory ("512M"); cpus (2), or sockets; cores per socket,
                  threads per core; numa_nodes; cmdline; cpu (QEMU's model); accel (auto, kvm,
                  tcg); kaslr
 [scheduler]      object: the name of one of ours (vtime) or the path of a BPF object, with

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <cstring>
 
 namespace ktstr {
@@ -14,8 +15,27 @@ namespace ktstr {
 //
 // Entries have had three layouts, told apart by their members: without `signal` (before 6.3), with
 // `signal` and `end` (6.3), and without `end` (6.4 on), when the values of `type` moved. Registers
-// have numbers that BTF does not tell: OrcRegister has those of kernels up to 7.0. 7.1 has others,
-// which are not known here.
+// have numbers that BTF does not tell. They were given anew in 7.1; an entry of the kernel's own,
+// of which it is known what it says, tells which ones a kernel has.
+
+namespace {
+
+using R = OrcRegister;
+constexpr std::array kFirstNumbers = {R::kUndefined,  R::kPrevSp,    R::kDx,  R::kDi,
+                                      R::kBp,         R::kSp,        R::kR10, R::kR13,
+                                      R::kBpIndirect, R::kSpIndirect};
+constexpr std::array kNumbersWithAx = {R::kUndefined, R::kAx,         R::kDx,        R::kSp,
+                                       R::kBp,        R::kDi,         R::kR10,       R::kR13,
+                                       R::kPrevSp,    R::kSpIndirect, R::kBpIndirect};
+
+OrcRegister RegisterOf(OrcNumbering numbering, uint64_t number) {
+  const std::span<const OrcRegister> numbers = numbering == OrcNumbering::kFirst
+                                                   ? std::span<const OrcRegister>(kFirstNumbers)
+                                                   : std::span<const OrcRegister>(kNumbersWithAx);
+  return number < numbers.size() ? numbers[number] : OrcRegister::kUnknown;
+}
+
+}  // namespace
 
 Result<OrcFormat> OrcFormat::From(const TypeInfo& types) {
   constexpr const char* kStruct = "orc_entry";
@@ -30,6 +50,19 @@ Result<OrcFormat> OrcFormat::From(const TypeInfo& types) {
   if (auto end = types.FindMember(kStruct, "end")) format.end_ = *end;
   if (format.entry_size_ == 0) return Fail(ErrorCode::kDamaged, "struct orc_entry has no size");
   return format;
+}
+
+Status OrcFormat::LearnNumbering(std::span<const std::byte> null_entry) {
+  const uint64_t number = Bits(null_entry, sp_reg_);
+  for (const OrcNumbering numbering : {OrcNumbering::kFirst, OrcNumbering::kWithAx}) {
+    if (RegisterOf(numbering, number) != OrcRegister::kSp) continue;
+    numbering_ = numbering;
+    return {};
+  }
+  return Fail(ErrorCode::kUnsupported,
+              fmt::format("the ORC tables number the registers in a way that is not known here: "
+                          "the stack pointer is {}, not 5 or 3",
+                          number));
 }
 
 // Bit fields are declared in words that reach past the packed structure's end.
@@ -47,8 +80,8 @@ OrcEntry OrcFormat::Decode(std::span<const std::byte> bytes) const {
   OrcEntry entry;
   entry.sp_offset = static_cast<int16_t>(Bits(bytes, sp_offset_));
   entry.bp_offset = static_cast<int16_t>(Bits(bytes, bp_offset_));
-  entry.sp_reg = static_cast<OrcRegister>(Bits(bytes, sp_reg_));
-  entry.bp_reg = static_cast<OrcRegister>(Bits(bytes, bp_reg_));
+  entry.sp_reg = RegisterOf(numbering_, Bits(bytes, sp_reg_));
+  entry.bp_reg = RegisterOf(numbering_, Bits(bytes, bp_reg_));
   uint64_t type = Bits(bytes, type_);
   if (end_) {
     // Without a register to count from there is nothing, or nothing more.

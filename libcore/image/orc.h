@@ -14,7 +14,7 @@
 
 namespace ktstr {
 
-// ORC_REG_*: what an offset counts from.
+// ORC_REG_*: what an offset counts from. Kernels number them in one of two ways (OrcNumbering).
 enum class OrcRegister : uint8_t {
   kUndefined,
   kPrevSp,
@@ -26,6 +26,14 @@ enum class OrcRegister : uint8_t {
   kR13,
   kBpIndirect,
   kSpIndirect,
+  kAx,
+  kUnknown,  // a number that no kernel that we know has
+};
+
+// Which number stands for which register.
+enum class OrcNumbering : uint8_t {
+  kFirst,   // up to 7.0
+  kWithAx,  // 7.1 on: all but two have other numbers, and AX is new
 };
 
 // What lies at the place that an entry tells of.
@@ -54,6 +62,10 @@ class OrcFormat {
   // By the kernel's struct orc_entry. Its `type` has other numbers where there is a member `end`
   // (before commit f571da059f86, 6.4). Errors: kNotFound (a kernel without ORC), kDamaged.
   static Result<OrcFormat> From(const TypeInfo& types);
+  // Learns the numbering from the kernel's own entry for a function without a frame,
+  // `null_orc_entry` (arch/x86/kernel/unwind_orc.c), which counts from the stack pointer: 5 in the
+  // first numbering, 3 in the second. Errors: kUnsupported when it is neither.
+  Status LearnNumbering(std::span<const std::byte> null_entry);
 
   size_t entry_size() const { return entry_size_; }
   // `entry` holds entry_size() bytes.
@@ -63,6 +75,7 @@ class OrcFormat {
   uint64_t Bits(std::span<const std::byte> entry, const Member& member) const;
 
   size_t entry_size_ = 0;
+  OrcNumbering numbering_ = OrcNumbering::kFirst;
   Member sp_offset_, bp_offset_, sp_reg_, bp_reg_, type_;
   std::optional<Member> signal_, end_;
 };

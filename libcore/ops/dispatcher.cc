@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "libcore/base/utf8.h"
+#include "libcore/kernel/object_reader.h"
 #include "libcore/ops/address_check.h"
 #include "libcore/ops/value_check.h"
 #include "libcore/ops/wire.h"
@@ -93,16 +94,18 @@ OpResult<Kva> Dispatcher::LocateSymbol(const SymbolTarget& target) const {
   return *kva;
 }
 
-OpResult<Kva> Dispatcher::Locate(const OpEntry& entry, uint64_t size) {
-  if (const auto* symbol = std::get_if<SymbolTarget>(&entry.target)) return LocateSymbol(*symbol);
+OpResult<Located> Dispatcher::Locate(const OpEntry& entry, uint64_t size) {
+  if (const auto* symbol = std::get_if<SymbolTarget>(&entry.target)) {
+    return Located{KTSTR_TRY(LocateSymbol(*symbol)), std::nullopt};
+  }
   if (const auto* direct = std::get_if<DirectTarget>(&entry.target)) {
     KTSTR_TRY(
         CheckDirect(direct->kva, size, kernel_.page_offset(), kernel_.memory().end().value()));
-    return direct->kva;
+    return Located{direct->kva, std::nullopt};
   }
   if (const auto* any = std::get_if<KvaTarget>(&entry.target)) {
     KTSTR_TRY(CheckKva(any->kva, size));
-    return any->kva;
+    return Located{any->kva, std::nullopt};
   }
   if (const auto* field = std::get_if<PerCpuFieldTarget>(&entry.target)) {
     return per_cpu_fields_.Resolve(*field);
@@ -111,9 +114,53 @@ OpResult<Kva> Dispatcher::Locate(const OpEntry& entry, uint64_t size) {
                               entry.unchecked ? TaskChecks::kIdentity : TaskChecks::kAll);
 }
 
+// A number narrower than the value asked for: of its own bits, with its sign.
+OpResult<OpValue> Dispatcher::ReadNarrow(const OpEntry& entry, const Located& at) {
+  const auto number = ObjectReader(kernel_, at.kva - at.member->offset).Integer(*at.member);
+  if (!number) return tl::make_unexpected(MemoryError(number.error()));
+  if (std::holds_alternative<U32Value>(entry.value)) {
+    return U32Value{static_cast<uint32_t>(*number)};
+  }
+  return U64Value{static_cast<uint64_t>(*number)};
+}
+
+// And written into its own bits alone.
+OpStatus Dispatcher::WriteNarrow(const Exclusive& exclusive, const OpEntry& entry,
+                                 const Located& at) {
+  const Member& member = *at.member;
+  uint64_t storage = 0;
+  const auto bytes = std::as_writable_bytes(std::span(&storage, 1)).first(member.size);
+  KTSTR_TRY(AsOpStatus(kernel_.Read(at.kva, bytes)));
+  const uint64_t width = member.is_bit_field() ? member.bit_size : member.size * 8;
+  const uint64_t mask = (~uint64_t{0} >> (64 - width)) << member.bit_offset;
+  const auto above = [width](uint64_t v) { return width >= 64 ? 0 : v >> width; };
+  uint64_t value = 0;
+  bool fits = true;
+  if (const auto* bits = std::get_if<OrU32Value>(&entry.value)) {
+    value = (storage & mask) >> member.bit_offset | bits->mask;
+    fits = above(bits->mask) == 0;
+  } else {
+    const auto* u32 = std::get_if<U32Value>(&entry.value);
+    value = u32 != nullptr ? u32->value : std::get<U64Value>(entry.value).value;
+    const auto number =
+        u32 != nullptr ? int64_t{static_cast<int32_t>(u32->value)} : static_cast<int64_t>(value);
+    fits = above(value) == 0 || (member.is_signed && number < 0 && number >> (width - 1) == -1);
+  }
+  if (!fits) {
+    return Refuse(OpErrorCode::kValueKind, OpLayer::kRequest,
+                  fmt::format("{:#x} does not fit: the field has {} bits", value, width));
+  }
+  storage = (storage & ~mask) | (value << member.bit_offset & mask);
+  const auto written = kernel_.Write(exclusive, at.kva, std::span<const std::byte>(bytes));
+  kernel_.address_space().Flush();
+  return AsOpStatus(written);
+}
+
 OpResult<OpValue> Dispatcher::Read(const OpEntry& entry) {
   const uint64_t size = WidthOf(entry.value);
-  const Kva kva = KTSTR_TRY(Locate(entry, size));
+  const Located at = KTSTR_TRY(Locate(entry, size));
+  if (at.IsNarrowerThan(size)) return ReadNarrow(entry, at);
+  const Kva kva = at.kva;
   if (std::holds_alternative<U32Value>(entry.value)) {
     return U32Value{KTSTR_TRY(ReadScalar<uint32_t>(kernel_, kva))};
   }
@@ -128,7 +175,9 @@ OpResult<OpValue> Dispatcher::Read(const OpEntry& entry) {
 }
 
 OpStatus Dispatcher::Write(const Exclusive& exclusive, const OpEntry& entry) {
-  const Kva kva = KTSTR_TRY(Locate(entry, WidthOf(entry.value)));
+  const Located at = KTSTR_TRY(Locate(entry, WidthOf(entry.value)));
+  if (at.IsNarrowerThan(WidthOf(entry.value))) return WriteNarrow(exclusive, entry, at);
+  const Kva kva = at.kva;
   Status written;
   if (const auto* u32 = std::get_if<U32Value>(&entry.value)) {
     written = kernel_.Write(exclusive, kva, u32->value);

@@ -42,8 +42,10 @@ class Dispatcher {
   OpReply Dispatch(const Exclusive& exclusive, const OpRequest& request);
 
  private:
-  OpResult<Kva> Locate(const OpEntry& entry, uint64_t size);
+  OpResult<Located> Locate(const OpEntry& entry, uint64_t size);
   OpResult<Kva> LocateSymbol(const SymbolTarget& target) const;
+  OpResult<OpValue> ReadNarrow(const OpEntry& entry, const Located& at);
+  OpStatus WriteNarrow(const Exclusive& exclusive, const OpEntry& entry, const Located& at);
   OpResult<OpValue> Read(const OpEntry& entry);
   OpStatus Write(const Exclusive& exclusive, const OpEntry& entry);
 

@@ -27,8 +27,4 @@ OpResult<Member> MemberCache::Find(const std::string& path) {
   return *member;
 }
 
-OpResult<uint64_t> MemberCache::OffsetOf(const std::string& path) {
-  return KTSTR_TRY(Find(path)).offset;
-}
-
 }  // namespace ktstr

@@ -19,9 +19,6 @@ class MemberCache {
 
   // Where the member is and how wide. Errors: kFieldUnknown (no such member, or no path).
   OpResult<Member> Find(const std::string& path);
-  // In bytes from the structure's begin; of a bit field, of the storage that holds it. Errors: as
-  // Find.
-  OpResult<uint64_t> OffsetOf(const std::string& path);
 
  private:
   MemberCache(const TypeInfo& types, TypeId type) : types_(&types), type_(type) {}

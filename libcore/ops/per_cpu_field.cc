@@ -62,7 +62,7 @@ OpResult<uint64_t> PerCpuFields::OffsetOfCpu(uint32_t cpu) {
   return *offset;
 }
 
-OpResult<Kva> PerCpuFields::Resolve(const PerCpuFieldTarget& target) {
+OpResult<Located> PerCpuFields::Resolve(const PerCpuFieldTarget& target) {
   Area& area = *KTSTR_TRY(FindArea(target.symbol));
   const uint64_t offset = KTSTR_TRY(OffsetOfCpu(target.cpu));
   const Kva instance = area.symbol + offset;
@@ -75,7 +75,8 @@ OpResult<Kva> PerCpuFields::Resolve(const PerCpuFieldTarget& target) {
                     "below page_offset {:#x}",
                     instance.value(), area.symbol.value(), offset, kernel_.page_offset().value()));
   }
-  return instance + KTSTR_TRY(area.members.OffsetOf(target.field));
+  const Member member = KTSTR_TRY(area.members.Find(target.field));
+  return Located{instance + member.offset, member};
 }
 
 }  // namespace ktstr

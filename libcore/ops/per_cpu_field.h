@@ -9,6 +9,7 @@
 #include <string_view>
 
 #include "libcore/kernel/guest_kernel.h"
+#include "libcore/ops/located.h"
 #include "libcore/ops/member_cache.h"
 #include "libcore/ops/op_error.h"
 #include "libcore/ops/request.h"
@@ -24,13 +25,13 @@ class PerCpuFields {
  public:
   explicit PerCpuFields(const GuestKernel& kernel) : kernel_(kernel) {}
 
-  // The member's run-time address. A symbol's own value says what it is: below the kernel's half an
-  // offset into each CPU's area (x86-64 before 6.15), else an address in the area's template, to
-  // which KASLR is applied already; __per_cpu_offset fits either (mm/percpu.c,
+  // The member, at its run-time address. A symbol's own value says what it is: below the kernel's
+  // half an offset into each CPU's area (x86-64 before 6.15), else an address in the area's
+  // template, to which KASLR is applied already; __per_cpu_offset fits either (mm/percpu.c,
   // arch/x86/kernel/setup_percpu.c).
   // Errors: kPerCpuSymbolUnknown, kSymbolUnknown, kTypesUnavailable, kTypeUnknown, kFieldUnknown,
   // kNoSuchCpu, kPerCpuBelowKernel, and those of reading __per_cpu_offset.
-  OpResult<Kva> Resolve(const PerCpuFieldTarget& target);
+  OpResult<Located> Resolve(const PerCpuFieldTarget& target);
 
  private:
   struct Area {

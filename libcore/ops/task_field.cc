@@ -10,7 +10,7 @@ OpStatus TaskFields::Prepare(TaskChecks checks) {
   return {};
 }
 
-OpResult<Kva> TaskFields::Resolve(const TaskFieldTarget& target, TaskChecks checks) {
+OpResult<Located> TaskFields::Resolve(const TaskFieldTarget& target, TaskChecks checks) {
   KTSTR_TRY(Prepare(checks));
   const Kva task = KTSTR_TRY(FindTask(kernel_, *list_, target.pid));
   if (checks == TaskChecks::kAll) {
@@ -19,7 +19,8 @@ OpResult<Kva> TaskFields::Resolve(const TaskFieldTarget& target, TaskChecks chec
     const Member start_time = KTSTR_TRY(members_->Find("start_time"));
     KTSTR_TRY(CheckStartTime(kernel_, start_time, task, target));
   }
-  return task + KTSTR_TRY(members_->OffsetOf(target.field));
+  const Member member = KTSTR_TRY(members_->Find(target.field));
+  return Located{task + member.offset, member};
 }
 
 }  // namespace ktstr

@@ -5,6 +5,7 @@
 #include <optional>
 
 #include "libcore/kernel/guest_kernel.h"
+#include "libcore/ops/located.h"
 #include "libcore/ops/member_cache.h"
 #include "libcore/ops/op_error.h"
 #include "libcore/ops/request.h"
@@ -22,9 +23,9 @@ class TaskFields {
  public:
   explicit TaskFields(const GuestKernel& kernel) : kernel_(kernel) {}
 
-  // The member's run-time address. Errors: those of TaskCheckLayout::Of (with kAll),
+  // The member, at its run-time address. Errors: those of TaskCheckLayout::Of (with kAll),
   // TaskListLayout::Of, FindTask, CheckTask; kFieldUnknown.
-  OpResult<Kva> Resolve(const TaskFieldTarget& target, TaskChecks checks);
+  OpResult<Located> Resolve(const TaskFieldTarget& target, TaskChecks checks);
 
  private:
   OpStatus Prepare(TaskChecks checks);

@@ -10,6 +10,7 @@
 #include "libcore/walk/sched/scx.h"
 #include "libcore/walk/stack/stack.h"
 #include "libcore/walk/system/log.h"
+#include "libcore/walk/system/machine.h"
 
 namespace ktstr {
 namespace {
@@ -182,6 +183,23 @@ TEST(FindingsTest, DamageIsCountedByWalkerAndKind) {
   EXPECT_THAT(FindingsMachine().With(std::vector{cycle, cycle}).Findings(),
               ElementsAre("damage error task: cycle: 2 times, first at 0x00000000000000ff: the "
                           "list"));
+}
+
+TEST(FindingsTest, WhatANewerKernelHasNoMoreIsNoDamage) {
+  const AnomalyRow member = {"task", "no member", std::nullopt, "struct task_struct has no 'se'"};
+  const AnomalyRow cycle = {"task", "cycle", Hex(0xff), "the list"};
+  const MachineRow known = {"newer_than_tried", std::nullopt};
+  const MachineRow newer = {"newer_than_tried", "kernel 99.0 is newer than this program"};
+  const auto found = [](const MachineRow& machine, const AnomalyRow& anomaly) {
+    return FindingsMachine()
+        .With(std::vector{machine})
+        .With(std::vector{anomaly})
+        .Findings()
+        .size();
+  };
+  EXPECT_EQ(found(known, member), 1u);
+  EXPECT_EQ(found(newer, member), 0u);
+  EXPECT_EQ(found(newer, cycle), 1u);
 }
 
 TEST(FindingsTest, ASchedulerThatEndedOrIsBypassed) {

@@ -31,8 +31,8 @@ using synthetic::TemporaryDirectory;
 using ::testing::HasSubstr;
 
 struct Configuration {
-  const char* name;
-  const char* kernel;
+  std::string name;
+  std::string kernel;
   int cpus;
   const char* cpu_model;
   bool kaslr;
@@ -288,6 +288,16 @@ INSTANTIATE_TEST_SUITE_P(
                       Configuration{"Linux61OneCpu", "6.1", 1, "max", true},
                       Configuration{"Linux61FourCpus", "6.1", 4, "max", true}),
     [](const auto& info) { return info.param.name; });
+
+std::vector<Configuration> Others() {
+  std::vector<Configuration> others;
+  for (const std::string& kernel : OtherKernels({"newest-6", "newest-7"})) {
+    others.push_back({KernelTestName(kernel), kernel, 2, "max", true});
+  }
+  return others;
+}
+INSTANTIATE_TEST_SUITE_P(Others, AgreementTest, ::testing::ValuesIn(Others()),
+                         [](const auto& info) { return info.param.name; });
 
 }  // namespace
 }  // namespace ktstr

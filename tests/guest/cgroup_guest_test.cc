@@ -138,5 +138,8 @@ INSTANTIATE_TEST_SUITE_P(Kernels, CgroupGuestTest, testing::Values("6.12", "6.1"
                            return name;
                          });
 
+INSTANTIATE_TEST_SUITE_P(Others, CgroupGuestTest, testing::ValuesIn(OtherKernels({"newest-7"})),
+                         [](const auto& info) { return KernelTestName(info.param); });
+
 }  // namespace
 }  // namespace ktstr

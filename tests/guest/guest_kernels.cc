@@ -1,6 +1,10 @@
 #include "guest_kernels.h"
 
+#include <cctype>
 #include <cstdio>
+#include <cstdlib>
+#include <iterator>
+#include <sstream>
 
 namespace ktstr {
 
@@ -21,8 +25,32 @@ std::filesystem::path StockKernel(const std::string& version) {
   return PathFrom("bash " KTSTR_KERNEL_SCRIPT " " + version);
 }
 
+std::filesystem::path StockKernelTypes(const std::string& version) {
+  return PathFrom("bash " KTSTR_KERNEL_TYPES_SCRIPT " " + version);
+}
+
 std::filesystem::path SchedExtKernel(const std::string& variant) {
   return PathFrom("bash " KTSTR_KERNEL_BUILD_SCRIPT " " + variant);
+}
+
+std::filesystem::path AnyKernel(const std::string& name) {
+  return name == "small" || name == "distribution" ? SchedExtKernel(name) : StockKernel(name);
+}
+
+std::vector<std::string> OtherKernels(std::vector<std::string> usual) {
+  const char* list = std::getenv("KTSTR_TEST_KERNELS");
+  if (list == nullptr) return usual;
+  std::istringstream words(list);
+  return {std::istream_iterator<std::string>(words), {}};
+}
+
+std::string KernelTestName(const std::string& name) {
+  std::string shown;
+  for (const char c : name) {
+    if (std::isalnum(static_cast<unsigned char>(c)) == 0) continue;
+    shown += shown.empty() ? static_cast<char>(std::toupper(static_cast<unsigned char>(c))) : c;
+  }
+  return std::isdigit(static_cast<unsigned char>(shown[0])) != 0 ? "Linux" + shown : shown;
 }
 
 std::string QemuProgram(const std::string& version) {

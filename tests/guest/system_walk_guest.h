@@ -46,7 +46,7 @@ struct TimerList {
 TimerList ParseTimerList(const std::string& text);
 
 // By the name of the kernel.
-class SystemWalkGuest : public testing::TestWithParam<const char*> {
+class SystemWalkGuest : public testing::TestWithParam<std::string> {
  protected:
   using Step = std::function<Status()>;
 
@@ -66,8 +66,7 @@ class SystemWalkGuest : public testing::TestWithParam<const char*> {
   Status TryBoot(const std::vector<WorkerSpec>& workers) {
     machine_.reset();
     MachineOptions options;
-    options.kernel =
-        std::string(GetParam()) == "small" ? SchedExtKernel("small") : StockKernel(GetParam());
+    options.kernel = AnyKernel(GetParam());
     options.cpus = 4;
     options.extra_arguments = {"-smp", "cpus=4,sockets=2,cores=1,threads=2"};
     options.files = {{KTSTR_SCHEDULER_DIR "/vtime.bpf.o", "/vtime.bpf.o"}};

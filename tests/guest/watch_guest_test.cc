@@ -147,26 +147,41 @@ TEST_F(WatchGuestTest, AStallGrowsBeforeOnesEyesWhileTheGuestRuns) {
   EXPECT_EQ(stopped.error().code(), ErrorCode::kTimeout);
 }
 
-TEST(WatchStockKernelTest, AKernelWithDeadlineServersAndNoSchedExtAddsUp) {
-  const auto machine = BootWithWork(Machine(), "spin:3,sleep:2,yield");
-  ASSERT_OK(machine);
+// How many samples of a CPU that is at work are whole, of forty.
+int WholeSamples(const std::string& kernel, const std::function<void(const WatchSample&)>& look) {
+  const auto machine = BootWithWork(Machine(kernel), "spin:3,sleep:2,yield");
+  if (!machine) {
+    ADD_FAILURE() << machine.error().ToString();
+    return 0;
+  }
   const auto running = RunningKernel::Open((*machine)->qmp(), (*machine)->qemu().pid());
-  ASSERT_OK(running);
+  EXPECT_OK(running);
   auto sampler = Sampler::Make(running->kernel());
-  ASSERT_OK(sampler);
+  EXPECT_OK(sampler);
   // A vCPU that waits for its host CPU in the middle of a change tears a sample now and then; a
   // count that is taken wrong tears all.
   int whole = 0;
   for (int i = 0; i < 20; ++i) {
     const WatchSample sample = sampler->Take();
-    EXPECT_FALSE(sample.scx);
+    look(sample);
     for (const CpuSample& cpu : sample.cpus) {
       whole += !cpu.torn;
-      EXPECT_EQ(cpu.scx, std::nullopt);
       EXPECT_EQ(cpu.torn ? 0 : cpu.dl, 0);
     }
   }
+  return whole;
+}
+
+TEST(WatchStockKernelTest, AKernelWithDeadlineServersAndNoSchedExtAddsUp) {
+  const int whole = WholeSamples("6.12", [](const WatchSample& sample) {
+    EXPECT_FALSE(sample.scx);
+    for (const CpuSample& cpu : sample.cpus) EXPECT_EQ(cpu.scx, std::nullopt);
+  });
   EXPECT_GT(whole, 20);
+}
+
+TEST(WatchStockKernelTest, ANewKernelWithServersOfBothClassesAddsUp) {
+  EXPECT_GT(WholeSamples("newest-7", [](const WatchSample&) {}), 20);
 }
 
 // ktstr-capture watch as a process.

@@ -1,4 +1,5 @@
--- A structure of the kernel's is damaged, or could not be walked to its end.
+-- A structure of the kernel's is damaged, or could not be walked to its end. What a kernel that is
+-- newer than this program was tried with no longer has is no damage.
 -- check: error: no structure of the kernel's is damaged, and each was walked to its end
 SELECT CASE WHEN kind IN ('cycle', 'damage') THEN 'error' ELSE 'warning' END AS severity,
        printf('%s: %s', walker, kind) AS subject,
@@ -6,5 +7,7 @@ SELECT CASE WHEN kind IN ('cycle', 'damage') THEN 'error' ELSE 'warning' END AS 
               min(detail)) AS detail,
        json_array(json_object('table', 'anomaly', 'walker', walker, 'kind', kind)) AS evidence
 FROM anomaly
+WHERE NOT (kind IN ('no member', 'no symbol') AND
+           EXISTS (SELECT 1 FROM machine WHERE key = 'newer_than_tried' AND value IS NOT NULL))
 GROUP BY walker, kind
 ORDER BY walker, kind;

@@ -2,8 +2,9 @@
 -- check: warning: no runnable task has waited for a CPU for longer than a second
 SELECT CASE WHEN wait_ns > 10000000000 THEN 'error' ELSE 'warning' END AS severity,
        printf('%s (%d)', comm, pid) AS subject,
-       printf('class %s, on CPU %s: runnable for %.3f s without running', coalesce(class, '?'),
-              coalesce(cpu, '?'), wait_ns / 1e9)
+       printf('class %s, on CPU %s: runnable for %.3f s without running%s', coalesce(class, '?'),
+              coalesce(cpu, '?'), wait_ns / 1e9,
+              iif(throttled = 1, '; its group has used up its quota', ''))
          AS detail,
        json_array(json_object('table', 'task', 'pid', pid, 'task_kva', task_kva, 'waiting_ns',
                               waiting_ns, 'scx_waiting_ms', scx_waiting_ms, 'scx_dsq_id',

@@ -46,6 +46,7 @@ Result<Walked<CpuRow>> WalkCpus(const GuestKernel& kernel) {
       row.curr_pid = task.Integer(task_name.pid);
       row.curr_comm = task.Text(task_name.comm);
     }
+    row.donor_pid = PidAt(walk, row.donor_kva, task_name.pid);
     row.idle_pid = PidAt(walk, row.idle_kva, task_name.pid);
     row.stop_pid = PidAt(walk, row.stop_kva, task_name.pid);
     details.FillTick(cpu.cpu, row);

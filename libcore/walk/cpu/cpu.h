@@ -23,6 +23,9 @@ struct CpuRow {
   std::optional<int64_t> idle_pid, stop_pid;
   std::optional<Hex> idle_kva, stop_kva;
   std::optional<int64_t> clock_task_ns, clock_behind_ns;
+  std::optional<int64_t> donor_pid;
+  std::optional<Hex> donor_kva;
+  CpuServer fair_server, ext_server;
   CpuLoad load;
   CpuTick tick;
   CpuSchedstat schedstat;

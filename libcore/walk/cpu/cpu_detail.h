@@ -21,6 +21,13 @@ struct CpuLoad {
   friend bool operator==(const CpuLoad&, const CpuLoad&) = default;
 };
 
+// What gives a class its share of the CPU when those above it would not: struct sched_dl_entity
+// (include/linux/sched.h).
+struct CpuServer {
+  std::optional<int64_t> runtime_ns, period_ns, left_ns, active;
+  friend bool operator==(const CpuServer&, const CpuServer&) = default;
+};
+
 // struct tick_sched (kernel/time/tick-sched.h) and the run queue's nohz_flags.
 struct CpuTick {
   std::optional<int64_t> stopped, in_idle;

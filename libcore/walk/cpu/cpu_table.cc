@@ -49,6 +49,37 @@ const RowTable<CpuRow>& CpuRow::Table() {
           Col<&R::clock_behind_ns>("clock_behind_ns", "ns",
                                    "How far the clock is behind that of the CPU updated last; an "
                                    "idle CPU's stands still. NULL when offline."),
+          Col<&R::donor_pid>(
+              "donor_pid", "",
+              "Thread that the scheduler has picked; another one than curr_pid where "
+              "that runs in its place, to let go of a lock (proxy execution)."),
+          ReadCol<&R::donor_kva>("donor_kva", "", "Address of its task_struct.",
+                                 MaybeAt("donor").Unless(0)),
+          // Deadline servers came in 6.8, that of sched_ext later.
+          ReadSub<&R::fair_server, &CpuServer::runtime_ns>(
+              "fair_server_runtime_ns", "ns",
+              "Deadline server: time in each period that fair tasks get even if others have the "
+              "CPU.",
+              MaybeAt("fair_server.dl_runtime")),
+          ReadSub<&R::fair_server, &CpuServer::period_ns>(
+              "fair_server_period_ns", "ns", "That period.", MaybeAt("fair_server.dl_period")),
+          ReadSub<&R::fair_server, &CpuServer::left_ns>(
+              "fair_server_left_ns", "ns", "What is left of that time; negative: overrun.",
+              MaybeAt("fair_server.runtime")),
+          ReadSub<&R::fair_server, &CpuServer::active>("fair_server_active", "",
+                                                       "1 while it is started.",
+                                                       MaybeAt("fair_server.dl_server_active")),
+          ReadSub<&R::ext_server, &CpuServer::runtime_ns>("ext_server_runtime_ns", "ns",
+                                                          "The same for tasks of sched_ext.",
+                                                          MaybeAt("ext_server.dl_runtime")),
+          ReadSub<&R::ext_server, &CpuServer::period_ns>(
+              "ext_server_period_ns", "ns", "That period.", MaybeAt("ext_server.dl_period")),
+          ReadSub<&R::ext_server, &CpuServer::left_ns>("ext_server_left_ns", "ns",
+                                                       "What is left of that time.",
+                                                       MaybeAt("ext_server.runtime")),
+          ReadSub<&R::ext_server, &CpuServer::active>("ext_server_active", "",
+                                                      "1 while it is started.",
+                                                      MaybeAt("ext_server.dl_server_active")),
           ReadSub<&R::load, &CpuLoad::load_avg>("load_avg", "", "Load of its fair tasks, PELT.",
                                                 MaybeAt("cfs.avg.load_avg")),
           ReadSub<&R::load, &CpuLoad::runnable_avg>("runnable_avg", "",
@@ -95,10 +126,10 @@ const RowTable<CpuRow>& CpuRow::Table() {
           ReadSub<&R::schedstat, &CpuSchedstat::rq_cpu_time_ns>(
               "rq_cpu_time_ns", "ns", "Time that tasks ran on it.", MaybeAt("rq_cpu_time")),
           ReadSub<&R::schedstat, &CpuSchedstat::run_delay_ns>("run_delay_ns", "ns",
-                                                         "Time that tasks waited for it.",
-                                                         MaybeAt("rq_sched_info.run_delay")),
+                                                              "Time that tasks waited for it.",
+                                                              MaybeAt("rq_sched_info.run_delay")),
           ReadSub<&R::schedstat, &CpuSchedstat::pcount>("pcount", "", "Times a task got it.",
-                                                            MaybeAt("rq_sched_info.pcount")),
+                                                        MaybeAt("rq_sched_info.pcount")),
           Sub<&R::scx, &CpuScx::flag_names>("scx_flag_names", "",
                                             "sched_ext flags of the run queue by name."),
           Sub<&R::scx, &CpuScx::to_kick>("scx_to_kick", "",
@@ -110,8 +141,8 @@ const RowTable<CpuRow>& CpuRow::Table() {
           Sub<&R::scx, &CpuScx::to_wait>("scx_to_wait", "",
                                          "sched_ext: kicked CPUs whose next switch is waited for."),
           ReadSub<&R::scx, &CpuScx::cpu_released>("scx_cpu_released", "",
-                                              "sched_ext: 1 while a higher class has the CPU.",
-                                              MaybeAt("cpu_released").Of(kScxRqStruct)),
+                                                  "sched_ext: 1 while a higher class has the CPU.",
+                                                  MaybeAt("cpu_released").Of(kScxRqStruct)),
           ReadSub<&R::scx, &CpuScx::pnt_seq>("scx_pnt_seq", "",
                                              "sched_ext: how often a next task was picked.",
                                              MaybeAt("pnt_seq", "kick_sync").Of(kScxRqStruct)),

@@ -26,8 +26,6 @@ namespace {
 // by KSM), and, alone, bit 1 for a driver's movable page.
 constexpr uint64_t kMappingAnonymous = 1;
 constexpr uint64_t kMappingFlags = 3;
-// Bit 0 of compound_head: a page that follows another, whose struct page the rest points to.
-constexpr uint64_t kTail = 1;
 constexpr uint32_t kUnmapped = UINT32_MAX;  // page_type of a page without a type or a mapping
 // Struct pages that are read at once: a page of them, as they are usually laid out.
 constexpr uint64_t kBatch = 64;
@@ -108,8 +106,8 @@ class Classifier {
   }
 
   LeftOutReason Classify(Pfn pfn, const PageReader& page) {
-    const uint64_t head = page.compound_head();
-    if ((head & kTail) != 0) return AsHead(pfn, Kva(head - kTail));
+    const auto head = PageLayout::HeadOf(map_.PageOf(pfn), page.compound_head());
+    if (head) return AsHead(pfn, *head);
     const uint32_t type = page.type();
     if (type == layout_.buddy_type) StartBlock(pfn, page.private_data());
     StartPcpBlock(pfn);

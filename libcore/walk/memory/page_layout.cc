@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <bit>
 #include <initializer_list>
 #include <string_view>
 
@@ -71,6 +72,18 @@ Status ReadPageTypes(const TypeInfo& types, const Vmcoreinfo& note, PageLayout& 
 }
 
 }  // namespace
+
+std::optional<Kva> PageLayout::HeadOf(Kva page, uint64_t compound_head) {
+  constexpr uint64_t kTail = 1;
+  // Of compound pages: 2^24 bytes of struct pages are those of 1 GiB. No struct page lies that near
+  // to the end of the address space.
+  constexpr uint64_t kLargest = uint64_t{1} << 32;
+  if ((compound_head & kTail) == 0) return std::nullopt;
+  const uint64_t rest = compound_head - kTail;
+  const uint64_t span = 0 - rest;
+  if (std::has_single_bit(span) && span <= kLargest) return Kva(page.value() & rest);
+  return Kva(rest);
+}
 
 Result<PageLayout> PageLayout::Of(const GuestKernel& kernel) {
   const TypeInfo& types = *KTSTR_TRY(kernel.types());

@@ -37,6 +37,13 @@ struct PageLayout {
   std::optional<Destructor> hugetlb_destructor;
   uint64_t orders = 0;  // blocks of free pages have orders below that
 
+  // The struct page of the first page of the compound one that the struct page at `page` follows
+  // in; nothing when it is no tail. `compound_head` is what it has as that member. Bit 0 says tail.
+  // The rest is the first page's address, or from 7.1 on, where struct page's size is a power of
+  // two, a mask that makes that address of the tail's own (compound_info,
+  // include/linux/mm_types.h).
+  static std::optional<Kva> HeadOf(Kva page, uint64_t compound_head);
+
   // By BTF; the page types by the kernel's VMCOREINFO, since they are no types of C
   // (PAGE_*_MAPCOUNT_VALUE, kernel/vmcore_info.c). Errors: kNotFound names what is not there;
   // kUnsupported where slab pages cannot be told; those of GuestKernel::types.

@@ -48,7 +48,9 @@ std::string EnumText::FlagsOf(uint64_t value, uint64_t mask) const {
   std::string text;
   uint64_t left = value & mask;
   for (const Entry& entry : entries_) {
-    const auto bit = static_cast<uint64_t>(entry.value);
+    // A flag in bit 31 is negative in an enum of 32 bits.
+    const bool top_bit = entry.value == INT32_MIN;
+    const uint64_t bit = top_bit ? uint64_t{1} << 31 : static_cast<uint64_t>(entry.value);
     if (!std::has_single_bit(bit) || (left & bit) == 0 || DescribesAField(entry.name)) continue;
     text += (text.empty() ? "" : "|") + entry.name;
     left &= ~bit;

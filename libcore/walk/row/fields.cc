@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include "libcore/walk/row/asked_members.h"
+
 namespace ktstr {
 
 Fields::Fields(const Walk& walk, Structure structure)
@@ -20,6 +22,7 @@ Fields::Fields(const Walk& walk, Structure structure)
 }
 
 MaybeMember Fields::Find(const MemberPaths& paths, bool needed) const {
+  AskedMembers::Note(structure_, paths, needed);
   if (absent_) return std::nullopt;
   if (type_) {
     for (const std::string_view path : paths.all()) {

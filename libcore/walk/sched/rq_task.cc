@@ -7,6 +7,7 @@
 #include "libcore/walk/container/list.h"
 #include "libcore/walk/container/rb_tree.h"
 #include "libcore/walk/cpu/cpu_list.h"
+#include "libcore/walk/cpu/group_queues.h"
 #include "libcore/walk/members/rq.h"
 #include "libcore/walk/members/task.h"
 #include "libcore/walk/row/row_reader.h"
@@ -18,10 +19,13 @@ namespace ktstr {
 
 // A run queue (struct rq, kernel/sched/sched.h) has a queue for each class, each of a shape of its
 // own: fair tasks are in a tree by deadline or vruntime (cfs_rq.tasks_timeline), where a group
-// stands as one entity with a queue of its own (my_q); real-time tasks are in a list for each
-// priority (rt_prio_array.queue); deadline tasks are in a tree (dl_rq.root); those of sched_ext on
-// the list of the CPU's local queue and on that of runnable ones. A fair entity that runs is not in
-// its tree, but in cfs_rq.curr.
+// stands as one entity with a queue of its own (my_q), or, from 7.3 on, where the tasks of all
+// groups stand side by side, each with its group's queue in se.cfs_rq; real-time tasks are in a
+// list for each priority (rt_prio_array.queue); deadline tasks are in a tree (dl_rq.root); those of
+// sched_ext on the list of the CPU's local queue and on that of runnable ones. A fair entity that
+// runs is not in its tree, but in cfs_rq.curr. A group that has used up its quota is throttled:
+// since 6.18 each of its tasks leaves the tree when it would go on in user mode, for the list
+// cfs_rq.throttled_limbo_list of the group's queue.
 
 namespace {
 
@@ -31,27 +35,29 @@ constexpr int kMaxDepth = 64;
 struct QueueMembers : Fields {
   explicit QueueMembers(const Walk& walk) : Fields(walk, kRqStruct) {}
   MaybeMember cfs = Need("cfs"), curr = Need(rq_member::kCurr), rt = Need("rt"),
-              dl_root = Need("dl.root");
+              dl_root = Need("dl.root"), ext_server = Maybe("ext_server");
 };
 
 struct FairQueueMembers : Fields {
   explicit FairQueueMembers(const Walk& walk) : Fields(walk, "cfs_rq") {}
-  MaybeMember tree = Need("tasks_timeline"), curr = Need("curr"), tg = Maybe("tg");
+  MaybeMember tree = Need("tasks_timeline"), curr = Need("curr"), tg = Maybe("tg"),
+              limbo = Maybe("throttled_limbo_list");
 };
 
 struct GroupMembers : Fields {
   explicit GroupMembers(const Walk& walk) : Fields(walk, "task_group") {}
-  MaybeMember cgroup = Maybe("css.cgroup");
+  MaybeMember cgroup = Maybe("css.cgroup"), list = Maybe("list");
 };
 
 struct FairMembers : Fields {
   explicit FairMembers(const Walk& walk) : Fields(walk, "sched_entity") {}
-  MaybeMember run_node = Need("run_node"), my_q = Maybe("my_q");
+  MaybeMember run_node = Need("run_node"), my_q = Maybe("my_q"), cfs_rq = Maybe("cfs_rq");
 };
 
 struct EntityMembers : Fields {
   explicit EntityMembers(const Walk& walk) : Fields(walk, kTaskStruct) {}
-  MaybeMember se = Need("se"), rt = Need("rt"), dl = Need(task_member::kDeadlineEntity);
+  MaybeMember se = Need("se"), rt = Need("rt"), dl = Need(task_member::kDeadlineEntity),
+              throttle_node = Maybe("throttle_node");
 };
 
 struct RtQueueMembers : Fields {
@@ -77,7 +83,7 @@ struct DlMembers : Fields {
 class QueueWalker {
  public:
   explicit QueueWalker(const Walk& walk)
-      : walk_(walk), identities_(walk), cgroups_(walk), dsq_(walk) {}
+      : walk_(walk), identities_(walk), cgroups_(walk), dsq_(walk), task_groups_(ListGroups()) {}
 
   std::vector<RqTaskRow> Run(const CpuRef& cpu) {
     rows_.clear();
@@ -89,13 +95,15 @@ class QueueWalker {
       groups_.clear();
       WalkFair(cpu.rq + rq_.cfs->offset, 0);
     }
+    Begin("cfs_throttled");
+    WalkThrottled();
     Begin("rt");
     if (rq_.rt && rt_queue_.active && rt_array_.queue && rt_.run_list && task_.rt) {
       groups_.clear();
       WalkRealTime(cpu.rq + rq_.rt->offset, 0);
     }
     Begin("dl");
-    if (rq_.dl_root && dl_.node && task_.dl) WalkDeadline(cpu.rq + rq_.dl_root->offset);
+    if (rq_.dl_root && dl_.node && task_.dl) WalkDeadline(cpu.rq);
     Begin("scx_local");
     if (scx_.local_dsq) {
       for (const Kva task : dsq_.InListOrder(cpu.rq + scx_.local_dsq->offset, Name())) {
@@ -152,11 +160,11 @@ class QueueWalker {
     CellReader queue(walk_, cfs_rq, "a fair queue");
     const auto group = GroupOf(queue);
     const auto running = queue.Pointer(cfs_.curr);
-    if (running && !running->is_null()) VisitEntity(*running, group, depth);
+    if (running && !running->is_null()) VisitEntity(*running, cfs_rq, group, depth);
     for (const Kva node : WalkRbTree(walk_, cfs_rq + cfs_.tree->offset, name_)) {
       const Kva entity = node - fair_.run_node->offset;
       // While it is put back it is still the running one for a moment.
-      if (running != entity) VisitEntity(entity, group, depth);
+      if (running != entity) VisitEntity(entity, cfs_rq, group, depth);
     }
   }
 
@@ -169,7 +177,45 @@ class QueueWalker {
     return cgroup && !cgroup->is_null() ? cgroups_.PathOf(*cgroup) : std::nullopt;
   }
 
-  void VisitEntity(Kva kva, const std::optional<std::string>& group, int64_t depth) {
+  // Where tasks of several groups stand in one queue, each has its own group's.
+  std::optional<std::string> GroupOf(CellReader& entity, Kva queue,
+                                     const std::optional<std::string>& group_of_queue) {
+    const auto own = entity.Pointer(fair_.cfs_rq);
+    if (!own || own->is_null() || *own == queue) return group_of_queue;
+    CellReader object(walk_, *own, "a task's fair queue");
+    return GroupOf(object);
+  }
+
+  std::vector<Kva> ListGroups() const {
+    std::vector<Kva> groups;
+    const auto head = walk_.kernel.symbol_kva("task_groups");
+    if (!head || !group_.list || !cfs_.limbo || !task_.throttle_node) return groups;
+    for (const Kva node : WalkList(walk_, *head, "task_groups")) {
+      groups.push_back(node - group_.list->offset);
+    }
+    return groups;
+  }
+
+  void WalkThrottled() {
+    for (const Kva kva : task_groups_) {
+      CellReader group(walk_, kva, "a task group");
+      const auto queue = group_queues_.Of(group, static_cast<uint32_t>(cpu_));
+      if (!queue) continue;
+      CellReader fair(walk_, *queue, "a group's fair queue");
+      std::optional<std::string> cgroup;
+      for (const Kva node : WalkList(walk_, *queue + cfs_.limbo->offset, Name())) {
+        const Kva task = node - task_.throttle_node->offset;
+        RqTaskRow& row = Add(task);
+        if (!cgroup) cgroup = GroupOf(fair);
+        row.cgroup = cgroup;
+        if (!task_.se) continue;
+        CellReader entity(walk_, task + task_.se->offset, "a throttled task's fair entity");
+        of_fair_.Read(entity, row);
+      }
+    }
+  }
+
+  void VisitEntity(Kva kva, Kva queue, const std::optional<std::string>& group, int64_t depth) {
     CellReader entity(walk_, kva, "a fair entity");
     if (fair_.my_q) {
       const auto below = entity.Pointer(fair_.my_q);
@@ -178,7 +224,7 @@ class QueueWalker {
     }
     RqTaskRow& row = Add(kva - task_.se->offset);
     row.depth = depth;
-    row.cgroup = group;
+    row.cgroup = GroupOf(entity, queue, group);
     of_fair_.Read(entity, row);
   }
 
@@ -214,15 +260,19 @@ class QueueWalker {
     Add(kva - task_.rt->offset).depth = depth;
   }
 
-  void WalkDeadline(Kva root) {
-    for (const Kva node : WalkRbTree(walk_, root, name_)) {
+  void WalkDeadline(Kva rq) {
+    for (const Kva node : WalkRbTree(walk_, rq + rq_.dl_root->offset, name_)) {
       const Kva kva = node - dl_.node->offset;
       CellReader entity(walk_, kva, "a deadline entity");
-      // A server runs the fair queue's tasks in its name (6.8 on); it is no task.
+      // A server runs the tasks of another class in its name: the fair one's (6.8 on) or, where the
+      // run queue has one for it, sched_ext's. It is no task.
       const bool is_server = entity.Integer(dl_.server).value_or(0) != 0;
       if (is_server) rows_.push_back(NewRow());
       RqTaskRow& row = is_server ? rows_.back() : Add(kva - task_.dl->offset);
-      if (is_server) row.note = "deadline server of the fair class";
+      const bool is_ext = rq_.ext_server && kva == rq + rq_.ext_server->offset;
+      if (is_server) {
+        row.note = is_ext ? "deadline server of sched_ext" : "deadline server of the fair class";
+      }
       row.deadline = entity.Integer(dl_.deadline);
       of_dl_.Read(entity, row);
     }
@@ -249,6 +299,8 @@ class QueueWalker {
   TaskIdentities identities_;
   CgroupPaths cgroups_;
   DsqTasks dsq_;
+  GroupQueues group_queues_{walk_};
+  std::vector<Kva> task_groups_;  // only where tasks can be in limbo
   std::vector<RqTaskRow> rows_;
   std::unordered_set<uint64_t> groups_;
   int64_t cpu_ = 0;
@@ -266,8 +318,10 @@ const RowTable<RqTaskRow>& RqTaskRow::Table() {
       "rq_task", "The tasks on each CPU's run queues, in queue order.",
       {
           Col<&R::cpu>("cpu", "", "CPU whose queue it is."),
-          Col<&R::queue>("queue", "",
-                         "cfs, rt, dl, scx_local (the CPU's own DSQ) or scx_runnable."),
+          Col<&R::queue>(
+              "queue", "",
+              "cfs, rt, dl, scx_local (the CPU's own DSQ), scx_runnable, or "
+              "cfs_throttled: runnable, but in no queue until its group has a new quota."),
           Col<&R::position>("position", "", "Place in the queue, from 0."),
           Col<&R::pid>("pid", "", "Thread; NULL for an entity that is no task."),
           Col<&R::comm>("comm", "", "Its name."),
@@ -284,6 +338,11 @@ const RowTable<RqTaskRow>& RqTaskRow::Table() {
               "delayed", "",
               "cfs: 1 when it sleeps and only stays queued until its lag is used up.",
               MaybeAt("sched_delayed").Of("sched_entity")),
+          ReadCol<&R::h_load>(
+              "h_load", "",
+              "cfs: weight with which it stands among the tasks of all groups; NULL "
+              "for a kernel that queues group by group.",
+              MaybeAt("h_load.weight").Of("sched_entity")),
           ReadCol<&R::prio>("prio", "", "Effective priority.",
                             At(task_member::kPrio).Of(kTaskStruct)),
           ReadCol<&R::dl_runtime_ns>("dl_runtime_ns", "ns", "dl: runtime left; negative: overrun.",

@@ -12,7 +12,8 @@ uint64_t ValueIn(const EnumText& names, std::string_view name, uint64_t otherwis
 }  // namespace
 
 // What the kernel's enums do not tell is as 6.12 has it: include/linux/sched/ext.h, and enum
-// scx_ops_state in kernel/sched/ext.c.
+// scx_ops_state in kernel/sched/ext.c. From 7.1 on the states are enumerators of the flags, in the
+// place that they have there, and so are the reasons for which a task is enqueued again.
 ScxEntities::ScxEntities(const Walk& walk)
     : walk_(walk),
       flag_names_(walk.types, {"scx_ent_flags"}, "SCX_TASK_",
@@ -27,8 +28,10 @@ ScxEntities::ScxEntities(const Walk& walk)
                   {{"none", 0}, {"queueing", 1}, {"queued", 2}, {"dispatching", 3}}),
       state_shift_(ValueIn(flag_names_, "state_shift", 8)),
       state_mask_(((uint64_t{1} << ValueIn(flag_names_, "state_bits", 2)) - 1) << state_shift_),
+      reenq_mask_(ValueIn(flag_names_, "reenq_reason_mask", 0)),
       queued_(ValueIn(flag_names_, "queued", 1)),
-      ops_state_bits_(ValueIn(ops_states_, "qseq_shift", 2)) {
+      ops_state_bits_(ValueIn(ops_states_, "qseq_shift", 2)),
+      states_among_flags_(flag_names_.ValueOf("ready").has_value()) {
   if (entity_.flags) clock_ = ReadKernelClock(walk.kernel, walk.anomalies);
 }
 
@@ -49,8 +52,14 @@ void ScxEntities::DecodeFlags(CellReader& task, TaskRow& row) {
   const auto flags = task.HexOf(entity_.flags);
   if (!flags) return;
   const uint64_t bits = flags->value;
-  row.scx_flag_names = flag_names_.FlagsOf(bits, ~state_mask_);
-  row.scx_state = states_.NameOf(static_cast<int64_t>((bits & state_mask_) >> state_shift_));
+  row.scx_flag_names = flag_names_.FlagsOf(bits, ~(state_mask_ | reenq_mask_));
+  if (const uint64_t reason = bits & reenq_mask_; reason != 0) {
+    *row.scx_flag_names +=
+        (row.scx_flag_names->empty() ? "" : "|") + flag_names_.NameOf(static_cast<int64_t>(reason));
+  }
+  const uint64_t state = bits & state_mask_;
+  row.scx_state = states_among_flags_ ? flag_names_.NameOf(static_cast<int64_t>(state))
+                                      : states_.NameOf(static_cast<int64_t>(state >> state_shift_));
   const auto runnable_at = task.Integer(entity_.runnable_at);
   const bool waits = (bits & queued_) != 0 && task.Integer(on_cpu_) == 0;
   if (waits && runnable_at) row.scx_waiting_ms = clock_.MsSince(*runnable_at);

@@ -35,7 +35,8 @@ class ScxEntities {
   MaybeMember on_cpu_ = Fields(walk_, kTaskStruct).Maybe(task_member::kOnCpu);
   KernelClock clock_;
   EnumText flag_names_, states_, dsq_flag_names_, ops_states_;
-  uint64_t state_shift_, state_mask_, queued_, ops_state_bits_;
+  uint64_t state_shift_, state_mask_, reenq_mask_, queued_, ops_state_bits_;
+  bool states_among_flags_;
 };
 
 }  // namespace ktstr

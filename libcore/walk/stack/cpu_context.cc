@@ -12,6 +12,10 @@ namespace {
 constexpr uint64_t kCr0Paging = uint64_t{1} << 31;
 // The processor pushes ip, cs, flags, sp, ss, so that ss is the topmost word.
 constexpr uint64_t kCsFromTop = 4 * 8, kSpFromTop = 2 * 8;
+// FRED pushes two words before it: the event's data, and one that is reserved (FRED specification,
+// 5.1.1).
+constexpr uint64_t kCr4Fred = uint64_t{1} << 32;
+constexpr uint64_t kFredExtra = 2 * 8;
 
 // The vCPU that has the CPU's per-CPU area: one of the two GS bases is its offset, whether before
 // or after swapgs. Where none is, the VMM's number is taken for the kernel's.
@@ -31,6 +35,7 @@ const VcpuRegisters* VcpuOf(const GuestKernel& kernel, uint32_t cpu) {
 // Follows the stack pointer from the CPU's own stacks back to the stack that was left for them.
 // Nothing when that was in user mode, or is not known.
 std::optional<Kva> BackToTaskStack(const GuestKernel& kernel, const CpuContext& cpu, Kva sp) {
+  const uint64_t extra = (cpu.vcpu->cr4 & kCr4Fred) != 0 ? kFredExtra : 0;
   for (size_t step = 0; step <= cpu.stacks.size(); ++step) {
     const StackArea* on = nullptr;
     for (const StackArea& stack : cpu.stacks) {
@@ -39,11 +44,11 @@ std::optional<Kva> BackToTaskStack(const GuestKernel& kernel, const CpuContext& 
     if (on == nullptr) return sp;
     if (on->kind == StackKind::kEntry) return std::nullopt;
     if (on->kind != StackKind::kIrq) {
-      const auto cs = kernel.Read<uint64_t>(on->end - kCsFromTop);
+      const auto cs = kernel.Read<uint64_t>(on->end - extra - kCsFromTop);
       if (!cs || (*cs & 3) != 0) return std::nullopt;
     }
     const auto next =
-        kernel.Read<Kva>(on->kind == StackKind::kIrq ? on->end - 8 : on->end - kSpFromTop);
+        kernel.Read<Kva>(on->kind == StackKind::kIrq ? on->end - 8 : on->end - extra - kSpFromTop);
     if (!next) return std::nullopt;
     sp = *next;
   }

@@ -26,6 +26,28 @@ bool IsSyscallEntry(std::string_view symbol) {
   return StartsWithOneOf(symbol, {"entry_SYSCALL_", "entry_SYSRET", "syscall_return_via_sysret"});
 }
 
+// entry_64_fred.S.
+bool IsFredEntry(std::string_view symbol) {
+  return StartsWithOneOf(symbol, {"asm_fred_entrypoint_", "asm_fred_entry_from_kvm"});
+}
+
+FrameKind KindOfFredEvent(uint64_t type) {
+  switch (type) {
+    case 0:  // external interrupt
+    case 2:  // NMI
+      return FrameKind::kInterrupt;
+    case 3:  // hardware exception
+    case 5:  // INT1
+    case 6:  // INT3, INTO
+      return FrameKind::kException;
+    case 4:  // INT n: the 32-bit system call
+    case 7:  // SYSCALL, SYSENTER
+      return FrameKind::kSyscall;
+    default:
+      return FrameKind::kEntry;
+  }
+}
+
 FrameKind KindOfRegsFrame(std::string_view symbol) {
   if (StartsWithOneOf(symbol,
                       {"asm_exc_nmi", "first_nmi", "repeat_nmi", "end_repeat_nmi", "nmi_restore",

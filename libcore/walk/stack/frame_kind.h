@@ -23,6 +23,12 @@ std::string_view FrameKindName(FrameKind kind);
 // Whether the code of that name goes from user mode into a system call, or back.
 bool IsSyscallEntry(std::string_view symbol);
 
+// Whether the code of that name is where FRED delivers events, from user mode or from the kernel.
+bool IsFredEntry(std::string_view symbol);
+// Of an event that came by it, by its type there (the event types of the FRED specification, 5.2;
+// EVENT_TYPE_* in arch/x86/include/asm/fred.h).
+FrameKind KindOfFredEvent(uint64_t type);
+
 // Of code that keeps the registers of what it interrupts, by its name.
 FrameKind KindOfRegsFrame(std::string_view symbol);
 

@@ -31,6 +31,11 @@ Result<std::vector<std::byte>> ReadBetween(const GuestKernel& kernel, const char
 Result<OrcTables> OrcTables::Read(const Walk& walk, const TextSymbols& text) {
   OrcTables tables(walk, text);
   tables.format_ = KTSTR_TRY(OrcFormat::From(walk.types));
+  if (const auto null_entry = walk.kernel.symbol_kva("null_orc_entry")) {
+    std::vector<std::byte> bytes(tables.format_.entry_size());
+    KTSTR_TRY(walk.kernel.Read(*null_entry, bytes));
+    KTSTR_TRY(tables.format_.LearnNumbering(bytes));
+  }
   const Kva ips_at = KTSTR_TRY(walk.kernel.symbol_kva("__start_orc_unwind_ip"));
   const auto ips =
       KTSTR_TRY(ReadBetween(walk.kernel, "__start_orc_unwind_ip", "__stop_orc_unwind_ip"));

@@ -14,8 +14,9 @@ namespace ktstr {
 
 class OrcTables {
  public:
-  // Reads the kernel's own table. Errors: kNotFound (a kernel without ORC: its stacks need frame
-  // pointers, which is not done), kDamaged, and those of reading.
+  // Reads the kernel's own table. Errors: kNotFound (a kernel without ORC: its stacks are unwound
+  // by frame pointers), kUnsupported (registers of unknown numbers), kDamaged, and those of
+  // reading.
   static Result<OrcTables> Read(const Walk& walk, const TextSymbols& text);
 
   // How to unwind from `ip`, which lies in `place`. Nothing for text that the tables do not cover,

@@ -113,7 +113,8 @@ class StackWalker {
     start.bp = vcpu.reg(Gpr::kRbp);
     start.exact = true;
     start.registers = {vcpu.reg(Gpr::kRcx), vcpu.reg(Gpr::kRdx), vcpu.reg(Gpr::kRdi),
-                       vcpu.reg(Gpr::kRbp), vcpu.reg(Gpr::kR10), vcpu.reg(Gpr::kR13)};
+                       vcpu.reg(Gpr::kRbp), vcpu.reg(Gpr::kR10), vcpu.reg(Gpr::kR13),
+                       vcpu.reg(Gpr::kRax)};
     start.task = task.object().base();
     return unwinder_.Unwind(start, areas);
   }
@@ -178,7 +179,8 @@ class StackWalker {
     for (const Frame& frame : unwound.frames) {
       StackFrameRow& row = rows.emplace_back(common);
       row.depth = depth++;
-      row.kind = FrameKindName(frame.code->kind);
+      row.kind = FrameKindName(frame.kind());
+      if (frame.by_frame_pointer) row.detail = "no table covers this code: by its frame pointer";
       row.ip = Hex(frame.ip);
       row.sp = Hex(frame.sp);
       if (frame.stack) row.stack = StackKindName(*frame.stack);

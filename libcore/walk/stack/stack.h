@@ -34,7 +34,8 @@ struct StackFrameRow {
 
 // The frames of all tasks, in the order of ListTasks, each task's innermost first and closed by a
 // row of kind "end" that says how its stack ends. A stack that is not whole is an anomaly. Errors:
-// those of ListTasks; kNotFound for a kernel without ORC tables, and those of reading them.
+// those of ListTasks, and of reading ORC tables; a kernel that has none is unwound by frame
+// pointers.
 Result<Walked<StackFrameRow>> WalkStacks(const GuestKernel& kernel, const WalkLimits& limits = {});
 
 // The same for the thread `pid`; 0 for all idle tasks. Errors: also kNotFound when there is no such

@@ -27,7 +27,9 @@ const RowTable<StackFrameRow>& StackFrameRow::Table() {
               "End rows: user mode, end of stack, never ran, freed, not started; what is "
               "not whole: no registers, replaced, no rule, unreadable, off stack, not "
               "text, no table, loop, cap."),
-          Col<&R::detail>("detail", "", "End rows: more about it."),
+          Col<&R::detail>("detail", "",
+                          "End rows: more about it. Frames of code that no table covers: how they "
+                          "were unwound."),
           Col<&R::running>("running", "", "1 when it was unwound from a CPU's registers."),
           Col<&R::task_kva>("task_kva", "", "Address of its task_struct."),
       });

@@ -7,6 +7,7 @@
 
 #include "libcore/kernel/bootstrap.h"
 #include "libcore/walk/row/fields.h"
+#include "libcore/walk/stack/frame_pointer.h"
 #include "libcore/walk/stack/generated_code.h"
 #include "libcore/walk/stack/thunk.h"
 
@@ -18,7 +19,8 @@ namespace ktstr {
 // - Look() finds the text in which the instruction lies and its ORC entry. The entry comes from the
 //   table of the kernel or of a module (orc_tables.h); for BPF's code, which has none, from rules
 //   (generated_code.h); for a few single instructions, of which the table is wrong, from others
-//   (thunk.h).
+//   (thunk.h). Without an entry the frame pointer is followed (frame_pointer.h), and the frame says
+//   so.
 // - PreviousSp() computes from the entry what the stack pointer was in the caller.
 // - What lies there depends on the entry's type: a return address just below (ReadCall), a whole
 //   struct pt_regs (ReadRegs), or the five words that the processor pushes for an interrupt
@@ -86,7 +88,7 @@ struct Unwinder::State {
   }
 };
 
-Unwinder::Unwinder(const GuestKernel& kernel, TextSymbols& text, OrcTables orc)
+Unwinder::Unwinder(const GuestKernel& kernel, TextSymbols& text, std::optional<OrcTables> orc)
     : kernel_(&kernel),
       text_(&text),
       orc_(std::move(orc)),
@@ -106,7 +108,9 @@ Unwinder::Unwinder(const GuestKernel& kernel, TextSymbols& text, OrcTables orc)
 }
 
 Result<Unwinder> Unwinder::Create(const Walk& walk, TextSymbols& text) {
-  Unwinder unwinder(walk.kernel, text, KTSTR_TRY(OrcTables::Read(walk, text)));
+  auto orc = OrcTables::Read(walk, text);
+  if (!orc && orc.error().code() != ErrorCode::kNotFound) return Fail(orc.error());
+  Unwinder unwinder(walk.kernel, text, orc ? std::optional(*std::move(orc)) : std::nullopt);
   KTSTR_TRY(unwinder.ResolveLayout(walk.types));
   return unwinder;
 }
@@ -123,6 +127,8 @@ Status Unwinder::ResolveLayout(const TypeInfo& types) {
   regs_.bp = KTSTR_TRY(member("bp"));
   regs_.r10 = KTSTR_TRY(member("r10"));
   regs_.r13 = KTSTR_TRY(member("r13"));
+  regs_.ax = KTSTR_TRY(member("ax"));
+  if (const auto type = member("fred_ss.type")) regs_.fred_type = *type;
   return {};
 }
 
@@ -147,9 +153,9 @@ CodeInfo Unwinder::Look(Kva ip, bool exact) {
   if (!place) return code;
   code.text = true;
   code.place = *place;
-  code.orc = orc_.Find(at, *place);
+  if (orc_) code.orc = orc_->Find(at, *place);
   if (place->kind == TextKind::kBpf) Generated(ip, exact, code);
-  if (CodeAround around; exact && kernel_->Read(ip - CodeAround::kBefore, around.bytes)) {
+  if (CodeAround around; exact && orc_ && kernel_->Read(ip - CodeAround::kBefore, around.bytes)) {
     if (const auto orc = UnwindBeyondTables(place->symbol, ip, around, error_entry_)) {
       code.orc = orc;
     }
@@ -204,22 +210,59 @@ Unwound Unwinder::Unwind(const UnwindStart& start, std::span<const StackArea> st
       break;
     }
     state.result.frames.push_back({state.ip, state.sp, state.KindAt(state.sp), &code});
-    if (!code.orc) {
-      state.End(StackEnd::kNoRule, "generated code of an unknown form", state.ip);
+    const std::optional<OrcEntry> rule = code.orc ? code.orc : ByFramePointer(code, state);
+    if (!rule) {
+      const bool generated = code.place.kind == TextKind::kBpf;
+      state.End(StackEnd::kNoRule,
+                generated ? "generated code of an unknown form"
+                          : "no table covers this code, and its frame pointer leads nowhere",
+                state.ip);
       break;
     }
-    if (code.orc->type == OrcType::kEndOfStack) {
+    if (rule->type == OrcType::kEndOfStack) {
       EndAtEntry(code, state);
       break;
     }
     const bool returns = state.exact && IsReturnThunk(code.place.symbol);
-    const bool to_target = returns && SkipTarget(*code.orc, state);
+    const bool to_target = returns && SkipTarget(*rule, state);
     const bool ends_entry = state.exact && EndsErrorEntry(code.place.symbol);
-    if (!Step(*code.orc, state)) break;
+    if (!Step(*rule, state)) break;
     // The stack is then as it will be at the instruction that is returned to.
     if ((returns && !to_target) || ends_entry) state.exact = true;
   }
   return std::move(state.result);
+}
+
+// What to do where no table says it. In a kernel without ORC every function keeps its caller's
+// frame pointer below its return address, and its own there; entry code leaves the address of the
+// registers that it kept in the frame pointer, with bit 0 set (ENCODE_FRAME_POINTER in
+// arch/x86/include/asm/frame.h). Nothing where that is not what is found.
+std::optional<OrcEntry> Unwinder::ByFramePointer(const CodeInfo& code, State& state) {
+  constexpr OrcEntry kEnd = {.type = OrcType::kEndOfStack};
+  state.result.frames.back().by_frame_pointer = true;
+  if (orc_) return ByFramePointerBeside(state);
+  const bool begins = fork_return_ && code.place.begin == *fork_return_;
+  if (begins || state.bp == 0 || (code.in_entry_text && state.exact)) return kEnd;
+  if ((state.bp & 1) != 0) {
+    return OrcEntry{
+        .sp_offset = -1, .sp_reg = OrcRegister::kBp, .type = OrcType::kRegs, .signal = true};
+  }
+  if (state.exact) {
+    const auto orc = UnwindPrologue(*kernel_, code.place.begin, state.ip);
+    if (orc) return orc;
+  }
+  return ByFramePointerBeside(state);
+}
+
+// Checked before it is believed: on this stack, above where it stands, and behind a call.
+std::optional<OrcEntry> Unwinder::ByFramePointerBeside(State& state) {
+  const Kva bp(state.bp);
+  if ((state.bp & 7) != 0 || bp < state.sp || state.on == nullptr || !state.on->Contains(bp, 16)) {
+    return std::nullopt;
+  }
+  const auto to = memory_.ReadAt<Kva>((bp + 8).value());
+  if (!to || to->is_null() || !text_->Find(*to - 1)) return std::nullopt;
+  return kByFramePointer;
 }
 
 // An indirect jump's thunk returns, too: to the target, a function's begin, above which the way
@@ -286,6 +329,8 @@ std::optional<Kva> Unwinder::PreviousSp(const OrcEntry& orc, State& state) {
       const auto sp = ReadWord(Kva(state.bp) + offset, state);
       return sp ? std::optional(Kva(*sp)) : std::nullopt;
     }
+    case OrcRegister::kAx:
+      return from(&OrcRegisters::ax);
     case OrcRegister::kDx:
       return from(&OrcRegisters::dx);
     case OrcRegister::kDi:
@@ -351,14 +396,15 @@ bool Unwinder::ReadRegs(Kva sp, State& state) {
   const auto ip = m.ReadAt<Kva>(sp.value() + regs_.ip);
   const auto cs = word(regs_.cs), next_sp = word(regs_.sp), cx = word(regs_.cx),
              dx = word(regs_.dx), di = word(regs_.di), bp = word(regs_.bp), r10 = word(regs_.r10),
-             r13 = word(regs_.r13);
-  for (const auto* value : {&cs, &next_sp, &cx, &dx, &di, &bp, &r10, &r13}) {
+             r13 = word(regs_.r13), ax = word(regs_.ax);
+  for (const auto* value : {&cs, &next_sp, &cx, &dx, &di, &bp, &r10, &r13, &ax}) {
     if (!*value) return state.End(StackEnd::kUnreadable, value->error().ToString(), sp);
   }
   if (!ip) return state.End(StackEnd::kUnreadable, ip.error().ToString(), sp);
   state.ip = *ip;
   state.sp = Kva(*next_sp);
-  state.known = OrcRegisters{*cx, *dx, *di, *bp, *r10, *r13};
+  state.known = OrcRegisters{*cx, *dx, *di, *bp, *r10, *r13, *ax};
+  TellEvent(sp, state);
   if ((*cs & 3) == 0) {
     // Interrupted right behind the return to the address that a kretprobe had put there.
     if (traced_.IsRethook(state.ip)) {
@@ -368,6 +414,14 @@ bool Unwinder::ReadRegs(Kva sp, State& state) {
   }
   state.result.sp = state.sp;
   return state.End(StackEnd::kUserMode, "", state.ip);
+}
+
+// All events of FRED enter by two addresses; what it was stands beside the kept ss.
+void Unwinder::TellEvent(Kva regs, State& state) {
+  Frame& frame = state.result.frames.back();
+  if (!regs_.fred_type || !IsFredEntry(frame.code->place.symbol)) return;
+  const auto type = ObjectReader(*kernel_, regs).Unsigned(*regs_.fred_type);
+  if (type) frame.event = KindOfFredEvent(*type);
 }
 
 // What is known of the other registers stays so: code that interrupts before it has kept them has

@@ -1,6 +1,7 @@
 // Unwinding: from an instruction and a stack pointer back through every caller, as the kernel does
-// it (arch/x86/kernel/unwind_orc.c), by the kernel's own ORC tables. Where those do not say for
-// certain what comes next, the stack ends there with the reason.
+// it (arch/x86/kernel/unwind_orc.c), by the kernel's own ORC tables; in a kernel without them
+// (unwind_frame.c), and in code that has none, by frame pointers. Where neither says for certain
+// what comes next, the stack ends there with the reason.
 #pragma once
 
 #include <cstdint>
@@ -61,11 +62,15 @@ struct Frame {
   Kva sp;  // when it is or was executing there
   std::optional<StackKind> stack;
   const CodeInfo* code = nullptr;  // lives as long as the Unwinder
+  std::optional<FrameKind> event;  // of code that any event enters: what entered it this time
+  bool by_frame_pointer = false;   // no table covers its code
+
+  FrameKind kind() const { return event.value_or(code->kind); }
 };
 
 // The registers that ORC counts from, beside the stack pointer.
 struct OrcRegisters {
-  uint64_t cx = 0, dx = 0, di = 0, bp = 0, r10 = 0, r13 = 0;
+  uint64_t cx = 0, dx = 0, di = 0, bp = 0, r10 = 0, r13 = 0, ax = 0;
 };
 
 struct UnwindStart {
@@ -88,7 +93,8 @@ class Unwinder {
   // No stack of real kernels has that many frames.
   static constexpr size_t kMaxFrames = 1024;
 
-  // Errors: those of OrcTables::Read. All arguments must outlive this object.
+  // Errors: those of OrcTables::Read, but a kernel without ORC is none. All arguments must outlive
+  // this object.
   static Result<Unwinder> Create(const Walk& walk, TextSymbols& text);
 
   // Unwinds over these stacks, each of which is entered once at most.
@@ -101,19 +107,23 @@ class Unwinder {
   struct State;
   struct PtRegsLayout {
     uint64_t size = 0, ip = 0;
-    Member sp, cs, cx, dx, di, bp, r10, r13;
+    Member sp, cs, cx, dx, di, bp, r10, r13, ax;
+    std::optional<Member> fred_type;  // since 6.9: what FRED delivered
   };
 
-  Unwinder(const GuestKernel& kernel, TextSymbols& text, OrcTables orc);
+  Unwinder(const GuestKernel& kernel, TextSymbols& text, std::optional<OrcTables> orc);
   Status ResolveLayout(const TypeInfo& types);
   const CodeInfo& CodeAt(Kva ip, bool exact);
   CodeInfo Look(Kva ip, bool exact);
   void Generated(Kva ip, bool exact, CodeInfo& code);
 
+  std::optional<OrcEntry> ByFramePointer(const CodeInfo& code, State& state);
+  std::optional<OrcEntry> ByFramePointerBeside(State& state);
   bool Step(const OrcEntry& orc, State& state);
   std::optional<Kva> PreviousSp(const OrcEntry& orc, State& state);
   bool ReadCall(Kva sp, State& state);
   bool ReadRegs(Kva sp, State& state);
+  void TellEvent(Kva regs, State& state);
   bool ReadPartialRegs(Kva sp, State& state);
   bool FindBp(const OrcEntry& orc, Kva sp, State& state);
   bool Enter(Kva at, uint64_t size, State& state);
@@ -123,7 +133,7 @@ class Unwinder {
 
   const GuestKernel* kernel_;
   TextSymbols* text_;
-  OrcTables orc_;
+  std::optional<OrcTables> orc_;
   ObjectReader memory_;
   PtRegsLayout regs_;
   TracedReturns traced_;

@@ -16,7 +16,9 @@ namespace {
 struct CgroupMembers : Fields {
   explicit CgroupMembers(const Walk& walk) : Fields(walk, "cgroup") {}
   MaybeMember kn = Need("kn"), flags = Maybe("flags"), css_flags = Maybe("self.flags"),
-              populated_csets = Maybe("nr_populated_csets"),
+              // 7.2 moved these into the css, where children of both kinds are counted together.
+      populated_csets = Maybe("nr_populated_csets", "self.nr_populated_csets"),
+              populated_children = Maybe("self.nr_populated_children"),
               populated_domain_children = Maybe("nr_populated_domain_children"),
               populated_threaded_children = Maybe("nr_populated_threaded_children"),
               cset_links = Need("cset_links"), usage = Maybe("bstat.cputime.sum_exec_runtime"),
@@ -106,14 +108,18 @@ class CgroupWalker {
   }
 
   std::optional<int64_t> IsPopulated(CellReader& cgroup) const {
-    int64_t populated = 0;
-    for (const MaybeMember* member : {&cgroup_.populated_csets, &cgroup_.populated_domain_children,
-                                      &cgroup_.populated_threaded_children}) {
-      const auto count = cgroup.Integer(*member);
-      if (!count) return std::nullopt;
-      populated += *count;
-    }
-    return populated != 0 ? 1 : 0;
+    const auto csets = cgroup.Integer(cgroup_.populated_csets);
+    const auto children = PopulatedChildren(cgroup);
+    if (!csets || !children) return std::nullopt;
+    return *csets + *children != 0 ? 1 : 0;
+  }
+
+  std::optional<int64_t> PopulatedChildren(CellReader& cgroup) const {
+    if (cgroup_.populated_children) return cgroup.Integer(cgroup_.populated_children);
+    const auto domain = cgroup.Integer(cgroup_.populated_domain_children);
+    const auto threaded = cgroup.Integer(cgroup_.populated_threaded_children);
+    if (!domain || !threaded) return std::nullopt;
+    return *domain + *threaded;
   }
 
   Walk walk_;

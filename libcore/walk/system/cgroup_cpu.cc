@@ -66,15 +66,11 @@ void CgroupCpu::FillBandwidth(CellReader& group, CgroupRow& row) const {
 }
 
 std::optional<std::string> CgroupCpu::ThrottledCpus(CellReader& group) const {
-  const auto queues = group.Pointer(group_.cfs_rq);
-  if (!queues || queues->is_null() || !queue_.throttled || cpus_.empty()) return std::nullopt;
+  if (!queue_.throttled || cpus_.empty()) return std::nullopt;
   CpuMask throttled(cpus_.back().cpu / 64 + 1);
   for (const CpuRef& cpu : cpus_) {
-    const auto queue = walk_.kernel.Read<Kva>(*queues + uint64_t{cpu.cpu} * sizeof(Kva));
-    if (!queue) {
-      group.Report(queue.error());
-      return std::nullopt;
-    }
+    const auto queue = queues_.Of(group, cpu.cpu);
+    if (!queue) return std::nullopt;
     CellReader object(walk_, *queue, "a task group's fair queue");
     const auto is_throttled = object.Integer(queue_.throttled);
     if (!is_throttled) return std::nullopt;

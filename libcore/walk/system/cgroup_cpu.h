@@ -5,6 +5,7 @@
 
 #include "libcore/walk/cpu/cpu_list.h"
 #include "libcore/walk/cpu/cpu_mask_var.h"
+#include "libcore/walk/cpu/group_queues.h"
 #include "libcore/walk/row/fields.h"
 #include "libcore/walk/row/row_reader.h"
 #include "libcore/walk/system/cgroup.h"
@@ -13,8 +14,7 @@ namespace ktstr {
 
 struct TaskGroupMembers : Fields {
   explicit TaskGroupMembers(const Walk& walk) : Fields(walk, "task_group") {}
-  MaybeMember css = Maybe("css"), shares = Maybe("shares"), cfs_rq = Maybe("cfs_rq"),
-              quota = Maybe("cfs_bandwidth.quota");
+  MaybeMember css = Maybe("css"), shares = Maybe("shares"), quota = Maybe("cfs_bandwidth.quota");
 };
 
 struct FairQueueMembers : Fields {
@@ -43,6 +43,7 @@ class CgroupCpu {
 
   Walk walk_;
   TaskGroupMembers group_{walk_};
+  GroupQueues queues_{walk_};
   FairQueueMembers queue_{walk_};
   CpusetMembers set_{walk_};
   RowReader<CgroupRow> columns_{walk_, "task_group"};

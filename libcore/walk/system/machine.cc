@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "libcore/kernel/tried_kernels.h"
 #include "libcore/walk/code/symbolize.h"
 #include "libcore/walk/system/clock.h"
 
@@ -63,6 +64,7 @@ Walked<MachineRow> WalkMachine(const GuestKernel& kernel) {
   Walked<MachineRow> walked;
   walked.rows = {
       {"release", kernel.release()},
+      {"newer_than_tried", NewerThanTried(kernel.release())},
       {"build_id", kernel.build_id().empty() ? std::nullopt : std::optional(kernel.build_id())},
       {"cmdline", cmdline ? std::optional(*cmdline) : std::nullopt},
       {"arch", "x86_64"},

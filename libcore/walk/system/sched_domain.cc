@@ -77,7 +77,7 @@ struct RqDomainMembers : Fields {
 
 struct DomainMembers : Fields {
   explicit DomainMembers(const Walk& walk) : Fields(walk, "sched_domain") {}
-  MaybeMember parent = Need("parent"), groups = Need("groups"), span = Need("span"),
+  MaybeMember parent = Need("parent"), groups = Need("groups"), span = Maybe("span"),
               flags = Need("flags"), name = Maybe("name"), last_balance = Maybe("last_balance");
 };
 
@@ -85,6 +85,15 @@ struct GroupMembers : Fields {
   explicit GroupMembers(const Walk& walk) : Fields(walk, "sched_group") {}
   MaybeMember next = Need("next"), weight = Maybe("group_weight");
 };
+
+// Where the mask of the domain's CPUs is. Until 7.0 a flexible array of that name marked it; since
+// then nothing in the structure does, and it begins where the structure ends.
+MaybeMember SpanOf(const Walk& walk, const DomainMembers& domain) {
+  if (domain.span) return domain.span;
+  const auto size = walk.types.SizeOf("sched_domain");
+  if (!size) return std::nullopt;
+  return Member{.offset = *size, .kind = TypeKind::kArray};
+}
 
 class DomainWalker {
  public:
@@ -129,7 +138,7 @@ class DomainWalker {
       row.flags = Hex(*flags & 0xffffffff);
       row.flag_names = flag_names_.NamesOf(*flags & 0xffffffff);
     }
-    row.span = masks_.ListOf(domain, domain_.span);
+    row.span = masks_.ListOf(domain, span_);
     columns_.Read(domain, row);
     CountGroups(domain, row);
     const auto last_balance = domain.Integer(domain_.last_balance);
@@ -173,6 +182,7 @@ class DomainWalker {
   Walk walk_;
   RqDomainMembers rq_{walk_};
   DomainMembers domain_{walk_};
+  MaybeMember span_ = SpanOf(walk_, domain_);
   GroupMembers group_{walk_};
   RowReader<SchedDomainRow> columns_{walk_};
   DomainFlags flag_names_;

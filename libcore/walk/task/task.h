@@ -18,7 +18,7 @@ struct TaskRow {
   std::optional<int64_t> pid, tgid, ppid;
   std::optional<std::string> comm;
   std::optional<std::string> state;
-  std::optional<int64_t> cpu, on_cpu, on_rq;
+  std::optional<int64_t> cpu, on_cpu, on_rq, throttled;
   std::optional<std::string> sched_class, sched_class_symbol;
   std::optional<int64_t> policy, prio, static_prio, normal_prio, rt_priority;
   std::optional<int64_t> start_time_ns, start_boottime_ns, utime_ns, stime_ns;

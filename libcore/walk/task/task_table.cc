@@ -19,6 +19,11 @@ const RowTable<TaskRow>& TaskRow::Table() {
                               MaybeAt(task_member::kOnCpu)),
           ReadCol<&R::on_rq>("on_rq", "", "0 not queued, 1 queued, 2 migrating.",
                              At(task_member::kOnRq)),
+          ReadCol<&R::throttled>("throttled", "",
+                                 "1 while its group's quota is used up and it is in no queue "
+                                 "(rq_task: cfs_throttled); NULL for a kernel that throttles whole "
+                                 "groups.",
+                                 MaybeAt("throttled")),
           Col<&R::sched_class>("class", "", "Scheduling class: fair, rt, dl, ext, idle, stop."),
           Col<&R::sched_class_symbol>("class_symbol", "",
                                       "The symbol that its sched_class points to."),
@@ -64,7 +69,7 @@ const RowTable<TaskRow>& TaskRow::Table() {
           ReadCol<&R::run_delay_ns>("run_delay_ns", "ns", "Time it ever waited for a CPU.",
                                     MaybeAt("sched_info.run_delay")),
           ReadCol<&R::pcount>("pcount", "", "How often it got a CPU.",
-                                  MaybeAt("sched_info.pcount")),
+                              MaybeAt("sched_info.pcount")),
           ReadCol<&R::vruntime>("vruntime", "ns", "Virtual runtime of its fair entity.",
                                 At("se.vruntime")),
           ReadCol<&R::deadline>("deadline", "ns",
@@ -78,8 +83,8 @@ const RowTable<TaskRow>& TaskRow::Table() {
                                  At(task_member::kState)),
           Col<&R::is_kthread>("is_kthread", "", "1 for kernel threads."),
           Col<&R::wchan>("wchan", "",
-                                "Function in which it sleeps, as /proc/PID/wchan; NULL for tasks "
-                                "that do not sleep."),
+                         "Function in which it sleeps, as /proc/PID/wchan; NULL for tasks "
+                         "that do not sleep."),
           Col<&R::affinity>("affinity", "", "CPUs it may use, as a list."),
           Col<&R::cgroup>("cgroup", "", "Path of its cgroup (v2)."),
           Col<&R::task_kva>("task_kva", "", "Address of its task_struct."),

@@ -20,9 +20,11 @@ StackWaiters::StackWaiters(const Walk& walk, const std::unordered_set<uint64_t>&
 std::optional<StackWaiters::Layout> StackWaiters::LayoutOf(const WaiterShape& shape) const {
   const auto task = walk_.types.FindMember(shape.waiter, shape.task);
   const auto list = walk_.types.FindMember(shape.waiter, shape.list);
-  const auto head = walk_.types.FindMember(shape.lock, shape.head);
+  auto head = walk_.types.FindMember(shape.lock, shape.head);
+  const bool ring = !head;
+  if (ring) head = walk_.types.FindMember(shape.lock, "first_waiter");
   if (!task || !list || !head) return std::nullopt;
-  Layout layout{task->offset, list->offset, head->offset, std::nullopt};
+  Layout layout{task->offset, list->offset, head->offset, ring, std::nullopt};
   if (const auto function = walk_.types.FindMember(shape.waiter, "func"))
     layout.function = *function;
   return layout;
@@ -32,8 +34,10 @@ std::optional<FoundWaiter> StackWaiters::Find(const WaiterShape& shape, Kva task
                                               Kva end) const {
   const auto layout = LayoutOf(shape);
   if (!layout) return std::nullopt;
-  return ScanStack(walk_.kernel, task, begin, end,
-                   [&](Kva at) { return Check(*layout, at - layout->task); });
+  return ScanStack(walk_.kernel, task, begin, end, [&](Kva at) {
+    const Kva waiter = at - layout->task;
+    return layout->ring ? CheckRing(*layout, waiter, begin, end) : Check(*layout, waiter);
+  });
 }
 
 // Both neighbours of a list's node lead back to it; of one on its own there are none.
@@ -56,6 +60,42 @@ bool StackWaiters::IsWaiter(const Layout& layout, Kva node) const {
   }
   const auto task = walk_.kernel.Read<uint64_t>(waiter + layout.task);
   return task && tasks_.contains(*task);
+}
+
+// The waiters of the ring that this one is in, itself alone perhaps. Nothing when it is in none.
+std::optional<std::unordered_set<uint64_t>> StackWaiters::RingOf(const Layout& layout,
+                                                                 Kva waiter) const {
+  std::unordered_set<uint64_t> ring;
+  const Kva first = waiter + layout.list;
+  Kva at = first;
+  do {
+    const auto next = walk_.kernel.Read<Kva>(at);
+    const auto back = next ? walk_.kernel.Read<Kva>(*next + sizeof(uint64_t)) : next;
+    if (!back || *back != at || !IsWaiter(layout, at)) return std::nullopt;
+    if (ring.size() >= walk_.limits.max_nodes) return std::nullopt;
+    if (!ring.insert((at - layout.list).value()).second) return std::nullopt;
+    at = *next;
+  } while (at != first);
+  return ring;
+}
+
+// Nothing leads from a ring to its lock. But the functions that wait in it have the lock's address,
+// and keep it on the stack while they sleep: it is the one whose first_waiter is of the ring.
+std::optional<FoundWaiter> StackWaiters::CheckRing(const Layout& layout, Kva waiter, Kva begin,
+                                                   Kva end) const {
+  const auto ring = RingOf(layout, waiter);
+  if (!ring) return std::nullopt;
+  for (Kva at = begin; at < end; at = at + sizeof(uint64_t)) {
+    const auto lock = walk_.kernel.Read<Kva>(at);
+    if (!lock) return std::nullopt;
+    // Of what lies on the stack only addresses in the kernel's half can be a lock's.
+    if (static_cast<int64_t>(lock->value()) >= 0 || (lock->value() & 7) != 0) continue;
+    const auto first = walk_.kernel.Read<Kva>(*lock + layout.head);
+    // A waiter's own list node is no lock, wherever its pointers would lead.
+    if (!first || !ring->contains(first->value()) || ring->contains(lock->value())) continue;
+    return FoundWaiter{waiter, *lock, static_cast<int64_t>(ring->size())};
+  }
+  return std::nullopt;
 }
 
 std::optional<FoundWaiter> StackWaiters::Check(const Layout& layout, Kva waiter) const {

@@ -30,10 +30,13 @@ class StackWaiters {
  private:
   struct Layout {
     uint64_t task, list, head;
+    bool ring = false;     // `head` is where the lock's first_waiter is
     MaybeMember function;  // of a wait queue's entry
   };
   std::optional<Layout> LayoutOf(const WaiterShape& shape) const;
   std::optional<FoundWaiter> Check(const Layout& layout, Kva waiter) const;
+  std::optional<FoundWaiter> CheckRing(const Layout& layout, Kva waiter, Kva begin, Kva end) const;
+  std::optional<std::unordered_set<uint64_t>> RingOf(const Layout& layout, Kva waiter) const;
   bool IsWaiter(const Layout& layout, Kva node) const;
   bool IsOnList(Kva node) const;
 

@@ -32,7 +32,9 @@ struct WaiterGuess {
 };
 std::optional<WaiterGuess> GuessWaiter(std::span<const StackFrameRow> stack);
 
-// A structure of the kernel's in which a task waits: on a list whose head is in the lock.
+// A structure of the kernel's in which a task waits: on a list whose head is in the lock; or, where
+// the lock has no such head, in a ring of waiters to the first of which the lock's `first_waiter`
+// points (mutexes and rwsems of 7.3).
 struct WaiterShape {
   std::string_view waiter, task, list;  // struct, and its members
   std::string_view lock, head;          // struct, and its member

@@ -45,6 +45,25 @@ TEST(KernelChoice, ANameIsTheNewestInTheCache) {
   EXPECT_EQ(ResolveKernelIn(cache.path(), "debian-6.12"), stock);
 }
 
+TEST(KernelChoice, AnyKernelOfDebiansHasAName) {
+  const TemporaryDirectory cache;
+  const fs::path image = Touch(cache / "linux-image-7.3.4+deb13-cloud-amd64/boot/vmlinuz-7.3.4");
+  for (const char* name : {"debian-7.3", "debian-newest", "debian-newest-7", "debian-7.3.4",
+                           "debian-6.18-rt", "debian-newest-7-full"}) {
+    const auto missing = ResolveKernelIn(cache.path(), name);
+    ASSERT_FALSE(missing);
+    EXPECT_EQ(missing.error().code(), ErrorCode::kNotFound);
+    EXPECT_THAT(missing.error().ToString(),
+                HasSubstr(std::string("kernel.sh ") + (name + 7) + " gets it"));
+    fs::create_directory_symlink(image.parent_path().parent_path(), cache / name);
+    EXPECT_EQ(ResolveKernelIn(cache.path(), name), cache / name / "boot/vmlinuz-7.3.4");
+  }
+  for (const char* name : {"debian-", "debian-7.", "debian-7.3-r", "debian-newest-", "debian-a"}) {
+    EXPECT_EQ(ResolveKernelIn(cache.path(), name).error().code(), ErrorCode::kInvalidArgument)
+        << name;
+  }
+}
+
 TEST(KernelChoice, WhatIsNotThereIsToldWithTheWayToGetIt) {
   const TemporaryDirectory cache;
   EXPECT_THAT(ResolveKernelIn(cache.path(), "debian-6.1").error().ToString(),

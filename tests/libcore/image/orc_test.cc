@@ -19,7 +19,11 @@ constexpr Kva kIps(0xffffffff82345678);
 class OrcTest : public ::testing::TestWithParam<OrcStyle> {
  protected:
   void Add(uint64_t offset, const OrcEntry& entry) { orc_.Add(kText + offset, entry); }
-  OrcFormat Format() { return OrcFormat::From(TypeInfo::Parse(types_.Build()).value()).value(); }
+  OrcFormat Format() {
+    OrcFormat format = OrcFormat::From(TypeInfo::Parse(types_.Build()).value()).value();
+    EXPECT_TRUE(format.LearnNumbering(orc_.NullEntry()));
+    return format;
+  }
   OrcTable Table() {
     return OrcTable::Parse(Format(), kIps, orc_.Ips(kIps), orc_.Entries()).value();
   }
@@ -49,6 +53,9 @@ TEST_P(OrcTest, EveryEntryReadsAsItWasWritten) {
       {.sp_offset = 8, .sp_reg = OrcRegister::kSp, .type = OrcType::kRegsPartial, .signal = true},
       {.type = OrcType::kEndOfStack},
       {.type = OrcType::kUndefined},
+      {.sp_reg = OrcRegister::kBpIndirect, .type = OrcType::kCall},
+      {.sp_reg = OrcRegister::kDx, .type = OrcType::kCall},
+      {.sp_reg = OrcRegister::kR10, .type = OrcType::kCall},
       {.sp_offset = INT16_MAX,
        .bp_offset = INT16_MIN,
        .sp_reg = OrcRegister::kDi,
@@ -107,8 +114,44 @@ TEST_P(OrcTest, ATableThatIsNotInOrderIsDamage) {
 TEST_P(OrcTest, AnEmptyTableCoversNothing) { EXPECT_EQ(Table().Find(kText), std::nullopt); }
 
 INSTANTIATE_TEST_SUITE_P(Styles, OrcTest,
-                         ::testing::Values(OrcStyle::kWithHeader, OrcStyle::kWithEnd,
-                                           OrcStyle::kWithoutSignal));
+                         ::testing::Values(OrcStyle::kWithHeader, OrcStyle::kRenumbered,
+                                           OrcStyle::kWithEnd, OrcStyle::kWithoutSignal));
+
+// The very bytes of two kernels' own entries, 6.12's and 7.3's.
+TEST(OrcFormatTest, TheKernelsOwnEntriesTellHowRegistersAreNumbered) {
+  BtfBuilder types;
+  // struct orc_entry of arch/x86/include/asm/orc_types.h.
+  types.PackedStruct("orc_entry", {{"s16", "sp_offset"},
+                                   {"s16", "bp_offset"},
+                                   {"u32:4", "sp_reg"},
+                                   {"u32:4", "bp_reg"},
+                                   {"u32:3", "type"},
+                                   {"u32:1", "signal"}});
+  const TypeInfo info = TypeInfo::Parse(types.Build()).value();
+  const auto bytes = [](std::initializer_list<int> values) {
+    std::vector<std::byte> made;
+    for (const int value : values) made.push_back(std::byte(value));
+    return made;
+  };
+  const OrcEntry by_frame_pointer = {.sp_offset = 16,
+                                     .bp_offset = -16,
+                                     .sp_reg = OrcRegister::kBp,
+                                     .bp_reg = OrcRegister::kPrevSp,
+                                     .type = OrcType::kCall};
+  for (const auto& [null_entry, fp_entry] :
+       {std::pair(bytes({8, 0, 0, 0, 0x05, 0x02}), bytes({0x10, 0, 0xf0, 0xff, 0x14, 0x02})),
+        std::pair(bytes({8, 0, 0, 0, 0x03, 0x02}), bytes({0x10, 0, 0xf0, 0xff, 0x84, 0x02}))}) {
+    OrcFormat format = OrcFormat::From(info).value();
+    ASSERT_TRUE(format.LearnNumbering(null_entry));
+    EXPECT_EQ(format.Decode(null_entry),
+              (OrcEntry{.sp_offset = 8, .sp_reg = OrcRegister::kSp, .type = OrcType::kCall}));
+    EXPECT_EQ(format.Decode(fp_entry), by_frame_pointer);
+  }
+  OrcFormat format = OrcFormat::From(info).value();
+  const auto status = format.LearnNumbering(bytes({8, 0, 0, 0, 0x07, 0x02}));
+  ASSERT_FALSE(status);
+  EXPECT_EQ(status.error().code(), ErrorCode::kUnsupported);
+}
 
 TEST(OrcFormatTest, AKernelWithoutOrcHasNoFormat) {
   BtfBuilder types;

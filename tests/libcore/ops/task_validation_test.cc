@@ -225,6 +225,32 @@ TEST(TaskLayoutTest, OnRqOfOneByteIsReadWithoutItsNeighbour) {
   EXPECT_THAT(WriteVtime(synthetic::TaskLayout::kBytes, spec).reason, HasSubstr("(on_rq 2)"));
 }
 
+// 7.3's on_rq and on_cpu are single bytes side by side: a value of four is not spread over both.
+TEST(TaskLayoutTest, ANumberThatIsNarrowerThanTheValueKeepsItsNeighbours) {
+  KernelBuilder builder;
+  SchedBuilder sched(builder, {.task = synthetic::TaskLayout::kBytes});
+  TaskSpec spec = ScxTask(kPid);
+  spec.on_cpu = 1;
+  sched.AddProcess(spec);
+  sched.Finish();
+  OpsGuest guest(builder);
+  const TaskFieldTarget on_rq{kPid, kStartTime, "on_rq"}, on_cpu{kPid, kStartTime, "on_cpu"},
+      bits{kPid, kStartTime, "sched_bits"};
+  const auto read = [&] {
+    return guest.Read({{on_rq, U32Value{}}, {on_cpu, U64Value{}}, {bits, U32Value{}}}).read_values;
+  };
+  EXPECT_THAT(read(),
+              ElementsAre(OpValue(U32Value{0}), OpValue(U64Value{1}), OpValue(U32Value{0})));
+  ASSERT_TRUE(guest.Write({{bits, U32Value{5}}}).success);
+  ASSERT_TRUE(guest.Write({{on_cpu, U32Value{0}}}).success);
+  EXPECT_THAT(read(),
+              ElementsAre(OpValue(U32Value{0}), OpValue(U64Value{0}), OpValue(U32Value{5})));
+  EXPECT_THAT(guest.WriteFailure({{on_rq, U32Value{0x100}}}).error.text,
+              HasSubstr("0x100 does not fit: the field has 8 bits"));
+  EXPECT_THAT(guest.WriteFailure({{bits, U64Value{8}}}).error.text,
+              HasSubstr("0x8 does not fit: the field has 3 bits"));
+}
+
 TEST(TaskLayoutTest, StateUnderItsOldNameIsChecked) {
   TaskSpec spec = ScxTask(kPid);
   const OpReply asleep = WriteVtime(synthetic::TaskLayout::kOldState, spec);

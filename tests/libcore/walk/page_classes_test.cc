@@ -99,13 +99,13 @@ TEST_P(PageClassesTest, AllPagesOfACompoundOneAreWhatItsFirstIs) {
 
 TEST_P(PageClassesTest, ATailWithoutAHeadIsKept) {
   map().MakeFile(kFirst);  // is no first page of a compound one
-  map().Set(kFirst + 1, "compound_head", map().PageOf(kFirst).value() | 1);
+  map().Set(kFirst + 1, map().HeadMember(), map().PageOf(kFirst).value() | 1);
   map().Join(kFirst + 8, 2);
   map().MakeFile(kFirst + 8);
-  map().Set(kFirst + 9, "compound_head", WalkGuest::Wild().value() | 1);
-  map().Set(kFirst + 10, "compound_head", (map().PageOf(kFirst + 8) + 8).value() | 1);
+  map().Set(kFirst + 9, map().HeadMember(), WalkGuest::Wild().value() | 1);
+  map().Set(kFirst + 10, map().HeadMember(), (map().PageOf(kFirst + 8) + 8).value() | 1);
   // To a page that comes later.
-  map().Set(kFirst + 11, "compound_head", map().PageOf(kFirst + 16).value() | 1);
+  map().Set(kFirst + 11, map().HeadMember(), map().PageOf(kFirst + 16).value() | 1);
   map().Join(kFirst + 16, 1);
   map().MakeFile(kFirst + 16);
   EXPECT_EQ(Of(kFirst + 1), kNone);
@@ -223,8 +223,11 @@ TEST_P(PageClassesTest, AMemoryMapInPiecesIsRefused) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Kernels, PageClassesTest,
-                         testing::Values(PageMarks::kBits, PageMarks::kByte), [](const auto& info) {
-                           return info.param == PageMarks::kBits ? "As6_1" : "As6_12";
+                         testing::Values(PageMarks::kBits, PageMarks::kByte, PageMarks::kMask),
+                         [](const auto& info) {
+                           return info.param == PageMarks::kBits   ? "As6_1"
+                                  : info.param == PageMarks::kByte ? "As6_12"
+                                                                   : "As7_1";
                          });
 
 TEST(PageClassesErrorTest, AKernelThatTellsNothingOfItsPagesIsAnError) {

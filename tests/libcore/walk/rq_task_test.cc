@@ -63,6 +63,33 @@ TEST_F(RqTaskTest, QueuesWithoutTasksHaveNoRows) {
   EXPECT_THAT(walked_.anomalies, NoAnomalies());
 }
 
+// 7.3: groups have no entities in the tree; their tasks stand there themselves.
+TEST(FlatFairQueueTest, TasksOfAllGroupsStandSideBySideAndThrottledOnesBeside) {
+  WalkGuest guest;
+  synthetic::KernelBuilder& b = guest.builder();
+  synthetic::SchedBuilder sched(b, synthetic::SchedTypes{.flat_fair = true});
+  synthetic::RqBuilder& queues = sched.queues();
+  const Kva root = synthetic::NewCgroup(b, Kva(), "");
+  queues.AddFlatGroup("queues_of_a", synthetic::NewCgroup(b, root, "a"));
+  queues.AddFlatGroup("queues_of_b", synthetic::NewCgroup(b, root, "b"));
+  const auto task = [&](uint32_t pid) { return sched.AddProcess({.pid = pid}); };
+  queues.AddFlat(0, task(1), queues.QueueOfGroup("queues_of_b", 0), 20, 700);
+  queues.AddFlat(0, task(2), queues.QueueOfGroup("queues_of_a", 0), 10, 300);
+  queues.Throttle(task(3), queues.QueueOfGroup("queues_of_b", 1));
+  queues.Throttle(task(4), queues.QueueOfGroup("queues_of_b", 1));
+  sched.Finish();
+  const auto walked = WalkRqTasks(guest.Open());
+  ASSERT_TRUE(walked) << walked.error().ToString();
+  EXPECT_THAT(walked->anomalies, NoAnomalies());
+  std::vector<std::string> rows;
+  for (const RqTaskRow& row : walked->rows) {
+    rows.push_back(fmt::format("{} {} {} {} {} {}", row.cpu, row.queue, row.position, *row.pid,
+                               row.cgroup.value_or("?"), row.h_load.value_or(-1)));
+  }
+  EXPECT_THAT(rows, ElementsAre("0 cfs 0 2 /a 300", "0 cfs 1 1 /b 700", "1 cfs_throttled 0 3 /b 0",
+                                "1 cfs_throttled 1 4 /b 0"));
+}
+
 TEST_F(RqTaskTest, AKernelWithoutSchedExtHasTheOtherQueues) {
   WalkGuest guest;
   synthetic::SchedBuilder sched(guest.builder(), /*scx=*/false);

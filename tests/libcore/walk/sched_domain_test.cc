@@ -50,6 +50,23 @@ TEST_F(SchedDomainTest, EachCpuHasItsDomainsFromTheSmallestOn) {
   EXPECT_EQ(row.since_balance_ns, 10'000'000);
 }
 
+class SpanBehindDomainTest : public SystemWalkTest {
+ protected:
+  SpanBehindDomainTest() : SystemWalkTest({.span_member = false}) {}
+};
+
+// 7.0 on.
+TEST_F(SpanBehindDomainTest, TheCpusOfADomainStandBehindIt) {
+  system_.AddDomain(0, "SMT", 0b01, 1);
+  system_.AddDomain(0, "NUMA", 0b11, 2);
+  system_.Finish();
+  const auto walked = Walk(WalkSchedDomains);
+  ASSERT_EQ(walked.rows.size(), 2u);
+  EXPECT_EQ(walked.rows[0].span, "0");
+  EXPECT_EQ(walked.rows[1].span, "0-1");
+  EXPECT_THAT(walked.anomalies, IsEmpty());
+}
+
 TEST_F(SchedDomainTest, ACycleOfOneCpusDomainsCostsNoOther) {
   builder_.Set("sched_domain", outer_[0], "parent", inner_[0].value());
   const auto walked = Walk(WalkSchedDomains);

@@ -1,5 +1,6 @@
 #include "libcore/walk/sched/scx.h"
 
+#include "libcore/walk/task/task.h"
 #include "scx_guest.h"
 
 namespace ktstr {
@@ -49,6 +50,32 @@ TEST_P(ScxTest, ALoadedSchedulerIsARow) {
   EXPECT_EQ(row.exit_kind, "none");
   EXPECT_EQ(row.exit_message, std::nullopt);
   EXPECT_THAT(state.anomalies, NoAnomalies());
+}
+
+// As their bits are in kernels of either kind: 7.1 moved the states among the flags, has one more
+// before INIT, and says there why a task is enqueued again.
+TEST_P(ScxTest, ATasksStateIsNamed) {
+  const bool among_flags = GetParam() == ScxLayout::kSubSchedulers;
+  const auto task = [&](uint32_t pid, uint64_t flags) {
+    guest_.builder().Set("task_struct", guest_.NewTask(pid), "scx.flags", flags);
+  };
+  task(1, 0);
+  task(2, among_flags ? 0x401 : 0x301);
+  task(3, 0x100);
+  if (among_flags) task(4, 0x3521);
+  task(5, uint64_t{1} << 31);
+  guest_.Finish();
+  const auto walked = WalkTasks(guest_.Open(), std::span<const StackFrameRow>());
+  ASSERT_TRUE(walked) << walked.error().ToString();
+  std::map<int64_t, std::string> states;
+  for (const TaskRow& row : walked->rows) {
+    states[*row.pid] = row.scx_state.value_or("?") + " " + row.scx_flag_names.value_or("?");
+  }
+  EXPECT_EQ(states[1], "none ");
+  EXPECT_EQ(states[2], "enabled queued");
+  EXPECT_EQ(states[3], among_flags ? "init_begin " : "init ");
+  EXPECT_EQ(states[4], among_flags ? "dead queued|immed|reenq_preempted" : "");
+  EXPECT_EQ(states[5], "none cursor");
 }
 
 TEST_P(ScxTest, WithoutASchedulerThereIsNoName) {

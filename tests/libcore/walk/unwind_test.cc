@@ -68,8 +68,8 @@ TEST_P(UnwindFormatTest, AnInterruptIsUnwoundIntoWhatItInterrupted) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Styles, UnwindFormatTest,
-                         ::testing::Values(OrcStyle::kWithHeader, OrcStyle::kWithEnd,
-                                           OrcStyle::kWithoutSignal));
+                         ::testing::Values(OrcStyle::kWithHeader, OrcStyle::kRenumbered,
+                                           OrcStyle::kWithEnd, OrcStyle::kWithoutSignal));
 
 TEST_F(UnwindTest, AnExceptionThatHasOnlyWhatTheProcessorPushedIsUnwound) {
   const Kva exception = guest_.stacks.Function("asm_exc_page_fault", kPartialRegs);

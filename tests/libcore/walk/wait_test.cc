@@ -51,6 +51,37 @@ TEST_F(LockWaitTest, EachWaiterNamesTheOwnerAndHowManyWait) {
   EXPECT_THAT(Walk(), ElementsAre("3 mutex 1 3", "4 mutex 1 3", "5 mutex 1 3", "6 mutex 2 1"));
 }
 
+// 7.3: nothing leads from a waiter to its lock but what the waiting function keeps.
+TEST(LockRingTest, WaitersInARingNameTheOwnerAndHowManyWait) {
+  WalkGuest guest;
+  synthetic::SchedBuilder sched(guest.builder());
+  synthetic::StackBuilder stacks(guest.builder(), sched);
+  synthetic::LockBuilder locks(guest.builder(), stacks, synthetic::LockLayout::kRing);
+  const auto task = [&](uint32_t pid) { return sched.AddProcess({.pid = pid, .state = 2}); };
+  const Kva owner = task(1), other = task(2);
+  const Kva first = locks.AddMutex(owner), second = locks.AddMutex(other);
+  for (const uint32_t pid : {3, 4, 5}) locks.AddWaiter(task(pid), first);
+  locks.AddWaiter(task(6), second);  // alone in its ring
+  // Its ring is torn: it waits for nothing that could be named.
+  const Kva torn = locks.AddMutex(owner);
+  const Kva waiter = locks.AddWaiter(task(7), torn);
+  locks.Finish();
+  guest.builder().Put(locks.NodeOf(waiter), WalkGuest::Wild());
+  stacks.Finish();
+  sched.Finish();
+  const GuestKernel& kernel = guest.Open();
+  const auto walked = WalkLockWaits(kernel, WalkStacks(kernel).value().rows);
+  ASSERT_TRUE(walked) << walked.error().ToString();
+  EXPECT_THAT(walked->anomalies, NoAnomalies());
+  std::vector<std::string> rows;
+  for (const LockWaitRow& row : walked->rows) {
+    rows.push_back(std::to_string(*row.pid) + " " + std::to_string(row.owner_pid.value_or(-1)) +
+                   " " + std::to_string(*row.waiters));
+    EXPECT_EQ(row.lock_kva, Hex(*row.owner_pid == 1 ? first : second));
+  }
+  EXPECT_THAT(rows, ElementsAre("3 1 3", "4 1 3", "5 1 3", "6 2 1"));
+}
+
 TEST_F(LockWaitTest, AnOwnerThatIsNoTaskIsSaidToBeNone) {
   const Kva mutex = locks_.AddMutex(WalkGuest::Wild());
   locks_.AddWaiter(NewTask(3), mutex);
