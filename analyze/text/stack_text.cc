@@ -15,8 +15,8 @@ constexpr const char* kQuery =
     "            coalesce(', last on CPU ' || f.cpu, '') END, "
     "  f.kind, f.ip, coalesce(f.symbol || printf('+0x%x', f.offset), '?') || "
     "  coalesce(' [' || f.module || ']', ''), "
-    "  CASE f.kind WHEN 'end' THEN f.reason || coalesce(': ' || f.detail, '') ELSE "
-    "coalesce(f.stack, '') || coalesce(': ' || f.detail, '') END "
+    "  CASE f.kind WHEN 'end' THEN f.reason || coalesce(': ' || f.detail, '') ELSE f.stack END, "
+    "  CASE f.kind WHEN 'end' THEN NULL ELSE f.detail END "
     "FROM stack_frame f LEFT JOIN task t ON t.task_kva = f.task_kva "
     "WHERE {} ORDER BY f.running DESC, f.pid, f.cpu, f.task_kva, f.depth";
 
@@ -47,9 +47,10 @@ Result<std::string> StackText(const Database& index, const std::string& conditio
     }
     // Which stack, where it is another one than before.
     const std::string on = IsNull(row[5]) ? stack : ToDisplay(row[5]);
-    text += fmt::format("  {}  {}{}{}\n", AddressDigits(row[3]), ToDisplay(row[4]),
+    text += fmt::format("  {}  {}{}{}{}\n", AddressDigits(row[3]), ToDisplay(row[4]),
                         kind == "call" ? "" : fmt::format("  <{}>", kind),
-                        on == stack ? "" : fmt::format("  ({} stack)", on));
+                        on == stack ? "" : fmt::format("  ({} stack)", on),
+                        IsNull(row[6]) ? "" : fmt::format("  ({})", ToDisplay(row[6])));
     stack = on;
   }
   return text;

@@ -20,9 +20,9 @@ be left out.
                  kernel, which leaves free, page-cache and user pages out of archives
 [machine]        kernel: a path, or scx-small (default), scx-distribution, host,
                  debian-VERSION (6.12, 7.3, newest-6, newest-7; 7.3-rt for PREEMPT_RT, 7.3-full
-                 for the one that is not for virtual machines only); memory ("512M"); cpus (2), or sockets; cores per socket,
-                 threads per core; numa_nodes; cmdline; cpu (QEMU's model); accel (auto, kvm,
-                 tcg); kaslr
+                 for the one that is not for virtual machines only); memory ("512M"); cpus (2),
+                 or sockets; cores per socket, threads per core; numa_nodes; cmdline; cpu
+                 (QEMU's model); accel (auto, kvm, tcg); kaslr
 [scheduler]      object: the name of one of ours (vtime) or the path of a BPF object, with
                  variables = { NAME = VALUE } (the id of a cgroup: { cgroup = "/a" });
                  or loader: a program that loads one, with its arguments

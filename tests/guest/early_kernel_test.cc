@@ -10,6 +10,7 @@
 #include "hand_started.h"
 #include "libcore/kernel/guest_kernel.h"
 #include "libcore/walk/system/log.h"
+#include "libcore/walk/system/work_item.h"
 #include "replay/snapshot_memory.h"
 
 namespace ktstr {
@@ -69,6 +70,13 @@ TEST_P(EarlyKernelTest, IsFoundWithoutANoteOfItsOwn) {
   const auto log = Log();
   EXPECT_THAT(log, Contains(HasSubstr("Linux version " + kernel_->release())));
   EXPECT_THAT(log, Contains(HasSubstr(GetParam().until)));
+}
+
+// What is not there yet is no damage.
+TEST_P(EarlyKernelTest, WhatIsStillZerosIsNoDamage) {
+  const auto works = WalkWorkItems(*kernel_);
+  ASSERT_OK(works);
+  EXPECT_THAT(works->anomalies, IsEmpty());
 }
 
 TEST_P(EarlyKernelTest, LiesWhereItSaysItself) {

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <array>
 #include <unordered_map>
 
 #include "libcore/walk/code/text_symbols.h"
@@ -94,6 +95,7 @@ class WorkWalker {
         cursor_(Globals(walk).Address({"mayday_cursor_func"})) {}
 
   void WalkPool(Kva kva) {
+    if (!IsInitialized(kva)) return;
     const WorkItemRow pool = PoolOf(kva);
     if (pool_.busy_hash && worker_.hentry) WalkWorkers(kva, pool);
     if (pool_.worklist && work_.entry) {
@@ -120,6 +122,13 @@ class WorkWalker {
   std::vector<WorkItemRow> Take() { return std::move(rows_); }
 
  private:
+  // Early in boot the pools of each CPU are still zeros (workqueue_init_early).
+  bool IsInitialized(Kva pool) const {
+    if (!pool_.worklist) return true;
+    const auto list = walk_.kernel.Read<std::array<uint64_t, 2>>(pool + pool_.worklist->offset);
+    return !list || *list != std::array<uint64_t, 2>();
+  }
+
   // What all rows of a pool have in common.
   WorkItemRow PoolOf(Kva kva) {
     const auto [found, is_new] = pools_.try_emplace(kva.value());
