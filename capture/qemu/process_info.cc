@@ -6,11 +6,11 @@
 #include <sys/sysmacros.h>
 
 #include <cstdio>
-#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <sstream>
 
+#include "capture/system/processes.h"
 #include "capture/system/system_error.h"
 
 namespace ktstr {
@@ -54,11 +54,7 @@ Result<std::vector<std::string>> ReadCommandLine(pid_t pid) {
 
 Result<pid_t> FindByGuestName(const std::string& name) {
   const std::string wanted = "guest=" + name;
-  std::error_code error;
-  for (const auto& entry : std::filesystem::directory_iterator("/proc", error)) {
-    const std::string number = entry.path().filename();
-    if (number.find_first_not_of("0123456789") != std::string::npos) continue;
-    const auto pid = static_cast<pid_t>(std::strtol(number.c_str(), nullptr, 10));
+  for (const pid_t pid : ListProcesses()) {
     const auto arguments = ReadCommandLine(pid);
     if (!arguments) continue;
     for (size_t i = 1; i < arguments->size(); ++i) {

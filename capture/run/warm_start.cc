@@ -4,18 +4,17 @@
 #include <xxhash.h>
 
 #include <algorithm>
-#include <fstream>
 #include <nlohmann/json.hpp>
 #include <vector>
 
 #include "capture/capture.h"
 #include "capture/qemu/qemu_command.h"
 #include "capture/system/memory_file.h"
-#include "capture/system/system_error.h"
 #include "capture/wake/qemu_choice.h"
 #include "capture/wake/wake.h"
 #include "libcore/archive/reader.h"
 #include "libcore/base/cache_directory.h"
+#include "libcore/base/text_file.h"
 
 namespace ktstr {
 
@@ -50,14 +49,6 @@ class Digest {
   XXH3_state_t* state_;
 };
 
-Result<std::string> Contents(const fs::path& file) {
-  std::ifstream stream(file, std::ios::binary);
-  std::string bytes{std::istreambuf_iterator<char>(stream), std::istreambuf_iterator<char>()};
-  if (!stream.is_open() || stream.bad())
-    return FailErrno(fmt::format("reading '{}'", file.string()));
-  return bytes;
-}
-
 void RemoveOldest(const fs::path& directory) {
   std::error_code ignored;
   std::vector<std::pair<fs::file_time_type, fs::path>> states;
@@ -84,8 +75,8 @@ Result<WarmStates> WarmStates::Of(const BootPlan& plan) {
   Digest digest;
   digest.Add(KTSTR_VERSION);
   digest.Add(KTSTR_TRY(VersionOfQemu({machine.qemu})));
-  digest.Add(KTSTR_TRY(Contents(machine.kernel)));
-  digest.Add(KTSTR_TRY(Contents(PathOfFd(plan.initramfs.get()))));
+  digest.Add(KTSTR_TRY(ReadTextFile(machine.kernel)));
+  digest.Add(KTSTR_TRY(ReadTextFile(PathOfFd(plan.initramfs.get()))));
   for (const std::string& word : QemuCommand(machine, kSomeFiles)) digest.Add(word);
   states.directory_ = fs::path(cache) / "warm";
   states.digest_ = digest.Hex();

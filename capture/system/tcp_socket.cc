@@ -6,11 +6,12 @@
 #include <netinet/in.h>
 #include <sys/socket.h>
 
-#include <charconv>
 #include <filesystem>
 #include <fstream>
 #include <memory>
+#include <sstream>
 
+#include "capture/system/processes.h"
 #include "capture/system/system_error.h"
 
 namespace ktstr {
@@ -104,13 +105,8 @@ Result<pid_t> ProcessAtOtherEnd(int socket) {
     return Fail(ErrorCode::kNotFound, "the other end is no process of this machine");
   }
   const std::string target = fmt::format("socket:[{}]", inode);
-  std::error_code error;
-  for (const auto& entry : fs::directory_iterator("/proc", error)) {
-    const std::string name = entry.path().filename();
-    pid_t pid = 0;
-    const auto [end, wrong] = std::from_chars(name.data(), name.data() + name.size(), pid);
-    if (wrong != std::errc() || end != name.data() + name.size()) continue;
-    if (Holds(entry.path(), target)) return pid;
+  for (const pid_t pid : ListProcesses()) {
+    if (Holds(fs::path("/proc") / std::to_string(pid), target)) return pid;
   }
   return Fail(ErrorCode::kNotFound, "the process at the other end belongs to another user");
 }
