@@ -72,6 +72,11 @@ try_programs() {
   expect "dsq_piled_up" in_root "$directory" "$bin/ktstr-analyze" /root/stall.kts findings
   expect '"success":true' in_root "$directory" bash -c "cd /root && echo '{\"direction\":\"read\",\"entries\":[
     {\"target\":{\"symbol\":\"jiffies\"},\"value\":{\"u64\":0}}]}' | '$bin/ktstr-replay' ops stall.kts --request -"
+  # The message names a script that is there.
+  printf '[machine]\nkernel = "debian-newest"\n' >"$directory/root/no_kernel.toml"
+  expect "$(realpath -m "$bin/../share/ktstr/fixtures/guest/kernel.sh") newest gets it" in_root "$directory" bash -c \
+    "'$bin/ktstr-run' /root/no_kernel.toml || true"
+  expect "usage: kernel.sh" in_root "$directory" bash -c "bash '$bin/../share/ktstr/fixtures/guest/kernel.sh' || true"
   # The message names the schedulers that are found.
   printf '[machine]\nkernel = "/bin/true"\n[scheduler]\nobject = "vtimes"\n' >"$directory/root/typo.toml"
   expect "did you mean 'vtime'" in_root "$directory" bash -c "'$bin/ktstr-run' /root/typo.toml || true"

@@ -7,6 +7,7 @@
 #include <cstring>
 #include <vector>
 
+#include "capture/run/own_place.h"
 #include "libcore/base/cache_directory.h"
 #include "libcore/base/nearest_word.h"
 
@@ -19,14 +20,15 @@ namespace fs = std::filesystem;
 struct KnownKernel {
   std::string_view name;
   std::string_view folder;  // how the name of its folder in the cache begins
-  std::string_view script;  // what gets it
+  std::string_view script;  // what gets it, and what it is told
+  std::string_view argument;
 };
 
 constexpr KnownKernel kKnown[] = {
-    {"scx-small", "scx-small-", "fixtures/kernel/build.sh small"},
-    {"scx-distribution", "scx-distribution-", "fixtures/kernel/build.sh distribution"},
-    {"debian-6.12", "linux-image-6.12-cloud-amd64", "fixtures/guest/kernel.sh 6.12"},
-    {"debian-6.1", "linux-image-cloud-amd64", "fixtures/guest/kernel.sh 6.1"},
+    {"scx-small", "scx-small-", "fixtures/kernel/build.sh", "small"},
+    {"scx-distribution", "scx-distribution-", "fixtures/kernel/build.sh", "distribution"},
+    {"debian-6.12", "linux-image-6.12-cloud-amd64", "fixtures/guest/kernel.sh", "6.12"},
+    {"debian-6.1", "linux-image-cloud-amd64", "fixtures/guest/kernel.sh", "6.1"},
 };
 
 constexpr std::string_view kDebian = "debian-";
@@ -95,16 +97,18 @@ fs::path FindIn(const fs::path& cache, const KnownKernel& kernel) {
   return {};
 }
 
-Error NotInCache(const fs::path& cache, const std::string& name, std::string_view script) {
-  return Error(ErrorCode::kNotFound, fmt::format("the kernel '{}' is not in '{}': bash {} gets it",
-                                                 name, cache.string(), script));
+Error NotInCache(const fs::path& cache, const std::string& name, std::string_view script,
+                 std::string_view argument) {
+  return Error(ErrorCode::kNotFound,
+               fmt::format("the kernel '{}' is not in '{}': bash {} {} gets it", name,
+                           cache.string(), OwnScript(std::string(script)), argument));
 }
 
 Result<fs::path> FindDebian(const fs::path& cache, const std::string& name,
                             const std::string& version) {
   fs::path image = NewestImage(cache / name / "boot");
   if (!image.empty()) return image;
-  return Fail(NotInCache(cache, name, "fixtures/guest/kernel.sh " + version));
+  return Fail(NotInCache(cache, name, "fixtures/guest/kernel.sh", version));
 }
 
 }  // namespace
@@ -137,7 +141,7 @@ Result<fs::path> ResolveKernelIn(const fs::path& cache, const std::string& name)
   }
   fs::path image = FindIn(cache, *known);
   if (!image.empty()) return image;
-  return Fail(NotInCache(cache, name, known->script));
+  return Fail(NotInCache(cache, name, known->script, known->argument));
 }
 
 Result<fs::path> ResolveKernel(const std::string& name) {

@@ -24,6 +24,12 @@ fs::path& share_directory() {
   return directory;
 }
 
+// Where share/ktstr can be: of an installed program, and of one in the build tree.
+std::vector<fs::path> SharePlaces() {
+  return {share_directory(), OwnDirectory() / ".." / "share" / "ktstr",
+          OwnDirectory() / "../.." / "share" / "ktstr"};
+}
+
 }  // namespace
 
 std::string ProgramBeside(const std::string& name) {
@@ -36,14 +42,9 @@ void SetShareDirectory(const fs::path& directory) { share_directory() = director
 
 std::map<std::string, fs::path> OwnSchedulers() {
   std::map<std::string, fs::path> schedulers;
-  std::vector<fs::path> places = {share_directory() / "schedulers"};
-  // Of an installed program and of one in the build tree.
-  for (const char* up : {"..", "../.."}) {
-    places.push_back(OwnDirectory() / up / "share" / "ktstr" / "schedulers");
-  }
   std::error_code ignored;
-  for (const fs::path& place : places) {
-    for (const auto& entry : fs::directory_iterator(place, ignored)) {
+  for (const fs::path& place : SharePlaces()) {
+    for (const auto& entry : fs::directory_iterator(place / "schedulers", ignored)) {
       const std::string file = entry.path().filename().string();
       if (!file.ends_with(kSuffix)) continue;
       schedulers.try_emplace(file.substr(0, file.size() - kSuffix.size()),
@@ -60,6 +61,15 @@ Result<fs::path> OwnScheduler(const std::string& name) {
   for (const auto& [known, object] : schedulers) names.push_back(known);
   return Fail(ErrorCode::kNotFound, UnknownWord("scheduler", name, names) +
                                         " (the path of a BPF object has a slash in it)");
+}
+
+std::string OwnScript(const std::string& script) {
+  std::error_code ignored;
+  for (const fs::path& place : SharePlaces()) {
+    const fs::path installed = place / script;
+    if (!place.empty() && fs::exists(installed, ignored)) return installed.lexically_normal();
+  }
+  return script;
 }
 
 }  // namespace ktstr

@@ -22,4 +22,8 @@ void SetShareDirectory(const std::filesystem::path& directory);
 // One of them. Errors: kNotFound naming those that there are.
 Result<std::filesystem::path> OwnScheduler(const std::string& name);
 
+// How a script of ours is named to the user who is to run it: `script` is its path in a checkout
+// ("fixtures/guest/kernel.sh"). Of an installation it is the path below its share/ktstr.
+std::string OwnScript(const std::string& script);
+
 }  // namespace ktstr
