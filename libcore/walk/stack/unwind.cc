@@ -8,7 +8,6 @@
 #include "libcore/kernel/bootstrap.h"
 #include "libcore/walk/row/fields.h"
 #include "libcore/walk/stack/frame_pointer.h"
-#include "libcore/walk/stack/generated_code.h"
 #include "libcore/walk/stack/thunk.h"
 
 namespace ktstr {
@@ -16,11 +15,9 @@ namespace ktstr {
 // How a stack is walked back, as unwind_next_frame() in arch/x86/kernel/unwind_orc.c does it. The
 // state is an instruction, a stack pointer and a frame pointer. Each round adds a frame for them
 // and takes one step to the caller:
-// - Look() finds the text in which the instruction lies and its ORC entry. The entry comes from the
-//   table of the kernel or of a module (orc_tables.h); for BPF's code, which has none, from rules
-//   (generated_code.h); for a few single instructions, of which the table is wrong, from others
-//   (thunk.h). Without an entry the frame pointer is followed (frame_pointer.h), and the frame says
-//   so.
+// - UnwindRules finds the text in which the instruction lies and its ORC entry. Without an entry
+// the
+//   frame pointer is followed (frame_pointer.h), and the frame says so.
 // - PreviousSp() computes from the entry what the stack pointer was in the caller.
 // - What lies there depends on the entry's type: a return address just below (ReadCall), a whole
 //   struct pt_regs (ReadRegs), or the five words that the processor pushes for an interrupt
@@ -88,29 +85,18 @@ struct Unwinder::State {
   }
 };
 
-Unwinder::Unwinder(const GuestKernel& kernel, TextSymbols& text, std::optional<OrcTables> orc)
-    : kernel_(&kernel),
-      text_(&text),
-      orc_(std::move(orc)),
-      memory_(kernel, Kva(0)),
-      traced_(kernel) {
-  const auto symbol = [&](const char* name) -> std::optional<Kva> {
-    const auto kva = kernel.symbol_kva(name);
-    return kva ? std::optional(*kva) : std::nullopt;
-  };
+Unwinder::Unwinder(const GuestKernel& kernel, UnwindRules rules)
+    : kernel_(&kernel), rules_(std::move(rules)), memory_(kernel, Kva(0)), traced_(kernel) {
   // Before 6.5 (3aec4ecb3d1f) the C function of that name was not there, and the code was called
   // so.
-  fork_return_ = symbol("ret_from_fork_asm");
-  if (!fork_return_) fork_return_ = symbol("ret_from_fork");
-  error_entry_ = symbol("error_entry");
-  const auto begin = symbol("__entry_text_start"), end = symbol("__entry_text_end");
-  if (begin && end) entry_text_ = TextRange{*begin, *end};
+  for (const char* name : {"ret_from_fork_asm", "ret_from_fork"}) {
+    const auto kva = kernel.symbol_kva(name);
+    if (kva && !fork_return_) fork_return_ = *kva;
+  }
 }
 
 Result<Unwinder> Unwinder::Create(const Walk& walk, TextSymbols& text) {
-  auto orc = OrcTables::Read(walk, text);
-  if (!orc && orc.error().code() != ErrorCode::kNotFound) return Fail(orc.error());
-  Unwinder unwinder(walk.kernel, text, orc ? std::optional(*std::move(orc)) : std::nullopt);
+  Unwinder unwinder(walk.kernel, KTSTR_TRY(UnwindRules::Create(walk, text)));
   KTSTR_TRY(unwinder.ResolveLayout(walk.types));
   return unwinder;
 }
@@ -132,59 +118,6 @@ Status Unwinder::ResolveLayout(const TypeInfo& types) {
   return {};
 }
 
-const CodeInfo& Unwinder::CodeAt(Kva ip, bool exact) {
-  auto& known = code_[exact ? 1 : 0];
-  const auto found = known.find(ip.value());
-  if (found != known.end()) return found->second;
-  return known.emplace(ip.value(), Look(ip, exact)).first->second;
-}
-
-// A call's return address can lie behind the end of its function: the call itself is looked up.
-CodeInfo Unwinder::Look(Kva ip, bool exact) {
-  CodeInfo code;
-  if (exact && ip.is_null()) {
-    // A call through a null pointer: nothing has happened since.
-    code.text = true;
-    code.orc = OrcEntry{8, 0, OrcRegister::kSp, OrcRegister::kUndefined, OrcType::kCall, false};
-    return code;
-  }
-  const Kva at = exact ? ip : ip - 1;
-  const auto place = text_->Find(at);
-  if (!place) return code;
-  code.text = true;
-  code.place = *place;
-  if (orc_) code.orc = orc_->Find(at, *place);
-  if (place->kind == TextKind::kBpf) Generated(ip, exact, code);
-  if (CodeAround around; exact && orc_ && kernel_->Read(ip - CodeAround::kBefore, around.bytes)) {
-    if (const auto orc = UnwindBeyondTables(place->symbol, ip, around, error_entry_)) {
-      code.orc = orc;
-    }
-  }
-  const bool keeps_regs =
-      code.orc && (code.orc->type == OrcType::kRegs || code.orc->type == OrcType::kRegsPartial);
-  code.syscall_entry = IsSyscallEntry(place->symbol);
-  code.in_entry_text = entry_text_ && entry_text_->Contains(at);
-  if (keeps_regs) {
-    code.kind = KindOfRegsFrame(place->symbol);
-  } else if (code.syscall_entry) {
-    code.kind = FrameKind::kSyscall;
-  } else if (place->kind == TextKind::kBpf) {
-    code.kind = FrameKind::kBpf;
-  }
-  return code;
-}
-
-void Unwinder::Generated(Kva ip, bool exact, CodeInfo& code) {
-  const BpfSymbol& bpf = text_->bpf()[code.place.index];
-  std::array<std::byte, kGeneratedHead> head;
-  const auto size = std::min<uint64_t>(head.size(), bpf.text.end - bpf.text.begin);
-  if (!kernel_->Read(bpf.text.begin, std::span(head).first(size))) return;
-  std::array<std::byte, 2> around = {};
-  if (exact && ip > bpf.text.begin && !kernel_->Read(ip - 1, around)) return;
-  code.orc = UnwindGeneratedCode(std::span(head).first(size), around, ip - bpf.text.begin, exact,
-                                 bpf.name);
-}
-
 Unwound Unwinder::Unwind(const UnwindStart& start, std::span<const StackArea> stacks) {
   State state;
   state.ip = start.ip;
@@ -196,7 +129,7 @@ Unwound Unwinder::Unwind(const UnwindStart& start, std::span<const StackArea> st
   state.stacks = stacks;
   state.BeginOn(start.sp);
   for (;;) {
-    const CodeInfo& code = CodeAt(state.ip, state.exact);
+    const CodeInfo& code = rules_.At(state.ip, state.exact);
     if (!code.text) {
       const bool mapped = state.ip >= kStartKernelMap && kernel_->Translate(state.ip).has_value();
       state.End(mapped ? StackEnd::kNoRule : StackEnd::kNotText,
@@ -240,7 +173,7 @@ Unwound Unwinder::Unwind(const UnwindStart& start, std::span<const StackArea> st
 std::optional<OrcEntry> Unwinder::ByFramePointer(const CodeInfo& code, State& state) {
   constexpr OrcEntry kEnd = {.type = OrcType::kEndOfStack};
   state.result.frames.back().by_frame_pointer = true;
-  if (orc_) return ByFramePointerBeside(state);
+  if (rules_.has_orc()) return ByFramePointerBeside(state);
   const bool begins = fork_return_ && code.place.begin == *fork_return_;
   if (begins || state.bp == 0 || (code.in_entry_text && state.exact)) return kEnd;
   if ((state.bp & 1) != 0) {
@@ -261,7 +194,7 @@ std::optional<OrcEntry> Unwinder::ByFramePointerBeside(State& state) {
     return std::nullopt;
   }
   const auto to = memory_.ReadAt<Kva>((bp + 8).value());
-  if (!to || to->is_null() || !text_->Find(*to - 1)) return std::nullopt;
+  if (!to || to->is_null() || !rules_.text().Find(*to - 1)) return std::nullopt;
   return kByFramePointer;
 }
 
@@ -271,7 +204,7 @@ bool Unwinder::SkipTarget(const OrcEntry& orc, State& state) {
   const Kva slot = state.sp + static_cast<uint64_t>(int64_t{orc.sp_offset}) - 8;
   const auto to = memory_.ReadAt<Kva>(slot.value());
   if (!to) return false;
-  const auto place = text_->Find(*to);
+  const auto place = rules_.text().Find(*to);
   if (!place || place->symbol.empty() || place->begin != *to) return false;
   state.sp = state.sp + 8;
   return true;

@@ -9,16 +9,13 @@
 #include <span>
 #include <string>
 #include <string_view>
-#include <unordered_map>
 #include <vector>
 
 #include "libcore/kernel/guest_kernel.h"
 #include "libcore/kernel/object_reader.h"
-#include "libcore/walk/code/text_symbols.h"
-#include "libcore/walk/stack/frame_kind.h"
-#include "libcore/walk/stack/orc_tables.h"
 #include "libcore/walk/stack/stack_bounds.h"
 #include "libcore/walk/stack/traced_return.h"
+#include "libcore/walk/stack/unwind_rules.h"
 
 namespace ktstr {
 
@@ -46,16 +43,6 @@ enum class StackEnd : uint8_t {
 std::string_view StackEndName(StackEnd end);
 // Whether the stack is whole: everything there was has been unwound.
 bool IsWhole(StackEnd end);
-
-// Where an address of code lies and how it is unwound from.
-struct CodeInfo {
-  bool text = false;
-  TextPlace place;
-  FrameKind kind = FrameKind::kCall;
-  std::optional<OrcEntry> orc;
-  bool in_entry_text = false;  // the kernel's lowest code, between user mode and the task's stack
-  bool syscall_entry = false;  // in which rcx has the user's instruction pointer
-};
 
 struct Frame {
   Kva ip;
@@ -111,12 +98,8 @@ class Unwinder {
     std::optional<Member> fred_type;  // since 6.9: what FRED delivered
   };
 
-  Unwinder(const GuestKernel& kernel, TextSymbols& text, std::optional<OrcTables> orc);
+  Unwinder(const GuestKernel& kernel, UnwindRules rules);
   Status ResolveLayout(const TypeInfo& types);
-  const CodeInfo& CodeAt(Kva ip, bool exact);
-  CodeInfo Look(Kva ip, bool exact);
-  void Generated(Kva ip, bool exact, CodeInfo& code);
-
   std::optional<OrcEntry> ByFramePointer(const CodeInfo& code, State& state);
   std::optional<OrcEntry> ByFramePointerBeside(State& state);
   bool Step(const OrcEntry& orc, State& state);
@@ -132,14 +115,11 @@ class Unwinder {
   void EndAtEntry(const CodeInfo& code, State& state);
 
   const GuestKernel* kernel_;
-  TextSymbols* text_;
-  std::optional<OrcTables> orc_;
+  UnwindRules rules_;
   ObjectReader memory_;
   PtRegsLayout regs_;
   TracedReturns traced_;
-  std::optional<Kva> fork_return_, error_entry_;
-  std::optional<TextRange> entry_text_;
-  std::unordered_map<uint64_t, CodeInfo> code_[2];  // by ip: behind a call, exact
+  std::optional<Kva> fork_return_;
 };
 
 }  // namespace ktstr
