@@ -1,10 +1,10 @@
 #include "capture/run/warm_start.h"
 
 #include <fmt/format.h>
-#include <xxhash.h>
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
+#include <span>
 #include <vector>
 
 #include "capture/capture.h"
@@ -12,6 +12,7 @@
 #include "capture/system/memory_file.h"
 #include "capture/wake/qemu_choice.h"
 #include "capture/wake/wake.h"
+#include "libcore/archive/checksum.h"
 #include "libcore/archive/reader.h"
 #include "libcore/base/cache_directory.h"
 #include "libcore/base/text_file.h"
@@ -28,25 +29,22 @@ constexpr size_t kMostWarmStates = 16;
 constexpr QemuFiles kSomeFiles = {
     .qmp = 3, .port = 4, .ops = 5, .gdb = 6, .initrd = 7, .console = 8};
 
-class Digest {
+// Of texts, each with its size, so that what follows cannot be taken for its end.
+class TextDigest {
  public:
-  Digest() : state_(XXH3_createState()) { XXH3_128bits_reset(state_); }
-  Digest(const Digest&) = delete;
-  ~Digest() { XXH3_freeState(state_); }
-
-  // With its size, so that what follows cannot be taken for its end.
-  void Add(std::string_view bytes) {
-    const uint64_t size = bytes.size();
-    XXH3_128bits_update(state_, &size, sizeof size);
-    XXH3_128bits_update(state_, bytes.data(), bytes.size());
+  void Add(std::string_view text) {
+    const uint64_t size = text.size();
+    digest_.Add(std::as_bytes(std::span(&size, 1)));
+    digest_.Add(std::as_bytes(std::span(text)));
   }
   std::string Hex() const {
-    const XXH128_hash_t hash = XXH3_128bits_digest(state_);
-    return fmt::format("{:016x}{:016x}", hash.high64, hash.low64);
+    std::string hex;
+    for (const std::byte byte : digest_.Get()) hex += fmt::format("{:02x}", uint8_t(byte));
+    return hex;
   }
 
  private:
-  XXH3_state_t* state_;
+  archive::DigestStream digest_;
 };
 
 void RemoveOldest(const fs::path& directory) {
@@ -72,7 +70,7 @@ Result<WarmStates> WarmStates::Of(const BootPlan& plan) {
       !machine.extra_arguments.empty() || !machine.qmp_socket.empty()) {
     return states;
   }
-  Digest digest;
+  TextDigest digest;
   digest.Add(KTSTR_VERSION);
   digest.Add(KTSTR_TRY(VersionOfQemu({machine.qemu})));
   digest.Add(KTSTR_TRY(ReadTextFile(machine.kernel)));
@@ -85,7 +83,7 @@ Result<WarmStates> WarmStates::Of(const BootPlan& plan) {
 
 fs::path WarmStates::After(const std::string& done) const {
   if (directory_.empty()) return fs::path();
-  Digest digest;
+  TextDigest digest;
   digest.Add(digest_);
   digest.Add(done);
   return directory_ / (digest.Hex() + ".kts");

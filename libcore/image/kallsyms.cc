@@ -84,9 +84,7 @@ Result<Names> ReadNames(const AddressSpace& space, const KallsymsTables& tables,
   size_t at = 0;
   for (uint32_t i = 0; i < count; ++i) {
     KTSTR_TRY(stream.Need(at + 2));
-    size_t length = stream[at++];
-    // Since 6.1 a length above 127 takes two bytes (73bbb94466fd).
-    if ((length & 0x80) != 0) length = (length & 0x7f) | (size_t{stream[at++]} << 7);
+    const size_t length = KallsymsNameLength([&] { return stream[at++]; });
     if (length == 0 || length > kMaxName || at + length > kMaxNameBytes) {
       return Fail(ErrorCode::kDamaged,
                   fmt::format("kallsyms entry {} of {} has a name of {} bytes", i, count, length));

@@ -24,6 +24,14 @@ enum class KallsymsEncoding {
 // As shown to people: "absolute", "base-relative", "absolute-percpu", "place-relative".
 std::string_view KallsymsEncodingName(KallsymsEncoding encoding);
 
+// The length of a name, which stands before it; `next` gives the next byte of the names. Since 6.1
+// one above 127 takes two bytes (73bbb94466fd).
+template <typename NextByte>
+size_t KallsymsNameLength(NextByte next) {
+  const size_t length = next();
+  return (length & 0x80) == 0 ? length : (length & 0x7f) | (size_t{next()} << 7);
+}
+
 // Where the tables are; all run-time addresses.
 struct KallsymsTables {
   Kva names;

@@ -116,9 +116,7 @@ bool HasNames(const Image& image, size_t names, uint32_t count, size_t limit) {
   for (uint32_t i = 0; i < count; ++i) {
     if (i % kMarkerStep == 0) marks.push_back(uint32_t(at - names));
     if (at + 2 > limit) return false;
-    size_t length = image.byte(at++);
-    // Since 6.1 a length above 127 takes two bytes.
-    if ((length & 0x80) != 0) length = (length & 0x7f) | (size_t{image.byte(at++)} << 7);
+    const size_t length = KallsymsNameLength([&] { return image.byte(at++); });
     if (length == 0) return false;
     at += length;
   }

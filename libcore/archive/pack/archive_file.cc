@@ -47,19 +47,13 @@ Result<std::vector<std::byte>> ArchiveFile::ReadPages(uint64_t frame) const {
 }
 
 Result<Digest> ArchiveFile::HashWhole() const {
-  const std::unique_ptr<XXH3_state_t, decltype(&XXH3_freeState)> hash(XXH3_createState(),
-                                                                      XXH3_freeState);
-  XXH3_128bits_reset(hash.get());
+  DigestStream digest;
   constexpr uint64_t kChunk = 1 << 20;
   for (uint64_t at = 0; at < file_.size(); at += kChunk) {
     const auto bytes = KTSTR_TRY(ReadBytes(at, std::min(at + kChunk, file_.size())));
-    XXH3_128bits_update(hash.get(), bytes.data(), bytes.size());
+    digest.Add(bytes);
   }
-  XXH128_canonical_t canonical;
-  XXH128_canonicalFromHash(&canonical, XXH3_128bits_digest(hash.get()));
-  Digest digest;
-  std::memcpy(digest.data(), canonical.digest, digest.size());
-  return digest;
+  return digest.Get();
 }
 
 Result<std::optional<int>> ArchiveFile::FindLevel() const {

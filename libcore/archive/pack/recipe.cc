@@ -168,11 +168,9 @@ Status Rebuild(const Recipe& recipe, const PageStore& store, WorkerPool& pool,
       }
     }
   } pending;
-  const std::unique_ptr<XXH3_state_t, decltype(&XXH3_freeState)> hash(XXH3_createState(),
-                                                                      XXH3_freeState);
-  XXH3_128bits_reset(hash.get());
+  DigestStream digest;
   const auto write = [&](std::span<const std::byte> bytes) -> Status {
-    XXH3_128bits_update(hash.get(), bytes.data(), bytes.size());
+    digest.Add(bytes);
     return sink(bytes);
   };
   const auto write_oldest = [&]() -> Status {
@@ -204,9 +202,7 @@ Status Rebuild(const Recipe& recipe, const PageStore& store, WorkerPool& pool,
   }
   while (!pending.empty()) KTSTR_TRY(write_oldest());
 
-  XXH128_canonical_t canonical;
-  XXH128_canonicalFromHash(&canonical, XXH3_128bits_digest(hash.get()));
-  if (std::memcmp(canonical.digest, recipe.digest.data(), recipe.digest.size()) == 0) return {};
+  if (digest.Get() == recipe.digest) return {};
   const bool other_zstd = recipe.zstd_version != ZSTD_versionString();
   if (!other_zstd) return Fail(Damaged(fmt::format("'{}' is not what was packed", recipe.name)));
   return Fail(ErrorCode::kUnsupported,
