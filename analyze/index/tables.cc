@@ -111,6 +111,7 @@ void AddBpfMaps(Result<BpfMaps> maps, Collector& tables) {
   if (!maps) return tables.Fail("bpf_map", maps.error());
   tables.Add(std::move(maps->maps));
   tables.Add(std::move(maps->values));
+  tables.Add(std::move(maps->arena_pages));
   tables.Note(std::move(maps->anomalies));
 }
 
@@ -155,10 +156,10 @@ std::vector<const TableInfo*> AllTableInfos() {
           &RqTaskRow::Table().info,   &StackFrameRow::Table().info,  &LockWaitRow::Table().info,
           &PipeEndRow::Table().info,  &ScxRow::Table().info,         &ScxOpRow::Table().info,
           &ScxEventRow::Table().info, &DsqRow::Table().info,         &DsqTaskRow::Table().info,
-          &BpfMapRow::Table().info,   &BpfMapValueRow::Table().info, &BpfProgRow::Table().info,
-          &BpfLinkRow::Table().info,  &CgroupRow::Table().info,      &TimerRow::Table().info,
-          &WorkItemRow::Table().info, &LogRow::Table().info,         &AnomalyRow::Table().info,
-          &FindingRow::Table().info};
+          &BpfMapRow::Table().info,   &BpfMapValueRow::Table().info, &BpfArenaPageRow::Table().info,
+          &BpfProgRow::Table().info,  &BpfLinkRow::Table().info,     &CgroupRow::Table().info,
+          &TimerRow::Table().info,    &WorkItemRow::Table().info,    &LogRow::Table().info,
+          &AnomalyRow::Table().info,  &FindingRow::Table().info};
 }
 
 Tables KernelTables(const GuestKernel& kernel) {

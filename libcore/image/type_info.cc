@@ -127,6 +127,12 @@ Result<TypeId> TypeInfo::FindType(std::string_view name) const {
   return Fail(ErrorCode::kNotFound, fmt::format("the kernel's BTF has no type '{}'", name));
 }
 
+Result<TypeId> TypeInfo::FindSection(const std::string& name) const {
+  const int32_t id = btf__find_by_name_kind(btf_.get(), name.c_str(), BTF_KIND_DATASEC);
+  if (id <= 0) return Fail(ErrorCode::kNotFound, fmt::format("the BTF has no section '{}'", name));
+  return TypeId{static_cast<uint32_t>(id)};
+}
+
 Result<int64_t> TypeInfo::FindEnumerator(std::string_view name) const {
   for (uint32_t id = 1; id < btf__type_cnt(btf_.get()); ++id) {
     const btf_type* type = btf__type_by_id(btf_.get(), id);

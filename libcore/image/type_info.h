@@ -85,6 +85,8 @@ class TypeInfo {
   Result<TypeId> FindType(std::string_view name) const;
   // The type of a variable; of a kernel's, BTF has the per-CPU ones only. Errors: kNotFound.
   Result<TypeId> FindVariable(std::string_view name) const;
+  // A section of a BPF program's variables (".bss"). Errors: kNotFound.
+  Result<TypeId> FindSection(const std::string& name) const;
   // The value of an enumerator, looked up in all enums. 32-bit enums are given as they are. Errors:
   // kNotFound.
   Result<int64_t> FindEnumerator(std::string_view name) const;

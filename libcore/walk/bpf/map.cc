@@ -25,7 +25,7 @@ class MapWalker {
       : walk_(walk),
         type_names_(walk.types, {"bpf_map_type"}, "BPF_MAP_TYPE_"),
         object_types_(walk),
-        values_(walk, limits),
+        values_(walk, limits, object_types_),
         memory_(walk) {}
 
   void Add(const BpfObject& object, BpfMaps& maps) {
@@ -38,7 +38,7 @@ class MapWalker {
     if (type) row.type = type_names_.NameOf(*type);
     if (type && row.key_size && row.value_size && row.max_entries) {
       const BpfMapShape shape = ShapeOf(object, static_cast<BpfMapType>(*type), row, map);
-      row.entries = values_.Read(shape, maps.values);
+      row.entries = values_.Read(shape, maps);
       row.memory_bytes =
           memory_.BytesOf(shape, row.flags ? row.flags->value : 0, row.entries.value_or(0));
     }
@@ -87,7 +87,8 @@ const RowTable<BpfMapRow>& BpfMapRow::Table() {
           ReadCol<&R::max_entries>("max_entries", "", "Capacity.", At("max_entries")),
           ReadCol<&R::flags>("flags", "", "BPF_F_* it was made with.", At("map_flags")),
           Col<&R::entries>("entries", "",
-                           "Entries found; NULL for types whose values are not read."),
+                           "Entries found, of an arena its pages; NULL for types whose values are "
+                           "not read."),
           Col<&R::memory_bytes>("memory_bytes", "bytes", "Kernel memory, as the kernel reckons."),
           ReadCol<&R::frozen>("frozen", "", "1 when programs alone may write it.",
                               MaybeAt("frozen")),
@@ -105,12 +106,15 @@ const RowTable<BpfMapValueRow>& BpfMapValueRow::Table() {
           Col<&R::cpu>("cpu", "", "CPU of a per-CPU value."),
           Col<&R::key>("key", "",
                        "As JSON: the key, an array's index, the name of a global variable, the pid "
-                       "of a task's storage."),
+                       "of a task's storage; in a queue or stack how many come out before it, in a "
+                       "ring buffer its number among the unread records."),
           Col<&R::value>("value", "",
                          "As JSON; of a map without BTF its bytes as hexadecimal digits."),
           Col<&R::pid>("pid", "", "Task storage: thread whose value it is."),
           Col<&R::task_kva>("task_kva", "", "Task storage: address of its task_struct."),
           Col<&R::value_kva>("value_kva", "", "Address of the value."),
+          Col<&R::inner_map_id>("inner_map_id", "",
+                                "Map of maps: the map in bpf_map that stands there."),
       });
   return table;
 }

@@ -34,9 +34,19 @@ struct BpfMapValueRow {
   std::optional<int64_t> pid;
   std::optional<Hex> task_kva;
   std::optional<Hex> value_kva;
+  std::optional<int64_t> inner_map_id;
 
   static const RowTable<BpfMapValueRow>& Table();
   friend bool operator==(const BpfMapValueRow&, const BpfMapValueRow&) = default;
+};
+
+struct BpfArenaPageRow {
+  int64_t map_id = 0;
+  int64_t page = 0;
+  Hex user_address, page_kva;
+
+  static const RowTable<BpfArenaPageRow>& Table();
+  friend bool operator==(const BpfArenaPageRow&, const BpfArenaPageRow&) = default;
 };
 
 struct BpfMapLimits {
@@ -47,12 +57,15 @@ struct BpfMapLimits {
 struct BpfMaps {
   std::vector<BpfMapRow> maps;
   std::vector<BpfMapValueRow> values;
+  std::vector<BpfArenaPageRow> arena_pages;
   std::vector<AnomalyRow> anomalies;
 };
 
-// All maps; the values of arrays, hashes (LRU and per-CPU ones, too), global data sections (a row
-// for each variable), task and cgroup storage and struct_ops. Maps of other types have a row and no
-// values. Errors: those of the kernel's types.
+// All maps; the values of arrays, hashes (LRU, per-CPU and those of maps, too), global data
+// sections and those in arenas (a row for each variable), storage of tasks, cgroups, inodes and
+// sockets, struct_ops, queues, stacks, tries, and what is unread in ring buffers; of bloom filters
+// how full they are. Maps of other types have a row and no values. Errors: those of the kernel's
+// types.
 Result<BpfMaps> WalkBpfMaps(const GuestKernel& kernel, const BpfMapLimits& limits = {});
 
 }  // namespace ktstr

@@ -51,7 +51,7 @@ class BpfMapTest : public ::testing::Test {
 
 TEST_F(BpfMapTest, AMapIsARowWithItsShape) {
   const Kva map = bpf_.AddOther(
-      Type::kQueue,
+      Type::kSockmap,
       {.id = 70, .name = "pending", .key_size = 0, .value_size = 16, .max_entries = 9});
   b().Set("bpf_map", map, "map_flags", 0x400);
   b().Set("bpf_map", map, "frozen", 1);
@@ -60,7 +60,7 @@ TEST_F(BpfMapTest, AMapIsARowWithItsShape) {
   const BpfMapRow& row = maps.maps[0];
   EXPECT_EQ(row.id, 70);
   EXPECT_EQ(row.name, "pending");
-  EXPECT_EQ(row.type, "queue");
+  EXPECT_EQ(row.type, "sockmap");
   EXPECT_EQ(row.key_size, 0);
   EXPECT_EQ(row.value_size, 16);
   EXPECT_EQ(row.max_entries, 9);
@@ -176,6 +176,24 @@ TEST_F(BpfMapTest, TaskStorageTellsTheTask) {
   EXPECT_EQ(maps.values[0].pid, 32);
   EXPECT_EQ(maps.values[0].task_kva, Hex(second));
   EXPECT_EQ(maps.values[1].task_kva, Hex(first));
+  EXPECT_THAT(maps.anomalies, NoAnomalies());
+}
+
+TEST_F(BpfMapTest, MapsOfMapsNameTheMapsInTheirPlaces) {
+  const Kva inner = bpf_.AddArray({.id = 31, .max_entries = 1, .value_type = "u64"});
+  const Kva array =
+      bpf_.AddIn(Type::kArrayOfMaps, {.id = 1, .value_size = 4, .max_entries = 3}, "bpf_array", 24);
+  b().Set("bpf_array", bpf_.ContainerOf(array), "elem_size", 8);
+  b().Put(bpf_.ArrayValue(array, 1), inner);
+  const Kva hash = bpf_.AddHash(
+      Type::kHashOfMaps, {.id = 2, .value_size = 8, .max_entries = 4, .value_type = "u64"}, 1);
+  b().Put(bpf_.AddElement(hash, 0, 0x0a), inner);
+  const BpfMaps maps = Walk();
+  EXPECT_THAT(Values(maps, 1), ElementsAre(KeyValue("1", "31")));
+  EXPECT_THAT(Values(maps, 2), ElementsAre(KeyValue(R"("0a000000")", "31")));
+  for (const BpfMapValueRow& row : maps.values) {
+    EXPECT_EQ(row.inner_map_id, row.map_id == 31 ? std::nullopt : std::optional<int64_t>(31));
+  }
   EXPECT_THAT(maps.anomalies, NoAnomalies());
 }
 

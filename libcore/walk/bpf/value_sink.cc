@@ -1,0 +1,106 @@
+#include "libcore/walk/bpf/value_sink.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "libcore/walk/value/value_json.h"
+
+namespace ktstr {
+
+namespace {
+
+constexpr uint64_t kMaxValueBytes = uint64_t{64} << 20;
+// A map that is larger than memory, for its size was overwritten, is not gone through to its end.
+constexpr size_t kMaxMissing = 256;
+
+}  // namespace
+
+BpfValueSink::BpfValueSink(const Walk& walk, const BpfMapLimits& limits)
+    : walk_(walk), limits_(limits), cpus_(ListCpus(walk)) {}
+
+void BpfValueSink::Begin(const BpfMapShape& map, std::vector<BpfMapValueRow>& values) {
+  map_ = map;
+  values_ = &values;
+  tried_ = missing_ = 0;
+  capped_ = false;
+}
+
+BpfMapValueRow* BpfValueSink::Add(std::string key, Kva kva) {
+  return Add(std::move(key), kva, map_.types, map_.value_type, map_.value_size);
+}
+
+BpfMapValueRow* BpfValueSink::Add(std::string key, Kva kva, const TypeInfo* types, TypeId type,
+                                  uint64_t size) {
+  if (!Count(size)) return nullptr;
+  buffer_.resize(size);
+  if (const auto read = walk_.kernel.Read(kva, buffer_); !read) {
+    Missing(read.error(), kva, fmt::format("the value of {}", key));
+    return nullptr;
+  }
+  BpfMapValueRow row = {.map_id = map_.id, .key = std::move(key)};
+  row.value =
+      types == nullptr || type == TypeId{0} ? BytesToJson(buffer_) : ToJson(*types, type, buffer_);
+  row.value_kva = Hex(kva);
+  return &values_->emplace_back(std::move(row));
+}
+
+BpfMapValueRow* BpfValueSink::AddJson(std::string key, Kva kva, std::string value) {
+  if (!Count(value.size())) return nullptr;
+  BpfMapValueRow row = {.map_id = map_.id, .key = std::move(key), .value = std::move(value)};
+  row.value_kva = Hex(kva);
+  return &values_->emplace_back(std::move(row));
+}
+
+void BpfValueSink::AddPercpu(const std::string& key, Kva percpu) {
+  if (percpu.is_null()) return;
+  for (const CpuRef& cpu : cpus_) {
+    const auto area = walk_.kernel.PerCpu(percpu, cpu.cpu);
+    if (!area) {
+      Missing(area.error(), percpu, "a value");
+      continue;
+    }
+    if (BpfMapValueRow* row = Add(key, *area)) row->cpu = cpu.cpu;
+  }
+}
+
+void BpfValueSink::AddSection(const TypeInfo& types, TypeId section, Kva data) {
+  for (const SectionVariable& variable : types.VariablesOf(section)) {
+    if (capped_) return;
+    Add(TextToJson(variable.name), data + variable.offset, &types, variable.type, variable.size);
+  }
+}
+
+std::string BpfValueSink::KeyAt(Kva kva) {
+  buffer_.resize(std::min(map_.key_size, kMaxValueBytes));
+  if (const auto read = walk_.kernel.Read(kva, buffer_); !read) {
+    Missing(read.error(), kva, "a key");
+    return "null";
+  }
+  if (map_.types == nullptr || map_.key_type == TypeId{0}) return BytesToJson(buffer_);
+  return ToJson(*map_.types, map_.key_type, buffer_);
+}
+
+void BpfValueSink::Missing(const Error& error, Kva at, std::string_view what) {
+  walk_.anomalies.Add(error, at, fmt::format("BPF map {}: {}", map_.id, what));
+  if (++missing_ < kMaxMissing || capped_) return;
+  capped_ = true;
+  walk_.anomalies.Add(
+      "cap", map_.kva,
+      fmt::format("BPF map {}: stopped after {} places that cannot be read", map_.id, missing_));
+}
+
+void BpfValueSink::Damage(Kva at, std::string_view what) {
+  walk_.anomalies.Add("damage", at, fmt::format("BPF map {}: {}", map_.id, what));
+}
+
+bool BpfValueSink::Count(uint64_t size) {
+  if (capped_) return false;
+  if (tried_++ < limits_.max_values_per_map && size <= kMaxValueBytes) return true;
+  capped_ = true;
+  walk_.anomalies.Add("cap", map_.kva,
+                      fmt::format("BPF map {}: stopped after {} values", map_.id, tried_ - 1));
+  return false;
+}
+
+}  // namespace ktstr
