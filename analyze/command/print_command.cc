@@ -26,17 +26,24 @@ Error AsUsage(const Error& error) {
   return Error(ErrorCode::kInvalidArgument, error.ToString());
 }
 
-Result<TypedPlace> Find(MemorySource& memory, const PrintArguments& arguments) {
+struct Found {
+  TypedPlace place;
+  const TypeInfo* types;
+};
+
+Result<Found> Find(MemorySource& memory, const PrintArguments& arguments) {
   const GuestKernel* kernel = KTSTR_TRY(memory.Kernel());
-  const TypeInfo* types = KTSTR_TRY(memory.Types());
-  const TypeId type = KTSTR_TRY(FindTypeOrNearest(*types, arguments.type));
+  const NamedType type = KTSTR_TRY(memory.FindType(arguments.type));
   const Kva kva = KTSTR_TRY(memory.FindAddress(arguments.where, arguments.cpu));
-  return FindPlace(*kernel, *types, type, kva, arguments.field);
+  return Found{
+      KTSTR_TRY(FindPlace(*kernel, *type.types, type.id, kva, arguments.field, type.pointers)),
+      type.types};
 }
 
 Result<std::string> Json(MemorySource& memory, const PrintArguments& arguments,
-                         const TypedPlace& place) {
-  const TypeInfo& types = *KTSTR_TRY(memory.Types());
+                         const Found& found) {
+  const auto& [place, of] = found;
+  const TypeInfo& types = *of;
   std::string value;
   if (place.member.is_bit_field()) {
     const Value cell = KTSTR_TRY(ReadValue(*KTSTR_TRY(memory.Kernel()), types, place));
@@ -55,8 +62,9 @@ Result<std::string> Json(MemorySource& memory, const PrintArguments& arguments,
 }
 
 Result<std::string> Text(MemorySource& memory, const PrintArguments& arguments,
-                         const TypedPlace& place) {
-  const TypeInfo& types = *KTSTR_TRY(memory.Types());
+                         const Found& found) {
+  const auto& [place, of] = found;
+  const TypeInfo& types = *of;
   const ValueTextOptions options = {
       .symbolize = [&memory](Kva kva) { return memory.Symbolize(kva).value_or(std::nullopt); }};
   std::string head = fmt::format("{} at {}", SafeText(TypeText(types, place.member.type)),
@@ -70,21 +78,26 @@ Result<std::string> Text(MemorySource& memory, const PrintArguments& arguments,
 
 Result<std::string> Print(Session& session, const PrintArguments& arguments) {
   MemorySource& memory = *KTSTR_TRY(session.Memory());
-  const auto place = Find(memory, arguments);
-  if (!place) return Fail(AsUsage(place.error()));
-  return session.json() ? Json(memory, arguments, *place) : Text(memory, arguments, *place);
+  const auto found = Find(memory, arguments);
+  if (!found) return Fail(AsUsage(found.error()));
+  return session.json() ? Json(memory, arguments, *found) : Text(memory, arguments, *found);
 }
 
 void DeclarePrint(Options* print, Command* chosen) {
   auto arguments = std::make_shared<PrintArguments>();
-  print->Add("TYPE", &arguments->type, "Such as task_struct or rq").Required().TypeName("");
+  print
+      ->Add("TYPE", &arguments->type,
+            "Such as task_struct or rq; task_ctx@NAME of a BPF program, BPF map or module")
+      .Required()
+      .TypeName("");
   print->Add("WHERE", &arguments->where, "An address 0x… or a symbol").Required().TypeName("");
   print->Add("FIELD", &arguments->field, "A path such as se.vruntime or mm->owner->comm")
       .TypeName("");
   print->Add("--cpu", &arguments->cpu, "Whose instance of a per-CPU symbol").TypeName("N");
   print->SetFooter(
       "In FIELD '.' enters a structure, '->' follows a pointer, '[n]' takes an element of an\n"
-      "array or of what a pointer points to. To a shell '>' means something else: quote it.\n\n"
+      "array or of what a pointer points to, in a BPF program's types also one into an arena.\nTo "
+      "a shell '>' means something else: quote it.\n\n"
       "Examples:\n"
       "  ktstr-analyze demo.kts print task_struct init_task\n"
       "  ktstr-analyze demo.kts print rq runqueues 'curr->comm' --cpu 1");

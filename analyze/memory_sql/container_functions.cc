@@ -20,7 +20,7 @@ WalkLimits LimitsOf(const MemorySource& memory) {
 using WalkNodes = std::vector<Kva> (*)(const Walk&, Kva, std::string_view);
 
 std::vector<Kva> WalkHlist(const Walk& walk, Kva head, std::string_view name) {
-  const auto first = walk.kernel.Read<Kva>(head);
+  const auto first = walk.Follow<Kva>(head);
   if (first) return WalkChain(walk, *first, name);
   walk.anomalies.Add(first.error(), head, fmt::format("{}: the head", name));
   return {};
@@ -32,14 +32,13 @@ Result<FunctionRows> Objects(MemorySource& memory, SqlArguments arguments) {
   const std::string type_name = KTSTR_TRY(TextArgument(arguments[0], "type"));
   const Kva head = KTSTR_TRY(KvaArgument(arguments[1], "head"));
   const std::string path = KTSTR_TRY(TextArgument(arguments[2], "member"));
-  const TypeInfo* types = KTSTR_TRY(memory.Types());
-  const TypeId type = KTSTR_TRY(FindTypeOrNearest(*types, type_name));
-  const uint64_t offset = KTSTR_TRY(FindOffset(*types, type, path));
+  const NamedType type = KTSTR_TRY(memory.FindType(type_name));
+  const uint64_t offset = KTSTR_TRY(FindOffset(*type.types, type.id, path));
   Anomalies anomalies("query");
   FunctionRows found;
   const std::string name = fmt::format("{}.{}", type_name, path);
   const GuestKernel* kernel = KTSTR_TRY(memory.Kernel());
-  const Walk walk{*kernel, *types, anomalies, LimitsOf(memory)};
+  const Walk walk{*kernel, *type.types, anomalies, LimitsOf(memory), type.pointers};
   for (const Kva node : kWalk(walk, head, name)) {
     found.rows.push_back(
         {static_cast<int64_t>(found.rows.size()), Value(ToText(Hex(node - offset)))});
@@ -64,11 +63,11 @@ Result<FunctionRows> XarrayEntries(MemorySource& memory, SqlArguments arguments)
 Result<FunctionRows> StructMembers(MemorySource& memory, SqlArguments arguments) {
   const std::string name = KTSTR_TRY(TextArgument(arguments[0], "type"));
   const Kva kva = KTSTR_TRY(KvaArgument(arguments[1], "addr"));
-  const TypeInfo* types = KTSTR_TRY(memory.Types());
-  const TypeId type = KTSTR_TRY(FindTypeOrNearest(*types, name));
-  const TypedPlace whole = KTSTR_TRY(WholeObject(*types, type, kva));
+  const NamedType type = KTSTR_TRY(memory.FindType(name));
+  const TypedPlace whole = KTSTR_TRY(
+      FindPlace(*KTSTR_TRY(memory.Kernel()), *type.types, type.id, kva, "", type.pointers));
   constexpr size_t kMaxMembers = 20'000;
-  auto members = KTSTR_TRY(ReadStructRows(*KTSTR_TRY(memory.Kernel()), *types, whole,
+  auto members = KTSTR_TRY(ReadStructRows(*KTSTR_TRY(memory.Kernel()), *type.types, whole,
                                           {.max_nodes = kMaxMembers, .stop = memory.stop()}));
   FunctionRows found{{}, std::move(members.anomalies)};
   for (StructRow& row : members.rows) {

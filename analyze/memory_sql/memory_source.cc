@@ -8,6 +8,7 @@
 
 #include "libcore/base/nearest_word.h"
 #include "libcore/walk/code/symbolize.h"
+#include "libcore/walk/value/value_path.h"
 
 namespace ktstr {
 
@@ -45,17 +46,44 @@ Result<const GuestKernel*> MemorySource::Kernel() { return KTSTR_TRY(machine_->K
 
 Result<const TypeInfo*> MemorySource::Types() { return KTSTR_TRY(Kernel())->types(); }
 
+Result<Walk> MemorySource::NewWalk() { return Walk::Of(*KTSTR_TRY(Kernel()), ignored_); }
+
+Result<const ArenaPointers*> MemorySource::Arenas() {
+  if (!arenas_) arenas_.emplace(KTSTR_TRY(NewWalk()));
+  return &*arenas_;
+}
+
+Result<NamedType> MemorySource::FindType(const std::string& name) {
+  const size_t at = name.rfind('@');
+  if (at == std::string::npos) {
+    const TypeInfo* types = KTSTR_TRY(Types());
+    return NamedType{types, KTSTR_TRY(FindTypeOrNearest(*types, name)), nullptr};
+  }
+  if (!named_types_) named_types_.emplace(KTSTR_TRY(NewWalk()));
+  const OwnerTypes owner = KTSTR_TRY(named_types_->Of(name.substr(at + 1)));
+  const TypeId id = KTSTR_TRY(FindTypeOrNearest(*owner.types, name.substr(0, at)));
+  return NamedType{owner.types, id, owner.of_program ? KTSTR_TRY(Arenas()) : nullptr};
+}
+
+Result<TextSymbols*> MemorySource::Text() {
+  if (!text_) text_.emplace(*KTSTR_TRY(Kernel()), WalkLimits(), ignored_);
+  return &*text_;
+}
+
 Result<std::optional<std::string>> MemorySource::Symbolize(Kva kva) {
   const GuestKernel* kernel = KTSTR_TRY(Kernel());
-  if (!text_) text_.emplace(*kernel, WalkLimits(), ignored_);
-  return SymbolizeAddress(*kernel, *text_, kva);
+  return SymbolizeAddress(*kernel, *KTSTR_TRY(Text()), kva);
 }
 
 Result<Kva> MemorySource::Lookup(const std::string& name) {
   const GuestKernel* kernel = KTSTR_TRY(Kernel());
   const auto symbol = kernel->symbol_kva(name);
   if (symbol) return *symbol;
-  if (symbol.error().code() == ErrorCode::kNotFound) return NoSymbol(*kernel, name);
+  if (symbol.error().code() == ErrorCode::kNotFound) {
+    const auto elsewhere = KTSTR_TRY(Text())->FindByName(name);
+    if (elsewhere || elsewhere.error().code() == ErrorCode::kAmbiguous) return elsewhere;
+    return NoSymbol(*kernel, name);
+  }
   return Fail(symbol.error());
 }
 

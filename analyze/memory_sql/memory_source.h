@@ -8,11 +8,20 @@
 
 #include "libcore/base/result.h"
 #include "libcore/base/stop.h"
+#include "libcore/walk/bpf/arena_pointers.h"
+#include "libcore/walk/bpf/named_types.h"
 #include "libcore/walk/code/text_symbols.h"
 #include "libcore/walk/row/anomaly.h"
 #include "replay/frozen_machine.h"
 
 namespace ktstr {
+
+// A type, and where pointers in values of it lead: null where they are the kernel's addresses.
+struct NamedType {
+  const TypeInfo* types;
+  TypeId id;
+  const PointerSpace* pointers;
+};
 
 class MemorySource {
  public:
@@ -28,11 +37,19 @@ class MemorySource {
   Result<const GuestKernel*> Kernel();
   Result<const TypeInfo*> Types();
 
+  // "task_struct" of the kernel's types; "task_ctx@NAME" of those that a BPF program, a BPF map or
+  // a module of that name came with. In values of programs, pointers may lead into their arenas.
+  // Errors: kNotFound, with the nearest name; those of Types.
+  Result<NamedType> FindType(const std::string& name);
+  // Where pointers of BPF programs lead. Errors: those of Types.
+  Result<const ArenaPointers*> Arenas();
+
   // "name+0x…" of an address of text or of the kernel's data; nothing for any other. Errors: those
   // of Kernel.
   Result<std::optional<std::string>> Symbolize(Kva kva);
-  // The address of a symbol. Errors: kNotFound, with the nearest name; kInvalidArgument for a
-  // per-CPU one; kAmbiguous; those of Kernel.
+  // The address of a symbol: of the kernel's, else of the generated code of a BPF program, by its
+  // own name or the kernel's for it, else of a module's text. Errors: kNotFound, with the nearest
+  // name; kInvalidArgument for a per-CPU one; kAmbiguous; those of Kernel.
   Result<Kva> FindSymbol(const std::string& name);
   // The address of a CPU's instance of a per-CPU variable. Errors: as FindSymbol, kInvalidArgument
   // for one that is not per-CPU; kOutOfRange (no such CPU).
@@ -43,12 +60,16 @@ class MemorySource {
 
  private:
   Result<Kva> Lookup(const std::string& name);
+  Result<TextSymbols*> Text();
+  Result<Walk> NewWalk();
 
   std::shared_ptr<FrozenMachine> machine_;
   std::string vmlinux_;
   const Stop* stop_ = nullptr;
   Anomalies ignored_{""};
   std::optional<TextSymbols> text_;
+  std::optional<NamedTypes> named_types_;
+  std::optional<ArenaPointers> arenas_;
 };
 
 // "0x" and 1 to 16 hexadecimal digits; nothing for any other text.

@@ -1,4 +1,4 @@
-// read_u8 … read_i64, read_string, read_bytes.
+// read_u8 … read_i64, read_string, read_bytes, arena.
 #include <fmt/format.h>
 
 #include "analyze/memory_sql/functions.h"
@@ -10,6 +10,18 @@ namespace {
 
 constexpr uint64_t kMaxBytes = 1 << 20;
 constexpr uint64_t kDefaultString = 1024;
+
+// The map by its id, or by its name where one has it.
+Result<int64_t> MapId(MemorySource& memory, const Value& map) {
+  if (const auto* id = std::get_if<int64_t>(&map)) return *id;
+  return KTSTR_TRY(memory.Arenas())->IdOf(KTSTR_TRY(TextArgument(map, "map")));
+}
+
+Result<Value> Arena(MemorySource& memory, SqlArguments arguments) {
+  const int64_t id = KTSTR_TRY(MapId(memory, arguments[0]));
+  const Kva pointer = KTSTR_TRY(KvaArgument(arguments[1], "pointer"));
+  return Value(ToText(Hex(KTSTR_TRY(KTSTR_TRY(memory.Arenas())->ResolveIn(id, pointer)))));
+}
 
 template <typename T>
 Result<Value> ReadNumber(MemorySource& memory, SqlArguments arguments) {
@@ -63,6 +75,13 @@ std::vector<ScalarFunction> ReadFunctions() {
        "n bytes as a BLOB, shown as hexadecimal digits.",
        ReadBytes,
        /*gives_blob=*/true},
+      {"arena",
+       {"map", "pointer"},
+       0,
+       "Where the kernel has what a pointer leads to that a BPF program keeps, in the arena of "
+       "that "
+       "map (its id or name).",
+       Arena},
   };
 }
 

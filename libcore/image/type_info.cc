@@ -3,6 +3,8 @@
 #include <bpf/btf.h>
 #include <bpf/libbpf.h>
 #include <fmt/format.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 #include <charconv>
 #include <optional>
@@ -61,6 +63,25 @@ Result<TypeInfo> TypeInfo::Parse(std::span<const std::byte> raw) {
   btf* parsed = btf__new(raw.data(), static_cast<uint32_t>(raw.size()));
   if (parsed == nullptr) {
     return Fail(ErrorCode::kDamaged, fmt::format("{} bytes of BTF do not parse", raw.size()));
+  }
+  TypeInfo info(parsed);
+  info.IndexNames();
+  return info;
+}
+
+// btf__new_split() is declared by libbpf 1.1, but not exported: it takes a file.
+Result<TypeInfo> TypeInfo::ParseSplit(std::span<const std::byte> raw, const TypeInfo& base) {
+  libbpf_set_print(IgnoreMessage);
+  const int fd = memfd_create("btf", MFD_CLOEXEC);
+  if (fd < 0) return Fail(ErrorCode::kIo, "making a memory file for a module's BTF");
+  const bool written = write(fd, raw.data(), raw.size()) == static_cast<ssize_t>(raw.size());
+  btf* parsed =
+      written ? btf__parse_raw_split(fmt::format("/proc/self/fd/{}", fd).c_str(), base.btf_.get())
+              : nullptr;
+  close(fd);
+  if (parsed == nullptr) {
+    return Fail(ErrorCode::kDamaged,
+                fmt::format("{} bytes of a module's BTF do not parse", raw.size()));
   }
   TypeInfo info(parsed);
   info.IndexNames();

@@ -74,6 +74,9 @@ class TypeInfo {
  public:
   // `raw` is a whole BTF blob (Documentation/bpf/btf.rst), copied. Errors: kDamaged.
   static Result<TypeInfo> Parse(std::span<const std::byte> raw);
+  // Types that go on where those of `base` end, as modules have them. `base` must outlive what is
+  // returned. Errors: kDamaged.
+  static Result<TypeInfo> ParseSplit(std::span<const std::byte> raw, const TypeInfo& base);
   ~TypeInfo();
   TypeInfo(TypeInfo&&) noexcept;
   TypeInfo& operator=(TypeInfo&&) noexcept;

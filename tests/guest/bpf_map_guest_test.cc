@@ -9,6 +9,7 @@
 #include "fixtures/sample/temporary_directory.h"
 #include "frozen_guest.h"
 #include "guest_tests.h"
+#include "libcore/walk/bpf/arena_pointers.h"
 #include "libcore/walk/bpf/map.h"
 
 namespace ktstr {
@@ -51,6 +52,10 @@ class BpfMapGuestTest : public testing::TestWithParam<std::string> {
     ExpectNoAnomalies({&live->anomalies, &maps_.anomalies});
   }
 
+  void ExpectValues();
+  void ExpectArenaPages();
+  void ExpectArenaPointers();
+
   const BpfMapRow& Map(const std::string& name) {
     const auto found = std::ranges::find_if(maps_.maps, [&](const BpfMapRow& row) {
       return row.id == static_cast<int64_t>(told_[name].first);
@@ -82,7 +87,7 @@ std::string Bytes(uint64_t value) {
   return text + "\"";
 }
 
-TEST_P(BpfMapGuestTest, MapsOfEveryKindHoldWhatWasPutIntoThem) {
+void BpfMapGuestTest::ExpectValues() {
   for (const auto& [name, told] : told_) {
     if (name == "u_arena_at") continue;
     SCOPED_TRACE(name);
@@ -122,7 +127,7 @@ TEST_P(BpfMapGuestTest, MapsOfEveryKindHoldWhatWasPutIntoThem) {
               testing::MatchesRegex(R"(\{"bits":1024,"set":[0-9]+,"hash_functions":5\})"));
 }
 
-TEST_P(BpfMapGuestTest, AnArenaHasThePagesThatWereTouched) {
+void BpfMapGuestTest::ExpectArenaPages() {
   EXPECT_EQ(Map("u_arena").entries, 2);
   std::vector<std::pair<int64_t, std::string>> pages;
   for (const BpfArenaPageRow& row : maps_.arena_pages) {
@@ -132,6 +137,35 @@ TEST_P(BpfMapGuestTest, AnArenaHasThePagesThatWereTouched) {
                        guest_->kept().ReadString(Kva(row.page_kva.value), 16).value_or(""));
   }
   EXPECT_THAT(pages, ElementsAre(std::pair(0, "page zero"), std::pair(5, "page five")));
+}
+
+void BpfMapGuestTest::ExpectArenaPointers() {
+  Anomalies anomalies("test");
+  const auto walk = Walk::Of(guest_->kept(), anomalies);
+  ASSERT_OK(walk);
+  const ArenaPointers pointers(*walk);
+  const Kva begin(told_["u_arena_at"].first);
+  const int64_t id = Map("u_arena").id;
+  ASSERT_EQ(maps_.arena_pages.size(), 2u);
+  const Kva page(maps_.arena_pages[1].page_kva.value);
+  EXPECT_EQ(pointers.Resolve(begin + 5 * kPageSize + 7).value_or(Kva()), page + 7);
+  EXPECT_EQ(pointers.ResolveIn(id, begin + 5 * kPageSize).value_or(Kva()), page);
+  // Programs may keep the low half only.
+  const Kva low((begin + 5 * kPageSize).value() & 0xffffffff);
+  EXPECT_EQ(pointers.ResolveIn(id, low).value_or(Kva()), page);
+  EXPECT_EQ(pointers.Resolve(page).value_or(Kva()), page);
+  EXPECT_EQ(pointers.IdOf("u_arena").value_or(0), id);
+  EXPECT_EQ(pointers.Resolve(begin + 4 * kPageSize).error().code(), ErrorCode::kUnmapped);
+  EXPECT_EQ(pointers.ResolveIn(id, begin + 16 * kPageSize).error().code(), ErrorCode::kUnmapped);
+  EXPECT_EQ(pointers.ResolveIn(Map("u_queue").id, begin).error().code(), ErrorCode::kNotFound);
+  EXPECT_EQ(pointers.IdOf("u_queue").error().code(), ErrorCode::kNotFound);
+}
+
+// One guest for all of it.
+TEST_P(BpfMapGuestTest, MapsOfEveryKindHoldWhatWasPutIntoThem) {
+  ExpectValues();
+  ExpectArenaPages();
+  ExpectArenaPointers();
 }
 
 INSTANTIATE_TEST_SUITE_P(Kernels, BpfMapGuestTest, testing::ValuesIn([] {

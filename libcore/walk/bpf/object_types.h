@@ -1,4 +1,4 @@
-// The BTF that BPF objects bring along: parsed once for each struct btf.
+// The BTF that BPF objects and modules bring along: parsed once for each struct btf.
 #pragma once
 
 #include <memory>
@@ -25,7 +25,7 @@ class BpfObjectTypes {
   const TypeInfo* At(Kva btf);
 
  private:
-  std::unique_ptr<TypeInfo> Parse(Kva btf);
+  std::unique_ptr<TypeInfo> Parse(Kva btf, Kva base);
 
   Walk walk_;
   BtfMembers btf_{walk_};

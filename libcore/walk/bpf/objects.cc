@@ -24,6 +24,8 @@ std::vector<BpfObject> ListBpfProgs(const Walk& walk) { return ListIdr(walk, "pr
 
 std::vector<BpfObject> ListBpfLinks(const Walk& walk) { return ListIdr(walk, "link_idr"); }
 
+std::vector<BpfObject> ListBtfs(const Walk& walk) { return ListIdr(walk, "btf_idr"); }
+
 BpfProgNames::BpfProgNames(const Walk& walk) {
   Fields prog(walk, "bpf_prog");
   Fields aux_fields(walk, "bpf_prog_aux");

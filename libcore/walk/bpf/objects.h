@@ -15,13 +15,14 @@ namespace ktstr {
 
 struct BpfObject {
   int64_t id;
-  Kva kva;  // struct bpf_map, bpf_prog or bpf_link
+  Kva kva;  // struct bpf_map, bpf_prog, bpf_link or btf
 };
 
 // In order of their ids; nothing when the kernel has no bpf(2).
 std::vector<BpfObject> ListBpfMaps(const Walk& walk);
 std::vector<BpfObject> ListBpfProgs(const Walk& walk);
 std::vector<BpfObject> ListBpfLinks(const Walk& walk);
+std::vector<BpfObject> ListBtfs(const Walk& walk);
 
 // Names of programs, by id.
 class BpfProgNames {

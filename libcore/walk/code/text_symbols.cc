@@ -50,6 +50,26 @@ std::optional<TextPlace> TextSymbols::FindInModules(Kva kva) {
   return std::nullopt;
 }
 
+Result<Kva> TextSymbols::FindByName(std::string_view name) {
+  constexpr std::string_view kProgram = "bpf_prog_";
+  constexpr size_t kBeforeName = kProgram.size() + 16 + 1;  // and the program's tag
+  std::vector<Kva> found;
+  for (const BpfSymbol& bpf : bpf_) {
+    const bool own = bpf.name.starts_with(kProgram) && bpf.name.size() > kBeforeName &&
+                     std::string_view(bpf.name).substr(kBeforeName) == name;
+    if (own || bpf.name == name) found.push_back(bpf.text.begin);
+  }
+  for (size_t i = 0; i < modules_.size(); ++i) {
+    const auto symbol = SymbolsOf(i).Find(name);
+    if (symbol) found.emplace_back(symbol->address);
+    if (!symbol && symbol.error().code() == ErrorCode::kAmbiguous) return Fail(symbol.error());
+  }
+  if (found.empty()) return Fail(ErrorCode::kNotFound, fmt::format("no symbol '{}'", name));
+  if (found.size() == 1) return found[0];
+  return Fail(ErrorCode::kAmbiguous, fmt::format("'{}' is the name of code at {:#x} and at {:#x}",
+                                                 name, found[0].value(), found[1].value()));
+}
+
 std::optional<TextPlace> TextSymbols::Find(Kva kva) {
   for (const TextRange& range : kernel_text_) {
     if (!range.Contains(kva)) continue;

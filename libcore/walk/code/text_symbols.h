@@ -38,6 +38,11 @@ class TextSymbols {
   // Nothing for an address that is no text. Not for several threads at once.
   std::optional<TextPlace> Find(Kva kva);
 
+  // The code of that name outside of the kernel's own text: a BPF program's by the name that the
+  // kernel gives it ("bpf_prog_6deef7357e7b4530_name") or its own, or a module's symbol. Errors:
+  // kNotFound, kAmbiguous.
+  Result<Kva> FindByName(std::string_view name);
+
   const std::vector<ModuleRef>& modules() const { return modules_; }
   const std::vector<BpfSymbol>& bpf() const { return bpf_; }
   const std::vector<FtraceTrampoline>& ftrace() const { return ftrace_; }

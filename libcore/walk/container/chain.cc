@@ -30,7 +30,7 @@ std::vector<Kva> WalkChain(const Walk& walk, Kva first, std::string_view name) {
       walk.anomalies.Add("cycle", at, fmt::format("{}: leads back to a node seen before", name));
       break;
     }
-    const auto next = walk.kernel.Read<uint64_t>(at);
+    const auto next = walk.Follow<uint64_t>(at);
     if (!next) {
       walk.anomalies.Add(next.error(), at, fmt::format("{}: a node", name));
       break;

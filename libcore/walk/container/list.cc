@@ -46,7 +46,7 @@ class ListWalker {
  private:
   // Walks from the head until it comes round (true) or cannot go on (false).
   bool Follow(const Direction& way, std::vector<Kva>& nodes) {
-    const auto first = walk_.kernel.Read<ListHead>(head_);
+    const auto first = walk_.Follow<ListHead>(head_);
     if (!first) {
       walk_.anomalies.Add(first.error(), head_, fmt::format("{}: the list's head", name_));
       return false;
@@ -61,7 +61,7 @@ class ListWalker {
         }
         return false;
       }
-      const auto links = walk_.kernel.Read<ListHead>(next);
+      const auto links = walk_.Follow<ListHead>(next);
       if (!links) {
         walk_.anomalies.Add(links.error(), next,
                             fmt::format("{}: {} of {:#x}", name_, way.name, at.value()));
@@ -83,9 +83,9 @@ class ListWalker {
 
   // Whether a neighbour confirms that `node` stands beside it; a wild pointer's target has none.
   bool BelongsToList(Kva node, const ListHead& links) const {
-    const auto next = walk_.kernel.Read<ListHead>(Kva(links.next));
+    const auto next = walk_.Follow<ListHead>(Kva(links.next));
     if (next && Kva(next->prev) == node) return true;
-    const auto prev = walk_.kernel.Read<ListHead>(Kva(links.prev));
+    const auto prev = walk_.Follow<ListHead>(Kva(links.prev));
     return prev && Kva(prev->next) == node;
   }
 
@@ -97,7 +97,7 @@ class ListWalker {
     std::unordered_set<uint64_t> seen;
     Kva later = node;
     for (Kva earlier(links.*way.behind); earlier != at;) {
-      const auto earlier_links = walk_.kernel.Read<ListHead>(earlier);
+      const auto earlier_links = walk_.Follow<ListHead>(earlier);
       const bool confirmed = earlier_links && Kva((*earlier_links).*way.ahead) == later;
       if (!confirmed || earlier == head_ || visited_.contains(earlier.value())) break;
       // The gap is no gap but a ring that `node` is part of: it will be walked the other way round.

@@ -31,7 +31,7 @@ class TreeWalker {
 
   std::vector<Kva> Run(Kva root) {
     std::vector<Kva> nodes;
-    const auto top = walk_.kernel.Read<uint64_t>(root);
+    const auto top = walk_.Follow<uint64_t>(root);
     if (!top) {
       walk_.anomalies.Add(top.error(), root, fmt::format("{}: the tree's root", name_));
       return nodes;
@@ -76,7 +76,7 @@ class TreeWalker {
           fmt::format("{}: {:#x} leads to a node seen before", name_, parent.kva.value()));
       return std::nullopt;
     }
-    const auto node = walk_.kernel.Read<RbNode>(kva);
+    const auto node = walk_.Follow<RbNode>(kva);
     if (!node) {
       walk_.anomalies.Add(node.error(), kva,
                           fmt::format("{}: a child of {:#x}", name_, parent.kva.value()));
@@ -104,7 +104,7 @@ class TreeWalker {
       const bool below_the_top = !parent.kva.is_null() && parent.node.parent().is_null();
       return below_the_top ? std::optional(child) : std::nullopt;
     }
-    const auto between = walk_.kernel.Read<RbNode>(claimed);
+    const auto between = walk_.Follow<RbNode>(claimed);
     if (!between || !HangsBelow(*between, parent, child)) return std::nullopt;
     // It is to come between the two; unless it is already on its way to another place.
     const bool leads_here = Kva(between->left) == child.kva || Kva(between->right) == child.kva;
@@ -117,7 +117,7 @@ class TreeWalker {
     if (above == parent.kva || above == child.kva) return true;
     for (int height = 0; height < kMaxHeight && !above.is_null(); ++height) {
       if (visited_.contains(above.value())) return true;
-      const auto next = walk_.kernel.Read<RbNode>(above);
+      const auto next = walk_.Follow<RbNode>(above);
       if (!next) return false;
       above = next->parent();
     }

@@ -3,6 +3,7 @@
 
 #include "libcore/kernel/guest_kernel.h"
 #include "libcore/walk/row/anomaly.h"
+#include "libcore/walk/row/pointer_space.h"
 
 namespace ktstr {
 
@@ -12,6 +13,8 @@ struct Walk {
   const TypeInfo& types;
   Anomalies& anomalies;    // where to tell what is wrong
   WalkLimits limits = {};  // how far to go, and what else ends it
+  // What to ask where the pointers of a container lead; null: they are the kernel's.
+  const PointerSpace* pointers = nullptr;
 
   // Errors: those of GuestKernel::types.
   static Result<Walk> Of(const GuestKernel& kernel, Anomalies& anomalies,
@@ -19,8 +22,14 @@ struct Walk {
     return Walk{kernel, *KTSTR_TRY(kernel.types()), anomalies, limits};
   }
   // The same walk as far as `other`, or with what is wrong told there.
-  Walk Within(const WalkLimits& other) const { return {kernel, types, anomalies, other}; }
-  Walk NotingIn(Anomalies& other) const { return {kernel, types, other, limits}; }
+  Walk Within(const WalkLimits& other) const { return {kernel, types, anomalies, other, pointers}; }
+  Walk NotingIn(Anomalies& other) const { return {kernel, types, other, limits, pointers}; }
+  // What a pointer of a container leads to. Errors: those of PointerSpace and of reading.
+  template <typename T>
+  Result<T> Follow(Kva pointer) const {
+    if (pointers != nullptr) pointer = KTSTR_TRY(pointers->Resolve(pointer));
+    return kernel.Read<T>(pointer);
+  }
 };
 
 }  // namespace ktstr

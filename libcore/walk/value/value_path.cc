@@ -45,8 +45,13 @@ Member Unplaced(const TypeInfo& types, TypeId type) {
 class PathFollower {
  public:
   PathFollower(const GuestKernel* kernel, const TypeInfo& types, TypedPlace from,
-               std::string_view path)
-      : kernel_(kernel), types_(types), place_(from), path_(path), rest_(path) {}
+               std::string_view path, const PointerSpace* pointers)
+      : kernel_(kernel),
+        types_(types),
+        place_(from),
+        path_(path),
+        rest_(path),
+        pointers_(pointers) {}
 
   Result<TypedPlace> Follow() {
     if (rest_.empty()) return place_;
@@ -121,7 +126,8 @@ class PathFollower {
       return Fail(ErrorCode::kInvalidArgument,
                   fmt::format("'{}' leaves the structure through a pointer", path_));
     }
-    const auto target = kernel_->Read<Kva>(place_.kva());
+    auto target = kernel_->Read<Kva>(place_.kva());
+    if (target && pointers_ != nullptr && !target->is_null()) target = pointers_->Resolve(*target);
     if (!target) {
       return Fail(Error(target.error()).Wrap(fmt::format("a pointer of '{}'", path_)));
     }
@@ -165,6 +171,7 @@ class PathFollower {
   const TypeInfo& types_;
   TypedPlace place_;
   std::string_view path_, rest_;
+  const PointerSpace* pointers_;
 };
 
 }  // namespace
@@ -176,14 +183,15 @@ Result<TypedPlace> WholeObject(const TypeInfo& types, TypeId type, Kva kva) {
 }
 
 Result<TypedPlace> FindPlace(const GuestKernel& kernel, const TypeInfo& types, TypeId root, Kva kva,
-                             std::string_view path) {
+                             std::string_view path, const PointerSpace* pointers) {
+  if (pointers != nullptr) kva = KTSTR_TRY(pointers->Resolve(kva));
   const TypedPlace whole = KTSTR_TRY(WholeObject(types, root, kva));
-  return PathFollower(&kernel, types, whole, path).Follow();
+  return PathFollower(&kernel, types, whole, path, pointers).Follow();
 }
 
 Result<uint64_t> FindOffset(const TypeInfo& types, TypeId root, std::string_view path) {
   const TypedPlace whole = KTSTR_TRY(WholeObject(types, root, Kva()));
-  return KTSTR_TRY(PathFollower(nullptr, types, whole, path).Follow()).member.offset;
+  return KTSTR_TRY(PathFollower(nullptr, types, whole, path, nullptr).Follow()).member.offset;
 }
 
 Result<TypeId> FindTypeOrNearest(const TypeInfo& types, std::string_view name) {

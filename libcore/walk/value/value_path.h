@@ -8,6 +8,7 @@
 #include "libcore/base/result.h"
 #include "libcore/image/type_info.h"
 #include "libcore/kernel/guest_kernel.h"
+#include "libcore/walk/row/pointer_space.h"
 
 namespace ktstr {
 
@@ -24,11 +25,13 @@ Result<TypedPlace> WholeObject(const TypeInfo& types, TypeId type, Kva kva);
 
 // What `path` leads to from the object of type `root` at `kva`; an empty path to the object itself.
 // "." enters a structure, "->" follows a pointer to one, "[n]" takes an element of an array or of
-// what a pointer points to. Errors: kInvalidArgument (a malformed path, "." through a pointer, an
-// index outside the array), kNotFound (no such member, with the nearest name), kUnmapped (a null
-// pointer is followed), and those of reading the pointers on the way.
+// what a pointer points to. `pointers` tells where pointers lead, the first one at `kva` as well;
+// null: they are the kernel's. Errors: kInvalidArgument (a malformed path, "." through a pointer,
+// an index outside the array), kNotFound (no such member, with the nearest name), kUnmapped (a null
+// pointer is followed), and those of `pointers` and of reading the
+// pointers on the way.
 Result<TypedPlace> FindPlace(const GuestKernel& kernel, const TypeInfo& types, TypeId root, Kva kva,
-                             std::string_view path);
+                             std::string_view path, const PointerSpace* pointers = nullptr);
 
 // How far what `path` leads to is from the begin of a structure of type `root`, in bytes. Errors:
 // as FindPlace; kInvalidArgument for a path through a pointer.

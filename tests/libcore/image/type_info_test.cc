@@ -1,5 +1,6 @@
 #include "libcore/image/type_info.h"
 
+#include <bpf/btf.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -130,6 +131,31 @@ TEST(TypeInfoTest, EnumeratorsHaveTheirValues) {
   const TypeInfo types = MakeTypes();
   EXPECT_EQ(types.FindEnumerator("STATE_B"), 7);
   EXPECT_EQ(types.FindEnumerator("STATE_C").error().code(), ErrorCode::kNotFound);
+}
+
+// A module's types go on where the kernel's end, with numbers and names of their own.
+TEST(TypeInfoTest, TypesOfAModuleStandOnThoseOfTheKernel) {
+  synthetic::BtfBuilder b;
+  b.Struct("list_head", {{"list_head *", "next"}, {"list_head *", "prev"}});
+  const std::vector<std::byte> kernels = b.Build();
+  const auto base = TypeInfo::Parse(kernels);
+  ASSERT_TRUE(base);
+  const std::unique_ptr<btf, decltype(&btf__free)> of_libbpf(
+      btf__new(kernels.data(), uint32_t(kernels.size())), btf__free);
+  const std::unique_ptr<btf, decltype(&btf__free)> module(btf__new_empty_split(of_libbpf.get()),
+                                                          btf__free);
+  const auto list_head = static_cast<int>(*base->FindStruct("list_head"));
+  ASSERT_GT(btf__add_struct(module.get(), "device_state", 24), 0);
+  ASSERT_EQ(btf__add_field(module.get(), "node", list_head, 64, 0), 0);
+  uint32_t size = 0;
+  const void* raw = btf__raw_data(module.get(), &size);
+  const std::span bytes(static_cast<const std::byte*>(raw), size);
+  const auto types = TypeInfo::ParseSplit(bytes, *base);
+  ASSERT_TRUE(types) << types.error().ToString();
+  EXPECT_EQ(types->FindMember("device_state", "node.prev")->offset, 16u);
+  EXPECT_EQ(types->FindStruct("list_head").value(), base->FindStruct("list_head").value());
+  EXPECT_FALSE(base->FindStruct("device_state"));
+  EXPECT_EQ(TypeInfo::ParseSplit(bytes.first(10), *base).error().code(), ErrorCode::kDamaged);
 }
 
 TEST(TypeInfoTest, DamagedBtfIsDamageOrAnswersWithoutCrashing) {
