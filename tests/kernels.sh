@@ -27,7 +27,7 @@ if [ "${#kernels[@]}" = 0 ]; then
   kernels+=(newest-7-rt newest-7-full)
 fi
 ensure_packages "${build_packages[@]}" "${test_packages[@]}" "${guest_packages[@]}"
-tests=(agreement_test keep_guest_test stack_guest_test system_walk_guest_test)
+tests=(agreement_test keep_guest_test scheduler_guest_test stack_guest_test system_walk_guest_test)
 step "building"
 configure_and_build "${tests[@]}" -- -DKTSTR_TESTS=ON -DKTSTR_GUEST_TESTS=ON
 

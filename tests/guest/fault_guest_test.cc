@@ -2,6 +2,7 @@
 // shows the cause.
 #include <gmock/gmock.h>
 
+#include "guest_kernels.h"
 #include "libcore/archive/reader.h"
 #include "run_program.h"
 
@@ -23,16 +24,21 @@ struct Fault {
   const char* trigger;
   const char* detail;  // a part of it
   std::vector<Question> questions;
+  const char* kernel = "";  // one of Debian's; "" is the scenario's own
 };
 
-void PrintTo(const Fault& fault, std::ostream* out) { *out << fault.scenario; }
+void PrintTo(const Fault& fault, std::ostream* out) { *out << fault.scenario << fault.kernel; }
 
 class FaultGuestTest : public testing::TestWithParam<Fault> {};
 
 TEST_P(FaultGuestTest, LeavesAnArchiveThatShowsTheCause) {
   const Fault& fault = GetParam();
   const synthetic::TemporaryDirectory directory;
-  RunProgram run(directory, {FixtureScenario(fault.scenario).string()});
+  std::vector<std::string> arguments = {FixtureScenario(fault.scenario).string()};
+  if (const std::string kernel = fault.kernel; !kernel.empty()) {
+    arguments.insert(arguments.end(), {"--kernel", StockKernel(kernel)});
+  }
+  RunProgram run(directory, arguments);
   EXPECT_EQ(run.Wait(), 1) << run.said();
   EXPECT_THAT(run.said(), HasSubstr(fault.detail));
   ASSERT_THAT(run.Files(".kts"), SizeIs(1)) << run.said();
@@ -127,12 +133,27 @@ INSTANTIATE_TEST_SUITE_P(
               {{"SELECT curr_comm FROM cpu WHERE cpu = 1", "hog-0"},
                {"SELECT class, policy FROM task WHERE comm = 'hog-0'", "rt.*"},
                {"SELECT subject FROM finding WHERE rule = 'cpu_hog'", "CPU 1"}}},
+        // Kernels of today, which keep a scheduler's state in an object of its own.
+        Fault{"lost-task",
+              "stall",
+              "victim-0",
+              {{"SELECT subject FROM finding WHERE rule = 'lost_task'", "victim-0 .*"},
+               {"SELECT count(*) FROM anomaly", "0"}},
+              "newest-7"},
+        Fault{"scx-error",
+              "scheduler-exit",
+              "an error was asked for",
+              {{kExit, "error_bpf scx_bpf_error an error was asked for"},
+               {"SELECT exit_backtrace FROM scx", ".*scx_bpf_error_bstr.*"},
+               {kFinding, "scheduler_ended"},
+               {"SELECT count(*) FROM anomaly", "0"}},
+              "newest-7"},
         Fault{"eevdf-rt-hog",
               "worker-gap",
               "victim-0 did nothing for",
               {{"SELECT class FROM task WHERE comm = 'victim-0'", "fair"}}}),
     [](const testing::TestParamInfo<Fault>& info) {
-      std::string name = info.param.scenario;
+      std::string name = std::string(info.param.scenario) + info.param.kernel;
       std::erase(name, '-');
       return name;
     });

@@ -16,15 +16,15 @@ using testing::AllOf;
 using testing::HasSubstr;
 
 constexpr char kVtime[] = "/vtime.bpf.o";
-// enum scx_exit_kind of Linux 6.12.
+// enum scx_exit_kind of Linux 6.12 to 7.3.
 constexpr int kExitUnreg = 64, kExitUnregBpf = 65, kExitError = 1024, kExitErrorBpf = 1025,
               kExitErrorStall = 1026;
 // Enough for the watchdog of any timeout used here, on a busy host.
 constexpr seconds kPatience(90);
 
-MachineOptions SchedExtMachine(int cpus = 2) {
+MachineOptions SchedExtMachine(const std::string& kernel, int cpus) {
   MachineOptions options;
-  options.kernel = SchedExtKernel("small");
+  options.kernel = AnyKernel(kernel);
   options.cpus = cpus;
   options.files = {{KTSTR_SCHEDULER_DIR "/vtime.bpf.o", kVtime}};
   return options;
@@ -57,10 +57,13 @@ testing::AssertionResult AllProgress(GuestMachine& machine) {
 
 class SchedulerGuestTest : public testing::Test {
  protected:
-  void Boot(const char* work, int cpus = 2) {
-    auto machine = BootWithWork(SchedExtMachine(cpus), work);
+  void Boot(const char* work, int cpus = 2, const std::string& kernel = "small") {
+    auto machine = BootWithWork(SchedExtMachine(kernel, cpus), work);
     ASSERT_OK(machine);
     machine_ = std::move(*machine);
+    const auto state = machine_->SchedulerState();
+    ASSERT_OK(state);
+    if (!(*state)["sched_ext"].contains("state")) GTEST_SKIP() << "a kernel without sched_ext";
   }
   void Load(const json& variables = json::object()) {
     json all = {{"vtime_ops.timeout_ms", 2000}};
@@ -80,8 +83,19 @@ class SchedulerGuestTest : public testing::Test {
   std::unique_ptr<GuestMachine> machine_;
 };
 
-TEST_F(SchedulerGuestTest, TheHealthyOneIsEnabledAndEveryWorkerProgresses) {
-  ASSERT_NO_FATAL_FAILURE(Boot("spin:3,sleep:2,yield,pipe", 4));
+// What holds of the kernel of our own, and of the newest of Debian's: one object for all.
+class SchedulerOnKernelTest : public SchedulerGuestTest,
+                              public testing::WithParamInterface<std::string> {};
+
+INSTANTIATE_TEST_SUITE_P(Own, SchedulerOnKernelTest, testing::Values("small"),
+                         [](const auto& kernel) { return KernelTestName(kernel.param); });
+INSTANTIATE_TEST_SUITE_P(Others, SchedulerOnKernelTest,
+                         testing::ValuesIn(OtherKernels({"newest-7"})),
+                         [](const auto& kernel) { return KernelTestName(kernel.param); });
+
+TEST_P(SchedulerOnKernelTest, TheHealthyOneIsEnabledAndEveryWorkerProgresses) {
+  ASSERT_NO_FATAL_FAILURE(Boot("spin:3,sleep:2,yield,pipe", 4, GetParam()));
+  if (IsSkipped()) return;
   ASSERT_NO_FATAL_FAILURE(Load());
   const auto state = machine_->SchedulerState();
   ASSERT_OK(state);
@@ -106,8 +120,9 @@ TEST_F(SchedulerGuestTest, TheHealthyOneIsEnabledAndEveryWorkerProgresses) {
   EXPECT_TRUE(AllProgress(*machine_));
 }
 
-TEST_F(SchedulerGuestTest, AStallIsEndedByTheWatchdogAndAnotherSchedulerCanFollow) {
-  ASSERT_NO_FATAL_FAILURE(Boot("spin:3,sleep:2"));
+TEST_P(SchedulerOnKernelTest, AStallIsEndedByTheWatchdogAndAnotherSchedulerCanFollow) {
+  ASSERT_NO_FATAL_FAILURE(Boot("spin:3,sleep:2", 2, GetParam()));
+  if (IsSkipped()) return;
   ASSERT_NO_FATAL_FAILURE(Load());
   ASSERT_OK(machine_->SetSchedulerVariable("stall", 1));
   // Init tells of the guest while nothing else runs.
@@ -141,8 +156,9 @@ TEST_F(SchedulerGuestTest, ATaskOnAForbiddenCpuEndsIt) {
   EXPECT_THAT(exit["message"].get<std::string>(), HasSubstr("not allowed for"));
 }
 
-TEST_F(SchedulerGuestTest, AnErrorEndsItWithItsMessage) {
-  ASSERT_NO_FATAL_FAILURE(Boot("spin:2,sleep:2"));
+TEST_P(SchedulerOnKernelTest, AnErrorEndsItWithItsMessage) {
+  ASSERT_NO_FATAL_FAILURE(Boot("spin:2,sleep:2", 2, GetParam()));
+  if (IsSkipped()) return;
   ASSERT_NO_FATAL_FAILURE(Load());
   ASSERT_OK(machine_->SetSchedulerVariable("error_message", "queue 7 is upside down"));
   ASSERT_OK(machine_->SetSchedulerVariable("error", true));
