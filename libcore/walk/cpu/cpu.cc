@@ -51,7 +51,7 @@ Result<Walked<CpuRow>> WalkCpus(const GuestKernel& kernel) {
     row.stop_pid = PidAt(walk, row.stop_kva, task_name.pid);
     details.FillTick(cpu.cpu, row);
     details.FillSchedstat(rq, row.schedstat);
-    details.FillScx(rq, row.scx);
+    details.FillScx(rq, cpu.cpu, row.scx);
     walked.rows.push_back(std::move(row));
   }
   CompareClocks(walked.rows);

@@ -1,6 +1,7 @@
 #include "libcore/walk/cpu/cpu_detail.h"
 
 #include "libcore/walk/cpu/cpu.h"
+#include "libcore/walk/sched/scx_instance.h"
 
 namespace ktstr {
 
@@ -22,7 +23,28 @@ CpuDetails::CpuDetails(const Walk& walk)
       masks_(walk),
       counts_events_(walk.kernel.ReadSymbol<int32_t>("sched_schedstats").value_or(0) != 0),
       tick_columns_(walk, "tick_sched"),
-      scx_flag_names_(walk.types, {"scx_rq_flags"}, "SCX_RQ_") {}
+      scx_flag_names_(walk.types, {"scx_rq_flags"}, "SCX_RQ_") {
+  const ScxSchedMembers members(walk);
+  for (const ScxInstance& instance : ListScxInstances(walk)) {
+    if (!instance.sched || !members.pcpu) continue;
+    CellReader sched(walk, *instance.sched, "a scheduler");
+    if (const auto pcpu = sched.Pointer(members.pcpu); pcpu && !pcpu->is_null()) {
+      pcpus_.push_back(*pcpu);
+    }
+  }
+}
+
+std::vector<Kva> CpuDetails::OfSchedulers(uint32_t cpu) const {
+  std::vector<Kva> found;
+  for (const Kva pcpu : pcpus_) {
+    if (const auto at = walk_.kernel.PerCpu(pcpu, cpu)) {
+      found.push_back(*at);
+    } else {
+      walk_.anomalies.Add(at.error(), pcpu, "finding what a scheduler keeps of a CPU");
+    }
+  }
+  return found;
+}
 
 void CpuDetails::FillTick(uint32_t cpu, CpuRow& row) const {
   const auto symbol = walk_.kernel.symbol_kva("tick_cpu_sched");
@@ -46,12 +68,17 @@ void CpuDetails::FillSchedstat(CellReader& rq, CpuSchedstat& stat) const {
   stat.ttwu_local = rq.Integer(events_.ttwu_local);
 }
 
-void CpuDetails::FillScx(CellReader& rq, CpuScx& scx) const {
+void CpuDetails::FillScx(CellReader& rq, uint32_t cpu, CpuScx& scx) const {
   if (const auto flags = rq.Unsigned(scx_.flags)) scx.flag_names = scx_flag_names_.FlagsOf(*flags);
-  scx.to_kick = masks_.ListOf(rq, scx_.to_kick);
-  scx.to_kick_if_idle = masks_.ListOf(rq, scx_.to_kick_if_idle);
-  scx.to_preempt = masks_.ListOf(rq, scx_.to_preempt);
-  scx.to_wait = masks_.ListOf(rq, scx_.to_wait);
+  const std::vector<Kva> schedulers = OfSchedulers(cpu);
+  const auto list = [&](const MaybeMember& of_rq, const MaybeMember& of_scheduler) {
+    return of_rq ? masks_.ListOf(rq, of_rq)
+                 : masks_.ListOfAll(schedulers, "what a scheduler keeps of a CPU", of_scheduler);
+  };
+  scx.to_kick = list(scx_.to_kick, sched_pcpu_.to_kick);
+  scx.to_kick_if_idle = list(scx_.to_kick_if_idle, sched_pcpu_.to_kick_if_idle);
+  scx.to_preempt = list(scx_.to_preempt, sched_pcpu_.to_preempt);
+  scx.to_wait = list(scx_.to_wait, sched_pcpu_.to_wait);
 }
 
 }  // namespace ktstr

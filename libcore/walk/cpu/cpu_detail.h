@@ -5,11 +5,13 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "libcore/kernel/guest_kernel.h"
 #include "libcore/walk/cpu/cpu_list.h"
 #include "libcore/walk/cpu/cpu_mask_var.h"
 #include "libcore/walk/members/rq.h"
+#include "libcore/walk/members/scx.h"
 #include "libcore/walk/row/enum_text.h"
 #include "libcore/walk/row/row_reader.h"
 
@@ -79,9 +81,12 @@ class CpuDetails {
 
   void FillTick(uint32_t cpu, CpuRow& row) const;
   void FillSchedstat(CellReader& rq, CpuSchedstat& stat) const;
-  void FillScx(CellReader& rq, CpuScx& scx) const;
+  void FillScx(CellReader& rq, uint32_t cpu, CpuScx& scx) const;
 
  private:
+  // What each scheduler keeps of a CPU (struct scx_sched_pcpu); none before 6.18.
+  std::vector<Kva> OfSchedulers(uint32_t cpu) const;
+
   Walk walk_;
   CpuMaskVars masks_;
   bool counts_events_;  // the static key of schedstats
@@ -89,6 +94,8 @@ class CpuDetails {
   RowReader<CpuRow> tick_columns_;
   RqEventMembers events_{walk_};
   ScxKickMembers scx_{walk_};
+  ScxSchedPcpuMembers sched_pcpu_{walk_};
+  std::vector<Kva> pcpus_;  // per-CPU pointers of all schedulers
   EnumText scx_flag_names_;
 };
 

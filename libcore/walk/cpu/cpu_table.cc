@@ -132,8 +132,9 @@ const RowTable<CpuRow>& CpuRow::Table() {
                                                         MaybeAt("rq_sched_info.pcount")),
           Sub<&R::scx, &CpuScx::flag_names>("scx_flag_names", "",
                                             "sched_ext flags of the run queue by name."),
-          Sub<&R::scx, &CpuScx::to_kick>("scx_to_kick", "",
-                                         "sched_ext: CPUs that this one is about to kick."),
+          Sub<&R::scx, &CpuScx::to_kick>(
+              "scx_to_kick", "",
+              "sched_ext: CPUs that this one is about to kick, for whichever scheduler."),
           Sub<&R::scx, &CpuScx::to_kick_if_idle>("scx_to_kick_if_idle", "",
                                                  "sched_ext: the same, only those that idle."),
           Sub<&R::scx, &CpuScx::to_preempt>("scx_to_preempt", "",

@@ -42,6 +42,9 @@ struct ScxSchedMembers : Fields {
 struct ScxSchedPcpuMembers : Fields {
   explicit ScxSchedPcpuMembers(const Walk& walk) : Fields(walk, "scx_sched_pcpu") {}
   MaybeMember event_stats = Maybe("event_stats"), bypass_dsq = Maybe("bypass_dsq");
+  // Masks of CPUs that this one is about to kick; up to 7.2 in rq.scx, for all schedulers at once.
+  MaybeMember to_kick = Maybe("cpus_to_kick"), to_kick_if_idle = Maybe("cpus_to_kick_if_idle"),
+              to_preempt = Maybe("cpus_to_preempt"), to_wait = Maybe("cpus_to_wait");
 };
 
 struct ScxSchedPnodeMembers : Fields {

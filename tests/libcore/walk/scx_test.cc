@@ -1,5 +1,6 @@
 #include "libcore/walk/sched/scx.h"
 
+#include "libcore/walk/cpu/cpu.h"
 #include "libcore/walk/task/task.h"
 #include "scx_guest.h"
 
@@ -194,6 +195,27 @@ TEST(ScxVersionsTest, EventsAreSummedOverTheCpus) {
     EXPECT_EQ(events, (Events{{"SELECT_CPU_FALLBACK", 12}, {"DISPATCH_KEEP_LAST", 3}}))
         << NameOf(layout);
   }
+}
+
+// Up to 7.2 a run queue has one mask for all schedulers; then each scheduler has its own.
+TEST(ScxCpuTest, TheKicksOfACpuAreThoseOfAllSchedulers) {
+  ScxGuest guest(ScxLayout::kSubSchedulers);
+  const Kva root = guest.scx.AddScheduler({.name = "root"});
+  const Kva below = guest.scx.AddScheduler({.name = "below", .cgroup = "/a"}, root);
+  for (const Kva scheduler : {root, below}) {
+    for (const uint32_t cpu : {0, 1}) guest.scx.SetKicks(scheduler, cpu, "cpus_to_kick", 0);
+  }
+  guest.scx.SetKicks(root, 1, "cpus_to_kick", 1);
+  guest.scx.SetKicks(below, 1, "cpus_to_kick", 2);
+  guest.scx.SetKicks(below, 0, "cpus_to_wait", 2);
+  guest.Finish();
+  const auto walked = WalkCpus(guest.Open());
+  ASSERT_TRUE(walked) << walked.error().ToString();
+  ASSERT_GE(walked->rows.size(), 2u);
+  EXPECT_EQ(walked->rows[0].scx.to_kick, "");
+  EXPECT_EQ(walked->rows[1].scx.to_kick, "0-1");
+  // One of them has no such mask: what all of them wait for is unknown.
+  EXPECT_EQ(walked->rows[0].scx.to_wait, std::nullopt);
 }
 
 // A root with two sub-schedulers, the first of which has one of its own.
