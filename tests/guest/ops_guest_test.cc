@@ -26,6 +26,7 @@ using synthetic::TemporaryDirectory;
 using ::testing::HasSubstr;
 using ::testing::StartsWith;
 
+constexpr char kVtime[] = "/vtime.bpf.o";
 constexpr std::chrono::seconds kAnswer(60);
 constexpr uint64_t kTickNs = 10'000'000;
 // struct new_utsname: sysname, then nodename, 65 bytes each (include/uapi/linux/utsname.h). It is
@@ -46,6 +47,7 @@ class OpsGuestTest : public ::testing::TestWithParam<Variant> {
     MachineOptions options;
     options.kernel = StockKernel(GetParam().kernel);
     options.cpu_model = GetParam().cpu_model;
+    options.files = {{KTSTR_SCHEDULER_DIR "/vtime.bpf.o", kVtime}};
     auto machine = GuestMachine::Boot(options);
     ASSERT_TRUE(machine) << machine.error().ToString();
     machine_ = *std::move(machine);
@@ -80,7 +82,8 @@ class OpsGuestTest : public ::testing::TestWithParam<Variant> {
 INSTANTIATE_TEST_SUITE_P(Kernels, OpsGuestTest,
                          ::testing::Values(Variant{"Linux612FiveLevel", "6.12", "max"},
                                            Variant{"Linux612FourLevel", "6.12", "max,la57=off"},
-                                           Variant{"Linux61", "6.1", "max"}),
+                                           Variant{"Linux61", "6.1", "max"},
+                                           Variant{"Newest7", "newest-7", "max"}),
                          [](const auto& variant) { return variant.param.name; });
 
 // Every target with every kind of value that it takes.
@@ -103,7 +106,7 @@ std::vector<OpEntry> EveryRead(GuestKernel& kernel, const json& task) {
     entries.push_back({PerCpuFieldTarget{"runqueues", "clock", cpu}, U64Value{}});
     entries.push_back({PerCpuFieldTarget{"kernel_cpustat", "cpustat[0]", cpu}, U64Value{}});
     entries.push_back({PerCpuFieldTarget{"kstat", "irqs_sum", cpu}, U64Value{}});
-    entries.push_back({PerCpuFieldTarget{"tick_cpu_sched", "idle_jiffies", cpu}, U64Value{}});
+    entries.push_back({PerCpuFieldTarget{"tick_cpu_sched", "next_tick", cpu}, U64Value{}});
   }
   for (const uint64_t expected : {uint64_t{0}, start_ns}) {
     entries.push_back({TaskFieldTarget{pid, expected, "prio"}, U32Value{}, true});
@@ -194,6 +197,35 @@ TEST_P(OpsGuestTest, TaskFieldsOfAStockGuestAreRefusedByWhatItsTasksAre) {
   const auto unchecked =
       ops.Dispatch(frozen, {.entries = {{target(spinner), U32Value{}, /*unchecked=*/true}}});
   EXPECT_THAT(unchecked->read_values, ::testing::ElementsAre(OpValue(U32Value{120})));
+}
+
+// With a scheduler of today's loaded, a task of its that sleeps passes all layers.
+TEST_P(OpsGuestTest, ATaskOfSchedExtIsReadAndWrittenWhileItSleeps) {
+  const json state = machine_->SchedulerState().value();
+  if (!state["sched_ext"].contains("state")) GTEST_SKIP() << "a kernel without sched_ext";
+  const auto loaded = machine_->LoadScheduler(kVtime);
+  ASSERT_TRUE(loaded) << loaded.error().ToString();
+  const json sleeper = Task("futex-wait-1"), spinner = Task("spin-0");
+  const auto entry = [](const json& task, uint64_t value) {
+    return OpEntry{TaskFieldTarget{task["pid"].get<uint32_t>(),
+                                   task["start_ticks"].get<uint64_t>() * kTickNs, "scx.dsq_vtime"},
+                   U64Value{value}};
+  };
+  constexpr uint64_t kVtimeWritten = 0x123456789a;
+  Frozen frozen = Freeze();
+  LiveOps& ops = Ops(frozen);
+  const auto ask = [&](const json& task, OpDirection direction) {
+    return ops.Dispatch(frozen, {.direction = direction, .entries = {{entry(task, kVtimeWritten)}}})
+        .value();
+  };
+  const OpReply written = ask(sleeper, OpDirection::kWrite);
+  EXPECT_TRUE(written.success) << written.reason;
+  const OpReply read = ask(sleeper, OpDirection::kRead);
+  EXPECT_THAT(read.read_values, ::testing::ElementsAre(OpValue(U64Value{kVtimeWritten})))
+      << read.reason;
+  const OpReply of_spinner = ask(spinner, OpDirection::kWrite);
+  EXPECT_FALSE(of_spinner.success);
+  EXPECT_THAT(of_spinner.reason, HasSubstr("on_rq 1"));
 }
 
 TEST_P(OpsGuestTest, AProgramInTheGuestAsksItsHost) {
