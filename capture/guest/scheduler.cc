@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 
 #include <algorithm>
+#include <map>
 #include <nlohmann/json.hpp>
 
 #include "cgroup.h"
@@ -46,7 +47,7 @@ std::string Failure(const std::string& what, int error) {
   return text;
 }
 
-// libbpf 1.1 knows only callbacks that do not sleep.
+// Older ones know only callbacks that do not sleep, in sections struct_ops; newer ones both.
 int MaySleep(bpf_program* program, long) {
   bpf_program__set_flags(program, bpf_program__flags(program) | BPF_F_SLEEPABLE);
   return 0;
@@ -95,6 +96,13 @@ bpf_object* OpenImage(const std::string& image, const std::string& path) {
   return bpf_object__open_mem(image.data(), image.size(), &options);
 }
 
+// Two kinds of sections hold struct_ops: those that go with the program that loads them, and those
+// that a BPF link holds.
+bool IsStructOps(const std::string& section) { return section.starts_with(".struct_ops"); }
+
+// Globals in an arena; the compiler's name of their section.
+constexpr char kArenaSection[] = ".addr_space.1";
+
 // libbpf 1.1 has no way to change a struct_ops before it is loaded: those values are written into
 // the file's image, which is then opened anew.
 std::string PresetStructOps(const btf* types, const json& variables, std::string* image) {
@@ -102,9 +110,9 @@ std::string PresetStructOps(const btf* types, const json& variables, std::string
     Variable variable;
     std::string error = FindVariable(types, path, &variable);
     if (!error.empty()) return error;
-    if (variable.section != ".struct_ops") continue;
+    if (!IsStructOps(variable.section)) continue;
     std::byte* section = SectionBytes(image, variable.section);
-    if (section == nullptr) return "the object has no section .struct_ops";
+    if (section == nullptr) return "the object has no section " + variable.section;
     error = StoreValue(types, variable, value, section + variable.offset);
     if (!error.empty()) return error;
   }
@@ -121,6 +129,36 @@ std::string NameCgroups(json* variables) {
     value = status.st_ino;
   }
   return "";
+}
+
+// Values of the kernel's enumerators whose names begin with SCX_.
+std::map<std::string, uint64_t> SchedExtEnumerators() {
+  std::map<std::string, uint64_t> values;
+  btf* kernel = btf__load_vmlinux_btf();
+  for (uint32_t id = 1; kernel != nullptr && id < btf__type_cnt(kernel); ++id) {
+    const btf_type* type = btf__type_by_id(kernel, id);
+    if (!btf_is_any_enum(type)) continue;
+    for (int i = 0; i < btf_vlen(type); ++i) {
+      const bool wide = btf_is_enum64(type);
+      const uint32_t at = wide ? btf_enum64(type)[i].name_off : btf_enum(type)[i].name_off;
+      const std::string name = btf__name_by_offset(kernel, at);
+      if (!name.starts_with("SCX_")) continue;
+      values[name] = wide ? btf_enum64_value(&btf_enum64(type)[i])
+                          : static_cast<uint64_t>(int64_t{btf_enum(type)[i].val});
+    }
+  }
+  btf__free(kernel);
+  return values;
+}
+
+// The arena of an object, which has one at most; nullptr.
+bpf_map* ArenaOf(const bpf_object* object) {
+  constexpr int kArena = 33;  // BPF_MAP_TYPE_ARENA, include/uapi/linux/bpf.h of 6.9
+  bpf_map* map = nullptr;
+  bpf_object__for_each_map(map, object) {
+    if (bpf_map__type(map) == kArena) return map;
+  }
+  return nullptr;
 }
 
 // Lets the bytes that libbpf has of the global variables be those that the programs use, as it does
@@ -184,16 +222,37 @@ std::string Scheduler::Open(const std::string& path, const json& variables) {
   bpf_object__close(object_);
   object_ = OpenImage(image, path);
   if (object_ == nullptr) return Failure("opening " + path, errno);
+  FillEnumerators(variables);
   for (const auto& [name, value] : variables.items()) {
     Variable variable;
     FindVariable(bpf_object__btf(object_), name, &variable);
-    if (variable.section == ".struct_ops") continue;
+    if (IsStructOps(variable.section)) continue;
     std::byte* bytes = BytesOf(variable);
     if (bytes == nullptr) return "variable '" + name + "' has no memory";
     error = StoreValue(bpf_object__btf(object_), variable, value, bytes);
     if (!error.empty()) return error;
   }
   return "";
+}
+
+// Schedulers made with the headers of tools/sched_ext take the kernel's enumerators from constants,
+// such as __SCX_DSQ_LOCAL, that whoever loads them fills in (scx/enums.autogen.h there). One that
+// this kernel does not have stays 0, as it does there.
+void Scheduler::FillEnumerators(const json& variables) {
+  const btf* types = bpf_object__btf(object_);
+  std::map<std::string, uint64_t> values;
+  for (const Variable& variable : ListVariables(types)) {
+    if (variable.section != ".rodata" || variable.size != sizeof(uint64_t) ||
+        !variable.name.starts_with("__SCX_") || variables.contains(variable.name)) {
+      continue;
+    }
+    if (values.empty()) values = SchedExtEnumerators();
+    const auto value = values.find(variable.name.substr(2));
+    std::byte* bytes = BytesOf(variable);
+    if (value != values.end() && bytes != nullptr) {
+      memcpy(bytes, &value->second, sizeof value->second);
+    }
+  }
 }
 
 std::string Scheduler::Enable() {
@@ -227,7 +286,8 @@ std::string Scheduler::Set(const json& request) {
     Variable variable;
     std::string error = FindVariable(bpf_object__btf(object_), name, &variable);
     if (!error.empty()) return error;
-    if (variable.section == ".rodata" || variable.section == ".struct_ops") {
+    if (variable.section == ".rodata" || variable.section == kArenaSection ||
+        IsStructOps(variable.section)) {
       return "variable '" + name + "' is in " + variable.section + ", which is fixed once loaded";
     }
     std::byte* bytes = BytesOf(variable);
@@ -255,7 +315,9 @@ void Scheduler::Close() {
 }
 
 std::byte* Scheduler::BytesOf(const Variable& variable) const {
-  bpf_map* map = bpf_object__find_map_by_name(object_, variable.section.c_str());
+  bpf_map* map = variable.section == kArenaSection
+                     ? ArenaOf(object_)
+                     : bpf_object__find_map_by_name(object_, variable.section.c_str());
   if (map == nullptr) return nullptr;
   size_t size = 0;
   auto* bytes = static_cast<std::byte*>(const_cast<void*>(bpf_map__initial_value(map, &size)));
@@ -299,6 +361,8 @@ void Scheduler::Describe(json* reply) const {
   json& values = (*reply)["variables"] = json::object();
   const btf* types = bpf_object__btf(object_);
   for (const Variable& variable : ListVariables(types)) {
+    // What libbpf has of an arena's is what it was loaded with.
+    if (variable.section == kArenaSection) continue;
     const std::byte* bytes = BytesOf(variable);
     if (bytes == nullptr || variable.name.starts_with("exit_")) continue;
     values[variable.name] = LoadValue(types, variable.type, bytes);

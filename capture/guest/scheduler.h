@@ -18,12 +18,14 @@ class Scheduler {
  public:
   Scheduler();
 
-  // Opens the object at request["object"], gives its variables the values of request["variables"]
-  // (a cgroup's id is written {"cgroup": "/a/b"}), loads it and enables its struct_ops. A scheduler
-  // that ended by itself is unloaded first. "" or what went wrong: libbpf's and the verifier's
-  // words, or the exit's.
+  // Opens the object at request["object"], gives its constants of the form __SCX_… the values of
+  // the kernel's enumerators, its variables the values of request["variables"] (a cgroup's id is
+  // written {"cgroup": "/a/b"}), loads it and enables its struct_ops. A scheduler that ended by
+  // itself is unloaded first. "" or what went wrong: libbpf's and the verifier's words, or the
+  // exit's.
   std::string Load(const nlohmann::json& request);
-  // Sets request["variables"] in the loaded object; those in .rodata and .struct_ops are fixed.
+  // Sets request["variables"] in the loaded object; those in .rodata, in an
+  // arena and of struct_ops are fixed.
   std::string Set(const nlohmann::json& request);
   // Disables and unloads it; what Describe then said goes into `reply`.
   std::string Unload(nlohmann::json* reply);
@@ -38,6 +40,7 @@ class Scheduler {
 
  private:
   std::string Open(const std::string& path, const nlohmann::json& variables);
+  void FillEnumerators(const nlohmann::json& variables);
   std::string Enable();
   std::byte* BytesOf(const Variable& variable) const;
   nlohmann::json Value(const std::string& name) const;
