@@ -55,6 +55,11 @@ Status AddGuestBase(const KernelImage& kernel, CpioWriter* cpio) {
     list += "/" + path + "\n";
   }
   cpio->AddFile(guest::kModuleListPath + 1, std::string_view(list));
+  // Where libbpf looks for the values of a BPF object's .kconfig, as loaders of schedulers do.
+  if (!kernel.config.empty()) {
+    cpio->AddFile("boot/config-" + kernel.release,
+                  std::string_view(KTSTR_TRY(ReadWholeFile(kernel.config))));
+  }
   return {};
 }
 

@@ -95,6 +95,14 @@ Result<KernelImage> OpenKernelImage(const fs::path& bzimage) {
       break;
     }
   }
+  const fs::path own = "config-" + kernel.release, directory = bzimage.parent_path();
+  for (const fs::path& config : {directory / own, directory / "config", kernel.modules / "config",
+                                 fs::path("/boot") / own}) {
+    if (fs::is_regular_file(config, error)) {
+      kernel.config = config;
+      break;
+    }
+  }
   return kernel;
 }
 

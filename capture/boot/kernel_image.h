@@ -14,12 +14,14 @@ struct KernelImage {
   std::filesystem::path path;
   std::string release;            // such as "6.12.117-cloud-amd64", out of the image's header
   std::filesystem::path modules;  // its directory of modules; empty when there is none
+  std::filesystem::path config;   // what it was configured with; empty when there is none
 };
 
 // Reads a bzImage's header (Documentation/arch/x86/boot.rst, kernel_version). Its modules are
 // looked for where its package puts them: in ../lib/modules/RELEASE beside the image's directory,
-// and in /lib/modules/RELEASE. Errors: kNotFound when there is no such file, kIo, kUnsupported when
-// it is no bzImage.
+// and in /lib/modules/RELEASE; its configuration as config-RELEASE or config beside the image, in
+// the directory of modules, or in /boot. Errors: kNotFound when there is no such file, kIo,
+// kUnsupported when it is no bzImage.
 Result<KernelImage> OpenKernelImage(const std::filesystem::path& bzimage);
 
 // The module files that must be loaded for `wanted` (names with underscores, such as

@@ -147,6 +147,7 @@ class Init {
     }
     if (verb == "stop") return Stop(request.value("workers", json::array()));
     if (verb == "payload") return payloads_.Start(request);
+    if (verb == "signal") return payloads_.Signal(request);
     if (verb == "write-file") return WriteFileOf(request);
     if (verb == "system") {
       (*reply)["system"] = ReadSystemAccount();

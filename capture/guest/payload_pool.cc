@@ -5,9 +5,11 @@
 #include <signal.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
 #include "task_setting.h"
@@ -30,12 +32,32 @@ std::string TailOf(int fd) {
   return text;
 }
 
+// Puts what a program expects of the machine, and what only we have, below the root that it will
+// have. /tmp is its own: the program itself may lie there.
+std::string FurnishRoot(const std::string& root) {
+  for (const char* place : {"/dev", "/proc", "/sys", "/boot", "/ktstr"}) {
+    struct stat status = {};
+    if (stat(place, &status) != 0) continue;
+    const std::string there = root + place;
+    mkdir(there.c_str(), 0755);
+    if (mount(place, there.c_str(), nullptr, MS_BIND | MS_REC, nullptr) != 0) {
+      return "mounting " + there + ": " + strerror(errno);
+    }
+  }
+  mkdir((root + "/tmp").c_str(), 01777);
+  return "";
+}
+
 [[noreturn]] void Become(const json& spec, int output, int errors) {
   sigset_t none;
   sigemptyset(&none);
   sigprocmask(SIG_SETMASK, &none, nullptr);
   setpgid(0, 0);
   std::string error = ApplyTaskSetting(spec);
+  const std::string root = spec.value("root", "");
+  if (error.empty() && !root.empty() && (chroot(root.c_str()) != 0 || chdir("/") != 0)) {
+    error = "the root " + root + ": " + strerror(errno);
+  }
   const json environment = spec.value("env", json::object());
   for (const auto& [name, value] : environment.items()) {
     setenv(name.c_str(), value.get<std::string>().c_str(), 1);
@@ -59,6 +81,14 @@ std::string TailOf(int fd) {
 std::string PayloadPool::Start(const json& spec) {
   if (spec.value("argv", json::array()).empty()) return "no argv";
   const std::string name = spec.value("name", spec["argv"][0].get<std::string>());
+  if (const std::string root = spec.value("root", ""); !root.empty()) {
+    if (std::ranges::find(roots_, root) == roots_.end()) {
+      if (std::string error = FurnishRoot(root); !error.empty()) return error;
+      roots_.push_back(root);
+    }
+  }
+  // It may load a scheduler, which must not have whoever tells of it.
+  RunAboveAll();
   const int output = memfd_create(name.c_str(), MFD_CLOEXEC);
   int errors[2];
   if (output < 0 || pipe2(errors, O_CLOEXEC) != 0)
@@ -75,6 +105,16 @@ std::string PayloadPool::Start(const json& spec) {
   if (n > 0) return std::string(text, size_t(n));
   payloads_.push_back({name, pid, output, std::nullopt});
   return "";
+}
+
+std::string PayloadPool::Signal(const json& request) {
+  const std::string name = request.value("name", "");
+  for (const Payload& payload : payloads_) {
+    if (payload.name != name || payload.status) continue;
+    if (kill(-payload.pid, request.value("signal", 0)) == 0) return "";
+    return "a signal to " + name + ": " + strerror(errno);
+  }
+  return "no program '" + name + "' runs";
 }
 
 bool PayloadPool::Ended(pid_t pid, int status, json* event) {

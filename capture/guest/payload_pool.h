@@ -13,9 +13,15 @@ namespace ktstr::guest {
 class PayloadPool {
  public:
   // Starts spec["argv"] under the name spec["name"], with spec["env"] (name → value) added to the
-  // environment, and scheduled as task_setting.h says. Its output, standard and error, is kept. ""
+  // environment, and scheduled as task_setting.h says. spec["root"], when it is there, is the
+  // directory that it takes for "/"; what only the machine has (/dev, /proc, /sys, …) is put there.
+  // Its output, standard and error, is kept. From then on init runs above all (task_setting.h). ""
   // or what went wrong.
   std::string Start(const nlohmann::json& spec);
+
+  // Sends request["signal"], a number, to the process group of the program request["name"]. "" or
+  // what went wrong.
+  std::string Signal(const nlohmann::json& request);
 
   // When `pid` was one of them: fills in what the host is told, {"event": "payload-exit", "name",
   // "status" (as waitpid tells it), "output"}, and returns true.
@@ -34,6 +40,7 @@ class PayloadPool {
   };
 
   std::vector<Payload> payloads_;
+  std::vector<std::string> roots_;  // that are furnished
 };
 
 }  // namespace ktstr::guest

@@ -13,16 +13,16 @@
 //
 // Verbs: "start" with "workers": [{"kind", "count", "name", "tasks", …}], answered when all of them
 // run; "ping"; "stop" with "workers": [NAME, …]; "workers", answered with "workers" (worker_pool.h)
-// and "payloads" (payload_pool.h); "payload" with "name", "argv", "env" and how to schedule it,
-// answered when it runs; "write-file" with "path", "text", "wait" (write_file.h); "report",
-// answered with "account" (/proc) and "workers"; "system", answered with "system"
-// (system_account.h); "cgroup" with "path" and "files" (cgroup.h); "run" with "argv" and "stdin",
-// answered with "status" (as waitpid tells it) and "stdout" when that program has ended; "bye",
-// answered, then the machine is switched off. Of sched_ext schedulers (scheduler.h):
-// "scheduler-load" with "object" (a path in the guest) and "variables" (name → value), answered
-// when it is enabled; "scheduler-set" with "variables"; "scheduler-state", answered with
-// "sched_ext", "object", "variables" and "exit"; "scheduler-unload", answered with the same, after
-// the end.
+// and "payloads" (payload_pool.h); "payload" with "name", "argv", "env", "root" and how to schedule
+// it, answered when it runs; "signal" with the "name" of a payload and "signal"; "write-file" with
+// "path", "text", "wait" (write_file.h); "report", answered with "account" (/proc) and "workers";
+// "system", answered with "system" (system_account.h); "cgroup" with "path" and "files" (cgroup.h);
+// "run" with "argv" and "stdin", answered with "status" (as waitpid tells it) and "stdout" when
+// that program has ended; "bye", answered, then the machine is switched off. Of sched_ext
+// schedulers (scheduler.h): "scheduler-load" with "object" (a path in the guest) and "variables"
+// (name → value), answered when it is enabled; "scheduler-set" with "variables"; "scheduler-state",
+// answered with "sched_ext", "object", "variables" and "exit"; "scheduler-unload", answered with
+// the same, after the end.
 #pragma once
 
 namespace ktstr::guest {

@@ -26,7 +26,8 @@ inline Fired FiredBy(const TriggerSpec& spec, std::string detail,
           .values = std::move(values),
           .fails = spec.fails,
           .most = spec.most,
-          .which = spec.symbol + " " + spec.worker + " " + std::to_string(spec.over.count())};
+          .which = spec.symbol + " " + spec.worker + " " + spec.phase + " " +
+                   std::to_string(spec.over.count())};
 }
 
 }  // namespace ktstr

@@ -10,6 +10,7 @@
 
 #include "capture/qemu/json_access.h"
 #include "capture/run/exit_account.h"
+#include "capture/run/payload_end.h"
 #include "capture/system/child_process.h"
 #include "libcore/base/quantity.h"
 #include "libcore/base/safe_text.h"
@@ -63,11 +64,24 @@ Result<std::unique_ptr<Monitor>> Monitor::Start(GuestMachine& machine,
   const auto now = Clock::now();
   monitor->timeout_ = now + duration_cast<Clock::duration>(timeout);
   monitor->next_sample_ = monitor->next_beat_ = now;
-  for (size_t i = 0; i < triggers.size(); ++i) {
-    if (triggers[i].kind != TriggerKind::kPeriodic) continue;
-    monitor->periodic_[i] = now + duration_cast<Clock::duration>(triggers[i].over);
-  }
   return monitor;
+}
+
+void Monitor::PhaseBegins(const std::string& name) {
+  const auto now = Clock::now();
+  for (size_t i = 0; i < triggers_.size(); ++i) {
+    const TriggerSpec& spec = triggers_[i];
+    const bool begins = spec.kind == TriggerKind::kPeriodic
+                            ? !phases_begun_
+                            : spec.kind == TriggerKind::kPhase && spec.phase == name;
+    if (begins) timed_[i] = now + duration_cast<Clock::duration>(spec.over);
+  }
+  phases_begun_ = true;
+}
+
+json Monitor::PayloadEnd(const std::string& name) const {
+  const auto end = ended_payloads_.find(name);
+  return end == ended_payloads_.end() ? json() : *end->second;
 }
 
 const TriggerSpec& Monitor::Spec(TriggerKind kind) const {
@@ -120,7 +134,7 @@ void Monitor::Poll(Deadline deadline) {
 Deadline Monitor::NextDue(Deadline deadline) const {
   Deadline due = std::min({deadline, timeout_, next_beat_});
   if (samples_.wanted()) due = std::min(due, next_sample_);
-  for (const auto& [index, at] : periodic_) due = std::min(due, at);
+  for (const auto& [index, at] : timed_) due = std::min(due, at);
   return due;
 }
 
@@ -216,10 +230,8 @@ Status Monitor::TakeEvent(const json& event) {
     const auto status = int(IntegerMember(event, "status").value_or(0));
     ended_payloads_[payload] = event;
     if (status == 0) return {};
-    return Strike(
-        FiredBy(Spec(TriggerKind::kPayloadExit),
-                fmt::format("the program {} {}", SafeText(payload), DescribeWaitStatus(status)),
-                {{"payload", payload}, {"output", StringMember(event, "output")}}));
+    return Strike(FiredBy(Spec(TriggerKind::kPayloadExit), DescribePayloadEnd(event),
+                          {{"payload", payload}, {"output", StringMember(event, "output")}}));
   }
   if (name == "capture-request") {
     const std::string why = StringMember(event, "why");
@@ -270,17 +282,23 @@ Status Monitor::LookAround() {
     if (auto fired = samples_.Check(sampler_->Take())) KTSTR_TRY(Strike(*std::move(fired)));
     next_sample_ = Clock::now() + sample_interval_;
   }
-  if (!fired_) KTSTR_TRY(Periodic(now));
+  if (!fired_) KTSTR_TRY(Timed(now));
   if (!fired_) KTSTR_TRY(Beat(now));
   return {};
 }
 
-Status Monitor::Periodic(Clock::time_point now) {
-  for (auto& [index, at] : periodic_) {
+Status Monitor::Timed(Clock::time_point now) {
+  for (auto& [index, at] : timed_) {
     if (now < at) continue;
     const TriggerSpec& spec = triggers_[index];
-    at = std::max(at, now) + duration_cast<Clock::duration>(spec.over);
-    KTSTR_TRY(Strike(FiredBy(spec, fmt::format("every {}", FormatDuration(spec.over)))));
+    if (spec.kind == TriggerKind::kPeriodic) {
+      at = std::max(at, now) + duration_cast<Clock::duration>(spec.over);
+      KTSTR_TRY(Strike(FiredBy(spec, fmt::format("every {}", FormatDuration(spec.over)))));
+      continue;
+    }
+    at = Deadline::max();
+    KTSTR_TRY(Strike(FiredBy(
+        spec, fmt::format("{} after {} began", FormatDuration(spec.over), SafeText(spec.phase)))));
   }
   return {};
 }

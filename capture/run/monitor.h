@@ -12,8 +12,8 @@
 #include <vector>
 
 #include "capture/boot/guest_machine.h"
-#include "capture/qemu/json_value.h"
 #include "capture/ops_server.h"
+#include "capture/qemu/json_value.h"
 #include "capture/run/code_triggers.h"
 #include "capture/run/fired.h"
 #include "capture/run/interrupt.h"
@@ -47,8 +47,13 @@ class Monitor {
   // the guest refuses, those of WaitUntil.
   Result<nlohmann::json> Ask(std::string_view verb, nlohmann::json arguments);
 
-  // Whether a payload of that name has ended.
+  // Says that a phase begins: triggers that are counted from it are due from now on. The first one
+  // lets periodic ones begin.
+  void PhaseBegins(const std::string& name);
+
+  // Whether a payload of that name has ended, and how: the guest's event, null when it has not.
   bool PayloadEnded(const std::string& name) const { return ended_payloads_.contains(name); }
+  nlohmann::json PayloadEnd(const std::string& name) const;
 
   // The trigger that ended the test.
   const std::optional<Fired>& fired() const { return fired_; }
@@ -79,7 +84,7 @@ class Monitor {
   Status TakeWorkers(const nlohmann::json& workers);
   Status LookAround();
   Status Beat(Clock::time_point now);
-  Status Periodic(Clock::time_point now);
+  Status Timed(Clock::time_point now);
   Deadline NextDue(Deadline deadline) const;
   void Poll(Deadline deadline);
 
@@ -100,8 +105,9 @@ class Monitor {
   std::optional<int64_t> beat_;  // the number of the question that is out
   Clock::time_point beat_sent_;
   bool gaps_wanted_ = false;
-  std::map<size_t, Deadline> periodic_;  // by index in triggers_
-  std::map<std::string, int> kept_;      // how often a trigger that does not end the test was kept
+  std::map<size_t, Deadline> timed_;  // when those of time are due, by index in triggers_
+  bool phases_begun_ = false;
+  std::map<std::string, int> kept_;  // how often a trigger that does not end the test was kept
   std::map<std::string, JsonValue> ended_payloads_;
   std::optional<Fired> fired_;
 };

@@ -61,7 +61,8 @@ void ReadDynamic(Elf* elf, Elf_Scn* section, const GElf_Shdr& header, const fs::
   }
 }
 
-Result<ElfNeeds> ReadElfNeeds(const fs::path& file) {
+// `origin` is the directory that it is in, as the loader sees it.
+Result<ElfNeeds> ReadElfNeeds(const fs::path& file, const fs::path& origin) {
   const UniqueFd fd(open(file.c_str(), O_RDONLY | O_CLOEXEC));
   if (!fd.valid()) return FailErrno(fmt::format("reading '{}'", file.string()));
   elf_version(EV_CURRENT);
@@ -86,7 +87,7 @@ Result<ElfNeeds> ReadElfNeeds(const fs::path& file) {
   for (Elf_Scn* section = nullptr; (section = elf_nextscn(elf.get(), section)) != nullptr;) {
     GElf_Shdr header;
     if (gelf_getshdr(section, &header) != nullptr && header.sh_type == SHT_DYNAMIC) {
-      ReadDynamic(elf.get(), section, header, fs::absolute(file).parent_path(), &needs);
+      ReadDynamic(elf.get(), section, header, origin, &needs);
     }
   }
   return needs;
@@ -113,18 +114,63 @@ std::string ScriptInterpreter(const fs::path& file) {
   return words.empty() ? "" : words[0];
 }
 
+// Where `path` of a system that lies in the directory `root` is on this machine: links are followed
+// within it, as chroot(2) has it. Of a loop the last step.
+fs::path InRoot(const fs::path& root, const fs::path& path) {
+  constexpr int kMaxLinks = 40;  // as the kernel follows (MAXSYMLINKS, include/linux/namei.h)
+  std::vector<fs::path> rest;    // the next one last
+  const auto push = [&](const fs::path& relative) {
+    const std::vector<fs::path> parts(relative.begin(), relative.end());
+    rest.insert(rest.end(), parts.rbegin(), parts.rend());
+  };
+  push(path.relative_path());
+  fs::path done;  // relative to the root
+  int links = 0;
+  std::error_code ignored;
+  while (!rest.empty()) {
+    const fs::path part = std::move(rest.back());
+    rest.pop_back();
+    if (part.empty() || part == ".") continue;
+    if (part == "..") {
+      done = done.parent_path();
+      continue;
+    }
+    const fs::path link = fs::read_symlink(root / done / part, ignored);
+    if (link.empty() || ++links > kMaxLinks) {
+      done /= part;
+      continue;
+    }
+    if (link.is_absolute()) done.clear();
+    push(link.relative_path());
+  }
+  return root / done;
+}
+
+// Absolute, without a slash at the end.
+fs::path WholePath(const fs::path& directory) {
+  fs::path whole = fs::absolute(directory).lexically_normal();
+  return whole.has_filename() ? whole : whole.parent_path();
+}
+
+// Collects files by their names as programs see them; `root` is where these are on this machine, ""
+// when they are this machine's own.
 class Collector {
  public:
-  Status Add(const fs::path& file) {
-    if (!seen_.insert(file.string()).second) return {};
-    files_.push_back({file, file.string(), 0755});
-    if (const std::string interpreter = ScriptInterpreter(file); !interpreter.empty()) {
+  explicit Collector(fs::path root) : root_(std::move(root)) {}
+
+  Status Add(const fs::path& seen) { return Add(Here(seen), seen); }
+
+  // A file at `here` on this machine.
+  Status Add(const fs::path& here, const fs::path& seen) {
+    if (!seen_.insert(seen.string()).second) return {};
+    files_.push_back({here, seen.string(), 0755});
+    if (const std::string interpreter = ScriptInterpreter(here); !interpreter.empty()) {
       return Add(interpreter);
     }
-    const ElfNeeds needs = KTSTR_TRY(ReadElfNeeds(file));
+    const ElfNeeds needs = KTSTR_TRY(ReadElfNeeds(here, seen.parent_path()));
     if (!needs.interpreter.empty()) KTSTR_TRY(Add(needs.interpreter));
     for (const std::string& library : needs.libraries) {
-      KTSTR_TRY(Add(KTSTR_TRY(FindLibrary(library, needs.run_paths, file))));
+      KTSTR_TRY(Add(KTSTR_TRY(FindLibrary(library, needs.run_paths, seen))));
     }
     return {};
   }
@@ -132,21 +178,27 @@ class Collector {
   std::vector<GuestFile> Take() { return std::move(files_); }
 
  private:
-  static Result<fs::path> FindLibrary(const std::string& name, const std::vector<fs::path>& first,
-                                      const fs::path& wanted_by) {
+  fs::path Here(const fs::path& seen) const { return root_.empty() ? seen : InRoot(root_, seen); }
+
+  Result<fs::path> FindLibrary(const std::string& name, const std::vector<fs::path>& first,
+                               const fs::path& wanted_by) const {
     std::error_code ignored;
-    if (name.find('/') != std::string::npos && fs::exists(name, ignored)) return fs::path(name);
+    if (name.find('/') != std::string::npos && fs::exists(Here(name), ignored)) {
+      return fs::path(name);
+    }
     for (const auto* paths : {&first, &SystemPaths()}) {
       for (const fs::path& path : *paths) {
-        if (fs::exists(path / name, ignored)) return path / name;
+        if (fs::exists(Here(path / name), ignored)) return path / name;
       }
     }
-    return Fail(ErrorCode::kNotFound,
-                fmt::format("'{}' needs the library '{}', which is in none of the directories "
-                            "where the loader looks",
-                            wanted_by.string(), name));
+    return Fail(
+        ErrorCode::kNotFound,
+        fmt::format("'{}' needs the library '{}', which is in none of the directories "
+                    "where the loader looks{}",
+                    wanted_by.string(), name, root_.empty() ? "" : " in '" + root_.string() + "'"));
   }
 
+  fs::path root_;
   std::set<std::string> seen_;
   std::vector<GuestFile> files_;
 };
@@ -154,8 +206,21 @@ class Collector {
 }  // namespace
 
 Result<std::vector<GuestFile>> ProgramFiles(const fs::path& program) {
-  Collector collector;
+  Collector collector("");
   KTSTR_TRY(collector.Add(fs::absolute(program).lexically_normal()));
+  return collector.Take();
+}
+
+fs::path SeenInRoot(const fs::path& program, const fs::path& root) {
+  const fs::path here = fs::absolute(program).lexically_normal();
+  const fs::path relative = here.lexically_relative(WholePath(root));
+  const bool inside = !relative.empty() && *relative.begin() != "..";
+  return inside ? "/" / relative : here;
+}
+
+Result<std::vector<GuestFile>> ProgramFiles(const fs::path& program, const fs::path& root) {
+  Collector collector(WholePath(root));
+  KTSTR_TRY(collector.Add(fs::absolute(program).lexically_normal(), SeenInRoot(program, root)));
   return collector.Take();
 }
 

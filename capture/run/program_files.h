@@ -16,4 +16,14 @@ namespace ktstr {
 // nowhere, kUnsupported for what is no 64-bit ELF file, kIo.
 Result<std::vector<GuestFile>> ProgramFiles(const std::filesystem::path& program);
 
+// The same of a program whose interpreter and libraries lie in another system's directory `root`,
+// such as one that debootstrap made. The files' places in the guest are as that system sees them:
+// they are to stand below a directory that the program takes for "/".
+Result<std::vector<GuestFile>> ProgramFiles(const std::filesystem::path& program,
+                                            const std::filesystem::path& root);
+// Where that program stands as that system sees it: where it lies in it, or, when it lies outside,
+// as on this machine.
+std::filesystem::path SeenInRoot(const std::filesystem::path& program,
+                                 const std::filesystem::path& root);
+
 }  // namespace ktstr

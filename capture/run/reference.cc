@@ -25,16 +25,20 @@ be left out.
                  (QEMU's model); accel (auto, kvm, tcg); kaslr
 [scheduler]      object: the name of one of ours (vtime) or the path of a BPF object, with
                  variables = { NAME = VALUE } (the id of a cgroup: { cgroup = "/a" });
-                 or loader: a program that loads one, with its arguments
+                 or loader: a program that loads one, with its arguments (it is called
+                 scheduler-loader); of it files and root as below. What comes next waits until
+                 the scheduler is enabled
 [[cgroup]]       path ("/a/b"), files = { "cpu.weight" = 200 }
 [[worker]]       kind, name, count, tasks, seed, the kind's parameters, and how to schedule it:
                  cgroup, cpus ("0-1,3"), policy (other, batch, idle, fifo, rr, ext), priority,
                  nice
 [[payload]]      program, name, arguments, env, files = { "/there" = "here" }, and how to
-                 schedule it; the libraries that it needs are found by themselves
+                 schedule it; the libraries that it needs are found by themselves, on this
+                 machine or in root, the directory of the system that it was built in;
+                 loads_scheduler = true waits for its scheduler as for a loader's
 [[phase]]        name, duration, until (a payload's name), start, stop (names of workers and
                  payloads: what no phase starts runs from the beginning), set (variables of the
-                 scheduler), [[phase.write]] path, text
+                 scheduler), signal = { PAYLOAD = "STOP" }, [[phase.write]] path, text
 [[trigger]]      on, and what the list below says; fails = false keeps the machine and goes on,
                  at most `most` (10) times
 [[expect]]       of a worker: worker, max_gap, min_rounds_per_s (of each task), max_spread (of

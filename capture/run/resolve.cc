@@ -1,5 +1,7 @@
 #include <fmt/format.h>
 
+#include <map>
+
 #include "capture/run/kernel_choice.h"
 #include "capture/run/own_place.h"
 #include "capture/run/program_files.h"
@@ -25,16 +27,46 @@ void AddFile(GuestFile file, MachineOptions* machine) {
   machine->files.push_back(std::move(file));
 }
 
-Status AddProgram(const fs::path& program, MachineOptions* machine) {
-  for (GuestFile& file : KTSTR_TRY(ProgramFiles(program))) AddFile(std::move(file), machine);
-  return {};
+// The directories that programs take for "/", each of which is one in the guest, too.
+class Roots {
+ public:
+  std::string InGuest(const fs::path& host) {
+    const auto [found, fresh] = names_.try_emplace(host, fmt::format("/roots/{}", names_.size()));
+    return found->second;
+  }
+
+ private:
+  std::map<fs::path, std::string> names_;
+};
+
+// Adds a program, and what else it needs; returns where the program finds itself.
+Result<fs::path> AddProgram(const fs::path& program, const std::vector<GuestFile>& others,
+                            ProgramRoot* root, Roots* roots, MachineOptions* machine) {
+  std::vector<GuestFile> files;
+  fs::path seen = fs::absolute(program).lexically_normal();
+  if (root->host.empty()) {
+    files = KTSTR_TRY(ProgramFiles(program));
+  } else {
+    root->guest = roots->InGuest(root->host);
+    files = KTSTR_TRY(ProgramFiles(program, root->host));
+    seen = SeenInRoot(program, root->host);
+  }
+  files.insert(files.end(), others.begin(), others.end());
+  for (GuestFile& file : files) {
+    file.guest.insert(0, root->guest);
+    AddFile(std::move(file), machine);
+  }
+  return seen;
 }
 
-Status ResolveScheduler(SchedulerSpec* scheduler, MachineOptions* machine) {
+Status ResolveScheduler(SchedulerSpec* scheduler, Roots* roots, MachineOptions* machine) {
   if (!scheduler->loader.empty()) {
-    scheduler->loader[0] = fs::absolute(scheduler->loader[0]).lexically_normal().string();
-    return AddProgram(scheduler->loader[0], machine);
+    scheduler->loader[0] = KTSTR_TRY(AddProgram(scheduler->loader[0], scheduler->files,
+                                                &scheduler->root, roots, machine))
+                               .string();
+    return {};
   }
+  for (const GuestFile& file : scheduler->files) AddFile(file, machine);
   fs::path object = scheduler->object;
   if (scheduler->object.find('/') == std::string::npos) {
     object = KTSTR_TRY(OwnScheduler(scheduler->object));
@@ -46,10 +78,9 @@ Status ResolveScheduler(SchedulerSpec* scheduler, MachineOptions* machine) {
   return {};
 }
 
-Status ResolvePayload(PayloadSpec* payload, MachineOptions* machine) {
-  payload->program = fs::absolute(payload->program).lexically_normal();
-  KTSTR_TRY(AddProgram(payload->program, machine));
-  for (const GuestFile& file : payload->files) AddFile(file, machine);
+Status ResolvePayload(PayloadSpec* payload, Roots* roots, MachineOptions* machine) {
+  payload->program =
+      KTSTR_TRY(AddProgram(payload->program, payload->files, &payload->root, roots, machine));
   return {};
 }
 
@@ -59,12 +90,13 @@ Result<Scenario> ResolveScenario(Scenario scenario) {
   auto kernel = ResolveKernel(scenario.kernel);
   if (!kernel) return Fail(AtLine(scenario, scenario.kernel_line, kernel.error()));
   scenario.machine.kernel = *kernel;
+  Roots roots;
   if (scenario.scheduler) {
-    auto resolved = ResolveScheduler(&*scenario.scheduler, &scenario.machine);
+    auto resolved = ResolveScheduler(&*scenario.scheduler, &roots, &scenario.machine);
     if (!resolved) return Fail(AtLine(scenario, scenario.scheduler_line, resolved.error()));
   }
   for (PayloadSpec& payload : scenario.payloads) {
-    auto resolved = ResolvePayload(&payload, &scenario.machine);
+    auto resolved = ResolvePayload(&payload, &roots, &scenario.machine);
     if (!resolved) return Fail(AtLine(scenario, 0, resolved.error()));
   }
   return scenario;

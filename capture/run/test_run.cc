@@ -7,11 +7,13 @@
 #include <nlohmann/json.hpp>
 #include <set>
 
+#include "capture/boot/boot_retry.h"
 #include "capture/capture.h"
 #include "capture/command/command_line.h"
 #include "capture/qemu/json_access.h"
 #include "capture/run/expectations.h"
 #include "capture/run/monitor.h"
+#include "capture/run/payload_end.h"
 #include "capture/run/test_log.h"
 #include "capture/run/warm_start.h"
 #include "libcore/base/quantity.h"
@@ -26,10 +28,10 @@ using nlohmann::json;
 using std::chrono::duration_cast;
 using std::chrono::milliseconds;
 
-constexpr std::chrono::seconds kLoaderTimeout(20);
+// The verifier takes many seconds on TCG.
+constexpr std::chrono::seconds kLoaderTimeout(60);
 constexpr milliseconds kLoaderPoll(50);
 constexpr std::chrono::seconds kDyingTimeout(30);
-constexpr char kLoaderName[] = "scheduler-loader";
 // Of a test whose guest dies of a fault of QEMU's (GuestMachine::TrippedOverTcg).
 constexpr int kAttempts = 3;
 
@@ -47,7 +49,7 @@ class Test {
   // Errors: those of the environment, for which the test has no verdict of its own. When
   // TrippedOverTcg() it says nothing of the scheduler, and nothing is kept unless `keep_tripped`.
   Status Run(bool keep_tripped);
-  bool TrippedOverTcg() const { return machine_ != nullptr && machine_->TrippedOverTcg(); }
+  bool TrippedOverTcg() const;
 
  private:
   std::string BaseName() const {
@@ -70,7 +72,8 @@ class Test {
   Status SetUpTheRest(std::vector<std::string> names);
   Status SetUp();
   Status StartScheduler();
-  Status AwaitLoader();
+  Status AwaitLoader(const std::string& name);
+  void FireLoad(const std::string& what, const std::string& output);
   Status StartWork(const std::vector<std::string>& names);
   Status RunPhase(const PhaseSpec& phase);
   Status AwaitDying();
@@ -97,6 +100,16 @@ class Test {
   bool has_scheduler_ = false;    // since the machine was woken with it
   fs::path keep_with_scheduler_;  // where to keep the machine when it has one; empty: nowhere
 };
+
+// An oops is frozen before newer kernels have written it to the console.
+bool Test::TrippedOverTcg() const {
+  if (machine_ == nullptr || machine_->TrippedOverTcg()) return machine_ != nullptr;
+  if (monitor_ == nullptr || !monitor_->fired() || machine_->accelerator() != Accelerator::kTcg) {
+    return false;
+  }
+  const auto log = monitor_->fired()->values.find("log");
+  return log != monitor_->fired()->values.end() && ShowsStaleBreakpoint(log->second);
+}
 
 Status Test::Run(bool keep_tripped) {
   KTSTR_TRY(Boot());
@@ -257,21 +270,43 @@ Status Test::StartScheduler() {
     return {};
   }
   Tell("starting the scheduler's loader " + scheduler.loader[0]);
-  KTSTR_TRY(Ask("payload", {{"name", kLoaderName}, {"argv", scheduler.loader}}));
-  return AwaitLoader();
+  KTSTR_TRY(
+      Ask("payload",
+          {{"name", kLoaderName}, {"argv", scheduler.loader}, {"root", scheduler.root.guest}}));
+  return AwaitLoader(kLoaderName);
 }
 
-Status Test::AwaitLoader() {
+// It is the scheduler or its loader that is at fault, not the test.
+void Test::FireLoad(const std::string& what, const std::string& output) {
+  const std::string last = LastLine(output);
+  monitor_->Fire({.trigger = "scheduler-load",
+                  .detail = what + (last.empty() ? "" : ": " + last),
+                  .values = {{"error", what}, {"output", output}}});
+}
+
+// Until the payload of that name has a scheduler enabled.
+Status Test::AwaitLoader(const std::string& name) {
   for (const Deadline deadline = After(kLoaderTimeout);;) {
     const json answer = KTSTR_TRY(Ask("scheduler-state", json::object()));
     const json* files = JsonMember(answer, "sched_ext");
     if (monitor_->fired() || (files != nullptr && StringMember(*files, "state") == "enabled")) {
       return {};
     }
+    if (monitor_->PayloadEnded(name)) {
+      FireLoad(fmt::format("the program {} ended, and no scheduler is enabled", name),
+               StringMember(monitor_->PayloadEnd(name), "output"));
+      return {};
+    }
     if (After(milliseconds(0)) >= deadline) {
-      return Fail(ErrorCode::kPeer,
-                  fmt::format("the loader '{}' enabled no scheduler within {} s",
-                              scenario_.scheduler->loader[0], kLoaderTimeout.count()));
+      const json programs = KTSTR_TRY(Ask("workers", json::object()));
+      std::string output;
+      for (const json& payload : programs.value("payloads", json::array())) {
+        if (StringMember(payload, "name") == name) output = StringMember(payload, "output");
+      }
+      FireLoad(fmt::format("the program {} enabled no scheduler within {} s", name,
+                           kLoaderTimeout.count()),
+               output);
+      return {};
     }
     KTSTR_TRY(monitor_->WaitUntil(After(kLoaderPoll)));
   }
@@ -293,20 +328,28 @@ Status Test::StartWork(const std::vector<std::string>& names) {
     std::vector<std::string> argv = {payload.program.string()};
     argv.insert(argv.end(), payload.arguments.begin(), payload.arguments.end());
     json request = *payload.setting;
-    request.update({{"name", payload.name}, {"argv", argv}, {"env", *payload.environment}});
+    request.update({{"name", payload.name},
+                    {"argv", argv},
+                    {"env", *payload.environment},
+                    {"root", payload.root.guest}});
     KTSTR_TRY(Ask("payload", request));
+    if (payload.loads_scheduler) KTSTR_TRY(AwaitLoader(payload.name));
   }
   return {};
 }
 
 Status Test::RunPhase(const PhaseSpec& phase) {
   phase_ = phase.name;
+  monitor_->PhaseBegins(phase.name);
   Tell(fmt::format("{} for {}", phase.name, FormatDuration(phase.duration)));
   if (!phase.stop.empty()) KTSTR_TRY(Ask("stop", {{"workers", phase.stop}}));
   if (!phase.set->empty()) KTSTR_TRY(Ask("scheduler-set", {{"variables", *phase.set}}));
   KTSTR_TRY(StartWork(phase.start));
   for (const FileWrite& write : phase.writes) {
     KTSTR_TRY(Ask("write-file", {{"path", write.path}, {"text", write.text}, {"wait", false}}));
+  }
+  for (const SignalSpec& signal : phase.signals) {
+    KTSTR_TRY(Ask("signal", {{"name", signal.payload}, {"signal", signal.number}}));
   }
   const Deadline end = After(milliseconds(0)) + duration_cast<Deadline::duration>(phase.duration);
   if (phase.until.empty()) return monitor_->WaitUntil(end);
@@ -446,6 +489,10 @@ Status Test::KeepAndGoOn(const Fired& fired) {
 Status Test::KeepFailure() {
   const Fired& fired = *monitor_->fired();
   Tell(fmt::format("{}: {}", fired.trigger, fired.detail));
+  if (const auto output = fired.values.find("output"); output != fired.values.end()) {
+    log_.Add("its output:");
+    log_.AddText(output->second);
+  }
   result_.trigger = fired.trigger;
   result_.problems.push_back(fired.detail);
   result_.verdict = fired.trigger == "interrupt" ? Verdict::kInterrupted : Verdict::kFailed;

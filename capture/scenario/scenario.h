@@ -15,6 +15,15 @@
 
 namespace ktstr {
 
+// Where a program that was built elsewhere has its libraries: a directory that it takes for "/".
+struct ProgramRoot {
+  std::filesystem::path host;  // on this machine; empty when the program is of this machine
+  std::string guest;           // in the guest; empty until it is resolved, and when `host` is
+};
+
+// The loader of a scheduler, where programs of the guest's are named.
+inline constexpr char kLoaderName[] = "scheduler-loader";
+
 struct SchedulerSpec {
   // A BPF object: a path of this machine, or the name of one of ours ("vtime"). Empty with
   // `loader`.
@@ -23,6 +32,8 @@ struct SchedulerSpec {
   JsonValue variables = JsonValue::EmptyObject();
   // A program of the user's that loads a scheduler itself, with arguments.
   std::vector<std::string> loader;
+  std::vector<GuestFile> files;  // what else the loader needs
+  ProgramRoot root;              // of the loader
 };
 
 struct CgroupSpec {
@@ -35,12 +46,19 @@ struct PayloadSpec {
   std::filesystem::path program;  // on this machine
   std::vector<std::string> arguments;
   std::vector<GuestFile> files;  // what else it needs
+  ProgramRoot root;
+  bool loads_scheduler = false;  // what comes after its start waits until its scheduler is enabled
   JsonValue environment = JsonValue::EmptyObject();
   JsonValue setting = JsonValue::EmptyObject();  // capture/guest/task_setting.h
 };
 
 struct FileWrite {
   std::string path, text;
+};
+
+struct SignalSpec {
+  std::string payload;  // its name, or kLoaderName
+  int number = 0;
 };
 
 // A part of the test's time. What it asks for is done at its beginning.
@@ -51,6 +69,7 @@ struct PhaseSpec {
   std::vector<std::string> start, stop;      // workers and payloads by name
   JsonValue set = JsonValue::EmptyObject();  // variables of the scheduler
   std::vector<FileWrite> writes;             // to files of the guest's
+  std::vector<SignalSpec> signals;           // to programs of the guest's
 };
 
 // What must hold of a worker's tasks at the end, or of the frozen machine.

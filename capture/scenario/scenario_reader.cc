@@ -20,12 +20,14 @@ class NameCheck {
   NameCheck(const Scenario& scenario, TomlProblem* problem) : problem_(problem) {
     for (const WorkerSpec& worker : scenario.workers) workers_.push_back(worker.name);
     for (const PayloadSpec& payload : scenario.payloads) payloads_.push_back(payload.name);
+    for (const PhaseSpec& phase : scenario.phases) phases_.push_back(phase.name);
     both_ = workers_;
     both_.insert(both_.end(), payloads_.begin(), payloads_.end());
   }
 
   void Worker(int line, const std::string& name) { Check(line, "worker", name, workers_); }
   void Payload(int line, const std::string& name) { Check(line, "payload", name, payloads_); }
+  void Phase(int line, const std::string& name) { Check(line, "phase", name, phases_); }
   void Either(int line, const std::string& name) { Check(line, "worker or payload", name, both_); }
   void Unique() {
     auto sorted = both_;
@@ -46,7 +48,7 @@ class NameCheck {
   }
 
   TomlProblem* problem_;
-  std::vector<std::string_view> workers_, payloads_, both_;
+  std::vector<std::string_view> workers_, payloads_, phases_, both_;
 };
 
 void CheckNames(const Scenario& scenario, const SectionLines& lines, TomlProblem* problem) {
@@ -57,6 +59,11 @@ void CheckNames(const Scenario& scenario, const SectionLines& lines, TomlProblem
     for (const auto& name : phase.start) names.Either(lines.phases[i], name);
     for (const auto& name : phase.stop) names.Worker(lines.phases[i], name);
     if (!phase.until.empty()) names.Payload(lines.phases[i], phase.until);
+    for (const SignalSpec& signal : phase.signals) {
+      const bool loader = scenario.scheduler && !scenario.scheduler->loader.empty();
+      if (loader && signal.payload == kLoaderName) continue;
+      names.Payload(lines.phases[i], signal.payload);
+    }
     if (!phase.set->empty() && (!scenario.scheduler || scenario.scheduler->object.empty())) {
       problem->Report(lines.phases[i], "'set' of [[phase]] needs a [scheduler] with an 'object'");
     }
@@ -67,6 +74,7 @@ void CheckNames(const Scenario& scenario, const SectionLines& lines, TomlProblem
   for (size_t i = 0; i < lines.triggers.size(); ++i) {
     const TriggerSpec& trigger = lines.triggers[i].second;
     if (!trigger.worker.empty()) names.Worker(lines.triggers[i].first, trigger.worker);
+    if (trigger.kind == TriggerKind::kPhase) names.Phase(lines.triggers[i].first, trigger.phase);
   }
 }
 

@@ -1,6 +1,7 @@
 #include "capture/scenario/scenario_sections.h"
 
 #include <fmt/format.h>
+#include <signal.h>
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
@@ -63,6 +64,27 @@ void ReadMachine(TomlTable table, const fs::path& directory, Scenario* scenario)
   table.Finish();
 }
 
+// {guest path = path here, …}
+void ReadFiles(TomlTable& table, const fs::path& directory, std::vector<GuestFile>* files) {
+  nlohmann::json map = nlohmann::json::object();
+  table.ReadJson("files", &map);
+  if (!map.is_object()) return table.Complain("files", "'files' is a table: \"/there\" = \"here\"");
+  for (const auto& [there, here] : map.items()) {
+    if (!here.is_string()) return table.Complain("files", "'files' has a path per path");
+    files->push_back({directory / here.get<std::string>(), there, 0755});
+  }
+}
+
+void ReadRoot(TomlTable& table, const fs::path& directory, ProgramRoot* root) {
+  std::string path;
+  table.Read("root", &path);
+  if (path.empty()) return;
+  root->host = (directory / path).lexically_normal();
+  if (!fs::is_directory(root->host)) {
+    table.Complain("root", fmt::format("there is no directory '{}'", root->host.string()));
+  }
+}
+
 void ReadScheduler(TomlTable table, const fs::path& directory, Scenario* scenario) {
   SchedulerSpec& scheduler = scenario->scheduler.emplace();
   scenario->scheduler_line = table.line();
@@ -72,6 +94,8 @@ void ReadScheduler(TomlTable table, const fs::path& directory, Scenario* scenari
   }
   table.ReadJson("variables", &*scheduler.variables);
   table.Read("loader", &scheduler.loader);
+  ReadFiles(table, directory, &scheduler.files);
+  ReadRoot(table, directory, &scheduler.root);
   if (scheduler.object.empty() == scheduler.loader.empty()) {
     table.Report(table.line(), "[scheduler] needs either an 'object' or a 'loader'");
   }
@@ -80,6 +104,8 @@ void ReadScheduler(TomlTable table, const fs::path& directory, Scenario* scenari
     if (!scheduler.variables->empty()) {
       table.Complain("variables", "'variables' of [scheduler] are those of an 'object'");
     }
+  } else if (!scheduler.root.host.empty()) {
+    table.Complain("root", "'root' of [scheduler] is that of a 'loader'");
   }
   table.Finish();
 }
@@ -98,17 +124,6 @@ void ReadCgroups(TomlTable& root, Scenario* scenario) {
   }
 }
 
-// {guest path = path here, …}
-void ReadFiles(TomlTable& table, const fs::path& directory, std::vector<GuestFile>* files) {
-  nlohmann::json map = nlohmann::json::object();
-  table.ReadJson("files", &map);
-  if (!map.is_object()) return table.Complain("files", "'files' is a table: \"/there\" = \"here\"");
-  for (const auto& [there, here] : map.items()) {
-    if (!here.is_string()) return table.Complain("files", "'files' has a path per path");
-    files->push_back({directory / here.get<std::string>(), there, 0755});
-  }
-}
-
 void ReadPayloads(TomlTable& root, const fs::path& directory, Scenario* scenario) {
   for (TomlTable& table : root.Tables("payload")) {
     PayloadSpec& payload = scenario->payloads.emplace_back();
@@ -121,6 +136,8 @@ void ReadPayloads(TomlTable& root, const fs::path& directory, Scenario* scenario
     table.Read("arguments", &payload.arguments);
     table.ReadJson("env", &*payload.environment);
     ReadFiles(table, directory, &payload.files);
+    ReadRoot(table, directory, &payload.root);
+    table.Read("loads_scheduler", &payload.loads_scheduler);
     ReadTaskSetting(table, &*payload.setting);
     if (!fs::exists(payload.program)) {
       table.Complain("program", fmt::format("there is no program '{}'", payload.program.string()));
@@ -140,6 +157,30 @@ void ReadWrites(TomlTable& table, std::vector<FileWrite>* writes) {
   }
 }
 
+// "STOP" or "SIGSTOP"; 0 when there is no such signal.
+int SignalOf(std::string_view name) {
+  if (name.starts_with("SIG")) name.remove_prefix(3);
+  for (int number = 1; number < SIGRTMIN; ++number) {
+    if (const char* known = sigabbrev_np(number); known != nullptr && name == known) return number;
+  }
+  return 0;
+}
+
+// {program = signal, …}
+void ReadSignals(TomlTable& table, std::vector<SignalSpec>* signals) {
+  nlohmann::json map = nlohmann::json::object();
+  table.ReadJson("signal", &map);
+  if (!map.is_object()) return table.Complain("signal", "'signal' is a table: NAME = \"STOP\"");
+  for (const auto& [program, signal] : map.items()) {
+    const int number = signal.is_string() ? SignalOf(signal.get<std::string>()) : 0;
+    if (number == 0) {
+      table.Complain("signal", fmt::format("{} is no signal's name, such as \"STOP\" or \"INT\"",
+                                           signal.dump()));
+    }
+    signals->push_back({program, number});
+  }
+}
+
 void ReadPhases(TomlTable& root, std::chrono::microseconds duration, Scenario* scenario,
                 SectionLines* lines) {
   for (TomlTable& table : root.Tables("phase")) {
@@ -155,6 +196,7 @@ void ReadPhases(TomlTable& root, std::chrono::microseconds duration, Scenario* s
     table.ReadJson("set", &*phase.set);
     if (!phase.set->is_object()) table.Complain("set", "'set' of [[phase]] is a table");
     ReadWrites(table, &phase.writes);
+    ReadSignals(table, &phase.signals);
     table.Finish();
   }
   if (scenario->phases.empty()) {

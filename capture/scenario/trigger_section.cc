@@ -13,7 +13,8 @@ TriggerSpec Default(TriggerKind kind) {
   TriggerSpec spec = {.kind = kind};
   // A host that is short of CPUs keeps a guest waiting for seconds.
   if (kind == TriggerKind::kSilent) spec.over = std::chrono::seconds(20);
-  spec.fails = kind != TriggerKind::kRequest && kind != TriggerKind::kPeriodic;
+  spec.fails = kind != TriggerKind::kRequest && kind != TriggerKind::kPeriodic &&
+               kind != TriggerKind::kPhase;
   return spec;
 }
 
@@ -28,6 +29,8 @@ void ReadKeys(TomlTable& table, const TriggerEntry& entry, TriggerSpec* spec) {
       if (table.Has(key) && spec->over.count() <= 0) {
         table.Complain(key, fmt::format("'{}' of a trigger must be more than 0", key));
       }
+    } else if (key == "after") {
+      table.Read(key, &spec->over);
     } else if (key == "part") {
       table.Read(key, &spec->part);
       if (!(spec->part > 0 && spec->part <= 1)) {
@@ -37,7 +40,9 @@ void ReadKeys(TomlTable& table, const TriggerEntry& entry, TriggerSpec* spec) {
       table.Read(key, &spec->size, 1, 8);
       if ((spec->size & (spec->size - 1)) != 0) table.Complain(key, "'size' is 1, 2, 4 or 8");
     } else {
-      table.Read(key, key == "symbol" ? &spec->symbol : &spec->worker);
+      table.Read(key, key == "symbol"  ? &spec->symbol
+                      : key == "phase" ? &spec->phase
+                                       : &spec->worker);
     }
   }
 }

@@ -28,6 +28,7 @@ enum class TriggerKind : uint8_t {
   kWrite,
   kReached,
   kPeriodic,
+  kPhase,
 };
 
 struct TriggerEntry {
@@ -75,7 +76,9 @@ inline constexpr std::array kTriggerCatalog = {
     TriggerEntry{TriggerKind::kReached, "reached", "symbol*", false,
                  "a CPU is about to execute the instruction at SYMBOL or SYMBOL+OFFSET"},
     TriggerEntry{TriggerKind::kPeriodic, "periodic", "every*", false,
-                 "so much time has gone by again"},
+                 "so much time has gone by again, counted from the begin of the first phase"},
+    TriggerEntry{TriggerKind::kPhase, "phase", "phase* after", false,
+                 "so much time (0s) has gone by since that phase began"},
 };
 
 constexpr const TriggerEntry& EntryOf(TriggerKind kind) {
@@ -84,10 +87,10 @@ constexpr const TriggerEntry& EntryOf(TriggerKind kind) {
 
 struct TriggerSpec {
   TriggerKind kind;
-  std::chrono::microseconds
-      over{};  // of stall, clock-stuck, worker-gap, silent; `every` of periodic
+  // Of stall, clock-stuck, worker-gap, silent; `every` of periodic; `after` of phase.
+  std::chrono::microseconds over{};
   double part = 0.5;
-  std::string symbol, worker;
+  std::string symbol, worker, phase;
   int size = 4;  // in bytes
   // Whether the test fails by it and ends. Else the machine is kept and goes on, up to `most`
   // times.

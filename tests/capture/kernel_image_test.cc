@@ -47,6 +47,19 @@ TEST_F(KernelImageTest, TellsTheReleaseAndFindsTheModulesBesideIt) {
   EXPECT_EQ(kernel->modules, root_ / "lib/modules/6.12.1-test");
 }
 
+TEST_F(KernelImageTest, FindsTheConfigurationThatIsTheKernelsOwn) {
+  const fs::path image = WriteImage("6.12.1-test (us@here) #1 SMP");
+  std::ofstream(root_ / "boot/config-6.12.2-test") << "of another one";
+  EXPECT_EQ(OpenKernelImage(image)->config, "");
+  const fs::path in_modules = root_ / "lib/modules/6.12.1-test/config";
+  fs::create_directories(in_modules.parent_path());
+  std::ofstream(in_modules) << "CONFIG_HZ=250";
+  EXPECT_EQ(OpenKernelImage(image)->config, in_modules);
+  const fs::path beside = root_ / "boot/config-6.12.1-test";
+  std::ofstream(beside) << "CONFIG_HZ=250";
+  EXPECT_EQ(OpenKernelImage(image)->config, beside);
+}
+
 TEST_F(KernelImageTest, WhatIsNoBzImageIsUnsupported) {
   EXPECT_EQ(OpenKernelImage("/etc/passwd").error().code(), ErrorCode::kUnsupported);
   EXPECT_EQ(OpenKernelImage(root_ / "missing").error().code(), ErrorCode::kNotFound);

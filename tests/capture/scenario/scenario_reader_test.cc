@@ -1,6 +1,7 @@
 #include "capture/scenario/scenario_reader.h"
 
 #include <gmock/gmock.h>
+#include <signal.h>
 
 #include <nlohmann/json.hpp>
 
@@ -142,6 +143,38 @@ TEST(ScenarioReader, ReadsEverySection) {
   EXPECT_EQ(scenario.expectations[0].max_gap, milliseconds(50));
   EXPECT_FALSE(scenario.expectations[0].min_rounds_per_s);
   EXPECT_TRUE(scenario.expectations[1].wants_rows);
+}
+
+TEST(ScenarioReader, ALoaderAndItsSignalsAreRead) {
+  const Scenario scenario = Read(R"(
+    [scheduler]
+    loader = ["scx_mine", "-s", "5"]
+    files = { "/etc/mine" = "mine.conf" }
+    root = "/"
+    [[payload]]
+    program = "/bin/true"
+    name = "second"
+    loads_scheduler = true
+    [[phase]]
+    name = "stopped"
+    signal = { scheduler-loader = "STOP", second = "SIGINT" }
+    [[trigger]]
+    on = "phase"
+    phase = "stopped"
+    after = "300ms"
+  )");
+  EXPECT_THAT(scenario.scheduler->loader, ElementsAre("dir/scx_mine", "-s", "5"));
+  EXPECT_EQ(scenario.scheduler->files.at(0).host, "dir/mine.conf");
+  EXPECT_EQ(scenario.scheduler->root.host, "/");
+  EXPECT_TRUE(scenario.payloads.at(0).loads_scheduler);
+  ASSERT_EQ(scenario.phases.at(0).signals.size(), 2u);
+  EXPECT_EQ(scenario.phases[0].signals[0].number, SIGSTOP);
+  EXPECT_EQ(scenario.phases[0].signals[1].number, SIGINT);
+  const TriggerSpec* phase = Find(scenario, TriggerKind::kPhase);
+  ASSERT_NE(phase, nullptr);
+  EXPECT_EQ(phase->phase, "stopped");
+  EXPECT_EQ(phase->over, milliseconds(300));
+  EXPECT_FALSE(phase->fails);
 }
 
 struct Mistake {
