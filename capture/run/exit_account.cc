@@ -13,6 +13,16 @@ namespace ktstr {
 
 namespace {
 
+// scx_exit_reason() in kernel/sched/ext.c. The kernel writes it only when the work that ends the
+// scheduler has begun; of an error it is there before.
+std::string ReasonOf(const std::string& kind) {
+  if (kind == "unreg") return "unregistered from user space";
+  if (kind == "unreg_bpf") return "unregistered from BPF";
+  if (kind == "unreg_kern") return "unregistered from the main kernel";
+  if (kind == "sysrq") return "disabled by sysrq-S";
+  return kind == "parent" ? "parent exiting" : "";
+}
+
 void AddSchedulerExit(const GuestKernel& kernel, Fired* fired) {
   const auto state = WalkScx(kernel);
   if (!state || state->schedulers.empty()) return;
@@ -25,7 +35,9 @@ void AddSchedulerExit(const GuestKernel& kernel, Fired* fired) {
     text += fmt::format("{}{}", before, SafeText(*value));
   };
   if (row.exit_kind) fired->values["exit_kind"] = *row.exit_kind;
-  add("exit_reason", row.exit_reason, ": ");
+  const bool told = row.exit_reason && !row.exit_reason->empty();
+  add("exit_reason", told ? row.exit_reason : std::optional(ReasonOf(row.exit_kind.value_or(""))),
+      ": ");
   add("exit_message", row.exit_message, ": ");
   if (row.ops_name) fired->values["ops_name"] = *row.ops_name;
   fired->detail = text;

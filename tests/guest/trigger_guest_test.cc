@@ -56,6 +56,17 @@ on = "watchdog"
 part = 0.25
 )",
                          "of the 4.000 s that sched_ext's watchdog gives it"},
+                    // No error has told why: the kernel itself would say it later.
+                    Case{"scheduler-exit", R"(
+[scheduler]
+object = "vtime"
+[[phase]]
+duration = "20s"
+[[phase.write]]
+path = "/proc/sysrq-trigger"
+text = "S"
+)",
+                         "the scheduler ktstr_vtime ends: disabled by sysrq-S"},
                     Case{"machine-end", R"(
 [[phase]]
 duration = "20s"
