@@ -5,6 +5,7 @@
 
 #include "analyze/findings/findings.h"
 #include "analyze/index/capture_rows.h"
+#include "libcore/walk/bpf/holder.h"
 #include "libcore/walk/bpf/map.h"
 #include "libcore/walk/bpf/prog.h"
 #include "libcore/walk/cpu/cpu.h"
@@ -138,6 +139,7 @@ void WalkKernel(const GuestKernel& kernel, Collector& tables) {
   AddBpfMaps(WalkBpfMaps(kernel), tables);
   tables.Add(WalkBpfProgs(kernel));
   tables.Add(WalkBpfLinks(kernel));
+  tables.Add(WalkBpfHolders(kernel));
   tables.Add(WalkTopology(kernel));
   tables.Add(WalkSchedDomains(kernel));
   tables.Add(WalkCgroups(kernel));
@@ -157,9 +159,9 @@ std::vector<const TableInfo*> AllTableInfos() {
           &PipeEndRow::Table().info,  &ScxRow::Table().info,         &ScxOpRow::Table().info,
           &ScxEventRow::Table().info, &DsqRow::Table().info,         &DsqTaskRow::Table().info,
           &BpfMapRow::Table().info,   &BpfMapValueRow::Table().info, &BpfArenaPageRow::Table().info,
-          &BpfProgRow::Table().info,  &BpfLinkRow::Table().info,     &CgroupRow::Table().info,
-          &TimerRow::Table().info,    &WorkItemRow::Table().info,    &LogRow::Table().info,
-          &AnomalyRow::Table().info,  &FindingRow::Table().info};
+          &BpfProgRow::Table().info,  &BpfLinkRow::Table().info,     &BpfHolderRow::Table().info,
+          &CgroupRow::Table().info,   &TimerRow::Table().info,       &WorkItemRow::Table().info,
+          &LogRow::Table().info,      &AnomalyRow::Table().info,     &FindingRow::Table().info};
 }
 
 Tables KernelTables(const GuestKernel& kernel) {

@@ -5,6 +5,8 @@
 #include <gtest/gtest.h>
 
 #include "findings_machine.h"
+#include "libcore/walk/bpf/holder.h"
+#include "libcore/walk/bpf/map.h"
 #include "libcore/walk/row/anomaly.h"
 #include "libcore/walk/sched/dsq.h"
 #include "libcore/walk/sched/scx.h"
@@ -83,6 +85,44 @@ TEST(FindingsTest, ATaskThatTheSchedulerKeepsIsLost) {
                           "the scheduler has had it since its enqueueing 9",
                           "long_wait warning t5 (5): class ext, on CPU 0: runnable for 3.000 s "
                           "without running"));
+}
+
+// A scheduler in user space whose process, 9, is in that state; tasks 5 and 6 wait for it.
+std::vector<std::string> FindingsOfUserScheduler(const char* state, const char* map_type) {
+  std::vector<TaskRow> tasks = {Waiting(5, 0, "ext"), Waiting(6, 0, "ext"), Task(9)};
+  for (TaskRow& task : std::span(tasks).first(2)) {
+    task.scx_ops_state = "queued";
+    task.scx_ops_qseq = 1;
+    task.scx_waiting_ms = 3000;
+    task.waiting_ns.reset();
+  }
+  tasks[2].state = state;
+  BpfMapRow queue, ops;
+  queue.id = 1;
+  queue.name = "enqueued";
+  queue.type = map_type;
+  ops.id = 2;
+  ops.name = "user_ops";
+  ops.type = "struct_ops";
+  std::vector<std::string> findings =
+      FindingsMachine()
+          .With(tasks)
+          .With(std::vector{queue, ops})
+          .With(std::vector<BpfHolderRow>{{"map", 1, 9, 4}, {"map", 2, 9, 5}, {"map", 1, 9, 6}})
+          .Findings();
+  std::erase_if(findings, [](const std::string& text) { return text.starts_with("long_wait"); });
+  return findings;
+}
+
+TEST(FindingsTest, AStoppedSchedulerInUserSpaceIsNamedInsteadOfEachTaskThatWaitsForIt) {
+  EXPECT_THAT(FindingsOfUserScheduler("T", "queue"),
+              ElementsAre("loader_stopped error t9 (9): the scheduler's process is stopped and 2 "
+                          "tasks wait in its queue map enqueued, the first for 3.000 s"));
+  // One that runs has lost them, and so has one that has no queue to user space.
+  EXPECT_THAT(FindingsOfUserScheduler("S", "queue"),
+              ElementsAre(testing::StartsWith("lost_task"), testing::StartsWith("lost_task")));
+  EXPECT_THAT(FindingsOfUserScheduler("T", "array"),
+              ElementsAre(testing::StartsWith("lost_task"), testing::StartsWith("lost_task")));
 }
 
 TEST(FindingsTest, AQueueWhoseTasksAgeIsPiledUp) {

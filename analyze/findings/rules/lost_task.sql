@@ -10,4 +10,11 @@ SELECT 'error' AS severity,
 FROM task
 WHERE class = 'ext' AND on_rq = 1 AND on_cpu = 0 AND scx_waiting_ms > 1000
   AND scx_dsq_id IS NULL AND scx_ops_state = 'queued'
+  -- Those that wait for a process of the scheduler's that is stopped are told of by loader_stopped.
+  AND NOT EXISTS (
+    SELECT 1 FROM bpf_holder h JOIN task p ON p.pid = h.pid AND p.state = 'T'
+      JOIN bpf_map m ON h.kind = 'map' AND m.id = h.id AND m.type IN ('queue', 'stack', 'ringbuf', 'user_ringbuf')
+    WHERE h.pid IN (SELECT x.pid FROM bpf_holder x LEFT JOIN bpf_map y ON x.kind = 'map' AND y.id = x.id
+                      LEFT JOIN bpf_link z ON x.kind = 'link' AND z.id = x.id
+                    WHERE y.type = 'struct_ops' OR z.type = 'struct_ops'))
 ORDER BY scx_waiting_ms DESC;

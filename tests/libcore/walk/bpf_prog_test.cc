@@ -1,5 +1,7 @@
 #include "fixtures/synthetic/bpf_builder.h"
 #include "fixtures/synthetic/bpf_prog_builder.h"
+#include "fixtures/synthetic/file_builder.h"
+#include "libcore/walk/bpf/holder.h"
 #include "libcore/walk/bpf/prog.h"
 #include "libcore/walk/sched/scx.h"
 #include "scx_guest.h"
@@ -102,6 +104,23 @@ TEST_F(BpfProgTest, ALinkTellsItsProgram) {
   EXPECT_EQ(links->rows[0].type, "struct_ops");
   EXPECT_EQ(links->rows[0].prog_id, 33);
   EXPECT_THAT(links->anomalies, NoAnomalies());
+}
+
+TEST_F(BpfProgTest, WhoHasAnObjectOpenIsTold) {
+  synthetic::FileBuilder files(b());
+  const Kva program = programs_.AddProgram({.id = 33});
+  const Kva map = maps_.AddOther(synthetic::BpfBuilder::Type::kQueue, {.id = 7});
+  const auto table = files.AddTable(), other = files.AddTable();
+  files.Give(guest_.NewTask(9), table);
+  files.Give(guest_.NewTask(10), other);
+  files.Open(table, 3, files.AddFile(map, 3));
+  files.Open(table, 6, files.AddFile(program, 3));
+  files.Open(other, 4, files.AddFile(b().Allocate(64), 3));
+  Finish();
+  const auto holders = WalkBpfHolders(guest_.Open());
+  ASSERT_TRUE(holders) << holders.error().ToString();
+  EXPECT_EQ(holders->rows, (std::vector<BpfHolderRow>{{"map", 7, 9, 3}, {"prog", 33, 9, 6}}));
+  EXPECT_THAT(holders->anomalies, NoAnomalies());
 }
 
 TEST_F(BpfProgTest, CallbacksOfASchedulerTellTheProgramsBehindThem) {
