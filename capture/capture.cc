@@ -17,6 +17,7 @@
 #include "libcore/base/output_place.h"
 #include "libcore/kernel/guest_kernel.h"
 #include "libcore/walk/memory/page_classes.h"
+#include "libcore/walk/system/kernels.h"
 
 namespace ktstr {
 
@@ -26,7 +27,8 @@ namespace {
 struct Prepared {
   pid_t pid = 0;
   std::unique_ptr<LiveMemory> memory;
-  std::vector<Pa> notes;  // where VMCOREINFO notes lie: a kernel does not move its own
+  std::vector<Pa> notes;   // where VMCOREINFO notes lie: a kernel does not move its own
+  bool has_notes = false;  // whether they were looked for
   MachineFacts facts;
 };
 
@@ -42,6 +44,7 @@ Result<Prepared> Prepare(QmpClient& qmp, const CaptureOptions& options, bool sti
   for (const Vmcoreinfo& note : Vmcoreinfo::FindAll(*prepared.memory)) {
     prepared.notes.push_back(note.pa());
   }
+  prepared.has_notes = true;
   return prepared;
 }
 
@@ -80,38 +83,72 @@ void DescribeKernel(const GuestKernel& kernel, ArchiveMetadata* metadata,
   }
 }
 
+// What each of several kernels says of the pages: where one says that a page is none of its own, it
+// is left out, so that the archive of a crash kernel does not keep what the crashed one's programs
+// had.
+using AllClasses = std::vector<PageClasses>;
+
+LeftOutReason ReasonOf(const AllClasses& all, Pfn pfn) {
+  for (const PageClasses& classes : all) {
+    if (const LeftOutReason reason = classes.Of(pfn); reason != LeftOutReason::kNone) return reason;
+  }
+  return LeftOutReason::kNone;
+}
+
+// Those of `first`, and of every other kernel that has vCPUs or has crashed. What was left of an
+// earlier one says nothing of memory that has been another's since. Errors: those of
+// GuestKernel::Open and PageClasses::Read.
+Result<AllClasses> ReadClasses(const GuestKernel& first, const GuestKernelOptions& open) {
+  AllClasses all;
+  all.push_back(KTSTR_TRY(PageClasses::Read(first)));
+  for (size_t i = 0; i < first.instances().size(); ++i) {
+    const KernelInstance& instance = first.instances()[i];
+    if (i + 1 == first.instance() || (instance.vcpus.empty() && !instance.crashed_at)) continue;
+    GuestKernelOptions options = open;
+    options.instance = i + 1;
+    const auto kernel = KTSTR_TRY(GuestKernel::Open(first.memory(), first.vcpus(), options));
+    all.push_back(KTSTR_TRY(PageClasses::Read(*kernel)));
+  }
+  return all;
+}
+
 // Has the archive leave out what is not the kernel's.
-void KeepKernelOnly(const GuestKernel& kernel, ArchiveContents* contents,
-                    std::vector<std::string>* warnings) {
-  auto read = PageClasses::Read(kernel);
+void KeepKernelOnly(const GuestKernel& kernel, const GuestKernelOptions& open,
+                    ArchiveContents* contents, std::vector<std::string>* warnings) {
+  auto read = ReadClasses(kernel, open);
   if (!read) {
     warnings->push_back("everything is kept: " + read.error().ToString());
     return;
   }
-  if (const uint64_t pages = read->unreadable_pages(); pages > 0) {
-    warnings->push_back(
-        fmt::format("{} pages are kept since the kernel's account of them cannot be read", pages));
+  uint64_t unreadable = 0;
+  for (const PageClasses& classes : *read) unreadable += classes.unreadable_pages();
+  if (unreadable > 0) {
+    warnings->push_back(fmt::format(
+        "{} pages are kept since the kernel's account of them cannot be read", unreadable));
   }
   contents->metadata.kept = "kernel";
-  contents->filter = [classes = std::make_shared<PageClasses>(*std::move(read))](Pfn pfn) {
-    return classes->Of(pfn);
+  contents->filter = [all = std::make_shared<AllClasses>(*std::move(read))](Pfn pfn) {
+    return ReasonOf(*all, pfn);
   };
 }
 
 // A guest without a kernel that can be found (firmware, another system) is captured all the same,
 // and whole.
 void LookAtKernel(const Prepared& prepared, const CaptureOptions& options,
-                  ArchiveContents* contents, std::vector<std::string>* warnings) {
-  auto kernel =
-      GuestKernel::Open(*prepared.memory, contents->vcpus, {.vmcoreinfo_hints = prepared.notes});
+                  ArchiveContents* contents, CaptureSummary* summary) {
+  const GuestKernelOptions open = {.vmcoreinfo_hints = prepared.notes,
+                                   .hints_are_all = prepared.has_notes};
+  auto kernel = GuestKernel::Open(*prepared.memory, contents->vcpus, open);
   if (!kernel) {
-    warnings->push_back(fmt::format("no kernel found in the guest's memory{}: {}",
-                                    options.keep == Keep::kAll ? "" : ", so everything is kept",
-                                    kernel.error().ToString()));
+    summary->warnings.push_back(fmt::format(
+        "no kernel found in the guest's memory{}: {}",
+        options.keep == Keep::kAll ? "" : ", so everything is kept", kernel.error().ToString()));
     return;
   }
-  DescribeKernel(**kernel, &contents->metadata, warnings);
-  if (options.keep == Keep::kKernel) KeepKernelOnly(**kernel, contents, warnings);
+  DescribeKernel(**kernel, &contents->metadata, &summary->warnings);
+  summary->kernel_release = (*kernel)->release();
+  summary->kernels = KernelsText(**kernel);
+  if (options.keep == Keep::kKernel) KeepKernelOnly(**kernel, open, contents, &summary->warnings);
 }
 
 // Tells the writer to stop when the caller wants it or QEMU has died.
@@ -162,8 +199,7 @@ Result<CaptureSummary> Write(Frozen& frozen, const Prepared& prepared,
                               .vcpus = vcpus,
                               .device_state = *device_state,
                               .metadata = KTSTR_TRY(DescribeMachine(frozen, prepared, options))};
-  LookAtKernel(prepared, options, &contents, &summary.warnings);
-  summary.kernel_release = contents.metadata.kernel_release;
+  LookAtKernel(prepared, options, &contents, &summary);
 
   Watch watch(frozen.qmp(), *prepared.memory, options);
   const ArchiveWriteOptions write = {

@@ -57,6 +57,7 @@ struct CaptureOptions {
 struct CaptureSummary {
   ArchiveWriteSummary archive;
   std::string kernel_release;              // empty when the kernel could not be found
+  std::string kernels;                     // which there are in memory; empty for one alone
   std::chrono::microseconds frozen_for{};  // how long the guest stood still for it
   std::vector<std::string> warnings;       // what the archive lacks, and why
 };

@@ -20,7 +20,8 @@ class LiveOps {
   // Finds the kernel of a guest that stands still. `pid` is QEMU's process; 0: the one that owns
   // the other end of the QMP socket. Errors: as SaveDeviceState, FindRam, LiveMemory::Map and
   // GuestKernel::Open.
-  static Result<std::unique_ptr<LiveOps>> Open(Frozen& frozen, pid_t pid = 0);
+  static Result<std::unique_ptr<LiveOps>> Open(Frozen& frozen, pid_t pid = 0,
+                                               size_t kernel_instance = 1);
 
   // Does the batch within that freeze, of the same guest. Errors: as Frozen::Exclusively; a batch
   // that fails is a reply.

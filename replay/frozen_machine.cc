@@ -7,14 +7,20 @@ namespace ktstr {
 
 namespace {
 
-std::vector<Pa> VmcoreinfoHints(const ArchiveMetadata& metadata) {
+// The notes that the capture found: "vmcoreinfo_pa", and with a number that of another kernel.
+// "kernels" says that it has looked for all of them.
+GuestKernelOptions OptionsOf(const ArchiveMetadata& metadata) {
+  GuestKernelOptions options;
   for (const Derivation& d : metadata.derivations) {
-    if (d.name != "vmcoreinfo_pa" || !d.value.starts_with("0x")) continue;
+    if (d.name == "kernels" && d.chosen) options.hints_are_all = true;
+    if (!d.name.starts_with("vmcoreinfo_pa") || !d.value.starts_with("0x")) continue;
     uint64_t pa = 0;
     const char* end = d.value.data() + d.value.size();
-    if (std::from_chars(d.value.data() + 2, end, pa, 16).ptr == end) return {Pa(pa)};
+    if (std::from_chars(d.value.data() + 2, end, pa, 16).ptr == end) {
+      options.vmcoreinfo_hints.emplace_back(pa);
+    }
   }
-  return {};
+  return options;
 }
 
 }  // namespace
@@ -29,10 +35,12 @@ Result<std::unique_ptr<FrozenMachine>> FrozenMachine::Open(const std::string& pa
   return std::unique_ptr<FrozenMachine>(new FrozenMachine(std::move(archive), options));
 }
 
-Result<GuestKernel*> FrozenMachine::Kernel(const std::string& vmlinux) {
+Result<GuestKernel*> FrozenMachine::Kernel(const KernelChoice& choice) {
   if (kernel_ == nullptr) {
-    kernel_ = KTSTR_TRY(GuestKernel::Open(memory_, archive_->vcpus(),
-                                          {VmcoreinfoHints(archive_->metadata()), vmlinux}));
+    GuestKernelOptions options = OptionsOf(archive_->metadata());
+    options.vmlinux = choice.vmlinux;
+    options.instance = choice.instance;
+    kernel_ = KTSTR_TRY(GuestKernel::Open(memory_, archive_->vcpus(), options));
   }
   return kernel_.get();
 }

@@ -14,6 +14,12 @@
 
 namespace ktstr {
 
+// Which kernel, and out of what.
+struct KernelChoice {
+  std::string vmlinux = {};  // a source of symbols and types beside memory; may be empty
+  size_t instance = 1;       // of the kernels in memory (GuestKernelOptions)
+};
+
 class FrozenMachine {
  public:
   // Errors: those of ArchiveReader::Open.
@@ -24,10 +30,9 @@ class FrozenMachine {
   SnapshotMemory& memory() { return memory_; }
   const SnapshotMemory& memory() const { return memory_; }
 
-  // The kernel in the archive, found once; what the capture recorded saves the search. `vmlinux` is
-  // an optional source of symbols and types and counts at the first call. Errors: those of
-  // GuestKernel::Open.
-  Result<GuestKernel*> Kernel(const std::string& vmlinux = {});
+  // The kernel in the archive, found once; what the capture recorded saves the search. The choice
+  // counts at the first call. Errors: those of GuestKernel::Open.
+  Result<GuestKernel*> Kernel(const KernelChoice& choice = {});
 
   // What `work(const Exclusive&)` gives: a frozen machine stands still for ever. As with every
   // write, no other thread may read this machine meanwhile.

@@ -19,10 +19,12 @@ struct CommonArguments {
   bool json = false;
   bool no_index = false;
   bool accept_damage = false;
-  std::string vmlinux;
+  KernelChoice kernel;
 
   // Whether answers may come from an index that is kept.
-  bool keeps_index() const { return !no_index && !accept_damage && vmlinux.empty(); }
+  bool keeps_index() const {
+    return !no_index && !accept_damage && kernel.vmlinux.empty() && kernel.instance == 1;
+  }
 };
 
 enum class OutputFormat { kText, kJson, kCsv, kLine };

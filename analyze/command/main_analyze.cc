@@ -29,9 +29,13 @@ void AddCommonOptions(Options& app, CommonArguments& arguments) {
   app.Add("--no-index", &arguments.no_index, "Answer without reading or writing an index");
   app.Add("--accept-damage", &arguments.accept_damage,
           "Show what can still be read of a damaged archive (implies --no-index)");
-  app.Add("--vmlinux", &arguments.vmlinux,
+  app.Add("--vmlinux", &arguments.kernel.vmlinux,
           "Take symbols and types from this file, not from the guest's memory (implies --no-index)")
       .Files();
+  app.Add("--kernel-instance", &arguments.kernel.instance,
+          "Ask that one of the kernels in memory, where there are several (table kernel); 1, the "
+          "one that runs, is asked else")
+      .TypeName("N");
 }
 
 void AddCommands(Options& app, Command* chosen) {

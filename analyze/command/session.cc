@@ -18,19 +18,21 @@ Result<MemorySource*> Session::Memory() {
     return Fail(ErrorCode::kInvalidArgument,
                 "FILE is missing: which archive? (ktstr-analyze FILE …)");
   }
-  memory_.emplace(KTSTR_TRY(FrozenMachine::Open(arguments_.archive)), arguments_.vmlinux);
+  memory_.emplace(KTSTR_TRY(FrozenMachine::Open(arguments_.archive)), arguments_.kernel);
   return &*memory_;
 }
 
 Result<Database*> Session::Index() {
   if (index_) return &*index_;
   MemorySource* memory = KTSTR_TRY(Memory());
+  // Who names a kernel does not want to hear of the machine without it.
+  if (arguments_.kernel.instance != 1) KTSTR_TRY(memory->Kernel());
   constexpr size_t kWidestName = 32;
   const std::string name = std::filesystem::path(arguments_.archive).filename().string();
   PatientBar bar("reading " + CutTo(SafeText(name), kWidestName));
   index_ = KTSTR_TRY(OpenIndex(memory->machine(), {.use_file = !arguments_.no_index,
                                                    .accept_damage = arguments_.accept_damage,
-                                                   .vmlinux = arguments_.vmlinux,
+                                                   .kernel = arguments_.kernel,
                                                    .progress = [&bar](uint64_t done, uint64_t all) {
                                                      bar.Set(done, all);
                                                    }}));

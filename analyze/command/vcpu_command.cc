@@ -24,11 +24,17 @@ Result<SymbolByCpu> AskIndex(Session& session) {
   return symbols;
 }
 
+bool IsInAnother(MemorySource& memory, const VcpuRegisters& vcpu) {
+  const auto kernel = memory.Kernel();
+  const auto instance = kernel ? (*kernel)->InstanceOf(vcpu) : std::nullopt;
+  return instance && *instance != (*kernel)->instance();
+}
+
 // Registers are there whatever became of the kernel and of memory.
 SymbolByCpu AskMemory(MemorySource& memory, std::span<const VcpuRegisters> vcpus) {
   SymbolByCpu symbols;
   for (const VcpuRegisters& vcpu : vcpus) {
-    if (vcpu.mode() == VcpuMode::kUser) continue;
+    if (vcpu.mode() == VcpuMode::kUser || IsInAnother(memory, vcpu)) continue;
     if (auto symbol = memory.Symbolize(Kva(vcpu.rip)).value_or(std::nullopt)) {
       symbols[vcpu.cpu] = *std::move(symbol);
     }

@@ -131,7 +131,7 @@ Result<Database> Build(FrozenMachine& machine, std::span<const std::string> plac
     TableWriter writer(index->database());
     if (tables.empty()) {
       // Walkers go on while tables are written.
-      tables = BuildTables(machine, options.vmlinux, &steps,
+      tables = BuildTables(machine, options.kernel, &steps,
                            [&writer](const TableData& table) { writer.Add(table); });
       const Status intact = check.get();
       if (!intact && !options.accept_damage) return Fail(intact.error());
@@ -184,7 +184,8 @@ Result<Database> OpenIndex(const std::string& path, const IndexOptions& options)
 Result<Database> OpenIndex(FrozenMachine& machine, const IndexOptions& options) {
   const std::string& path = machine.archive().path();
   const std::string& digest = machine.archive().digest();
-  const bool use_file = options.use_file && !options.accept_damage && options.vmlinux.empty();
+  const bool use_file = options.use_file && !options.accept_damage &&
+                        options.kernel.vmlinux.empty() && options.kernel.instance == 1;
   if (use_file) {
     for (const std::string& candidate : IndexPaths(path, digest)) {
       if (auto database = OpenIfItFits(candidate, digest)) return *std::move(database);

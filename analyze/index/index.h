@@ -14,7 +14,7 @@ namespace ktstr {
 struct IndexOptions {
   bool use_file = true;        // false: build in memory, write nothing
   bool accept_damage = false;  // go on although parts of the archive are damaged
-  std::string vmlinux;         // another source of symbols and types; such an index is not kept
+  KernelChoice kernel;         // an index of any but the usual one is not kept
   Progress progress;           // told of while an index is built; may be empty
 };
 

@@ -9,12 +9,14 @@
 #include "libcore/walk/bpf/map.h"
 #include "libcore/walk/bpf/prog.h"
 #include "libcore/walk/cpu/cpu.h"
+#include "libcore/walk/cpu/crash_note.h"
 #include "libcore/walk/row/anomaly.h"
 #include "libcore/walk/sched/dsq.h"
 #include "libcore/walk/sched/rq_task.h"
 #include "libcore/walk/sched/scx.h"
 #include "libcore/walk/stack/stack.h"
 #include "libcore/walk/system/cgroup.h"
+#include "libcore/walk/system/kernels.h"
 #include "libcore/walk/system/log.h"
 #include "libcore/walk/system/machine.h"
 #include "libcore/walk/system/sched_domain.h"
@@ -119,6 +121,8 @@ void AddBpfMaps(Result<BpfMaps> maps, Collector& tables) {
 // Steps have the lengths that they have with many tasks: with few nobody waits for any. The largest
 // table comes first, so that it can be written while the others are made.
 void WalkKernel(const GuestKernel& kernel, Collector& tables) {
+  tables.Add(KernelRows(kernel));
+  tables.Add(CrashNoteRows(kernel));
   tables.Step(5);
   auto stacks = WalkStacks(kernel);
   const bool have_stacks = stacks.has_value();
@@ -152,16 +156,18 @@ void WalkKernel(const GuestKernel& kernel, Collector& tables) {
 }  // namespace
 
 std::vector<const TableInfo*> AllTableInfos() {
-  return {&MachineRow::Table().info,  &DerivationRow::Table().info,  &TagRow::Table().info,
-          &MemoryRow::Table().info,   &VcpuRow::Table().info,        &CpuRow::Table().info,
-          &TopologyRow::Table().info, &SchedDomainRow::Table().info, &TaskRow::Table().info,
-          &RqTaskRow::Table().info,   &StackFrameRow::Table().info,  &LockWaitRow::Table().info,
-          &PipeEndRow::Table().info,  &ScxRow::Table().info,         &ScxOpRow::Table().info,
-          &ScxEventRow::Table().info, &DsqRow::Table().info,         &DsqTaskRow::Table().info,
-          &BpfMapRow::Table().info,   &BpfMapValueRow::Table().info, &BpfArenaPageRow::Table().info,
-          &BpfProgRow::Table().info,  &BpfLinkRow::Table().info,     &BpfHolderRow::Table().info,
-          &CgroupRow::Table().info,   &TimerRow::Table().info,       &WorkItemRow::Table().info,
-          &LogRow::Table().info,      &AnomalyRow::Table().info,     &FindingRow::Table().info};
+  return {
+      &MachineRow::Table().info,     &KernelRow::Table().info,       &DerivationRow::Table().info,
+      &TagRow::Table().info,         &MemoryRow::Table().info,       &VcpuRow::Table().info,
+      &CrashNoteRow::Table().info,   &CpuRow::Table().info,          &TopologyRow::Table().info,
+      &SchedDomainRow::Table().info, &TaskRow::Table().info,         &RqTaskRow::Table().info,
+      &StackFrameRow::Table().info,  &LockWaitRow::Table().info,     &PipeEndRow::Table().info,
+      &ScxRow::Table().info,         &ScxOpRow::Table().info,        &ScxEventRow::Table().info,
+      &DsqRow::Table().info,         &DsqTaskRow::Table().info,      &BpfMapRow::Table().info,
+      &BpfMapValueRow::Table().info, &BpfArenaPageRow::Table().info, &BpfProgRow::Table().info,
+      &BpfLinkRow::Table().info,     &BpfHolderRow::Table().info,    &CgroupRow::Table().info,
+      &TimerRow::Table().info,       &WorkItemRow::Table().info,     &LogRow::Table().info,
+      &AnomalyRow::Table().info,     &FindingRow::Table().info};
 }
 
 Tables KernelTables(const GuestKernel& kernel) {
@@ -172,11 +178,11 @@ Tables KernelTables(const GuestKernel& kernel) {
   return std::move(tables).Take();
 }
 
-Tables BuildTables(FrozenMachine& machine, const std::string& vmlinux, ProgressSteps* steps,
+Tables BuildTables(FrozenMachine& machine, const KernelChoice& choice, ProgressSteps* steps,
                    TableSink sink) {
   Collector tables(steps, std::move(sink));
   const ArchiveReader& archive = machine.archive();
-  const auto found = machine.Kernel(vmlinux);
+  const auto found = machine.Kernel(choice);
   if (!found) tables.Fail("machine", found.error());
   const GuestKernel* kernel = found ? *found : nullptr;
 

@@ -27,9 +27,9 @@ std::vector<const TableInfo*> AllTableInfos();
 Tables KernelTables(const GuestKernel& kernel);
 
 // Runs every walker. What cannot be read is rows of the table "anomaly"; a machine whose kernel
-// cannot be found still has its registers and memory. `vmlinux` and `sink` may be empty. `steps`
-// may be null; else it is told of progress that adds up to kTableSteps.
-Tables BuildTables(FrozenMachine& machine, const std::string& vmlinux,
+// cannot be found still has its registers and memory. `sink` may be empty. `steps` may be null;
+// else it is told of progress that adds up to kTableSteps.
+Tables BuildTables(FrozenMachine& machine, const KernelChoice& choice,
                    ProgressSteps* steps = nullptr, TableSink sink = {});
 inline constexpr uint64_t kTableSteps = 50;
 

@@ -42,7 +42,7 @@ std::optional<Kva> ParseKva(std::string_view text) {
   return Kva(value);
 }
 
-Result<const GuestKernel*> MemorySource::Kernel() { return KTSTR_TRY(machine_->Kernel(vmlinux_)); }
+Result<const GuestKernel*> MemorySource::Kernel() { return KTSTR_TRY(machine_->Kernel(choice_)); }
 
 Result<const TypeInfo*> MemorySource::Types() { return KTSTR_TRY(Kernel())->types(); }
 

@@ -25,9 +25,8 @@ struct NamedType {
 
 class MemorySource {
  public:
-  // `vmlinux` is an optional source of symbols and types.
-  MemorySource(std::shared_ptr<FrozenMachine> machine, std::string vmlinux)
-      : machine_(std::move(machine)), vmlinux_(std::move(vmlinux)) {}
+  explicit MemorySource(std::shared_ptr<FrozenMachine> machine, KernelChoice choice = {})
+      : machine_(std::move(machine)), choice_(std::move(choice)) {}
 
   FrozenMachine& machine() { return *machine_; }
   // Whether a walk that takes long shall end; nullptr for never. It must outlive the walks.
@@ -64,7 +63,7 @@ class MemorySource {
   Result<Walk> NewWalk();
 
   std::shared_ptr<FrozenMachine> machine_;
-  std::string vmlinux_;
+  KernelChoice choice_;
   const Stop* stop_ = nullptr;
   Anomalies ignored_{""};
   std::optional<TextSymbols> text_;

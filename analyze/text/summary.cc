@@ -21,10 +21,11 @@ constexpr int kCpuLines = 16;
 
 constexpr const char* kCpuQuery =
     "SELECT c.cpu, c.curr_pid AS pid, c.curr_comm AS running, t.class, "
-    "CASE v.mode WHEN 'user' THEN 'user mode' WHEN 'halted' THEN 'halted' ELSE v.rip_symbol END AS "
-    "at, "
+    "CASE coalesce(n.mode, v.mode) WHEN 'user' THEN 'user mode' WHEN 'halted' THEN 'halted' "
+    "ELSE coalesce(n.rip_symbol, v.rip_symbol) END AS at, "
     "c.nr_running AS queued, c.nr_switches AS switches "
-    "FROM cpu c LEFT JOIN task t ON t.task_kva = c.curr_kva LEFT JOIN vcpu v ON v.cpu = c.cpu "
+    "FROM cpu c LEFT JOIN task t ON t.task_kva = c.curr_kva LEFT JOIN vcpu v ON v.kernel_cpu "
+    "= c.cpu LEFT JOIN crash_note n ON n.cpu = c.cpu "
     "ORDER BY {} LIMIT {}";
 constexpr const char* kStateQuery =
     "SELECT state, count(*) AS tasks FROM task WHERE pid != 0 GROUP BY state ORDER BY tasks DESC";
@@ -61,6 +62,25 @@ class Facts {
 
 std::string Seconds(std::optional<int64_t> ns) {
   return ns ? fmt::format("{:.3f} s", static_cast<double>(*ns) / 1e9) : "an unknown time";
+}
+
+// What to say where memory holds several kernels; else nothing.
+Result<std::vector<std::string>> KernelLines(const Database& index) {
+  const QueryResult kernels = KTSTR_TRY(index.Query(
+      "SELECT instance, coalesce(release, 'release unknown'), state, crashed_at_s, vcpus, asked "
+      "FROM kernel ORDER BY instance"));
+  std::vector<std::string> lines;
+  if (kernels.rows.size() < 2) return lines;
+  const auto is_known = [](const Value& v) { return !std::holds_alternative<std::monostate>(v); };
+  for (const auto& row : kernels.rows) {
+    lines.push_back(fmt::format(
+        "{} of {}: {}, {}{}{}{}", ToDisplay(row[0]), kernels.rows.size(), ToDisplay(row[1]),
+        ToDisplay(row[2]), is_known(row[3]) ? ", crashed" : "",
+        is_known(row[4]) ? ", vCPUs " + ToDisplay(row[4]) : "",
+        row[5] == Value(int64_t{1}) ? "; all that follows is of this one"
+                                    : "; ask it with --kernel-instance " + ToDisplay(row[0])));
+  }
+  return lines;
 }
 
 // "0x… by vmcoreinfo, idt and cr3; lstar: …".
@@ -168,6 +188,7 @@ Result<std::string> SummaryText(const Database& index, const std::string& name, 
   if (const std::string newer = facts.Text("newer_than_tried"); newer != "unknown") {
     text += line("note", newer);
   }
+  for (const std::string& kernels : KTSTR_TRY(KernelLines(index))) text += line("kernels", kernels);
   text += line("machine", fmt::format("{} CPUs, {}-level paging, {}, {}", facts.Text("nr_cpus"),
                                       facts.Text("paging_levels"), facts.Text("vmm_version"),
                                       facts.Text("accelerator")));
@@ -201,6 +222,7 @@ Result<std::string> SummaryJson(const Database& index) {
   };
   nlohmann::ordered_json summary;
   summary["machine"] = KTSTR_TRY(part("SELECT key, value FROM machine"));
+  summary["kernels"] = KTSTR_TRY(part("SELECT * FROM kernel ORDER BY instance"));
   summary["derivations"] = KTSTR_TRY(part("SELECT * FROM derivation"));
   summary["memory"] = KTSTR_TRY(part("SELECT * FROM memory"));
   summary["findings"] = KTSTR_TRY(part("SELECT * FROM finding"));

@@ -1,4 +1,4 @@
--- What runs on each CPU, since when, and where it is.
+-- What runs on each CPU, since when, and where it is; of a kernel that crashed, what ran then.
 CREATE VIEW cpu_now(
   -- Number, as the kernel counts.
   cpu,
@@ -23,10 +23,10 @@ CREATE VIEW cpu_now(
   -- Address of the running thread's task_struct.
   task_kva
 ) AS
-SELECT c.cpu, v.mode, c.curr_pid, c.curr_comm, t.class, t.prio,
+SELECT c.cpu, coalesce(n.mode, v.mode), c.curr_pid, c.curr_comm, t.class, t.prio,
        CASE WHEN c.curr_kva != c.idle_kva
             THEN (SELECT max(clock_ns) FROM cpu) - t.last_arrival_ns END,
-       coalesce(v.rip_symbol, v.rip), c.nr_running,
+       coalesce(n.rip_symbol, n.rip, v.rip_symbol, v.rip), c.nr_running,
        (SELECT group_concat(w.comm || ' (' || w.pid || ')', ', ')
         FROM (SELECT comm, pid FROM rq_task r
               WHERE r.cpu = c.cpu AND coalesce(r.running, 0) = 0 AND r.queue != 'scx_runnable'
@@ -34,5 +34,6 @@ SELECT c.cpu, v.mode, c.curr_pid, c.curr_comm, t.class, t.prio,
        c.curr_kva
 FROM cpu c
 LEFT JOIN task t ON t.task_kva = c.curr_kva
-LEFT JOIN vcpu v ON v.cpu = c.cpu
+LEFT JOIN vcpu v ON v.kernel_cpu = c.cpu
+LEFT JOIN crash_note n ON n.cpu = c.cpu
 ORDER BY c.cpu;

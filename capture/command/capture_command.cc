@@ -28,6 +28,7 @@ void PrintSummary(std::FILE* to, const std::string& output, const CaptureSummary
   if (const auto newer = NewerThanTried(summary.kernel_release)) {
     fmt::print(stderr, "note: {}\n", *newer);
   }
+  if (!summary.kernels.empty()) fmt::print(stderr, "note: kernels: {}\n", summary.kernels);
   fmt::print(to,
              "{}: {}, {} pages of which {} are stored, {} are repeated and {} are zero{}; "
              "guest{} frozen for {} ms\n",

@@ -15,6 +15,7 @@ struct OpsArguments {
   ArchiveArguments archive;
   MachineArguments machine;
   std::string request;
+  size_t kernel_instance = 1;
 };
 
 // Captures after the batch, in the same freeze: the archive shows what the batch left behind.
@@ -33,7 +34,8 @@ Result<ExitCode> Ops(const OpsArguments& arguments) {
   const auto qmp = KTSTR_TRY(QmpClient::Connect(arguments.machine.qmp));
   const InterruptGuard guard(kEndingSignals);
   Frozen frozen = KTSTR_TRY(Frozen::Freeze(*qmp));
-  const auto ops = KTSTR_TRY(LiveOps::Open(frozen, arguments.machine.pid));
+  const auto ops =
+      KTSTR_TRY(LiveOps::Open(frozen, arguments.machine.pid, arguments.kernel_instance));
   const OpReply reply = KTSTR_TRY(ops->Dispatch(frozen, request));
   // The reply is printed whatever becomes of the capture: what was written is written.
   const auto captured = capture ? CaptureToo(frozen, arguments, request) : Status();
@@ -51,6 +53,9 @@ void DeclareOps(Options* ops, Status* status, ExitCode* exit_code) {
       .TypeName("FILE")
       .Files(".json")
       .Required();
+  ops->Add("--kernel-instance", &arguments->kernel_instance,
+           "Which of the kernels in memory, where there are several; 1 is the one that runs")
+      .TypeName("N");
   AddArchiveOptions(ops, &arguments->archive);
   ops->Find("--output")->Help("Also capture the machine, after the batch, in the same freeze");
   ops->SetFooter(

@@ -19,6 +19,8 @@ std::vector<VcpuRegisters> ParseRegisterText(std::string_view text) {
     vcpu.cr3 = *cr3;
     vcpu.cr4 = *cr4;
     vcpu.idt.base = RegisterIn(part, "IDT=").value_or(0);
+    vcpu.rflags = RegisterIn(part, "RFL=").value_or(0);
+    vcpu.halted = RegisterIn(part, "HLT=").value_or(0) != 0;
     vcpus.push_back(vcpu);
   }
   return vcpus;

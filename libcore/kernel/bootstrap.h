@@ -53,15 +53,40 @@ struct KernelPlace {
   PagingMode paging = PagingMode::kFourLevel;
   Pa root;                        // of the kernel's own page tables
   std::optional<Kva> first_text;  // the first mapped address of the text range: _text
+  std::vector<size_t> vcpus;      // those that are in its page tables, as indexes
+  size_t running = 0;             // those of them that are not halted for good
+  // When it gave up for its crash kernel (CRASHTIME), in seconds of Unix time.
+  std::optional<int64_t> crashed_at;
 
   Pa TextToPa(Kva kva) const { return Pa(kva - kStartKernelMap + phys_base); }
 };
 
-// Finds the kernel. `vmcoreinfo_hints` are where the note may be (what a capture found): when one
-// of them is that of the running kernel, memory is not scanned. Errors: kNotFound when neither a
-// VMCOREINFO nor a vCPU with page tables leads to a kernel.
-Result<KernelPlace> FindKernel(GuestMemory& memory, std::span<const VcpuRegisters> vcpus,
-                               std::span<const Pa> vmcoreinfo_hints, DerivationLog& log);
+// Every kernel that memory holds: a machine that was booted by kexec has, or had, two.
+struct KernelsInMemory {
+  std::vector<KernelPlace> places;  // never empty, in the order of find_kernel.cc
+  // Whether memory was looked through for all of them. Without, the first is the one that runs, and
+  // there may be others.
+  bool all = false;
+  // vCPUs whose page tables map the text of a kernel that is none of these, as indexes.
+  std::vector<size_t> elsewhere;
+};
+
+struct KernelSearch {
+  std::vector<Pa> hints;       // where notes may be (what a capture found)
+  bool hints_are_all = false;  // whether there are no others
+  size_t at_least = 1;         // how many kernels are wanted, if there are so many
+};
+
+// Finds the kernels. Memory is not scanned when hints lead to what the vCPUs run, and to as many as
+// are wanted. Errors: kNotFound when neither a VMCOREINFO nor a vCPU with page tables leads to a
+// kernel.
+Result<KernelsInMemory> FindKernels(GuestMemory& memory, std::span<const VcpuRegisters> vcpus,
+                                    const KernelSearch& search);
+
+// Writes down how the place was found. `vcpus` are all of the machine's. Takes phys_base over from
+// the method that is chosen.
+void LogPlace(GuestMemory& memory, std::span<const VcpuRegisters> vcpus, KernelPlace* place,
+              DerivationLog& log);
 
 // The KASLR offset of the text by every method that applies: VMCOREINFO, LSTAR, the IDT, the first
 // mapped text. `run_time` are run-time symbols (kallsyms) and may be null, `link_time` those of a

@@ -9,6 +9,7 @@
 
 #include "libcore/base/by_page.h"
 #include "libcore/image/kallsyms_search.h"
+#include "libcore/kernel/crash_notes.h"
 
 namespace ktstr {
 
@@ -21,6 +22,20 @@ constexpr Kva kPageOffset5Level{0xff11000000000000};
 constexpr uint32_t kMaxCpus = 8192;
 constexpr uint64_t kMaxBtf = uint64_t{256} << 20;
 constexpr size_t kMaxCommandLine = 4096;
+
+// So that who opens the archive of this machine need not scan memory for them.
+void LogOthers(const KernelsInMemory& kernels, size_t instance, DerivationLog& log) {
+  if (!kernels.all) return;
+  log.Found("kernels", "scan", kernels.places.size());
+  log.Choose("kernels");
+  for (size_t i = 0; i < kernels.places.size(); ++i) {
+    const auto& note = kernels.places[i].vmcoreinfo;
+    if (i + 1 == instance || !note) continue;
+    const std::string name = fmt::format("vmcoreinfo_pa_{}", i + 1);
+    log.Found(name, "scan", note->pa().value(), "of another kernel");
+    log.Choose(name);
+  }
+}
 
 }  // namespace
 
@@ -49,13 +64,61 @@ GuestKernel::~GuestKernel() = default;
 Result<std::unique_ptr<GuestKernel>> GuestKernel::Open(GuestMemory& memory,
                                                        std::span<const VcpuRegisters> vcpus,
                                                        const GuestKernelOptions& options) {
+  const KernelsInMemory kernels = KTSTR_TRY(FindKernels(memory, vcpus,
+                                                        {.hints = options.vmcoreinfo_hints,
+                                                         .hints_are_all = options.hints_are_all,
+                                                         .at_least = options.instance}));
+  if (options.instance < 1 || options.instance > kernels.places.size()) {
+    return Fail(ErrorCode::kInvalidArgument, fmt::format("there is no kernel {}: memory holds {}",
+                                                         options.instance, kernels.places.size()));
+  }
+  KernelPlace place = kernels.places[options.instance - 1];
   DerivationLog log;
-  KernelPlace place = KTSTR_TRY(FindKernel(memory, vcpus, options.vmcoreinfo_hints, log));
+  LogPlace(memory, vcpus, &place, log);
+  LogOthers(kernels, options.instance, log);
   std::unique_ptr<GuestKernel> kernel(
       new GuestKernel(memory, vcpus, std::move(place), std::move(log)));
+  kernel->SetInstances(kernels, options.instance);
   KTSTR_TRY(kernel->LoadSymbols(options));
   KTSTR_TRY(kernel->FindPageOffset());
+  kernel->saved_ = ReadCrashNotes(*kernel);
   return kernel;
+}
+
+void GuestKernel::SetInstances(const KernelsInMemory& kernels, size_t instance) {
+  instance_ = instance;
+  all_instances_known_ = kernels.all;
+  std::vector<bool> is_others(vcpus_.size());
+  for (const size_t i : kernels.elsewhere) is_others[i] = true;
+  for (const KernelPlace& place : kernels.places) {
+    KernelInstance known;
+    if (place.vmcoreinfo) {
+      known.release = place.vmcoreinfo->release();
+      known.build_id = place.vmcoreinfo->build_id();
+    }
+    known.phys_base = place.phys_base;
+    for (const size_t i : place.vcpus) {
+      known.vcpus.push_back(vcpus_[i].cpu);
+      is_others[i] = instances_.size() + 1 != instance;
+    }
+    known.running = place.running;
+    known.crashed_at = place.crashed_at;
+    instances_.push_back(std::move(known));
+  }
+  for (size_t i = 0; i < vcpus_.size(); ++i) {
+    // With several kernels nobody knows whose a vCPU is that pages by tables of neither.
+    const bool unclear = kernels.places.size() > 1 && (vcpus_[i].cr0 >> 31) != 0 &&
+                         !InstanceOf(vcpus_[i]).has_value();
+    if (!is_others[i] && !unclear) own_vcpus_.push_back(vcpus_[i]);
+  }
+}
+
+std::optional<size_t> GuestKernel::InstanceOf(const VcpuRegisters& vcpu) const {
+  for (size_t i = 0; i < instances_.size(); ++i) {
+    const auto& vcpus = instances_[i].vcpus;
+    if (std::find(vcpus.begin(), vcpus.end(), vcpu.cpu) != vcpus.end()) return i + 1;
+  }
+  return std::nullopt;
 }
 
 Status GuestKernel::LoadSymbols(const GuestKernelOptions& options) {
@@ -77,7 +140,7 @@ Status GuestKernel::LoadSymbols(const GuestKernelOptions& options) {
   } else {
     KTSTR_TRY(SearchSymbols(std::move(known)));
   }
-  kaslr_offset_ = FindKaslrOffset(place_, space_, vcpus_, &symbols_, nullptr, log_);
+  kaslr_offset_ = FindKaslrOffset(place_, space_, own_vcpus_, &symbols_, nullptr, log_);
   return {};
 }
 
@@ -132,7 +195,7 @@ Status GuestKernel::LoadVmlinux(const std::string& path) {
                 fmt::format("{} has build ID {}, but the guest runs {} with build ID {}", path,
                             vmlinux.build_id, release_, build_id_));
   }
-  kaslr_offset_ = FindKaslrOffset(place_, space_, vcpus_, nullptr, &vmlinux.symbols, log_);
+  kaslr_offset_ = FindKaslrOffset(place_, space_, own_vcpus_, nullptr, &vmlinux.symbols, log_);
   if (!kaslr_offset_) {
     return Fail(ErrorCode::kNotFound, "no method tells how far KASLR moved the kernel");
   }

@@ -25,8 +25,29 @@
 namespace ktstr {
 
 struct GuestKernelOptions {
-  std::vector<Pa> vmcoreinfo_hints;  // where a capture found the note; saves scanning memory
+  std::vector<Pa> vmcoreinfo_hints;  // where a capture found notes; saves scanning memory
   std::string vmlinux;               // a source of symbols and types beside memory; may be empty
+  bool hints_are_all = false;        // whether memory holds no other notes
+  // Which of the kernels in memory, from 1 on; 1 is the one that the vCPUs run (find_kernel.cc).
+  size_t instance = 1;
+};
+
+// One of the kernels that memory holds.
+struct KernelInstance {
+  std::string release, build_id;  // as its note says; empty without one
+  uint64_t phys_base = 0;
+  std::vector<uint32_t> vcpus;        // those that are in its page tables, as the VMM counts
+  size_t running = 0;                 // so many of them are not halted for good
+  std::optional<int64_t> crashed_at;  // when its crash kernel took over, in seconds of Unix time
+};
+
+// The registers that a kernel saved of one of its CPUs when it crashed.
+struct SavedRegisters {
+  uint32_t cpu = 0;  // as the kernel counts
+  int64_t pid = 0;   // of the task that the CPU ran
+  // General registers, segments, rip and rflags; the bases of GS as the kernel had them. Of the
+  // control registers only what says how the kernel's pages are mapped.
+  VcpuRegisters registers;
 };
 
 // What a translation of kernel addresses depends on.
@@ -39,7 +60,8 @@ struct WalkContext {
 class GuestKernel {
  public:
   // Finds the kernel in `memory`, which must outlive this object, and reads its symbol table.
-  // Errors: kNotFound (no kernel), kUnsupported (no symbols to be had), kDamaged, kUnreadable.
+  // Errors: kNotFound (no kernel), kInvalidArgument (not so many), kUnsupported (no symbols to be
+  // had), kDamaged, kUnreadable.
   static Result<std::unique_ptr<GuestKernel>> Open(GuestMemory& memory,
                                                    std::span<const VcpuRegisters> vcpus,
                                                    const GuestKernelOptions& options = {});
@@ -50,7 +72,20 @@ class GuestKernel {
   const std::string& build_id() const { return build_id_; }  // hexadecimal; may be empty
   // The boot command line. Errors: those of reading saved_command_line.
   Result<std::string> CommandLine() const;
+  // All of the machine's.
   std::span<const VcpuRegisters> vcpus() const { return vcpus_; }
+  // Those that are in this kernel, and those that are in none (wait to be started).
+  std::span<const VcpuRegisters> own_vcpus() const { return own_vcpus_; }
+  // What its CPUs executed when it crashed; empty unless it did, and had a crash kernel.
+  std::span<const SavedRegisters> saved_registers() const { return saved_; }
+
+  // The kernels in memory, and which of them this one is, from 1 on.
+  std::span<const KernelInstance> instances() const { return instances_; }
+  size_t instance() const { return instance_; }
+  // Whether memory was looked through for all of them; without, there may be others.
+  bool all_instances_known() const { return all_instances_known_; }
+  // Which of them the vCPU is in, from 1 on.
+  std::optional<size_t> InstanceOf(const VcpuRegisters& vcpu) const;
 
   // How the numbers below were found, and on which of them methods disagree.
   const std::vector<Derivation>& derivations() const { return log_.all(); }
@@ -126,6 +161,7 @@ class GuestKernel {
  private:
   GuestKernel(GuestMemory& memory, std::span<const VcpuRegisters> vcpus, KernelPlace place,
               DerivationLog log);
+  void SetInstances(const KernelsInMemory& kernels, size_t instance);
   Status LoadSymbols(const GuestKernelOptions& options);
   Status LoadVmlinux(const std::string& path);
   Status SearchSymbols(std::vector<KnownSymbol> known);
@@ -136,7 +172,11 @@ class GuestKernel {
   struct LazyTypes;
 
   GuestMemory* memory_;
-  std::vector<VcpuRegisters> vcpus_;
+  std::vector<VcpuRegisters> vcpus_, own_vcpus_;
+  std::vector<SavedRegisters> saved_;
+  std::vector<KernelInstance> instances_;
+  size_t instance_ = 1;
+  bool all_instances_known_ = false;
   KernelPlace place_;
   DerivationLog log_;
   AddressSpace space_;

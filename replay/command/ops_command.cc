@@ -17,7 +17,8 @@ namespace ktstr {
 namespace {
 
 struct OpsArguments {
-  std::string archive, request, save, vmlinux;
+  std::string archive, request, save;
+  KernelChoice kernel;
 };
 
 Status Save(const FrozenMachine& machine, const std::string& path, const OpRequest& request) {
@@ -36,7 +37,7 @@ Result<ExitCode> Ops(const OpsArguments& arguments) {
   }
   if (!arguments.save.empty()) KTSTR_TRY(CheckNothingAt(arguments.save));
   const auto machine = KTSTR_TRY(FrozenMachine::Open(arguments.archive));
-  Dispatcher dispatcher(*KTSTR_TRY(machine->Kernel(arguments.vmlinux)));
+  Dispatcher dispatcher(*KTSTR_TRY(machine->Kernel(arguments.kernel)));
   const OpReply reply = machine->Exclusively(
       [&](const Exclusive& exclusive) { return dispatcher.Dispatch(exclusive, request); });
   if (reply.success && !arguments.save.empty()) {
@@ -60,9 +61,13 @@ void DeclareOps(Options* ops, Result<ExitCode>* result) {
            "names ARCHIVE as its parent; unless the batch fails")
       .TypeName("NEW.kts")
       .Files(".kts");
-  ops->Add("--vmlinux", &arguments->vmlinux,
+  ops->Add("--vmlinux", &arguments->kernel.vmlinux,
            "Take symbols and types from this file, not from the guest's memory")
       .TypeName("FILE");
+  ops->Add("--kernel-instance", &arguments->kernel.instance,
+           "Which of the kernels in memory, where there are several (ktstr-analyze ARCHIVE sql "
+           "'SELECT * FROM kernel'); 1 is the one that runs")
+      .TypeName("N");
   ops->SetFooter(
       "Example request:\n"
       "  {\"direction\":\"read\",\"entries\":[\n"

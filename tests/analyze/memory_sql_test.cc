@@ -58,7 +58,7 @@ class MemorySqlTest : public ::testing::Test {
     kernel.Put(head_ + 64, uint64_t{0x8000000000000001});
     sched.Finish();
     WriteGuest(kernel.Finish(), directory_ / "a.kts");
-    memory_.emplace(FrozenMachine::Open(directory_ / "a.kts").value(), "");
+    memory_.emplace(FrozenMachine::Open(directory_ / "a.kts").value());
     EXPECT_TRUE(AddMemorySql(database_, *memory_, anomalies_));
   }
 

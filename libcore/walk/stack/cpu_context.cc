@@ -2,6 +2,7 @@
 
 #include "libcore/walk/cpu/cpu_list.h"
 #include "libcore/walk/cpu/per_cpu.h"
+#include "libcore/walk/cpu/vcpu_of.h"
 #include "libcore/walk/members/rq.h"
 #include "libcore/walk/members/task.h"
 
@@ -16,21 +17,6 @@ constexpr uint64_t kCsFromTop = 4 * 8, kSpFromTop = 2 * 8;
 // 5.1.1).
 constexpr uint64_t kCr4Fred = uint64_t{1} << 32;
 constexpr uint64_t kFredExtra = 2 * 8;
-
-// The vCPU that has the CPU's per-CPU area: one of the two GS bases is its offset, whether before
-// or after swapgs. Where none is, the VMM's number is taken for the kernel's.
-const VcpuRegisters* VcpuOf(const GuestKernel& kernel, uint32_t cpu) {
-  const auto base = kernel.PerCpu(Kva(0), cpu);
-  for (const VcpuRegisters& vcpu : kernel.vcpus()) {
-    if (base && (vcpu.gs.base == base->value() || vcpu.kernel_gs_base == base->value())) {
-      return &vcpu;
-    }
-  }
-  for (const VcpuRegisters& vcpu : kernel.vcpus()) {
-    if (vcpu.cpu == cpu) return &vcpu;
-  }
-  return nullptr;
-}
 
 // Follows the stack pointer from the CPU's own stacks back to the stack that was left for them.
 // Nothing when that was in user mode, or is not known.
@@ -92,7 +78,7 @@ std::vector<CpuContext> ListCpuContexts(const Walk& walk, uint64_t stack_size) {
     CpuContext cpu;
     cpu.cpu = ref.cpu;
     cpu.online = ref.online;
-    cpu.vcpu = VcpuOf(walk.kernel, ref.cpu);
+    cpu.vcpu = RegistersOf(walk.kernel, ref.cpu);
     if (cpu.vcpu != nullptr && (cpu.vcpu->cr0 & kCr0Paging) == 0) {
       cpu.vcpu = nullptr;
       cpu.stopped = true;

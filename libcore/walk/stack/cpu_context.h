@@ -17,8 +17,8 @@ namespace ktstr {
 struct CpuContext {
   uint32_t cpu = 0;  // as the kernel counts
   std::optional<bool> online;
-  // The registers; null for a CPU without any, or whose vCPU is not in the kernel (waits to be
-  // started, or has not got to paging yet).
+  // The registers, of a crashed kernel those that it saved; null for a CPU without any, or whose
+  // vCPU is not in the kernel (waits to be started, or has not got to paging yet).
   const VcpuRegisters* vcpu = nullptr;
   // Whether the vCPU is there, but not in the kernel.
   bool stopped = false;

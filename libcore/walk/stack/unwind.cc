@@ -143,7 +143,8 @@ Unwound Unwinder::Unwind(const UnwindStart& start, std::span<const StackArea> st
       break;
     }
     state.result.frames.push_back({state.ip, state.sp, state.KindAt(state.sp), &code});
-    const std::optional<OrcEntry> rule = code.orc ? code.orc : ByFramePointer(code, state);
+    std::optional<OrcEntry> rule = code.orc ? code.orc : ByFramePointer(code, state);
+    if (rule && rule->type == OrcType::kUndefined) rule = ByCaller(code, state).value_or(*rule);
     if (!rule) {
       const bool generated = code.place.kind == TextKind::kBpf;
       state.End(StackEnd::kNoRule,
@@ -185,6 +186,29 @@ std::optional<OrcEntry> Unwinder::ByFramePointer(const CodeInfo& code, State& st
     if (orc) return orc;
   }
   return ByFramePointerBeside(state);
+}
+
+// The kernel keeps some functions out of its table (STACK_FRAME_NON_STANDARD), above all
+// __crash_kexec (kernel/kexec_core.c), in which every CPU that panics ends. Their frames are short:
+// the first word above the stack pointer that stands behind a direct call of this very function is
+// the way back.
+std::optional<OrcEntry> Unwinder::ByCaller(const CodeInfo& code, const State& state) {
+  constexpr int16_t kLongestFrame = 1024;
+  constexpr uint8_t kCall = 0xe8;
+  if (code.place.symbol.empty() || state.on == nullptr) return std::nullopt;
+  for (int16_t at = 0; at < kLongestFrame; at += 8) {
+    const Kva slot = state.sp + uint64_t(at);
+    const auto to =
+        state.on->Contains(slot, 8) ? memory_.ReadAt<Kva>(slot.value()) : Result<Kva>(Kva(0));
+    if (!to || *to < kStartKernelMap || !text_->Find(*to - 1)) continue;
+    const auto opcode = kernel_->Read<uint8_t>(*to - 5);
+    const auto distance = kernel_->Read<int32_t>(*to - 4);
+    if (!opcode || *opcode != kCall || !distance) continue;
+    if (*to + static_cast<uint64_t>(int64_t{*distance}) != code.place.begin) continue;
+    return OrcEntry{
+        .sp_offset = int16_t(at + 8), .sp_reg = OrcRegister::kSp, .type = OrcType::kCall};
+  }
+  return std::nullopt;
 }
 
 // Checked before it is believed: on this stack, above where it stands, and behind a call.

@@ -102,6 +102,7 @@ class Unwinder {
   Status ResolveLayout(const TypeInfo& types);
   std::optional<OrcEntry> ByFramePointer(const CodeInfo& code, State& state);
   std::optional<OrcEntry> ByFramePointerBeside(State& state);
+  std::optional<OrcEntry> ByCaller(const CodeInfo& code, const State& state);
   bool Step(const OrcEntry& orc, State& state);
   std::optional<Kva> PreviousSp(const OrcEntry& orc, State& state);
   bool ReadCall(Kva sp, State& state);

@@ -2,8 +2,12 @@
 
 #include <fmt/format.h>
 
+#include <map>
+
 #include "libcore/kernel/tried_kernels.h"
 #include "libcore/walk/code/symbolize.h"
+#include "libcore/walk/cpu/crash_note.h"
+#include "libcore/walk/cpu/vcpu_of.h"
 #include "libcore/walk/system/clock.h"
 
 namespace ktstr {
@@ -25,6 +29,24 @@ std::optional<std::string> KaslrMethods(const GuestKernel& kernel) {
     methods += methods.empty() ? d.method : ", " + d.method;
   }
   return methods.empty() ? std::nullopt : std::optional(methods);
+}
+
+// Whether it runs in memory that a crashed kernel had set aside (is_kdump_kernel,
+// include/linux/crash_dump.h): then it was told where that kernel's core header is.
+std::optional<std::string> IsCrashKernel(const GuestKernel& kernel) {
+  constexpr uint64_t kNone = ~uint64_t{0};  // ELFCORE_ADDR_MAX
+  const auto header = kernel.ReadSymbol<uint64_t>("elfcorehdr_addr");
+  return header ? std::optional<std::string>(*header == kNone ? "0" : "1") : std::nullopt;
+}
+
+// The kernel's number of each vCPU that has one.
+std::map<int64_t, int64_t> KernelCpus(const GuestKernel& kernel) {
+  std::map<int64_t, int64_t> cpus;
+  const auto count = kernel.CpuCount();
+  for (uint32_t cpu = 0; count && cpu < *count; ++cpu) {
+    if (const VcpuRegisters* vcpu = VcpuOf(kernel, cpu)) cpus.try_emplace(vcpu->cpu, cpu);
+  }
+  return cpus;
 }
 
 }  // namespace
@@ -77,6 +99,12 @@ Walked<MachineRow> WalkMachine(const GuestKernel& kernel) {
       {"jiffies", Number(clock.jiffies)},
       {"hz", Number(clock.hz)},
       {"uptime_ns", Number(clock.uptime_ns())},
+      {"kernels", kernel.all_instances_known()
+                      ? std::optional(std::to_string(kernel.instances().size()))
+                      : std::nullopt},
+      {"kernel_instance", std::to_string(kernel.instance())},
+      {"crash_kernel", IsCrashKernel(kernel)},
+      {"panic_cpu", Number(PanicCpu(kernel))},
   };
   walked.anomalies = std::move(anomalies).Take();
   return walked;
@@ -111,6 +139,11 @@ const RowTable<VcpuRow>& VcpuRow::Table() {
       "vcpu", "The registers of each virtual CPU at the freeze.",
       {
           Col<&R::cpu>("cpu", "", "Number, as the VMM counts."),
+          Col<&R::kernel_instance>("kernel_instance", "",
+                                   "Which kernel in memory it is in; NULL when in none."),
+          Col<&R::kernel_cpu>("kernel_cpu", "",
+                              "Number, as the kernel counts that is asked; NULL when it is not "
+                              "one of its CPUs."),
           Col<&R::rip>("rip", "", "Instruction pointer."),
           Col<&R::rsp>("rsp", "", "Stack pointer."),
           Col<&R::rflags>("rflags", "", "Flags."),
@@ -133,7 +166,11 @@ std::vector<VcpuRow> VcpuRows(std::span<const VcpuRegisters> vcpus, const GuestK
   std::vector<VcpuRow> rows;
   Anomalies ignored("");
   std::optional<TextSymbols> text;
-  if (kernel != nullptr) text.emplace(*kernel, WalkLimits(), ignored);
+  std::map<int64_t, int64_t> kernel_cpus;
+  if (kernel != nullptr) {
+    text.emplace(*kernel, WalkLimits(), ignored);
+    kernel_cpus = KernelCpus(*kernel);
+  }
   for (const VcpuRegisters& vcpu : vcpus) {
     VcpuRow row;
     row.cpu = vcpu.cpu;
@@ -149,7 +186,16 @@ std::vector<VcpuRow> VcpuRows(std::span<const VcpuRegisters> vcpus, const GuestK
     row.gs_base = Hex(vcpu.gs.base);
     row.kernel_gs_base = Hex(vcpu.kernel_gs_base);
     row.mode = VcpuModeName(vcpu.mode());
-    if (text && vcpu.mode() != VcpuMode::kUser) {
+    bool others = false;
+    if (kernel != nullptr) {
+      if (const auto instance = kernel->InstanceOf(vcpu)) {
+        row.kernel_instance = int64_t(*instance);
+        others = *instance != kernel->instance();
+      }
+    }
+    const auto cpu = kernel_cpus.find(row.cpu);
+    if (cpu != kernel_cpus.end()) row.kernel_cpu = cpu->second;
+    if (text && !others && vcpu.mode() != VcpuMode::kUser) {
       row.rip_symbol = SymbolizeText(*text, Kva(vcpu.rip));
     }
     rows.push_back(std::move(row));

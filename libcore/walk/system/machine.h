@@ -23,7 +23,8 @@ struct MachineRow {
 };
 
 // What the kernel's memory tells: release, build_id, cmdline, arch, kaslr_offset, kaslr_method,
-// phys_base, page_offset, paging_levels, nr_cpus, jiffies, hz, uptime_ns. Unknown values are NULL.
+// phys_base, page_offset, paging_levels, nr_cpus, jiffies, hz, uptime_ns, kernels, kernel_instance,
+// crash_kernel, panic_cpu. Unknown values are NULL.
 Walked<MachineRow> WalkMachine(const GuestKernel& kernel);
 
 struct DerivationRow {
@@ -40,6 +41,7 @@ std::vector<DerivationRow> DerivationRows(const std::vector<Derivation>& derivat
 
 struct VcpuRow {
   int64_t cpu = 0;
+  std::optional<int64_t> kernel_instance, kernel_cpu;
   Hex rip, rsp, rflags, cr0, cr2, cr3, cr4, efer, lstar, gs_base, kernel_gs_base;
   std::string mode;
   std::optional<std::string> rip_symbol;
