@@ -75,10 +75,9 @@ std::vector<Vmcoreinfo> Vmcoreinfo::FindAll(const GuestMemory& memory) {
   for (const MemoryRegion& region : memory.regions()) {
     for (Pfn pfn = region.begin; (pfn = memory.NextTouched(pfn)) < region.end; pfn = pfn + 1) {
       const PageView page = memory.View(pfn);
-      if (!page.readable()) continue;
-      const std::string_view text = AsText(page.bytes());
       for (const uint64_t offset : {uint64_t{0}, kNoteHeaderSize}) {
-        if (text.compare(offset, kMagic.size(), kMagic) != 0) continue;
+        if (!page.readable()) break;
+        if (AsText(page.bytes()).compare(offset, kMagic.size(), kMagic) != 0) continue;
         auto info = ReadAt(memory, pfn.pa() + offset);
         if (info && texts.insert(info->lines_).second) found.push_back(*std::move(info));
       }

@@ -52,6 +52,23 @@ TEST(VmcoreinfoTest, CopiesOfOneNoteCountOnce) {
   EXPECT_EQ(Vmcoreinfo::FindAll(memory).size(), 1u);
 }
 
+// RAM that must not be asked for what is behind a region.
+class StrictMemory : public BufferMemory {
+ public:
+  using BufferMemory::BufferMemory;
+  Pfn NextTouched(Pfn from) const override {
+    EXPECT_NE(FindRegion(from), nullptr) << from.value();
+    return from;
+  }
+};
+
+TEST(VmcoreinfoTest, ARegionMayEndWithAPageThatCannotBeRead) {
+  StrictMemory memory(4 * kPageSize);
+  PutText(memory, Pa(kPageSize), kNote);
+  memory.Damage(Pfn(3));
+  EXPECT_EQ(Vmcoreinfo::FindAll(memory).size(), 1u);
+}
+
 TEST(VmcoreinfoTest, TextThatOnlyBeginsLikeANoteIsNone) {
   BufferMemory memory(4 * kPageSize);
   PutText(memory, Pa(kPageSize), "OSRELEASE=6.12.1 is what uname says");
