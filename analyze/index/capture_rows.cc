@@ -83,6 +83,8 @@ std::vector<MachineRow> CaptureRows(const ArchiveReader& archive) {
       {"vmm_version", NonEmpty(m.vmm_version)},
       {"vmm_command_line", NonEmpty(command_line)},
       {"accelerator", NonEmpty(m.accelerator)},
+      {"vmm_machine", NonEmpty(m.vmm_machine)},
+      {"run_state", NonEmpty(m.run_state)},
   };
 }
 

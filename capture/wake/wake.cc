@@ -189,6 +189,26 @@ Status CheckWakeable(const ArchiveReader& archive) {
   return CheckPages(archive);
 }
 
+std::string RemarkOnState(const std::string& run_state) {
+  const auto remark = [&](std::string_view what) {
+    return fmt::format("when it was frozen (run state '{}') {}", run_state, what);
+  };
+  if (run_state == "shutdown") {
+    return remark("its guest had switched it off or reset it: woken, its CPUs go on behind that");
+  }
+  if (run_state == "guest-panicked") {
+    return remark("its kernel had panicked: woken, it does what it does after a panic");
+  }
+  if (run_state == "internal-error") {
+    return remark("QEMU could not go on with it: woken, it may run into the same again");
+  }
+  if (run_state == "io-error") {
+    return remark("a disk had failed: woken, its guest gets that error, or tries again");
+  }
+  if (run_state == "watchdog") return remark("a watchdog device had stopped it");
+  return "";
+}
+
 Result<WokenMachine> WakeMachine(const ArchiveReader& archive, const WakeOptions& options) {
   KTSTR_TRY(CheckWakeable(archive));
   const ArchiveMetadata& metadata = archive.metadata();
@@ -207,6 +227,9 @@ Result<WokenMachine> WakeMachine(const ArchiveReader& archive, const WakeOptions
                         .version = choice.version,
                         .has_init = command.has_init(),
                         .notes = command.notes()};
+  if (std::string remark = RemarkOnState(metadata.run_state); !remark.empty()) {
+    woken.notes.push_back(std::move(remark));
+  }
   woken.qemu = KTSTR_TRY(
       QemuProcess::Launch({.command = [&](const QemuFiles& files) { return command.Words(files); },
                            .console = options.console_log,

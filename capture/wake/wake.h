@@ -39,6 +39,10 @@ struct WokenMachine {
 // Errors: kUnsupported with what it lacks and what to do.
 Status CheckWakeable(const ArchiveReader& archive);
 
+// What to say of a machine that stood in this run state (ArchiveMetadata::run_state) when it is
+// woken, one sentence; empty where it ran, or was merely paused.
+std::string RemarkOnState(const std::string& run_state);
+
 // Any number at once from one archive: each has memory of its own. The machine is paused at the
 // instruction at which it was frozen. Errors: those of CheckWakeable, ChooseQemu and
 // WakingCommand::Make before QEMU starts; kUnsupported when RAM or the CPU's features are not those

@@ -13,6 +13,7 @@
 #include "capture/system/child_process.h"
 #include "capture/system/memory_file.h"
 #include "fixtures/sample/temporary_directory.h"
+#include "hand_started.h"
 #include "woken.h"
 
 namespace ktstr {
@@ -92,6 +93,24 @@ TEST_P(WakeMachineTest, ABootGoesOnWhereItWasFrozen) {
     ASSERT_FALSE(woken->qemu->WaitForExit(After(milliseconds(20))));
   }
   EXPECT_THAT(woken->qemu->ConsoleTail(), Not(HasSubstr("Linux version")));
+}
+
+// A machine whose guest has reset it after a panic is woken like any other, and it is said what it
+// is.
+TEST(WakeStoppedMachineTest, IsToldOfAsWhatItIs) {
+  const auto machine = HandStarted::Start({.resets = true});
+  ASSERT_OK(machine);
+  const std::string archive = (*machine)->directory() / "shutdown.kts";
+  CaptureOptions capture;
+  capture.output = archive;
+  ASSERT_OK(Capture((*machine)->qmp(), capture));
+  const auto reader = ArchiveReader::Open(archive);
+  ASSERT_OK(reader);
+  EXPECT_EQ((*reader)->metadata().run_state, "shutdown");
+  const auto woken = WakeMachine(**reader, {});
+  ASSERT_OK(woken);
+  EXPECT_THAT(woken->notes, testing::Contains(HasSubstr("switched it off or reset it")));
+  ASSERT_NO_FATAL_FAILURE(ExpectTheSame(woken->qemu->qmp(), woken->qemu->pid(), archive));
 }
 
 const std::vector<std::string> kShared = {

@@ -123,5 +123,14 @@ TEST(RamPlacesTest, RamThatTheMachineHasNotIsNamed) {
   EXPECT_FALSE(SamePlaces(pieces, pieces, {&beyond, 1}));
 }
 
+TEST(RemarkOnStateTest, NamesWhatIsNoMachineThatRuns) {
+  EXPECT_EQ(RemarkOnState("running"), "");
+  EXPECT_EQ(RemarkOnState("paused"), "");
+  EXPECT_EQ(RemarkOnState("debug"), "");
+  EXPECT_EQ(RemarkOnState(""), "");
+  EXPECT_THAT(RemarkOnState("shutdown"), testing::HasSubstr("switched it off or reset it"));
+  EXPECT_THAT(RemarkOnState("guest-panicked"), testing::HasSubstr("its kernel had panicked"));
+}
+
 }  // namespace
 }  // namespace ktstr
