@@ -13,6 +13,7 @@
 #include "capture/qemu/machine_facts.h"
 #include "capture/qemu/process_info.h"
 #include "capture/qemu/ram_map.h"
+#include "capture/qemu/unplugged.h"
 #include "capture/qemu/vcpu_state.h"
 #include "libcore/base/output_place.h"
 #include "libcore/kernel/guest_kernel.h"
@@ -188,6 +189,22 @@ Error GoneAfterWriting(const CaptureOptions& options, Error error) {
   return std::move(error).Wrap("QEMU ended during the capture; its archive was removed");
 }
 
+// Takes the blocks out of memory that the guest does not have now; says how many pages they are.
+Result<uint64_t> LeaveOutUnplugged(QmpClient& qmp, std::span<const std::byte> device_state,
+                                   LiveMemory& memory, CaptureSummary* summary) {
+  Unplugged unplugged = FindUnplugged(KTSTR_TRY(VirtioMemDevices(qmp)), device_state);
+  for (const std::string& id : unplugged.unknown) {
+    summary->warnings.push_back(
+        fmt::format("which blocks of the virtio-mem device {} are plugged is not known: those that "
+                    "are not count as the guest's, and as zeros",
+                    id));
+  }
+  uint64_t pages = 0;
+  for (const MemoryRegion& region : unplugged.regions) pages += region.page_count();
+  memory.Unplug(std::move(unplugged.regions));
+  return pages;
+}
+
 // Writes the archive of a machine that stands still. `memory_done` is called when its memory is not
 // needed any more.
 Result<CaptureSummary> Write(Frozen& frozen, const Prepared& prepared,
@@ -195,10 +212,13 @@ Result<CaptureSummary> Write(Frozen& frozen, const Prepared& prepared,
   const auto device_state = KTSTR_TRY(SaveDeviceState(frozen));
   const auto vcpus = KTSTR_TRY(ParseVcpus(*device_state));
   CaptureSummary summary;
+  const uint64_t unplugged =
+      KTSTR_TRY(LeaveOutUnplugged(frozen.qmp(), *device_state, *prepared.memory, &summary));
   ArchiveContents contents = {.memory = *prepared.memory,
                               .vcpus = vcpus,
                               .device_state = *device_state,
                               .metadata = KTSTR_TRY(DescribeMachine(frozen, prepared, options))};
+  contents.metadata.unplugged_pages = unplugged;
   LookAtKernel(prepared, options, &contents, &summary);
 
   Watch watch(frozen.qmp(), *prepared.memory, options);

@@ -91,9 +91,26 @@ PageView LiveMemory::ViewOf(const Mapped& mapped, Pfn pfn) const {
   return remote_->View(begin + offset, begin, begin + mapped.piece.pages * kPageSize);
 }
 
+void LiveMemory::Unplug(std::vector<MemoryRegion> unplugged) {
+  std::vector<MemoryRegion> left;
+  for (const MemoryRegion& region : regions_) {
+    Pfn begin = region.begin;
+    for (const MemoryRegion& hole : unplugged) {
+      if (hole.end <= begin || region.end <= hole.begin) continue;
+      if (begin < hole.begin) left.push_back({begin, hole.begin});
+      begin = std::min(hole.end, region.end);
+    }
+    if (begin < region.end) left.push_back({begin, region.end});
+  }
+  regions_ = std::move(left);
+  unplugged_ = std::move(unplugged);
+}
+
 PageView LiveMemory::View(Pfn pfn) const {
   const Mapped* mapped = Find(pfn);
-  if (mapped == nullptr) return PageView::Outside();
+  const auto hole = std::ranges::upper_bound(unplugged_, pfn, {}, &MemoryRegion::end);
+  const bool is_hole = hole != unplugged_.end() && hole->Contains(pfn);
+  if (mapped == nullptr || is_hole) return PageView::Outside();
   PageView page = ViewOf(*mapped, pfn);
   return planted_.empty() ? page : WithoutPlanted(std::move(page), pfn);
 }
@@ -145,7 +162,9 @@ Pfn LiveMemory::NextTouched(Pfn from) const {
     if (piece.file == RamPiece::kNoFile) {
       const uint64_t limit = piece.offset + piece.pages * kPageSize;
       const uint64_t touched = remote_->source().NextTouched(begin, limit);
-      if (touched < limit) return piece.begin + (touched - piece.offset) / kPageSize;
+      if (touched < limit) {
+        return std::min(piece.begin + (touched - piece.offset) / kPageSize, end);
+      }
       from = piece.end();
       continue;
     }
@@ -154,7 +173,7 @@ Pfn LiveMemory::NextTouched(Pfn from) const {
     if (data < 0 && errno != ENXIO) return from;
     if (data >= 0) {
       const Pfn next = piece.begin + (uint64_t(data) - piece.offset) / kPageSize;
-      if (next < piece.end()) return next;
+      if (next < piece.end()) return std::min(next, end);
     }
     from = piece.end();
   }

@@ -43,6 +43,10 @@ class LiveMemory : public GuestMemory {
   // called while another thread reads.
   void Hide(std::vector<PlantedByte> planted);
 
+  // From now on the guest has no RAM there: these are ascending and disjoint. Not to be called
+  // while another thread reads.
+  void Unplug(std::vector<MemoryRegion> unplugged);
+
   // Whether that byte of the guest's memory is this one, hidden or not.
   bool Holds(Pa pa, std::byte byte) const;
 
@@ -74,6 +78,7 @@ class LiveMemory : public GuestMemory {
   std::vector<Mapped> mapped_;
   std::vector<MemoryRegion> regions_;
   std::vector<PlantedByte> planted_;  // sorted by address
+  std::vector<MemoryRegion> unplugged_;
 };
 
 }  // namespace ktstr

@@ -20,7 +20,9 @@ const RowTable<MemoryRow>& MemoryRow::Table() {
   static const RowTable<MemoryRow> table(
       "memory", "What became of the guest's pages of 4096 bytes.",
       {
-          Col<&MemoryRow::fate>("fate", "", "present, duplicate, zero, not captured, damaged."),
+          Col<&MemoryRow::fate>("fate", "",
+                                "present, duplicate, zero, not captured, damaged; outside "
+                                "memory: the guest did not have it."),
           Col<&MemoryRow::reason>("reason", "", "Why pages were left out."),
           Col<&MemoryRow::pages>("pages", "pages", "How many."),
       });
@@ -42,6 +44,10 @@ std::vector<MemoryRow> MemoryRows(const ArchiveReader& archive) {
     rows.push_back({count.duplicate ? "duplicate" : std::string(PageFateName(count.fate)),
                     NonEmpty(std::string(LeftOutReasonName(count.reason))),
                     static_cast<int64_t>(count.pages)});
+  }
+  if (const uint64_t pages = archive.metadata().unplugged_pages; pages > 0) {
+    rows.push_back(
+        {std::string(PageFateName(PageFate::kOutside)), "unplugged", static_cast<int64_t>(pages)});
   }
   return rows;
 }

@@ -20,6 +20,9 @@ struct ArchiveMetadata {
   std::string vmm_machine;  // its type as the VMM itself names it, such as "pc-q35-7.2"
   // In which it stood, such as "running", "paused", "debug", "shutdown" (QEMU's run states).
   std::string run_state;
+  // Of memory devices (virtio-mem): pages for which there is a place, but which the guest did not
+  // have when it was frozen. They are in no memory region.
+  uint64_t unplugged_pages = 0;
   // What CPUID tells the guest that the CPU can: a word of bits by leaf, subleaf where there are
   // several, and register: "1.edx", "7.0.ebx". Empty when that is not known.
   std::map<std::string, uint32_t> cpu_features;

@@ -109,6 +109,14 @@ Result<int64_t> ToTime(const Json& json) {
   return json.get<int64_t>();
 }
 
+Status GetUnplugged(const Json& json, uint64_t& pages) {
+  const auto found = json.find("unplugged_pages");
+  if (found == json.end()) return {};
+  if (!found->is_number_unsigned()) return Malformed("unplugged_pages");
+  pages = found->get<uint64_t>();
+  return {};
+}
+
 Status GetCpuFeatures(const Json& json, std::map<std::string, uint32_t>& features) {
   const auto found = json.find("cpu_features");
   if (found == json.end()) return {};
@@ -153,6 +161,7 @@ Result<std::string> EncodeMetadata(const ArchiveMetadata& metadata) {
   for (const std::string& argument : metadata.vmm_command_line) {
     arguments.push_back(ToJson(argument));
   }
+  if (metadata.unplugged_pages != 0) json["unplugged_pages"] = metadata.unplugged_pages;
   Json& features = json["cpu_features"] = Json::object();
   for (const auto& [word, bits] : metadata.cpu_features) features[word] = bits;
   Json& derivations = json["derivations"] = Json::array();
@@ -179,6 +188,7 @@ Result<ArchiveMetadata> DecodeMetadata(std::string_view text) {
   for (const auto& [key, field] : kTextFields) KTSTR_TRY(GetText(json, key, metadata.*field));
   KTSTR_TRY(GetLists(json, metadata));
   KTSTR_TRY(GetCpuFeatures(json, metadata.cpu_features));
+  KTSTR_TRY(GetUnplugged(json, metadata.unplugged_pages));
   if (const auto time = json.find("captured_at_ns"); time != json.end()) {
     metadata.captured_at_ns = KTSTR_TRY(ToTime(*time));
   }

@@ -2,6 +2,8 @@
 // guest's kernel says of its pages.
 //
 //   memory_user hold    takes memory and keeps it: a process stays behind
+//   memory_user module FILE   loads a kernel module
+//   memory_user print FILE    prints a file
 //   memory_user flags   prints /proc/kpageflags as runs: "FLAGS*COUNT …", FLAGS hexadecimal
 #include <errno.h>
 #include <fcntl.h>
@@ -11,6 +13,7 @@
 #include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <cstdint>
@@ -99,12 +102,28 @@ int PrintFlags() {
   return 0;
 }
 
+int LoadModule(const char* path) {
+  const int fd = open(path, O_RDONLY);
+  if (fd < 0 || syscall(SYS_finit_module, fd, "", 0) != 0) Die(path);
+  return 0;
+}
+
+int Print(const char* path) {
+  const int fd = open(path, O_RDONLY);
+  if (fd < 0) Die(path);
+  char buffer[4096];
+  for (ssize_t n; (n = read(fd, buffer, sizeof buffer)) > 0;) fwrite(buffer, 1, size_t(n), stdout);
+  return 0;
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
+  if (argc == 3 && strcmp(argv[1], "module") == 0) return LoadModule(argv[2]);
+  if (argc == 3 && strcmp(argv[1], "print") == 0) return Print(argv[2]);
   const char* what = argc == 2 ? argv[1] : "";
   if (strcmp(what, "hold") == 0) return HoldInProcess();
   if (strcmp(what, "flags") == 0) return PrintFlags();
-  fprintf(stderr, "usage: memory_user hold|flags\n");
+  fprintf(stderr, "usage: memory_user hold|flags|module FILE|print FILE\n");
   return 2;
 }

@@ -15,6 +15,12 @@ TEST(MetadataCodecTest, EveryFieldComesBackEvenTextThatIsNotUtf8) {
   EXPECT_EQ(DecodeMetadata(*EncodeMetadata({})), ArchiveMetadata());
 }
 
+TEST(MetadataCodecTest, HowMuchIsNotPluggedComesBack) {
+  ArchiveMetadata metadata;
+  metadata.unplugged_pages = 512;
+  EXPECT_EQ(DecodeMetadata(*EncodeMetadata(metadata)), metadata);
+}
+
 TEST(MetadataCodecTest, KeysOfLaterVersionsAreIgnored) {
   const auto metadata = DecodeMetadata(R"({"trigger": "manual", "mood": {"of": ["the", "vCPU"]}})");
   ASSERT_TRUE(metadata);
@@ -39,6 +45,7 @@ TEST(MetadataCodecTest, WhatIsOfTheWrongTypeIsRefusedAndNamed) {
             "the metadata's \"vmm_command_line\" is malformed");
   EXPECT_EQ(error(R"({"cpu_features": {"1.edx": 4294967296}})"),
             "the metadata's \"cpu_features\" is malformed");
+  EXPECT_EQ(error(R"({"unplugged_pages": -1})"), "the metadata's \"unplugged_pages\" is malformed");
   EXPECT_EQ(error(R"({"derivations": [{"chosen": 1}]})"),
             "the metadata's \"derivations\" is malformed");
   EXPECT_EQ(error(R"({"captured_at_ns": 1.5})"), "the metadata's \"captured_at_ns\" is malformed");
