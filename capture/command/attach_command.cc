@@ -14,15 +14,13 @@ struct AttachArguments {
 };
 
 Status Attach(const AttachArguments& arguments) {
-  for (const auto& [value, option] :
-       {std::pair(&arguments.machine.qmp, "--qmp"), std::pair(&arguments.archive.output, "-o")}) {
-    if (value->empty()) {
-      return Fail(ErrorCode::kInvalidArgument,
-                  std::string(option) + " is missing (see ktstr-capture --help)");
-    }
+  const bool named = !arguments.machine.qmp.empty() || arguments.machine.pid != 0;
+  if (!named || arguments.archive.output.empty()) {
+    return Fail(ErrorCode::kInvalidArgument,
+                std::string(named ? "-o" : "--qmp") + " is missing (see ktstr-capture --help)");
   }
   KTSTR_TRY(CheckOutput(arguments.archive.output, arguments.archive.force));
-  const auto qmp = KTSTR_TRY(QmpClient::Connect(arguments.machine.qmp));
+  const auto qmp = KTSTR_TRY(Connect(arguments.machine));
   CaptureOptions options;
   options.then = arguments.then == "quit" ? AfterCapture::kQuit : AfterCapture::kResume;
   options.trigger = arguments.reason;

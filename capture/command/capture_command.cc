@@ -6,6 +6,7 @@
 #include <functional>
 
 #include "capture/command/command_line.h"
+#include "capture/qemu/monitor_address.h"
 #include "libcore/base/interrupt_guard.h"
 #include "libcore/base/progress_bar.h"
 #include "libcore/base/quantity.h"
@@ -57,15 +58,23 @@ Result<CaptureSummary> CaptureWithProgress(
 
 }  // namespace
 
-Option& AddMachineOptions(Options* app, MachineArguments* arguments) {
-  Option& qmp =
-      app->Add("--qmp", &arguments->qmp,
-               "QEMU's QMP socket (-qmp unix:SOCKET,server=on,wait=off), HOST:PORT on this "
-               "machine, or libvirt:DOMAIN");
-  qmp.TypeName("SOCKET");
-  app->Add("--pid", &arguments->pid, "QEMU's process, where it is not the one that owns the socket")
+void AddMachineOptions(Options* app, MachineArguments* arguments) {
+  app->Add("--qmp", &arguments->qmp,
+           "QEMU's QMP socket (-qmp unix:SOCKET,server=on,wait=off), HOST:PORT on this "
+           "machine, or libvirt:DOMAIN")
+      .TypeName("SOCKET");
+  app->Add("--pid", &arguments->pid,
+           "QEMU's process: where it is not the one that owns the socket, or without --qmp, which "
+           "is then taken from its command line")
       .TypeName("PID");
-  return qmp;
+}
+
+Result<std::unique_ptr<QmpClient>> Connect(const MachineArguments& arguments) {
+  if (arguments.qmp.empty() && arguments.pid == 0) {
+    return Fail(ErrorCode::kInvalidArgument, "which machine? Name it with --qmp or --pid");
+  }
+  if (!arguments.qmp.empty()) return QmpClient::Connect(arguments.qmp);
+  return QmpClient::Connect(KTSTR_TRY(MonitorOfProcess(arguments.pid)));
 }
 
 void AddArchiveOptions(Options* app, ArchiveArguments* arguments) {

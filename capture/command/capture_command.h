@@ -31,8 +31,13 @@ inline constexpr char kProgramFooter[] =
     "Exit codes: 0 done, 1 a batch of operations failed, 2 wrong usage, 3 the input can't be\n"
     "used, 4 the machine or its environment failed.";
 
-// Adds --qmp, which it returns, and --pid.
-Option& AddMachineOptions(Options* app, MachineArguments* arguments);
+// Adds --qmp and --pid.
+void AddMachineOptions(Options* app, MachineArguments* arguments);
+
+// A connection to that machine's monitor: by its socket, else by what the command line of its
+// process says. Errors: kInvalidArgument when neither is named; those of MonitorOfProcess and
+// QmpClient::Connect.
+Result<std::unique_ptr<QmpClient>> Connect(const MachineArguments& arguments);
 
 // Adds -o, --force, --keep and --tag.
 void AddArchiveOptions(Options* app, ArchiveArguments* arguments);

@@ -31,7 +31,7 @@ Result<ExitCode> Ops(const OpsArguments& arguments) {
   const OpRequest request = KTSTR_TRY(ReadRequestFile(arguments.request));
   const bool capture = !arguments.archive.output.empty();
   if (capture) KTSTR_TRY(CheckOutput(arguments.archive.output, arguments.archive.force));
-  const auto qmp = KTSTR_TRY(QmpClient::Connect(arguments.machine.qmp));
+  const auto qmp = KTSTR_TRY(Connect(arguments.machine));
   const InterruptGuard guard(kEndingSignals);
   Frozen frozen = KTSTR_TRY(Frozen::Freeze(*qmp));
   const auto ops =
@@ -48,7 +48,7 @@ Result<ExitCode> Ops(const OpsArguments& arguments) {
 
 void DeclareOps(Options* ops, Status* status, ExitCode* exit_code) {
   auto arguments = std::make_shared<OpsArguments>();
-  AddMachineOptions(ops, &arguments->machine).Required();
+  AddMachineOptions(ops, &arguments->machine);
   ops->Add("--request", &arguments->request, "The operations, as JSON; - is standard input")
       .TypeName("FILE")
       .Files(".json")

@@ -110,7 +110,7 @@ Status PrintLine(const std::string& line) {
 }
 
 Status Watch(const WatchArguments& arguments) {
-  const auto qmp = KTSTR_TRY(QmpClient::Connect(arguments.machine.qmp));
+  const auto qmp = KTSTR_TRY(Connect(arguments.machine));
   const RunningKernel running = KTSTR_TRY(RunningKernel::Open(*qmp, arguments.machine.pid));
   Sampler sampler = KTSTR_TRY(Sampler::Make(running.kernel()));
   Machine machine(*qmp);
@@ -132,7 +132,7 @@ Status Watch(const WatchArguments& arguments) {
 
 void DeclareWatch(Options* watch, Status* status) {
   auto arguments = std::make_shared<WatchArguments>();
-  AddMachineOptions(watch, &arguments->machine).Required();
+  AddMachineOptions(watch, &arguments->machine);
   watch->Add("--interval", &arguments->interval_ms, "From one sample to the next")
       .TypeName("MS")
       .Between(1, 86'400'000)
