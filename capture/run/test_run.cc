@@ -540,13 +540,16 @@ TestResult RunTest(const Scenario& scenario, const TestOptions& options,
     result.problems.push_back(log.error().ToString());
     return result;
   }
+  TestOptions next = options;
   for (int attempt = 1;; ++attempt) {
-    Test test(scenario, options, interrupt, *log, result);
+    Test test(scenario, next, interrupt, *log, result);
     const bool last = attempt == kAttempts;
     const auto ran = test.Run(last);
     if (test.TrippedOverTcg() && !last && !interrupt.asked()) {
-      log->Add(
-          "the guest's kernel died of a fault of TCG's (a stale breakpoint); running it again");
+      log->Add("the guest's kernel died of a fault of TCG's (a stale breakpoint); booting it anew");
+      // What was woken may have had the fault in it.
+      next.cold = true;
+      result.began_from.clear();
       result.problems.clear();
       result.archives.clear();
       continue;

@@ -202,6 +202,38 @@ TEST(RunGuestTest, AQueryThatIsNoneIsAnError) {
 }
 
 // Triggers that do not end a test: each keeps the machine, which goes on as if nothing had been.
+// What was woken may have had the fault in it.
+TEST(RunGuestTest, AfterAFaultOfTcgAMachineIsBootedAnew) {
+  const TemporaryDirectory directory;
+  const std::string place = directory / "cache";
+  const std::string kernel = StockKernel("6.12");
+  const Variable cache("XDG_CACHE_HOME", place.c_str());
+  const Variable accelerator("KTSTR_TEST_ACCEL", nullptr);
+  Write(directory / "says", "#!/bin/sh\necho 'int3: 0000 [#1]' > /dev/console\n");
+  const std::string begin = R"(
+[run]
+duration = "20s"
+[[payload]]
+program = "says"
+[[phase]]
+until = "says"
+)";
+  const fs::path scenario = Write(directory / "short.toml", begin);
+  const auto run = [&] {
+    RunProgram program(directory, {scenario.string(), "--kernel", kernel, "--accel", "tcg"});
+    EXPECT_EQ(program.Wait(), 0) << program.said();
+    EXPECT_THAT(program.said(), Not(HasSubstr("from a warmed-up state")));
+    return Read(program.out() / "short.log");
+  };
+  EXPECT_THAT(run(), HasSubstr("booting it anew"));
+  // Now there is a state to begin from; the machine that is run again does not.
+  const std::string log = run();
+  const size_t again = log.find("booting it anew");
+  ASSERT_NE(again, log.npos) << log;
+  EXPECT_THAT(log.substr(0, again), HasSubstr("that has booted"));
+  EXPECT_THAT(log.substr(again), Not(HasSubstr("that has booted")));
+}
+
 TEST(RunGuestTest, WhatDoesNotFailIsKeptAndGoesOn) {
   const TemporaryDirectory directory;
   Write(directory / "ask", "#!/bin/sh\necho because > /ktstr/capture\nexec sleep 1\n");
