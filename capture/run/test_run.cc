@@ -12,10 +12,12 @@
 #include "capture/command/command_line.h"
 #include "capture/qemu/json_access.h"
 #include "capture/run/expectations.h"
+#include "capture/run/first_machine.h"
+#include "capture/run/kept_archives.h"
 #include "capture/run/monitor.h"
 #include "capture/run/payload_end.h"
+#include "capture/run/scheduler_start.h"
 #include "capture/run/test_log.h"
-#include "capture/run/warm_start.h"
 #include "libcore/base/quantity.h"
 #include "libcore/base/safe_text.h"
 
@@ -28,9 +30,6 @@ using nlohmann::json;
 using std::chrono::duration_cast;
 using std::chrono::milliseconds;
 
-// The verifier takes many seconds on TCG.
-constexpr std::chrono::seconds kLoaderTimeout(60);
-constexpr milliseconds kLoaderPoll(50);
 constexpr std::chrono::seconds kDyingTimeout(30);
 // Of a test whose guest dies of a fault of QEMU's (GuestMachine::TrippedOverTcg).
 constexpr int kAttempts = 3;
@@ -44,7 +43,8 @@ class Test {
         interrupt_(interrupt),
         log_(log),
         result_(result),
-        phase_("setting up") {}
+        phase_("setting up"),
+        first_(scenario, options, log, [this](const std::string& step) { Tell(step); }) {}
 
   // Errors: those of the environment, for which the test has no verdict of its own. When
   // TrippedOverTcg() it says nothing of the scheduler, and nothing is kept unless `keep_tripped`.
@@ -55,25 +55,22 @@ class Test {
   std::string BaseName() const {
     return options_.file_name.empty() ? scenario_.name : options_.file_name;
   }
+  SchedulerStart start() {
+    return {*monitor_, *machine_, log_, [this](const std::string& step) { Tell(step); }};
+  }
+  // Of an archive that is kept at this moment.
+  KeptState state() const {
+    return {scenario_, options_, interrupt_, *machine_, *monitor_, phase_};
+  }
   void Tell(const std::string& step) {
     log_.Add(step);
     if (options_.progress) options_.progress(step);
   }
 
   Status Boot();
-  Result<std::unique_ptr<GuestMachine>> GetMachine(const MachineOptions& machine);
-  Result<std::unique_ptr<GuestMachine>> BootOrWake(const MachineOptions& machine);
-  std::string SetUpThatCanBeKept() const;
-  std::unique_ptr<GuestMachine> WakeWarm(const fs::path& state, std::string_view what,
-                                         const MachineOptions& machine);
-  void KeepWarm(GuestMachine& machine, const fs::path& state,
-                const std::vector<PlantedByte>& planted);
   Status SetUpCgroupsAndScheduler();
   Status SetUpTheRest(std::vector<std::string> names);
   Status SetUp();
-  Status StartScheduler();
-  Status AwaitLoader(const std::string& name);
-  void FireLoad(const std::string& what, const std::string& output);
   Status StartWork(const std::vector<std::string>& names);
   Status RunPhase(const PhaseSpec& phase);
   Status AwaitDying();
@@ -83,7 +80,6 @@ class Test {
 
   Status CheckQueries(Frozen& frozen);
   Status Query(const fs::path& archive);
-  CaptureOptions CaptureOptionsFor(const Fired& fired, const fs::path& file);
   Status Keep(Frozen& frozen, const Fired& fired, const fs::path& file);
   Status KeepAndGoOn(const Fired& fired);
   Status KeepFailure();
@@ -94,11 +90,10 @@ class Test {
   TestLog& log_;
   TestResult& result_;
   std::string phase_;
+  FirstMachine first_;
   std::unique_ptr<GuestMachine> machine_;
   std::unique_ptr<Monitor> monitor_;
   int kept_ = 0;
-  bool has_scheduler_ = false;    // since the machine was woken with it
-  fs::path keep_with_scheduler_;  // where to keep the machine when it has one; empty: nowhere
 };
 
 // An oops is frozen before newer kernels have written it to the console.
@@ -134,77 +129,11 @@ Status Test::Boot() {
   }
   machine.watched_variables = int(watched.size());
   machine.console = result_.console;
-  machine_ = KTSTR_TRY(GetMachine(machine));
+  machine_ = KTSTR_TRY(first_.Get(machine));
+  result_.began_from = first_.began_from();
   monitor_ = KTSTR_TRY(Monitor::Start(*machine_, scenario_.triggers, scenario_.timeout, interrupt_,
                                       [this](const Fired& fired) { return KeepAndGoOn(fired); }));
   return {};
-}
-
-Result<std::unique_ptr<GuestMachine>> Test::GetMachine(const MachineOptions& machine) {
-  result_.began_from.clear();
-  if (options_.resume.empty()) return BootOrWake(machine);
-  Tell("waking " + options_.resume.string());
-  auto woken = KTSTR_TRY(WakeGuest(options_.resume, machine.console));
-  result_.began_from = options_.resume.string();
-  return woken;
-}
-
-// Of a machine that was kept when it had its scheduler, or had booted, what is left is to be done.
-Result<std::unique_ptr<GuestMachine>> Test::BootOrWake(const MachineOptions& machine) {
-  const BootPlan plan = KTSTR_TRY(PlanBoot(machine));
-  const auto tell = [this](const std::string& step) { Tell(step); };
-  if (options_.cold) return GuestMachine::Boot(plan, GuestMachine::Timeouts(), tell);
-  const WarmStates states = KTSTR_TRY(WarmStates::Of(plan));
-  const std::string done = SetUpThatCanBeKept();
-  if (!done.empty()) {
-    if (auto woken = WakeWarm(states.After(done), "with its scheduler", machine)) {
-      has_scheduler_ = true;
-      return woken;
-    }
-    keep_with_scheduler_ = states.After(done);
-  }
-  if (auto woken = WakeWarm(states.Booted(), "that has booted", machine)) return woken;
-  auto booted = KTSTR_TRY(GuestMachine::Boot(plan, GuestMachine::Timeouts(), tell));
-  KeepWarm(*booted, states.Booted(), {});
-  return booted;
-}
-
-// What a test does first, up to its scheduler, in words that are the same for tests in which it is
-// the same. Empty when there is no such thing, or a program of the user's does it.
-std::string Test::SetUpThatCanBeKept() const {
-  if (!scenario_.scheduler || scenario_.scheduler->object.empty()) return "";
-  json done = {{"object", scenario_.scheduler->object},
-               {"variables", *scenario_.scheduler->variables},
-               {"cgroups", json::array()}};
-  for (const CgroupSpec& cgroup : scenario_.cgroups) {
-    done["cgroups"].push_back({{"path", cgroup.path}, {"files", *cgroup.files}});
-  }
-  return done.dump();
-}
-
-// Null when there is no such state, or none that can be woken: it is then removed.
-std::unique_ptr<GuestMachine> Test::WakeWarm(const fs::path& state, std::string_view what,
-                                             const MachineOptions& machine) {
-  std::error_code ignored;
-  if (state.empty() || !fs::exists(state, ignored)) return nullptr;
-  Tell(fmt::format("waking a machine {}, on TCG (--cold boots it)", what));
-  auto woken = WakeGuest(state, machine.console);
-  if (!woken) {
-    log_.Add("it cannot be woken: " + woken.error().ToString());
-    fs::remove(state, ignored);
-    return nullptr;
-  }
-  fs::last_write_time(state, fs::file_time_type::clock::now(), ignored);
-  result_.began_from = "a warmed-up state";
-  return *std::move(woken);
-}
-
-void Test::KeepWarm(GuestMachine& machine, const fs::path& state,
-                    const std::vector<PlantedByte>& planted) {
-  if (state.empty()) return;
-  if (const auto kept = KeepWarmState(machine, state, planted); !kept) {
-    log_.Add("the machine is not kept for the next test: " + kept.error().ToString());
-  }
 }
 
 Result<json> Test::Ask(std::string_view verb, json arguments) {
@@ -213,7 +142,7 @@ Result<json> Test::Ask(std::string_view verb, json arguments) {
 }
 
 Status Test::SetUp() {
-  if (!has_scheduler_) KTSTR_TRY(SetUpCgroupsAndScheduler());
+  if (!first_.has_scheduler()) KTSTR_TRY(SetUpCgroupsAndScheduler());
   // What no phase starts runs from the beginning.
   std::set<std::string> later;
   for (const PhaseSpec& phase : scenario_.phases)
@@ -236,8 +165,8 @@ Status Test::SetUpCgroupsAndScheduler() {
     const bool enabled = files != nullptr && StringMember(*files, "state") == "enabled";
     if (enabled || monitor_->fired()) return {};
   }
-  KTSTR_TRY(StartScheduler());
-  if (!monitor_->fired()) KeepWarm(*machine_, keep_with_scheduler_, monitor_->planted());
+  KTSTR_TRY(start().Scheduler(*scenario_.scheduler));
+  if (!monitor_->fired()) first_.KeepWithScheduler(*machine_, monitor_->planted());
   return {};
 }
 
@@ -248,68 +177,6 @@ Status Test::SetUpTheRest(std::vector<std::string> names) {
   for (const json& task : at_work["workers"]) std::erase(names, StringMember(task, "worker"));
   for (const json& payload : at_work["payloads"]) std::erase(names, StringMember(payload, "name"));
   return StartWork(names);
-}
-
-Status Test::StartScheduler() {
-  const SchedulerSpec& scheduler = *scenario_.scheduler;
-  if (scheduler.loader.empty()) {
-    Tell("loading the scheduler " + fs::path(scheduler.object).filename().string());
-    const auto loaded =
-        Ask("scheduler-load", {{"object", scheduler.object}, {"variables", *scheduler.variables}});
-    if (loaded) return {};
-    if (loaded.error().code() != ErrorCode::kPeer || HasHungUp(machine_->channel().fd())) {
-      return Fail(loaded.error());
-    }
-    // It is the scheduler that is at fault, not the test. The verifier has many words.
-    const std::string why = loaded.error().ToString();
-    log_.AddText(why + "\n");
-    const size_t line = std::min(why.find('\n'), why.size());
-    monitor_->Fire({.trigger = "scheduler-load",
-                    .detail = why.substr(0, line) + (line < why.size() ? " (more in the log)" : ""),
-                    .values = {{"error", why}}});
-    return {};
-  }
-  Tell("starting the scheduler's loader " + scheduler.loader[0]);
-  KTSTR_TRY(
-      Ask("payload",
-          {{"name", kLoaderName}, {"argv", scheduler.loader}, {"root", scheduler.root.guest}}));
-  return AwaitLoader(kLoaderName);
-}
-
-// It is the scheduler or its loader that is at fault, not the test.
-void Test::FireLoad(const std::string& what, const std::string& output) {
-  const std::string last = LastLine(output);
-  monitor_->Fire({.trigger = "scheduler-load",
-                  .detail = what + (last.empty() ? "" : ": " + last),
-                  .values = {{"error", what}, {"output", output}}});
-}
-
-// Until the payload of that name has a scheduler enabled.
-Status Test::AwaitLoader(const std::string& name) {
-  for (const Deadline deadline = After(kLoaderTimeout);;) {
-    const json answer = KTSTR_TRY(Ask("scheduler-state", json::object()));
-    const json* files = JsonMember(answer, "sched_ext");
-    if (monitor_->fired() || (files != nullptr && StringMember(*files, "state") == "enabled")) {
-      return {};
-    }
-    if (monitor_->PayloadEnded(name)) {
-      FireLoad(fmt::format("the program {} ended, and no scheduler is enabled", name),
-               StringMember(monitor_->PayloadEnd(name), "output"));
-      return {};
-    }
-    if (After(milliseconds(0)) >= deadline) {
-      const json programs = KTSTR_TRY(Ask("workers", json::object()));
-      std::string output;
-      for (const json& payload : programs.value("payloads", json::array())) {
-        if (StringMember(payload, "name") == name) output = StringMember(payload, "output");
-      }
-      FireLoad(fmt::format("the program {} enabled no scheduler within {} s", name,
-                           kLoaderTimeout.count()),
-               output);
-      return {};
-    }
-    KTSTR_TRY(monitor_->WaitUntil(After(kLoaderPoll)));
-  }
 }
 
 Status Test::StartWork(const std::vector<std::string>& names) {
@@ -333,7 +200,7 @@ Status Test::StartWork(const std::vector<std::string>& names) {
                     {"env", *payload.environment},
                     {"root", payload.root.guest}});
     KTSTR_TRY(Ask("payload", request));
-    if (payload.loads_scheduler) KTSTR_TRY(AwaitLoader(payload.name));
+    if (payload.loads_scheduler) KTSTR_TRY(start().AwaitLoader(payload.name));
   }
   return {};
 }
@@ -410,7 +277,7 @@ Status Test::Judge() {
 Status Test::CheckQueries(Frozen& frozen) {
   Tell("asking the frozen machine what is expected of it");
   CaptureOptions options =
-      CaptureOptionsFor({.trigger = "expectation"}, options_.out / (BaseName() + ".kts"));
+      CaptureOptionsFor(state(), {.trigger = "expectation"}, options_.out / (BaseName() + ".kts"));
   // It never gets a name: what does not hold is part of the archive that is kept.
   options.accept = [this](const fs::path& archive) -> Result<bool> {
     KTSTR_TRY(Query(archive));
@@ -449,27 +316,9 @@ void Test::WriteAccounts(const json& answer) {
   }
 }
 
-CaptureOptions Test::CaptureOptionsFor(const Fired& fired, const fs::path& file) {
-  CaptureOptions options;
-  options.output = file;
-  options.overwrite = true;
-  options.captured_by = "ktstr-run";
-  options.trigger = fired.trigger;
-  options.trigger_detail = fired.detail;
-  options.pid = machine_->qemu().pid();
-  options.planted = monitor_->planted();
-  options.cancel = interrupt_.insisted();
-  options.keep = scenario_.keep;
-  options.compression_level = options_.compression_level;
-  options.tags = {
-      {"scenario", scenario_.name}, {"phase", phase_}, {"seed", std::to_string(options_.seed)}};
-  if (const auto ns = monitor_->GuestTimeNs()) options.tags["guest_time_ns"] = std::to_string(*ns);
-  for (const auto& [name, value] : fired.values) options.tags["trigger." + name] = value;
-  return options;
-}
-
 Status Test::Keep(Frozen& frozen, const Fired& fired, const fs::path& file) {
-  const CaptureSummary summary = KTSTR_TRY(CaptureFrozen(frozen, CaptureOptionsFor(fired, file)));
+  const CaptureSummary summary =
+      KTSTR_TRY(CaptureFrozen(frozen, CaptureOptionsFor(state(), fired, file)));
   for (const std::string& change : monitor_->TakeChanges()) log_.Add("warning: " + change);
   for (const std::string& warning : summary.warnings) log_.Add("warning: " + warning);
   result_.archives.push_back(file);
@@ -500,18 +349,6 @@ Status Test::KeepFailure() {
   return Keep(frozen, fired, options_.out / (BaseName() + ".kts"));
 }
 
-// What an earlier run left of this test, so that what stands there afterwards is of this one.
-void RemoveOld(const fs::path& out, const std::string& base) {
-  std::error_code ignored;
-  for (const auto& entry : fs::directory_iterator(out, ignored)) {
-    const std::string name = entry.path().filename().string();
-    const bool archive = name == base + ".kts" || name == base + ".kts.index" ||
-                         (name.starts_with(base + ".") && name.find("-") != std::string::npos &&
-                          (name.ends_with(".kts") || name.ends_with(".kts.index")));
-    if (archive) fs::remove(entry.path(), ignored);
-  }
-}
-
 }  // namespace
 
 std::string_view VerdictName(Verdict verdict) {
@@ -534,7 +371,7 @@ TestResult RunTest(const Scenario& scenario, const TestOptions& options,
   result.name = options.file_name.empty() ? scenario.name : options.file_name;
   result.log = options.out / (result.name + ".log");
   result.console = options.out / (result.name + ".console");
-  RemoveOld(options.out, result.name);
+  RemoveArchivesOf(options.out, result.name);
   auto log = TestLog::Create(result.log);
   if (!log) {
     result.problems.push_back(log.error().ToString());

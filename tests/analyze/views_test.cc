@@ -6,6 +6,7 @@
 
 #include "analyze/index/tables.h"
 #include "analyze/text/output.h"
+#include "libcore/walk/bpf/map.h"
 #include "libcore/walk/cpu/cpu.h"
 #include "libcore/walk/sched/dsq.h"
 #include "libcore/walk/sched/rq_task.h"
@@ -170,6 +171,21 @@ TEST_F(ViewsTest, BlockedChainEndsWhereItComesBackToItself) {
   EXPECT_THAT(
       Ask("SELECT chain, circle FROM blocked_chain ORDER BY pid"),
       ElementsAre("a (1) -> b (2) -> a (1)|1", "b (2) -> a (1) -> b (2)|1", "c (3) -> c (3)|1"));
+}
+
+// A hash is one by pid only when its name says so, and its key is a task's.
+TEST_F(ViewsTest, TaskContextJoinsWhatProgramsKeepToTheirTasks) {
+  Add<TaskRow>({Task(7, "seven"), Task(8, "eight")});
+  Add<BpfMapRow>({{.id = 1, .name = "contexts", .type = "task_storage", .key_size = 4},
+                  {.id = 2, .name = "pid_info", .type = "hash", .key_size = 4},
+                  {.id = 3, .name = "stats", .type = "hash", .key_size = 4}});
+  Add<BpfMapValueRow>({{.map_id = 1, .key = "7", .value = "10", .pid = 7, .task_kva = Hex(0x1007)},
+                       {.map_id = 1, .key = "\"0x1\"", .value = "11", .task_kva = Hex(0x1)},
+                       {.map_id = 2, .key = "8", .value = "20"},
+                       {.map_id = 2, .key = "99", .value = "21"},
+                       {.map_id = 3, .key = "8", .value = "30"}});
+  EXPECT_THAT(Ask("SELECT pid, comm, map, value FROM task_context ORDER BY value"),
+              ElementsAre("7|seven|contexts|10", "-|-|contexts|11", "8|eight|pid_info|20"));
 }
 
 }  // namespace

@@ -200,7 +200,7 @@ std::optional<OrcEntry> Unwinder::ByCaller(const CodeInfo& code, const State& st
     const Kva slot = state.sp + uint64_t(at);
     const auto to =
         state.on->Contains(slot, 8) ? memory_.ReadAt<Kva>(slot.value()) : Result<Kva>(Kva(0));
-    if (!to || *to < kStartKernelMap || !text_->Find(*to - 1)) continue;
+    if (!to || *to < kStartKernelMap || !rules_.text().Find(*to - 1)) continue;
     const auto opcode = kernel_->Read<uint8_t>(*to - 5);
     const auto distance = kernel_->Read<int32_t>(*to - 4);
     if (!opcode || *opcode != kCall || !distance) continue;
