@@ -1,0 +1,262 @@
+#!/bin/bash
+# Runs schedulers that nobody here wrote on the newest kernel: those of tools/sched_ext in Debian's source of that kernel.
+# Each is frozen at work, when its loader has been stopped, when it stalls and when it errs, as far as it can be made to;
+# what ktstr-run and ktstr-analyze say of it is checked.
+#
+#   bash tests/schedulers.sh [--kernel VERSION] [--build-only] [SCHEDULER...]
+#
+#   --kernel     as fixtures/guest/kernel.sh has them, with two numbers of which Debian has a package linux-source-VERSION:
+#                7.3 (default)
+#   --build-only builds them and prints where they are
+#   SCHEDULER    simple, central, cpu0, flatcg, pair, qmap, sdt, userland; all of them when none is named
+#
+# Run it when what reads sched_ext, loads schedulers or judges them has changed, and when a new kernel is out. It takes a
+# minute a scheduler on two idle cores, and ten for the first time. They are built in the Debian sid of tests/elsewhere.sh
+# (ktstr/roots/sid in your cache; made when it is not there), with its newest clang: qmap needs clang 23. None is left
+# out. What is built stays in ktstr/schedulers; remove that to have it built anew. Needs root.
+#
+# Exit code 1 when a check failed, 4 when the machine cannot build or run them.
+set -euo pipefail
+# shellcheck source=fixtures/setup/common.sh
+source "$(dirname "$0")/../fixtures/setup/common.sh"
+# shellcheck source=fixtures/setup/root.sh
+source "$root/fixtures/setup/root.sh"
+
+version=7.3
+build_only=no
+while [ $# -gt 0 ]; do
+  case "$1" in
+    --kernel)
+      version=${2:?}
+      shift
+      ;;
+    --build-only) build_only=yes ;;
+    -h | --help)
+      sed -n '2,/^set /{/^#/s/^# \{0,1\}//p}' "$0"
+      exit 0
+      ;;
+    *) break ;;
+  esac
+  shift
+done
+all=(simple central cpu0 flatcg pair qmap sdt userland)
+schedulers=("${@:-${all[@]}}")
+[ "$(id -u)" = 0 ] || give_up "only root can make and enter another Debian"
+
+fail() { give_up "$1"; }
+# shellcheck source=fixtures/guest/suites.sh
+source "$root/fixtures/guest/suites.sh"
+cache="${XDG_CACHE_HOME:-$HOME/.cache}/ktstr"
+place=$cache/roots/sid
+image=$(bash "$root/fixtures/guest/kernel.sh" "$version") || exit 4
+types=$(bash "$root/fixtures/guest/btf.sh" "$version") || exit 4
+release=${image##*/vmlinuz-}
+made=$cache/schedulers/$release
+
+# build_schedulers: into $made, with the source in a directory that goes away.
+build_schedulers() {
+  local work
+  # Its lock is the one of tests/elsewhere.sh.
+  exec 8>"$place.lock"
+  flock -n 8 || {
+    step "waiting for whoever else uses $place"
+    flock 8
+  }
+  if [ ! -d "$place" ]; then
+    step "making a Debian sid in $place"
+    fresh_root "$place.new" sid
+    echo 'Acquire::Check-Valid-Until "false";' >"$place.new/etc/apt/apt.conf.d/90-elsewhere"
+    mkdir "$place.new/ktstr" "$place.new/ccache" "$place.new/build"
+    mv "$place.new" "$place"
+  fi
+  ensure_lists
+  mkdir -p "$cache/schedulers"
+  work=$(mktemp -d "$cache/schedulers/.new-XXXXXX")
+  step "fetching linux-source-$version"
+  (cd "$work" && quietly any apt-get download "linux-source-$version") || give_up "cannot download linux-source-$version"
+  dpkg-deb --fsys-tarfile "$work"/*.deb | tar -xO --wildcards './usr/src/linux-source-*.tar.xz' |
+    tar -xJ -C "$work" --strip-components=1 --wildcards '*/tools' '*/scripts' '*/include/linux' '*/kernel/bpf' ||
+    give_up "cannot unpack linux-source-$version"
+  rm "$work"/*.deb
+  cp "$types" "$work/btf"
+  step "building tools/sched_ext"
+  mkdir -p "$work/out" "$place/src"
+  # shellcheck disable=SC2016
+  in_root --bind "$work" src --bind-read-only "$root" ktstr "$place" ${http_proxy:+http_proxy="$http_proxy"} \
+    bash -euc 'source /ktstr/fixtures/setup/common.sh
+      apt-get -q update >/dev/null || true
+      clang=$(apt-cache pkgnames clang- | grep -xE "clang-[0-9]+" | sort -V | tail -n 1)
+      ensure_packages "$clang" bpftool make gcc libc6-dev libelf-dev zlib1g-dev
+      cd /src/tools/sched_ext
+      quietly make -k -j "$(nproc)" BPFTOOL=/usr/sbin/bpftool CLANG="$clang" VMLINUX_BTF=/src/btf O=/src/out ||
+        echo "not all of them can be built with $clang"' || give_up "the build in Debian sid failed"
+  rm -rf "$made"
+  mkdir "$work/made"
+  mv "$work"/out/build/bin/scx_* "$work"/out/build/obj/sched_ext/*.bpf.o "$work/made/"
+  mv -T "$work/made" "$made"
+  rm -rf "$work"
+  flock -u 8
+}
+[ -d "$made" ] || build_schedulers
+if [ "$build_only" = yes ]; then
+  echo "$made"
+  exit
+fi
+ensure_packages "${build_packages[@]}" "${test_packages[@]}" "${guest_packages[@]}"
+step "building ktstr"
+configure_and_build ktstr-run ktstr-analyze
+
+results=$(mktemp -d)
+failed=0
+complain() {
+  failed=1
+  echo "  FAILED $1: $2"
+}
+# wants NAME ARCHIVE SQL ANSWER: a number that a question must give.
+wants() {
+  local given
+  given=$("$build/bin/ktstr-analyze" "$2" sql "$3" | tail -n 1 | tr -d ' ')
+  [ "$given" = "$4" ] || complain "$1" "$3: $given, not $4 ($2)"
+}
+
+# scenario NAME SCHEDULER TEXT [ARGUMENT...]: writes it, with work for it.
+scenario() {
+  local name=$1 scheduler=$2 text=$3 loader argument
+  shift 3
+  loader="\"$made/scx_$scheduler\""
+  for argument in "$@"; do loader+=", \"$argument\""; done
+  cat >"$results/$name.toml" <<END
+[machine]
+kernel = "debian-$version"
+cpus = 4
+[scheduler]
+loader = [$loader]
+root = "$place"
+[[worker]]
+kind = "spin"
+count = 6
+[[worker]]
+kind = "sleep"
+count = 3
+[[worker]]
+kind = "pipe"
+$text
+END
+}
+# run NAME STATUS: of ktstr-run, with what it said in NAME.said.
+run() {
+  local status=0
+  "$build/bin/ktstr-run" "$results/$1.toml" --out "$results" >"$results/$1.said" 2>&1 || status=$?
+  [ "$status" = "$2" ] || {
+    complain "$1" "exit code $status, not $2"
+    cat "$results/$1.said"
+  }
+}
+# says NAME TEXT: that is in its verdict.
+says() {
+  grep -qF "$2" "$results/$1.said" || {
+    complain "$1" "its verdict does not say '$2'"
+    cat "$results/$1.said"
+  }
+}
+# healthy SCHEDULER ARCHIVE: nothing is wrong with it, and all of it is known.
+healthy() {
+  wants "$1" "$2" 'SELECT count(*) FROM anomaly' 0
+  wants "$1" "$2" "SELECT count(*) FROM scx WHERE enable_state = 'enabled'" 1
+  # What cpu0 is for: all work is that CPU's, and the others idle.
+  if [ "$1" = cpu0 ]; then
+    wants "$1" "$2" "SELECT count(*) FROM finding WHERE rule <> 'idle_beside_work'" 0
+    return
+  fi
+  "$build/bin/ktstr-analyze" "$2" check >"$results/$1.check" 2>&1 ||
+    complain "$1" "check: $(grep -v '^ok' "$results/$1.check" | tr '\n' ' ')"
+}
+
+at_work='[[phase]]
+name = "work"
+duration = "1500ms"
+[[trigger]]
+on = "phase"
+phase = "work"
+after = "1s"'
+for scheduler in "${schedulers[@]}"; do
+  [ -x "$made/scx_$scheduler" ] || {
+    echo "$scheduler was not built: left out"
+    continue
+  }
+  step "$scheduler: at work, and after its loader was told to end"
+  scenario "$scheduler" "$scheduler" "$at_work
+[[phase]]
+name = \"end\"
+duration = \"20s\"
+signal = { scheduler-loader = \"INT\" }"
+  run "$scheduler" 1
+  says "$scheduler" "scheduler-exit: the scheduler"
+  says "$scheduler" "ends: unregistered from user space"
+  healthy "$scheduler" "$results/$scheduler.phase-1.kts"
+  wants "$scheduler" "$results/$scheduler.kts" "SELECT exit_kind = 'unreg' FROM scx LIMIT 1" 1
+  wants "$scheduler" "$results/$scheduler.kts" 'SELECT count(*) FROM anomaly' 0
+
+  # SysRq-S ends any scheduler.
+  step "$scheduler: ended by the kernel"
+  scenario "$scheduler-sysrq" "$scheduler" "[[phase]]
+name = \"work\"
+duration = \"500ms\"
+[[phase]]
+name = \"sysrq\"
+duration = \"20s\"
+[[phase.write]]
+path = \"/proc/sysrq-trigger\"
+text = \"S\""
+  run "$scheduler-sysrq" 1
+  says "$scheduler-sysrq" "ends: disabled by sysrq-S"
+  wants "$scheduler-sysrq" "$results/$scheduler-sysrq.kts" "SELECT exit_kind = 'sysrq' FROM scx LIMIT 1" 1
+done
+
+# fails NAME SCHEDULER WHAT VERDICT KIND [ARGUMENT...]: an option of the scheduler's own makes it end so.
+fails() {
+  local name=$1 scheduler=$2 what=$3 verdict=$4 kind=$5
+  shift 5
+  step "$scheduler: $what"
+  scenario "$name" "$scheduler" '[[phase]]
+name = "work"
+duration = "90s"' "$@"
+  run "$name" 1
+  says "$name" "$verdict"
+  wants "$name" "$results/$name.kts" "SELECT exit_kind = '$kind' FROM scx LIMIT 1" 1
+  wants "$name" "$results/$name.kts" "SELECT count(*) FROM finding WHERE rule = 'scheduler_ended'" 1
+  wants "$name" "$results/$name.kts" 'SELECT count(*) FROM anomaly' 0
+}
+for scheduler in "${schedulers[@]}"; do
+  case "$scheduler" in
+    qmap)
+      fails qmap-stall qmap "every 20th wakeup of a thread is lost" "runnable task stall: " error_stall -t 20
+      fails qmap-error qmap "an error after 500 wakeups" "scx_bpf_error: " error_bpf -e 500
+      ;;
+    userland)
+      step "userland: its loader stopped"
+      scenario userland-stop userland '[[phase]]
+name = "work"
+duration = "500ms"
+[[phase]]
+name = "stopped"
+duration = "60s"
+signal = { scheduler-loader = "STOP" }
+[[trigger]]
+on = "stall"
+over = "1500ms"'
+      run userland-stop 1
+      says userland-stop "has been runnable for"
+      wants userland-stop "$results/userland-stop.kts" 'SELECT count(*) FROM anomaly' 0
+      wants userland-stop "$results/userland-stop.kts" "SELECT count(*) FROM finding WHERE rule = 'loader_stopped'" 1
+      wants userland-stop "$results/userland-stop.kts" "SELECT count(*) FROM finding WHERE rule = 'lost_task'" 0
+      ;;
+  esac
+done
+if [ "$failed" = 0 ]; then
+  rm -rf "$results"
+  step "all is as it should be: ${schedulers[*]}"
+else
+  step "some checks failed; their archives are in $results"
+fi
+exit "$failed"
