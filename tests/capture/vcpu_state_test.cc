@@ -167,5 +167,17 @@ TEST(DeviceSectionsTest, ADeviceThatIsThereTwiceIsDamage) {
   EXPECT_EQ(sections.error().code(), ErrorCode::kDamaged);
 }
 
+// hw/watchdog/wdt_i6300esb.c
+TEST(SplitDeviceStateTest, ADeviceMayHaveAHighVersion) {
+  DeviceStream stream;
+  stream.Device("timer", 0, 2, ContentsBuilder().Zeros(16));
+  stream.Device("0000:00:02.0/i6300esb_wdt", 0, 10000, ContentsBuilder().Zeros(16));
+  const std::vector<std::byte> bytes = stream.Finish();
+  const auto sections = SplitDeviceState(bytes);
+  ASSERT_TRUE(sections) << sections.error().ToString();
+  ASSERT_EQ(sections->size(), 2u);
+  EXPECT_EQ((*sections)[1].version, 10000u);
+}
+
 }  // namespace
 }  // namespace ktstr
