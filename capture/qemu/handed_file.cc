@@ -1,16 +1,23 @@
 #include "capture/qemu/handed_file.h"
 
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <signal.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <cstdlib>
+#include <filesystem>
 #include <nlohmann/json.hpp>
+#include <system_error>
 #include <utility>
 
 #include "capture/qemu/json_access.h"
+#include "capture/system/system_error.h"
+#include "capture/system/unique_fd.h"
 
 namespace ktstr {
 
@@ -26,10 +33,53 @@ bool IsLeftOver(const std::string& opaque) {
   return pid == getpid() || (pid > 0 && kill(pid, 0) != 0 && errno == ESRCH);
 }
 
+// Whether the process sees ours in its /proc, as far as can be told.
+bool SeesUs(pid_t pid) {
+  std::error_code failed;
+  const auto its = std::filesystem::read_symlink(fmt::format("/proc/{}/ns/pid", pid), failed);
+  if (failed) return true;
+  const auto ours = std::filesystem::read_symlink("/proc/self/ns/pid", failed);
+  return failed || its == ours;
+}
+
+// All of `from`, or nothing.
+void CopyWhole(int from, int to) {
+  std::array<char, 65536> buffer;
+  off_t at = 0;
+  for (ssize_t n; (n = pread(from, buffer.data(), buffer.size(), at)) != 0; at += n) {
+    if (n > 0 && pwrite(to, buffer.data(), size_t(n), at) == n) continue;
+    std::ignore = ftruncate(to, 0);
+    return;
+  }
+}
+
 }  // namespace
+
+Result<HandedFile> HandedFile::GiveInItsRoot(QmpClient& qmp, int fd, pid_t pid) {
+  const std::string root = fmt::format("/proc/{}/root", pid);
+  std::string place = root + "/tmp/ktstr-XXXXXX";
+  const UniqueFd file(mkostemp(place.data(), O_CLOEXEC));
+  struct stat process;
+  const bool its = file.valid() && stat(fmt::format("/proc/{}", pid).c_str(), &process) == 0 &&
+                   fchown(file.get(), process.st_uid, process.st_gid) == 0;
+  if (!its) {
+    Status failed =
+        FailErrno(fmt::format("making a file in the /tmp of {}, which does not see "
+                              "this process and is not reached by a Unix socket",
+                              qmp.name()));
+    if (file.valid()) unlink(place.c_str());
+    return Fail(std::move(failed).error());
+  }
+  const std::string path = place.substr(root.size());
+  HandedFile handed(qmp, std::nullopt, path, path);
+  handed.copy_to_ = fd;
+  handed.its_place_ = std::move(place);
+  return handed;
+}
 
 Result<HandedFile> HandedFile::Give(QmpClient& qmp, int fd) {
   if (!qmp.passes_files()) {
+    if (const auto pid = qmp.PeerPid(); pid && !SeesUs(*pid)) return GiveInItsRoot(qmp, fd, *pid);
     const std::string path = fmt::format("/proc/{}/fd/{}", getpid(), fd);
     return HandedFile(qmp, std::nullopt, path, path);
   }
@@ -47,10 +97,16 @@ HandedFile::HandedFile(HandedFile&& other) noexcept
     : qmp_(other.qmp_),
       id_(std::exchange(other.id_, std::nullopt)),
       path_(std::move(other.path_)),
-      plain_path_(std::move(other.plain_path_)) {}
+      plain_path_(std::move(other.plain_path_)),
+      copy_to_(std::exchange(other.copy_to_, -1)),
+      its_place_(std::move(other.its_place_)) {}
 
 HandedFile::~HandedFile() {
   if (id_) std::ignore = qmp_.Execute("remove-fd", {{"fdset-id", *id_}});
+  if (copy_to_ < 0) return;
+  const UniqueFd file(open(its_place_.c_str(), O_RDONLY | O_CLOEXEC));
+  if (file.valid()) CopyWhole(file.get(), copy_to_);
+  unlink(its_place_.c_str());
 }
 
 void RemoveHandedFiles(QmpClient& qmp) {
