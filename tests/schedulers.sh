@@ -44,8 +44,8 @@ schedulers=("${@:-${all[@]}}")
 [ "$(id -u)" = 0 ] || give_up "only root can make and enter another Debian"
 
 fail() { give_up "$1"; }
-# shellcheck source=fixtures/guest/suites.sh
-source "$root/fixtures/guest/suites.sh"
+# shellcheck source=fixtures/setup/suites.sh
+source "$root/fixtures/setup/suites.sh"
 cache="${XDG_CACHE_HOME:-$HOME/.cache}/ktstr"
 place=$cache/roots/sid
 image=$(bash "$root/fixtures/guest/kernel.sh" "$version") || exit 4
@@ -69,11 +69,11 @@ build_schedulers() {
     mkdir "$place.new/ktstr" "$place.new/ccache" "$place.new/build"
     mv "$place.new" "$place"
   fi
-  ensure_lists
+  open_all_suites
   mkdir -p "$cache/schedulers"
   work=$(mktemp -d "$cache/schedulers/.new-XXXXXX")
   step "fetching linux-source-$version"
-  (cd "$work" && quietly any apt-get download "linux-source-$version") || give_up "cannot download linux-source-$version"
+  (cd "$work" && quietly suites_apt apt-get download "linux-source-$version") || give_up "cannot download linux-source-$version"
   dpkg-deb --fsys-tarfile "$work"/*.deb | tar -xO --wildcards './usr/src/linux-source-*.tar.xz' |
     tar -xJ -C "$work" --strip-components=1 --wildcards '*/tools' '*/scripts' '*/include/linux' '*/kernel/bpf' ||
     give_up "cannot unpack linux-source-$version"
