@@ -172,6 +172,18 @@ healthy() {
     complain "$1" "check: $(grep -v '^ok' "$results/$1.check" | tr '\n' ' ')"
 }
 
+# in_arenas SCHEDULER ARCHIVE: what those that have an arena keep there is found: qmap variables and contexts of tasks; of
+# sdt's contexts its program does not know the type.
+in_arenas() {
+  case "$1" in
+    qmap)
+      wants "$1" "$2" "SELECT count(*) > 50 FROM task_context WHERE map = 'arena' AND comm IS NOT NULL" 1
+      wants "$1" "$2" "SELECT json_extract(value, '\$.nr_enqueued') > 0 FROM map_value WHERE type = 'arena' AND key = '\"qa\"'" 1
+      ;;
+    sdt) wants "$1" "$2" 'SELECT count(*) > 0 FROM bpf_arena_page' 1 ;;
+  esac
+}
+
 at_work='[[phase]]
 name = "work"
 duration = "1500ms"
@@ -194,6 +206,7 @@ signal = { scheduler-loader = \"INT\" }"
   says "$scheduler" "scheduler-exit: the scheduler"
   says "$scheduler" "ends: unregistered from user space"
   healthy "$scheduler" "$results/$scheduler.phase-1.kts"
+  in_arenas "$scheduler" "$results/$scheduler.phase-1.kts"
   wants "$scheduler" "$results/$scheduler.kts" "SELECT exit_kind = 'unreg' FROM scx LIMIT 1" 1
   wants "$scheduler" "$results/$scheduler.kts" 'SELECT count(*) FROM anomaly' 0
 

@@ -1,4 +1,4 @@
--- What BPF programs keep about tasks: values of task storage, and those of hashes by pid, which are taken for such when the map's name speaks of tasks, threads or pids.
+-- What BPF programs keep about tasks: values of task storage, what pointers in them lead to in arenas, and values of hashes by pid, which are taken for such when the map's name speaks of tasks, threads or pids.
 CREATE VIEW task_context(
   -- The task.
   pid,
@@ -21,9 +21,10 @@ SELECT coalesce(v.pid, t.pid), coalesce(t.comm, s.comm), coalesce(v.task_kva, t.
        v.value_kva, v.cpu, m.id
 FROM bpf_map m
 JOIN bpf_map_value v ON v.map_id = m.id
-LEFT JOIN task t ON m.type <> 'task_storage' AND t.pid = CAST(v.key AS INTEGER) AND t.pid <> 0
-LEFT JOIN task s ON m.type = 'task_storage' AND s.task_kva = v.task_kva
+LEFT JOIN task t ON m.type NOT IN ('task_storage', 'arena') AND t.pid = CAST(v.key AS INTEGER) AND t.pid <> 0
+LEFT JOIN task s ON m.type IN ('task_storage', 'arena') AND s.task_kva = v.task_kva
 WHERE m.type = 'task_storage'
+   OR (m.type = 'arena' AND v.pid IS NOT NULL)
    OR (m.type IN ('hash', 'lru_hash', 'percpu_hash', 'lru_percpu_hash') AND m.key_size = 4
        AND v.key GLOB '[0-9]*' AND v.key NOT GLOB '*[^0-9]*'
        AND (m.name LIKE '%task%' OR m.name LIKE '%thread%' OR m.name LIKE '%pid%' OR m.name LIKE '%tid%')

@@ -178,14 +178,19 @@ TEST_F(ViewsTest, TaskContextJoinsWhatProgramsKeepToTheirTasks) {
   Add<TaskRow>({Task(7, "seven"), Task(8, "eight")});
   Add<BpfMapRow>({{.id = 1, .name = "contexts", .type = "task_storage", .key_size = 4},
                   {.id = 2, .name = "pid_info", .type = "hash", .key_size = 4},
-                  {.id = 3, .name = "stats", .type = "hash", .key_size = 4}});
-  Add<BpfMapValueRow>({{.map_id = 1, .key = "7", .value = "10", .pid = 7, .task_kva = Hex(0x1007)},
-                       {.map_id = 1, .key = "\"0x1\"", .value = "11", .task_kva = Hex(0x1)},
-                       {.map_id = 2, .key = "8", .value = "20"},
-                       {.map_id = 2, .key = "99", .value = "21"},
-                       {.map_id = 3, .key = "8", .value = "30"}});
+                  {.id = 3, .name = "stats", .type = "hash", .key_size = 4},
+                  {.id = 4, .name = "arena", .type = "arena"}});
+  Add<BpfMapValueRow>(
+      {{.map_id = 1, .key = "7", .value = "10", .pid = 7, .task_kva = Hex(0x1007)},
+       {.map_id = 1, .key = "\"0x1\"", .value = "11", .task_kva = Hex(0x1)},
+       {.map_id = 2, .key = "8", .value = "20"},
+       {.map_id = 2, .key = "99", .value = "21"},
+       {.map_id = 3, .key = "8", .value = "30"},
+       {.map_id = 4, .key = "\"nr_tasks\"", .value = "40"},
+       {.map_id = 4, .key = "7", .value = "41", .pid = 7, .task_kva = Hex(0x1007)}});
   EXPECT_THAT(Ask("SELECT pid, comm, map, value FROM task_context ORDER BY value"),
-              ElementsAre("7|seven|contexts|10", "-|-|contexts|11", "8|eight|pid_info|20"));
+              ElementsAre("7|seven|contexts|10", "-|-|contexts|11", "8|eight|pid_info|20",
+                          "7|seven|arena|41"));
 }
 
 }  // namespace

@@ -40,18 +40,28 @@ ArenaPointers::ArenaPointers(const Walk& walk) : kernel_(&walk.kernel) {
 
 Result<Kva> ArenaPointers::Resolve(Kva pointer) const {
   if (pointer.value() >= kKernelHalf) return pointer;
-  std::vector<const BpfArena*> found;
-  for (const BpfArena& arena : arenas_) {
-    const bool has = arena.begin != 0 && arena.Contains(pointer.value()) &&
-                     kernel_->Translate(arena.KernelAddress(pointer.value()));
-    if (has) found.push_back(&arena);
-  }
+  const auto found = Having(pointer.value());
   if (found.empty()) return NotMapped(pointer);
   if (found.size() == 1) return found[0]->KernelAddress(pointer.value());
   return Fail(
       ErrorCode::kAmbiguous,
       fmt::format("{:#x} lies in the arenas of maps {} and {}: say which by arena(map, {:#x})",
                   pointer.value(), found[0]->map_id, found[1]->map_id, pointer.value()));
+}
+
+std::vector<const BpfArena*> ArenaPointers::Having(uint64_t pointer) const {
+  std::vector<const BpfArena*> found;
+  for (const BpfArena& arena : arenas_) {
+    const bool has = arena.begin != 0 && arena.Contains(pointer) &&
+                     kernel_->Translate(arena.KernelAddress(pointer));
+    if (has) found.push_back(&arena);
+  }
+  return found;
+}
+
+const BpfArena* ArenaPointers::ArenaOf(uint64_t pointer) const {
+  const auto found = Having(pointer);
+  return found.size() == 1 ? found[0] : nullptr;
 }
 
 Result<int64_t> ArenaPointers::IdOf(const std::string& map) const {

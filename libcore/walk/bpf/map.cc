@@ -1,5 +1,6 @@
 #include "libcore/walk/bpf/map.h"
 
+#include "libcore/walk/bpf/arena_contexts.h"
 #include "libcore/walk/bpf/map_memory.h"
 #include "libcore/walk/bpf/map_values.h"
 #include "libcore/walk/bpf/object_types.h"
@@ -26,6 +27,7 @@ class MapWalker {
         type_names_(walk.types, {"bpf_map_type"}, "BPF_MAP_TYPE_"),
         object_types_(walk),
         values_(walk, limits, object_types_),
+        contexts_(walk),
         memory_(walk) {}
 
   void Add(const BpfObject& object, BpfMaps& maps) {
@@ -38,7 +40,9 @@ class MapWalker {
     if (type) row.type = type_names_.NameOf(*type);
     if (type && row.key_size && row.value_size && row.max_entries) {
       const BpfMapShape shape = ShapeOf(object, static_cast<BpfMapType>(*type), row, map);
+      const size_t before = maps.values.size();
       row.entries = values_.Read(shape, maps);
+      if (shape.type == BpfMapType::kTaskStorage) contexts_.Add(shape, before, maps.values);
       row.memory_bytes =
           memory_.BytesOf(shape, row.flags ? row.flags->value : 0, row.entries.value_or(0));
     }
@@ -69,6 +73,7 @@ class MapWalker {
   EnumText type_names_;
   BpfObjectTypes object_types_;
   BpfMapValues values_;
+  ArenaContexts contexts_;
   BpfMapMemory memory_;
 };
 
@@ -110,8 +115,10 @@ const RowTable<BpfMapValueRow>& BpfMapValueRow::Table() {
                        "ring buffer its number among the unread records."),
           Col<&R::value>("value", "",
                          "As JSON; of a map without BTF its bytes as hexadecimal digits."),
-          Col<&R::pid>("pid", "", "Task storage: thread whose value it is."),
-          Col<&R::task_kva>("task_kva", "", "Task storage: address of its task_struct."),
+          Col<&R::pid>("pid", "",
+                       "Thread whose value it is: of task storage, and of an arena what a pointer "
+                       "in task storage leads to."),
+          Col<&R::task_kva>("task_kva", "", "Address of its task_struct."),
           Col<&R::value_kva>("value_kva", "", "Address of the value."),
           Col<&R::inner_map_id>("inner_map_id", "",
                                 "Map of maps: the map in bpf_map that stands there."),

@@ -62,10 +62,10 @@ struct BpfMaps {
 };
 
 // All maps; the values of arrays, hashes (LRU, per-CPU and those of maps, too), global data
-// sections and those in arenas (a row for each variable), storage of tasks, cgroups, inodes and
-// sockets, struct_ops, queues, stacks, tries, and what is unread in ring buffers; of bloom filters
-// how full they are. Maps of other types have a row and no values. Errors: those of the kernel's
-// types.
+// sections and those in arenas (a row for each variable), what pointers in tasks' storage lead to
+// there, storage of tasks, cgroups, inodes and sockets, struct_ops, queues, stacks, tries, and what
+// is unread in ring buffers; of bloom filters how full they are. Maps of other types have a row and
+// no values. Errors: those of the kernel's types.
 Result<BpfMaps> WalkBpfMaps(const GuestKernel& kernel, const BpfMapLimits& limits = {});
 
 }  // namespace ktstr
