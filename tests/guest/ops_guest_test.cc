@@ -199,10 +199,14 @@ TEST_P(OpsGuestTest, TaskFieldsOfAStockGuestAreRefusedByWhatItsTasksAre) {
   EXPECT_THAT(unchecked->read_values, ::testing::ElementsAre(OpValue(U32Value{120})));
 }
 
-// With a scheduler of today's loaded, a task of its that sleeps passes all layers.
-TEST_P(OpsGuestTest, ATaskOfSchedExtIsReadAndWrittenWhileItSleeps) {
-  const json state = machine_->SchedulerState().value();
-  if (!state["sched_ext"].contains("state")) GTEST_SKIP() << "a kernel without sched_ext";
+// With a scheduler loaded, a task of its that sleeps passes all layers.
+class SchedExtOpsGuestTest : public OpsGuestTest {};
+
+INSTANTIATE_TEST_SUITE_P(Kernels, SchedExtOpsGuestTest,
+                         ::testing::Values(Variant{"Newest7", "newest-7", "max"}),
+                         [](const auto& variant) { return variant.param.name; });
+
+TEST_P(SchedExtOpsGuestTest, ATaskOfItIsReadAndWrittenWhileItSleeps) {
   const auto loaded = machine_->LoadScheduler(kVtime);
   ASSERT_TRUE(loaded) << loaded.error().ToString();
   const json sleeper = Task("futex-wait-1"), spinner = Task("spin-0");
