@@ -169,7 +169,8 @@ class KeepGuestTest : public testing::TestWithParam<Configuration> {
     for (const Vmcoreinfo& note : Vmcoreinfo::FindAll(*memory)) notes.push_back(note.pa());
 
     RecordingMemory recorder(*memory);
-    const auto kernel = KTSTR_TRY(GuestKernel::Open(recorder, vcpus, {.vmcoreinfo_hints = notes}));
+    const auto kernel = KTSTR_TRY(
+        GuestKernel::Open(recorder, vcpus, {.vmcoreinfo_hints = notes, .hints_are_all = true}));
     // Finding the kernel tries what might be page tables: where a process's have the bit that with
     // page-table isolation tells the user's half, also the page beside them, whatever that is.
     recorder.Forget();
