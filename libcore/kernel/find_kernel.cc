@@ -123,13 +123,18 @@ class Kernels {
     }
   }
 
-  // A kernel can have several notes that differ in what was added last: one counts.
+  // A kernel can have several notes that differ in what was added last: the first counts, but for
+  // one that tells of its crash.
   void Add(const std::vector<Vmcoreinfo>& notes) {
     for (const Vmcoreinfo& note : notes) {
       auto place = PlaceFromNote(memory_, note);
       if (!place) continue;
-      const auto at = places_.try_emplace(place->phys_base, *place).first;
-      if (const auto crashed = CrashTime(note)) at->second.crashed_at = crashed;
+      KernelPlace& known = places_.try_emplace(place->phys_base, *place).first->second;
+      const auto crashed = CrashTime(note);
+      if (!crashed || known.crashed_at) continue;
+      // The note that says so is the one that an archive has to lead to.
+      known = *std::move(place);
+      known.crashed_at = crashed;
     }
   }
   size_t count() const { return places_.size(); }

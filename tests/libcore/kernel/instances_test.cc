@@ -25,8 +25,8 @@ constexpr uint64_t kInterruptsOn = uint64_t{1} << 9;
 
 // Puts a second kernel, no more than its note and its page tables, into the guest's memory: at 52
 // MiB, where the builder puts nothing. Returns the root of its tables.
-Pa AddKernel(SyntheticGuest& guest, const std::string& more = "") {
-  constexpr Pa kTables{52 << 20}, kText{56 << 20}, kNote{50 << 20};
+Pa AddKernel(SyntheticGuest& guest, const std::string& more = "", Pa note_at = Pa(50 << 20)) {
+  constexpr Pa kTables{52 << 20}, kText{56 << 20};
   constexpr Kva kRunTimeText{0xffffffff90000000};
   PageTables tables(*guest.memory, kTables, 4);
   tables.Map(kRunTimeText, kText, kTwoMiB);
@@ -36,7 +36,7 @@ Pa AddKernel(SyntheticGuest& guest, const std::string& more = "") {
       "NUMBER(phys_base)={}\nNUMBER(pgtable_l5_enabled)=0\n{}",
       tables.root().value() - phys_base + kStartKernelMap.value(), kRunTimeText.value(),
       static_cast<int64_t>(phys_base), more);
-  guest.memory->PutBytes(kNote, std::as_bytes(std::span(note)));
+  guest.memory->PutBytes(note_at, std::as_bytes(std::span(note)));
   return tables.root();
 }
 
@@ -77,6 +77,22 @@ TEST(InstancesTest, TheOneThatRunsComesBeforeTheOneThatCrashed) {
   EXPECT_EQ((*kernel)->own_vcpus()[0].cpu, 1u);
   EXPECT_EQ((*kernel)->InstanceOf(guest.vcpus[0]), 2u);
   EXPECT_TRUE((*kernel)->Disagreements().empty());
+}
+
+// A kernel adds the time of its crash to one copy of its note only, which can lie behind the other.
+TEST(InstancesTest, AnArchiveLeadsToTheNoteThatTellsOfTheCrash) {
+  SyntheticGuest guest = KernelBuilder().Finish();
+  AddKernel(guest);
+  constexpr Pa kSecond{51 << 20};
+  Park(guest.vcpus[0], AddKernel(guest, "CRASHTIME=1700000000\n", kSecond));
+  const auto kernel = GuestKernel::Open(*guest.memory, guest.vcpus);
+  ASSERT_TRUE(kernel) << kernel.error().ToString();
+  ASSERT_THAT((*kernel)->instances(), SizeIs(2));
+  EXPECT_EQ((*kernel)->instances()[1].crashed_at, 1700000000);
+  // That is what the archive of such a machine says.
+  EXPECT_THAT((*kernel)->derivations(),
+              testing::Contains(testing::AllOf(testing::Field(&Derivation::name, "vmcoreinfo_pa_2"),
+                                               testing::Field(&Derivation::value, "0x3300000"))));
 }
 
 TEST(InstancesTest, WhatAKexecLeftIsTheLast) {
