@@ -163,8 +163,9 @@ says() {
 healthy() {
   wants "$1" "$2" 'SELECT count(*) FROM anomaly' 0
   wants "$1" "$2" "SELECT count(*) FROM scx WHERE enable_state = 'enabled'" 1
-  # What cpu0 is for: all work waits for that CPU, and the others idle.
-  if [ "$1" = cpu0 ]; then
+  # What cpu0 is for: all work waits for that CPU, and the others idle. In userland a task can wait for the process that
+  # decides, while a CPU idles.
+  if [ "$1" = cpu0 ] || [ "$1" = userland ]; then
     wants "$1" "$2" "SELECT count(*) FROM finding WHERE severity = 'error'" 0
     return
   fi
