@@ -19,8 +19,6 @@
 set -euo pipefail
 # shellcheck source=fixtures/setup/common.sh
 source "$(dirname "$0")/../fixtures/setup/common.sh"
-# shellcheck source=fixtures/setup/root.sh
-source "$root/fixtures/setup/root.sh"
 
 version=7.3
 build_only=no

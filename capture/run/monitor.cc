@@ -106,6 +106,7 @@ Status Monitor::Strike(Fired fired) {
 }
 
 Result<json> Monitor::Ask(std::string_view verb, json arguments) {
+  if (fired_) return json();
   GuestChannel& channel = machine_.channel();
   const int64_t id = KTSTR_TRY(channel.Post(verb, std::move(arguments), After(kStubTimeout)));
   std::optional<Result<json>> answer;

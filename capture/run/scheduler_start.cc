@@ -22,16 +22,11 @@ constexpr milliseconds kLoaderPoll(50);
 
 }  // namespace
 
-Result<json> SchedulerStart::Ask(std::string_view verb, json arguments) {
-  if (monitor_.fired()) return json();
-  return monitor_.Ask(verb, std::move(arguments));
-}
-
 Status SchedulerStart::Scheduler(const SchedulerSpec& scheduler) {
   if (scheduler.loader.empty()) {
     tell_("loading the scheduler " + fs::path(scheduler.object).filename().string());
-    const auto loaded =
-        Ask("scheduler-load", {{"object", scheduler.object}, {"variables", *scheduler.variables}});
+    const auto loaded = monitor_.Ask(
+        "scheduler-load", {{"object", scheduler.object}, {"variables", *scheduler.variables}});
     if (loaded) return {};
     if (loaded.error().code() != ErrorCode::kPeer || HasHungUp(machine_.channel().fd())) {
       return Fail(loaded.error());
@@ -46,9 +41,9 @@ Status SchedulerStart::Scheduler(const SchedulerSpec& scheduler) {
     return {};
   }
   tell_("starting the scheduler's loader " + scheduler.loader[0]);
-  KTSTR_TRY(
-      Ask("payload",
-          {{"name", kLoaderName}, {"argv", scheduler.loader}, {"root", scheduler.root.guest}}));
+  KTSTR_TRY(monitor_.Ask(
+      "payload",
+      {{"name", kLoaderName}, {"argv", scheduler.loader}, {"root", scheduler.root.guest}}));
   return AwaitLoader(kLoaderName);
 }
 
@@ -63,7 +58,7 @@ void SchedulerStart::FireLoad(const std::string& what, const std::string& output
 // Until the payload of that name has a scheduler enabled.
 Status SchedulerStart::AwaitLoader(const std::string& name) {
   for (const Deadline deadline = After(kLoaderTimeout);;) {
-    const json answer = KTSTR_TRY(Ask("scheduler-state", json::object()));
+    const json answer = KTSTR_TRY(monitor_.Ask("scheduler-state", json::object()));
     const json* files = JsonMember(answer, "sched_ext");
     if (monitor_.fired() || (files != nullptr && StringMember(*files, "state") == "enabled")) {
       return {};
@@ -74,7 +69,7 @@ Status SchedulerStart::AwaitLoader(const std::string& name) {
       return {};
     }
     if (After(milliseconds(0)) >= deadline) {
-      const json programs = KTSTR_TRY(Ask("workers", json::object()));
+      const json programs = KTSTR_TRY(monitor_.Ask("workers", json::object()));
       std::string output;
       for (const json& payload : programs.value("payloads", json::array())) {
         if (StringMember(payload, "name") == name) output = StringMember(payload, "output");

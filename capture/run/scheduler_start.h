@@ -2,9 +2,7 @@
 #pragma once
 
 #include <functional>
-#include <nlohmann/json_fwd.hpp>
 #include <string>
-#include <string_view>
 
 #include "capture/boot/guest_machine.h"
 #include "capture/run/monitor.h"
@@ -28,7 +26,6 @@ class SchedulerStart {
   Status AwaitLoader(const std::string& name);
 
  private:
-  Result<nlohmann::json> Ask(std::string_view verb, nlohmann::json arguments);
   void FireLoad(const std::string& what, const std::string& output);
 
   Monitor& monitor_;

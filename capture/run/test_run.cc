@@ -75,7 +75,6 @@ class Test {
   Status RunPhase(const PhaseSpec& phase);
   Status AwaitDying();
   Status Judge();
-  Result<json> Ask(std::string_view verb, json arguments);
   void WriteAccounts(const json& answer);
 
   Status CheckQueries(Frozen& frozen);
@@ -136,11 +135,6 @@ Status Test::Boot() {
   return {};
 }
 
-Result<json> Test::Ask(std::string_view verb, json arguments) {
-  if (monitor_->fired()) return json();
-  return monitor_->Ask(verb, std::move(arguments));
-}
-
 Status Test::SetUp() {
   if (!first_.has_scheduler()) KTSTR_TRY(SetUpCgroupsAndScheduler());
   // What no phase starts runs from the beginning.
@@ -156,11 +150,11 @@ Status Test::SetUp() {
 
 Status Test::SetUpCgroupsAndScheduler() {
   for (const CgroupSpec& cgroup : scenario_.cgroups) {
-    KTSTR_TRY(Ask("cgroup", {{"path", cgroup.path}, {"files", *cgroup.files}}));
+    KTSTR_TRY(monitor_->Ask("cgroup", {{"path", cgroup.path}, {"files", *cgroup.files}}));
   }
   if (!scenario_.scheduler) return {};
   if (!options_.resume.empty()) {
-    const json state = KTSTR_TRY(Ask("scheduler-state", json::object()));
+    const json state = KTSTR_TRY(monitor_->Ask("scheduler-state", json::object()));
     const json* files = JsonMember(state, "sched_ext");
     const bool enabled = files != nullptr && StringMember(*files, "state") == "enabled";
     if (enabled || monitor_->fired()) return {};
@@ -172,7 +166,7 @@ Status Test::SetUpCgroupsAndScheduler() {
 
 // Of a machine that was frozen at work, only what it does not do yet.
 Status Test::SetUpTheRest(std::vector<std::string> names) {
-  const json at_work = KTSTR_TRY(Ask("workers", json::object()));
+  const json at_work = KTSTR_TRY(monitor_->Ask("workers", json::object()));
   if (monitor_->fired()) return {};
   for (const json& task : at_work["workers"]) std::erase(names, StringMember(task, "worker"));
   for (const json& payload : at_work["payloads"]) std::erase(names, StringMember(payload, "name"));
@@ -189,7 +183,7 @@ Status Test::StartWork(const std::vector<std::string>& names) {
     if (!worker.parameters->contains("seed")) (*worker.parameters)["seed"] = options_.seed;
     workers.push_back(std::move(worker));
   }
-  if (!workers.empty()) KTSTR_TRY(Ask("start", {{"workers", ToJson(workers)}}));
+  if (!workers.empty()) KTSTR_TRY(monitor_->Ask("start", {{"workers", ToJson(workers)}}));
   for (const PayloadSpec& payload : scenario_.payloads) {
     if (!wanted(payload.name)) continue;
     std::vector<std::string> argv = {payload.program.string()};
@@ -199,7 +193,7 @@ Status Test::StartWork(const std::vector<std::string>& names) {
                     {"argv", argv},
                     {"env", *payload.environment},
                     {"root", payload.root.guest}});
-    KTSTR_TRY(Ask("payload", request));
+    KTSTR_TRY(monitor_->Ask("payload", request));
     if (payload.loads_scheduler) KTSTR_TRY(start().AwaitLoader(payload.name));
   }
   return {};
@@ -209,14 +203,15 @@ Status Test::RunPhase(const PhaseSpec& phase) {
   phase_ = phase.name;
   monitor_->PhaseBegins(phase.name);
   Tell(fmt::format("{} for {}", phase.name, FormatDuration(phase.duration)));
-  if (!phase.stop.empty()) KTSTR_TRY(Ask("stop", {{"workers", phase.stop}}));
-  if (!phase.set->empty()) KTSTR_TRY(Ask("scheduler-set", {{"variables", *phase.set}}));
+  if (!phase.stop.empty()) KTSTR_TRY(monitor_->Ask("stop", {{"workers", phase.stop}}));
+  if (!phase.set->empty()) KTSTR_TRY(monitor_->Ask("scheduler-set", {{"variables", *phase.set}}));
   KTSTR_TRY(StartWork(phase.start));
   for (const FileWrite& write : phase.writes) {
-    KTSTR_TRY(Ask("write-file", {{"path", write.path}, {"text", write.text}, {"wait", false}}));
+    KTSTR_TRY(
+        monitor_->Ask("write-file", {{"path", write.path}, {"text", write.text}, {"wait", false}}));
   }
   for (const SignalSpec& signal : phase.signals) {
-    KTSTR_TRY(Ask("signal", {{"name", signal.payload}, {"signal", signal.number}}));
+    KTSTR_TRY(monitor_->Ask("signal", {{"name", signal.payload}, {"signal", signal.number}}));
   }
   const Deadline end = After(milliseconds(0)) + duration_cast<Deadline::duration>(phase.duration);
   if (phase.until.empty()) return monitor_->WaitUntil(end);
@@ -250,7 +245,7 @@ Status Test::Judge() {
   phase_ = "the end";
   KTSTR_TRY(AwaitDying());
   if (monitor_->fired()) return {};
-  const json answer = KTSTR_TRY(Ask("workers", json::object()));
+  const json answer = KTSTR_TRY(monitor_->Ask("workers", json::object()));
   if (monitor_->fired()) return {};
   WriteAccounts(answer);
   for (const Expectation& expectation : scenario_.expectations) {

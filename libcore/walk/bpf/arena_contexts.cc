@@ -17,32 +17,34 @@ void ArenaContexts::Add(const BpfMapShape& storage, size_t first,
     const TypeId target = types.Strip(types.Target(named.member.type));
     if (types.KindOf(target) != TypeKind::kStruct) continue;
     for (size_t i = first; i < end; ++i) {
-      const BpfMapValueRow of = values[i];
-      if (!of.pid || !of.value_kva) continue;
-      AddTarget(types, target, of, Kva(of.value_kva->value) + named.member.offset, values);
+      if (!values[i].pid || !values[i].value_kva) continue;
+      auto row = Target(types, target, Kva(values[i].value_kva->value) + named.member.offset);
+      if (!row) continue;
+      row->key = values[i].key;
+      row->pid = values[i].pid;
+      row->task_kva = values[i].task_kva;
+      values.push_back(*std::move(row));
     }
   }
 }
 
-void ArenaContexts::AddTarget(const TypeInfo& types, TypeId type, const BpfMapValueRow& of,
-                              Kva pointer_at, std::vector<BpfMapValueRow>& values) {
+std::optional<BpfMapValueRow> ArenaContexts::Target(const TypeInfo& types, TypeId type,
+                                                    Kva pointer_at) {
   const auto pointer = walk_.kernel.Read<uint64_t>(pointer_at);
-  if (!pointer) return;  // the value could not be read either, and that was told
+  if (!pointer) return std::nullopt;  // the value could not be read either, and that was told
   const BpfArena* arena = pointers_.ArenaOf(*pointer);
-  if (arena == nullptr) return;
+  if (arena == nullptr) return std::nullopt;
   const Kva kva = arena->KernelAddress(*pointer);
   const auto place = WholeObject(types, type, kva);
-  if (!place) return;  // of a type that has no size
+  if (!place) return std::nullopt;  // of a type that has no size
   auto value = ReadJson(walk_.kernel, types, *place);
   if (!value) {
     walk_.anomalies.Add(value.error(), kva, "a task's context in a BPF arena");
-    return;
+    return std::nullopt;
   }
-  BpfMapValueRow row = {.map_id = arena->map_id, .key = of.key, .value = *std::move(value)};
-  row.pid = of.pid;
-  row.task_kva = of.task_kva;
+  BpfMapValueRow row = {.map_id = arena->map_id, .value = *std::move(value)};
   row.value_kva = Hex(kva);
-  values.push_back(std::move(row));
+  return row;
 }
 
 }  // namespace ktstr

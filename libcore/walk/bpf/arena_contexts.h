@@ -2,6 +2,7 @@
 // and in the storage a pointer to them.
 #pragma once
 
+#include <optional>
 #include <vector>
 
 #include "libcore/walk/bpf/arena_pointers.h"
@@ -20,8 +21,9 @@ class ArenaContexts {
   void Add(const BpfMapShape& storage, size_t first, std::vector<BpfMapValueRow>& values);
 
  private:
-  void AddTarget(const TypeInfo& types, TypeId type, const BpfMapValueRow& of, Kva pointer_at,
-                 std::vector<BpfMapValueRow>& values);
+  // What the pointer at `pointer_at` leads to, as a value of the arena's; nothing when that is no
+  // place in an arena.
+  std::optional<BpfMapValueRow> Target(const TypeInfo& types, TypeId type, Kva pointer_at);
 
   Walk walk_;
   ArenaPointers pointers_;
