@@ -137,10 +137,12 @@ Status GuestMachine::Start(const MachineOptions& options, int initramfs, const T
 
 Result<std::unique_ptr<GuestMachine>> GuestMachine::Adopt(std::unique_ptr<QemuProcess> qemu,
                                                           Accelerator accelerator, Init init,
+                                                          std::string release,
                                                           const Timeouts& timeouts) {
   std::unique_ptr<GuestMachine> machine(new GuestMachine);
   machine->timeouts_ = timeouts;
   machine->accelerator_ = accelerator;
+  machine->release_ = std::move(release);
   machine->has_init_ = init == Init::kOurs;
   machine->qemu_ = std::move(qemu);
   machine->channel_ = std::make_unique<GuestChannel>(machine->qemu_->TakePort());

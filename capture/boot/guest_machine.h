@@ -65,11 +65,12 @@ class GuestMachine {
   }
 
   // A guest that is there already, in a QEMU of ours: it need not run yet. `init` says whether our
-  // init is in it and its port leads to us. Errors: kPeer, kTimeout.
+  // init is in it and its port leads to us; `release` is its kernel's, empty where nobody knows it.
+  // Errors: kPeer, kTimeout.
   enum class Init : uint8_t { kOurs, kNone };
   static Result<std::unique_ptr<GuestMachine>> Adopt(std::unique_ptr<QemuProcess> qemu,
                                                      Accelerator accelerator, Init init,
-                                                     const Timeouts& timeouts);
+                                                     std::string release, const Timeouts& timeouts);
   // Whether there is somebody to ask: without, everything from here to PowerOff fails with
   // kTimeout.
   bool has_init() const { return has_init_; }
@@ -134,7 +135,7 @@ class GuestMachine {
   GuestChannel& channel() { return *channel_; }
   // What it runs on, never kAuto.
   Accelerator accelerator() const { return accelerator_; }
-  // As the guest's uname says; empty for one that was adopted.
+  // As the guest's uname says; empty where it is not known.
   const std::string& release() const { return release_; }
 
  private:

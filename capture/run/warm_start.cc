@@ -23,8 +23,9 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// Some 20 MB each.
-constexpr size_t kMostWarmStates = 16;
+// Some 20 MB each: 1 GB. The tests of a scheduler's development are some ten kinds of machines,
+// those of this project some forty.
+constexpr size_t kMostWarmStates = 48;
 // Descriptors have no part in what a machine is: these stand for all.
 constexpr QemuFiles kSomeFiles = {
     .qmp = 3, .port = 4, .ops = 5, .gdb = 6, .initrd = 7, .console = 8};
@@ -100,7 +101,7 @@ Result<std::unique_ptr<GuestMachine>> WakeGuest(const fs::path& archive, const f
                             archive.string()));
   }
   return GuestMachine::Adopt(std::move(woken.qemu), woken.accelerator, GuestMachine::Init::kOurs,
-                             GuestMachine::Timeouts());
+                             reader->metadata().kernel_release, GuestMachine::Timeouts());
 }
 
 Status KeepWarmState(GuestMachine& machine, const fs::path& file,

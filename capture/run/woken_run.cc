@@ -75,9 +75,10 @@ Result<std::unique_ptr<WokenRun>> WokenRun::Wake(const ArchiveReader& archive, W
   run->version_ = std::move(woken.version);
   run->notes_ = std::move(woken.notes);
   const bool init = woken.has_init && options.ports == WakingPorts::kOurs;
-  run->machine_ = KTSTR_TRY(GuestMachine::Adopt(
-      std::move(woken.qemu), woken.accelerator,
-      init ? GuestMachine::Init::kOurs : GuestMachine::Init::kNone, GuestMachine::Timeouts()));
+  run->machine_ =
+      KTSTR_TRY(GuestMachine::Adopt(std::move(woken.qemu), woken.accelerator,
+                                    init ? GuestMachine::Init::kOurs : GuestMachine::Init::kNone,
+                                    archive.metadata().kernel_release, GuestMachine::Timeouts()));
   return run;
 }
 

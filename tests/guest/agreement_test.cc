@@ -21,6 +21,7 @@
 #include "libcore/walk/system/log.h"
 #include "libcore/walk/system/machine.h"
 #include "libcore/walk/task/task.h"
+#include "ready_guest.h"
 #include "replay/frozen_machine.h"
 
 namespace ktstr {
@@ -82,9 +83,8 @@ class AgreementTest : public ::testing::TestWithParam<Configuration> {
     options.cpus = GetParam().cpus;
     options.cpu_model = GetParam().cpu_model;
     options.kaslr = GetParam().kaslr;
-    const auto machine = KTSTR_TRY(GuestMachine::Boot(options));
-    KTSTR_TRY(machine->StartWorkers(
-        KTSTR_TRY(ParseWorkerSpecs("spin:2,sleep:3,pipe:1,futex-wait:2,yield:1,threads:1"))));
+    const auto machine =
+        KTSTR_TRY(BootWithWork(options, "spin:2,sleep:3,pipe:1,futex-wait:2,yield:1,threads:1"));
     FrozenGuest guest;
     guest.proc = KTSTR_TRY(machine->Report())["account"];
     Frozen frozen = KTSTR_TRY(Frozen::Freeze(machine->qmp()));

@@ -22,18 +22,17 @@ std::optional<int64_t> NumberIn(const json& files, const char* file, const std::
 
 class CgroupGuestTest : public SystemWalkGuest {
  protected:
-  Status SetUpCgroups() {
-    KTSTR_TRY(machine_->SetUpCgroup("/limited", {{"cpu.weight", "250"},
-                                                 {"cpu.max", "20000 100000"},
-                                                 {"cpuset.cpus", "1-2"},
-                                                 {"cgroup.procs", {tids_["spin-0"]}}}));
-    KTSTR_TRY(machine_->SetUpCgroup("/outer/inner",
-                                    {{"cpu.weight", "20"},
-                                     {"cpuset.cpus", ""},
-                                     {"cgroup.procs", {tids_["sleep-0"], tids_["threads-0a"]}}}));
-    KTSTR_TRY(machine_->SetUpCgroup("/outer/idle", {{"cpu.idle", "1"}}));
-    return machine_->SetUpCgroup("/ice",
-                                 {{"cgroup.freeze", "1"}, {"cgroup.procs", {tids_["spin-1"]}}});
+  Status SetUpCgroups(GuestMachine& guest) {
+    KTSTR_TRY(guest.SetUpCgroup("/limited", {{"cpu.weight", "250"},
+                                             {"cpu.max", "20000 100000"},
+                                             {"cpuset.cpus", "1-2"},
+                                             {"cgroup.procs", {tids_["spin-0"]}}}));
+    KTSTR_TRY(guest.SetUpCgroup("/outer/inner",
+                                {{"cpu.weight", "20"},
+                                 {"cpuset.cpus", ""},
+                                 {"cgroup.procs", {tids_["sleep-0"], tids_["threads-0a"]}}}));
+    KTSTR_TRY(guest.SetUpCgroup("/outer/idle", {{"cpu.idle", "1"}}));
+    return guest.SetUpCgroup("/ice", {{"cgroup.freeze", "1"}, {"cgroup.procs", {tids_["spin-1"]}}});
   }
 
   // Asks until the cgroup says that all of its tasks are frozen.
@@ -61,7 +60,7 @@ class CgroupGuestTest : public SystemWalkGuest {
 TEST_P(CgroupGuestTest, CgroupsAreAsTheirFilesShow) {
   ASSERT_NO_FATAL_FAILURE(
       Boot({{.kind = "spin", .count = 3}, {.kind = "threads"}, {.kind = "sleep", .count = 2}},
-           [this] { return SetUpCgroups(); }));
+           [this](GuestMachine& guest) { return SetUpCgroups(guest); }));
   ASSERT_NO_FATAL_FAILURE(AwaitFrozen("/ice"));
   ASSERT_NO_FATAL_FAILURE(AskFreezeAndWalk());
 

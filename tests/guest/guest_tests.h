@@ -9,6 +9,7 @@
 
 #include "capture/boot/guest_machine.h"
 #include "guest_kernels.h"
+#include "ready_guest.h"
 
 namespace ktstr {
 
@@ -30,18 +31,6 @@ inline MachineOptions Machine(const std::string& kernel = "6.12") {
   MachineOptions options;
   options.kernel = StockKernel(kernel);
   return options;
-}
-
-inline Result<std::unique_ptr<GuestMachine>> BootWithWork(const MachineOptions& options,
-                                                          const char* work = "spin:2,sleep:2") {
-  const auto workers = KTSTR_TRY(ParseWorkerSpecs(work));
-  for (int attempt = 1;; ++attempt) {
-    auto machine = KTSTR_TRY(GuestMachine::Boot(options));
-    const auto started = machine->StartWorkers(workers);
-    if (started) return machine;
-    // A fault of QEMU's that a boot is repeated for can strike a moment later as well.
-    if (attempt == 3 || !machine->TrippedOverTcg()) return Fail(started.error());
-  }
 }
 
 // The sum of all workers' rounds.

@@ -16,6 +16,7 @@
 #include "fixtures/sample/temporary_directory.h"
 #include "guest_kernels.h"
 #include "libcore/ops/json.h"
+#include "ready_guest.h"
 #include "replay/frozen_machine.h"
 
 namespace ktstr {
@@ -48,12 +49,9 @@ class OpsGuestTest : public ::testing::TestWithParam<Variant> {
     options.kernel = StockKernel(GetParam().kernel);
     options.cpu_model = GetParam().cpu_model;
     options.files = {{KTSTR_SCHEDULER_DIR "/vtime.bpf.o", kVtime}};
-    auto machine = GuestMachine::Boot(options);
+    auto machine = BootWithWork(options, "futex-wait:2,spin");
     ASSERT_TRUE(machine) << machine.error().ToString();
     machine_ = *std::move(machine);
-    const auto started =
-        machine_->StartWorkers({{.kind = "futex-wait", .count = 2}, {.kind = "spin"}});
-    ASSERT_TRUE(started) << started.error().ToString();
   }
 
   // The task of that name as the guest tells it.
@@ -154,17 +152,22 @@ TEST_P(OpsGuestTest, WhatIsWrittenIsWhatTheGuestSeesWhenItGoesOn) {
     // One freeze for reading, changing and writing back.
     Frozen frozen = Freeze();
     const auto reply = Ops(frozen).Dispatch(frozen, read);
-    ASSERT_TRUE(reply && reply->success);
+    ASSERT_TRUE(reply) << reply.error().ToString();
+    ASSERT_TRUE(reply->success) << reply->reason;
     BytesValue names = std::get<BytesValue>(reply->read_values[0]);
     name.resize(kNameSize);
     std::ranges::copy(std::as_bytes(std::span(name)), names.bytes.begin() + kNameSize);
     const auto written = Ops(frozen).Dispatch(
         frozen,
         {.direction = OpDirection::kWrite, .entries = {{SymbolTarget{"init_uts_ns"}, names}}});
-    ASSERT_TRUE(written && written->success) << written->reason;
-    ASSERT_TRUE(frozen.Resume());
+    ASSERT_TRUE(written) << written.error().ToString();
+    ASSERT_TRUE(written->success) << written->reason;
+    const auto resumed = frozen.Resume();
+    ASSERT_TRUE(resumed) << resumed.error().ToString();
   }
-  EXPECT_EQ(machine_->Report().value()["account"]["hostname"], "written-by-ktstr\n");
+  const auto after = machine_->Report();
+  ASSERT_TRUE(after) << after.error().ToString();
+  EXPECT_EQ((*after)["account"]["hostname"], "written-by-ktstr\n");
 }
 
 TEST_P(OpsGuestTest, TaskFieldsOfAStockGuestAreRefusedByWhatItsTasksAre) {

@@ -68,16 +68,17 @@ class StackGuestTest : public testing::TestWithParam<Configuration> {
     options.kernel = AnyKernel(kernel);
     options.cpus = GetParam().cpus;
     options.kernel_cmdline = GetParam().cmdline;
-    auto machine = GuestMachine::Boot(options);
+    const std::vector<WorkerSpec> workers = {
+        {.kind = "sleep", .parameters = nlohmann::json{{"us", 3'000'000'000}}},
+        {.kind = "futex-wait"},
+        {.kind = "pipe-wait"},
+        {.kind = "zombie"},
+        {.kind = "mutex-wait"},
+        {.kind = "spin", .count = 2},
+        {.kind = "yield"}};
+    auto machine =
+        ReadyGuest(options, [&](GuestMachine& guest) { return guest.StartWorkers(workers); });
     ASSERT_OK(machine);
-    ASSERT_OK((*machine)->StartWorkers(
-        {{.kind = "sleep", .parameters = nlohmann::json{{"us", 3'000'000'000}}},
-         {.kind = "futex-wait"},
-         {.kind = "pipe-wait"},
-         {.kind = "zombie"},
-         {.kind = "mutex-wait"},
-         {.kind = "spin", .count = 2},
-         {.kind = "yield"}}));
     const auto report = (*machine)->Report();
     ASSERT_OK(report);
     proc_ = (*report)["account"]["tasks"];

@@ -48,33 +48,28 @@ TimerList ParseTimerList(const std::string& text);
 // By the name of the kernel.
 class SystemWalkGuest : public testing::TestWithParam<std::string> {
  protected:
-  using Step = std::function<Status()>;
+  using Step = std::function<Status(GuestMachine&)>;
 
-  // Boots, starts the workers and does `set_up`; all of it again when TCG made the kernel die.
+  // A guest with these workers, made ready by `set_up`.
   void Boot(
-      const std::vector<WorkerSpec>& workers, const Step& set_up = [] { return Status(); }) {
-    constexpr int kAttempts = 3;
-    Status done;
-    for (int attempt = 1; attempt <= kAttempts; ++attempt) {
-      done = TryBoot(workers);
-      if (done) done = set_up();
-      if (done || machine_ == nullptr || !machine_->TrippedOverTcg()) break;
-    }
-    ASSERT_OK(done);
-  }
-
-  Status TryBoot(const std::vector<WorkerSpec>& workers) {
-    machine_.reset();
+      const std::vector<WorkerSpec>& workers,
+      const Step& set_up = [](GuestMachine&) { return Status(); }) {
     MachineOptions options;
     options.kernel = AnyKernel(GetParam());
     options.cpus = 4;
     options.extra_arguments = {"-smp", "cpus=4,sockets=2,cores=1,threads=2"};
     options.files = {{KTSTR_SCHEDULER_DIR "/vtime.bpf.o", "/vtime.bpf.o"}};
-    machine_ = KTSTR_TRY(GuestMachine::Boot(options));
-    KTSTR_TRY(machine_->StartWorkers(workers));
-    const nlohmann::json report = KTSTR_TRY(machine_->Report());
-    for (const nlohmann::json& worker : report["workers"]) tids_[worker["name"]] = worker["tid"];
-    return {};
+    auto machine = ReadyGuest(options, [&](GuestMachine& guest) -> Status {
+      KTSTR_TRY(guest.StartWorkers(workers));
+      const nlohmann::json report = KTSTR_TRY(guest.Report());
+      tids_.clear();
+      for (const nlohmann::json& worker : report["workers"]) {
+        tids_[worker["name"]] = worker["tid"];
+      }
+      return set_up(guest);
+    });
+    ASSERT_OK(machine);
+    machine_ = *std::move(machine);
   }
 
   // The guest's own account, then the archive's, which is the same as that of the memory.

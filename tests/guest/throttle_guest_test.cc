@@ -31,10 +31,10 @@ class ThrottleGuestTest : public SystemWalkGuest {
 };
 
 TEST_P(ThrottleGuestTest, AThrottledTaskStandsInNoQueueAndIsShown) {
-  ASSERT_NO_FATAL_FAILURE(Boot({{.kind = "spin"}}, [this] {
+  ASSERT_NO_FATAL_FAILURE(Boot({{.kind = "spin"}}, [this](GuestMachine& guest) {
     // A thousandth of the time: it is throttled nearly always.
-    return machine_->SetUpCgroup(
-        "/tight", {{"cpu.max", "1000 1000000"}, {"cgroup.procs", {tids_["spin-0"]}}});
+    return guest.SetUpCgroup("/tight",
+                             {{"cpu.max", "1000 1000000"}, {"cgroup.procs", {tids_["spin-0"]}}});
   }));
   ASSERT_NO_FATAL_FAILURE(AwaitThrottled("/tight"));
   auto guest = FrozenGuest::Freeze(*machine_, directory_ / "a.kts");

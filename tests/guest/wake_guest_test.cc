@@ -71,8 +71,9 @@ class WakeGuestTest : public testing::Test {
     EXPECT_OK(woken);
     if (!woken) return nullptr;
     EXPECT_THAT(woken->notes, testing::IsEmpty());
-    auto machine = GuestMachine::Adopt(std::move(woken->qemu), woken->accelerator,
-                                       GuestMachine::Init::kOurs, GuestMachine::Timeouts());
+    auto machine =
+        GuestMachine::Adopt(std::move(woken->qemu), woken->accelerator, GuestMachine::Init::kOurs,
+                            reader_->metadata().kernel_release, GuestMachine::Timeouts());
     EXPECT_OK(machine);
     return machine ? *std::move(machine) : nullptr;
   }

@@ -62,14 +62,15 @@ std::optional<uint32_t> InFile(const fs::path& file, Kva address) {
 // One run with more points than the processor has debug registers, of all kinds: two variables;
 // functions; beside those always watched; and a program in the guest that has the kernel set a
 // breakpoint of its own. (A kprobe at the very instruction where one of ours stands is refused by
-// the guest's kernel.) Nothing else goes through that: the kernel makes a jump of its breakpoint
-// after a while, and a CPU that stands there in this moment, and whose breakpoint KVM has yet to
-// deliver, goes on behind the jump's first byte.
+// the guest's kernel.) The kernel is told not to make a jump of its breakpoint after a while: a
+// CPU that stands there in this moment, and whose breakpoint KVM has yet to deliver, would go on
+// behind the jump's first byte.
 class KvmWatchedRunTest : public testing::Test {
  protected:
   static void SetUpTestSuite() {
     directory_ = new TemporaryDirectory;
     Write(*directory_ / "probe", R"(#!/bin/sh
+[ ! -e /proc/sys/debug/kprobes-optimization ] || echo 0 > /proc/sys/debug/kprobes-optimization || exit 5
 cd /sys/kernel/tracing || exit 1
 echo 'p:mine do_exit' >> kprobe_events || exit 2
 echo 1 > events/kprobes/enable || exit 3
@@ -84,6 +85,7 @@ echo > kprobe_events
 kernel = "scx-small"
 [scheduler]
 object = "vtime"
+variables = { "vtime_ops.timeout_ms" = 30000 }
 [[worker]]
 kind = "spin"
 [[payload]]
