@@ -23,10 +23,12 @@ programs=${2:-$build}/bin
 [ "$(id -u)" = 0 ] || give_up "only root can make and enter another Debian"
 place="${XDG_CACHE_HOME:-$HOME/.cache}/ktstr/roots/virtme-$suite"
 directory=$(mktemp -d)
-guest='' qemu=''
+children() { cat /proc/"$1"/task/*/children; }
+guest=''
 end() {
-  [ -z "$qemu" ] || kill "$qemu" 2>/dev/null || true
-  [ -z "$guest" ] || kill "$guest" 2>/dev/null || true
+  # What runs in the other Debian ends with the program that has entered it.
+  # shellcheck disable=SC2046
+  [ -z "$guest" ] || kill -KILL $(children "$guest") 2>/dev/null || true
   wait
   rm -rf "$directory"
 }
@@ -63,29 +65,34 @@ make_root() {
 # newest_below PID: the QEMU among a process's descendants.
 newest_below() {
   local child
-  for child in $(cat /proc/"$1"/task/*/children); do
+  for child in $(children "$1"); do
     if [[ $(cat "/proc/$child/comm") = qemu-system* ]]; then echo "$child"; else newest_below "$child"; fi
   done
 }
 
-# ask ARCHIVE SQL: the one value that is the answer.
-ask() { "$programs/ktstr-analyze" "$1" --no-index sql --csv "$2" | sed -n 2p; }
+# expect ARCHIVE SQL VALUE: asks for one value.
+expect() {
+  local answer
+  answer=$("$programs/ktstr-analyze" "$1" --no-index sql --csv "$2" | tr -d '\r') || fail "no answer to $2"
+  [ "${answer#*$'\n'}" = "$3" ] || fail "$2 gives ${answer#*$'\n'}, not $3"
+}
 sleeps="SELECT count(*) FROM task WHERE comm = 'sleep'"
 
 step "starting a guest that sleeps, which takes minutes without KVM"
 in_root "$place" TERM=dumb bash -c 'cd /root && exec vng --run "$(ls /boot/vmlinuz-* | grep -v cloud | tail -n 1)" \
-  --disable-kvm --cpus 2 --memory 512M --debug -- "echo the guest is here; sleep 1000"' \
+  --disable-kvm --cpus 2 --memory 512M --debug -- "sleep 1000 & \
+    until grep -q sleep /proc/\$!/comm; do :; done; echo the guest is here; wait"' \
   >"$directory/vng" 2>&1 </dev/null &
 guest=$!
-timeout 600 tail -n +1 -f --pid="$guest" "$directory/vng" | grep -q -m 1 "the guest is here" ||
+grep -q -m 1 "the guest is here" < <(timeout 600 tail -n +1 -f --pid="$guest" "$directory/vng") ||
   fail "the guest does not come up"
 step "capturing it by the port of its QMP socket"
 archive=$directory/vng.kts
 "$programs/ktstr-capture" --qmp localhost:3636 -o "$archive" || fail "no capture by port"
-[ "$(ask "$archive" "$sleeps")" = 1 ] || fail "the archive does not show what runs in the guest"
-[ "$(ask "$archive" "SELECT count(*) FROM anomaly")" = 0 ] || fail "something of the archive could not be read"
+expect "$archive" "$sleeps" 1
+expect "$archive" "SELECT count(*) FROM anomaly" 0
 step "capturing it by its process"
 qemu=$(newest_below "$guest")
 "$programs/ktstr-capture" --pid "$qemu" -o "$archive" --force || fail "no capture by process $qemu"
-[ "$(ask "$archive" "$sleeps")" = 1 ] || fail "the archive does not show what runs in the guest"
+expect "$archive" "$sleeps" 1
 echo "virtme.sh: all as it should be"

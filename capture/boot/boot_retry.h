@@ -17,6 +17,7 @@ struct FailedBoot {
   Accelerator accelerator = Accelerator::kAuto;
   std::string_view console;        // the end of what the guest wrote
   std::optional<int> qemu_status;  // as waitpid(2) gives it, when QEMU has ended
+  bool timed_out = false;          // nothing was heard of its init in all the time that it had
 };
 
 // What happened, for a person, when it is one of those faults and another attempt is left.

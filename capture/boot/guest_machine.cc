@@ -111,11 +111,13 @@ Result<std::unique_ptr<GuestMachine>> GuestMachine::Boot(const BootPlan& plan,
     std::unique_ptr<GuestMachine> machine(new GuestMachine);
     auto up = machine->Start(options, plan.initramfs.get(), timeouts);
     if (up) return machine;
+    const bool timed_out = up.error().code() == ErrorCode::kTimeout;
     const std::string console = machine->qemu_ ? machine->qemu_->ConsoleTail() : "";
     const auto why = WhyBootAgain({.attempt = attempt,
                                    .accelerator = options.accelerator,
                                    .console = console,
-                                   .qemu_status = machine->QemuStatus()});
+                                   .qemu_status = machine->QemuStatus(),
+                                   .timed_out = timed_out});
     if (!why) {
       return Fail(
           std::move(up).error().Wrap(fmt::format("the guest did not come up ({})", plan.release)));
@@ -257,7 +259,14 @@ Result<json> GuestMachine::WaitForSchedulerExit(Deadline deadline) {
 
 Result<int> GuestMachine::PowerOff() {
   KTSTR_TRY(Ask("bye", json::object()));
-  return qemu_->WaitForExit(After(timeouts_.answer));
+  const Deadline deadline = After(timeouts_.answer);
+  // The QEMU of a machine that was woken stays when its guest has switched the machine off. Others
+  // end, and where that comes first there is no answer.
+  if (qmp().WaitForEvent("SHUTDOWN", deadline)) {
+    const auto status = qmp().Execute("query-status");
+    if (status && StringMember(*status, "status") == "shutdown") return qemu_->Quit();
+  }
+  return qemu_->WaitForExit(deadline);
 }
 
 }  // namespace ktstr

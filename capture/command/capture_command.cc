@@ -69,6 +69,12 @@ void AddMachineOptions(Options* app, MachineArguments* arguments) {
       .TypeName("PID");
 }
 
+void AddKernelInstance(Options* app, size_t* instance) {
+  app->Add("--kernel-instance", instance,
+           "Which of the kernels in memory, where there are several; 1 is the one that runs")
+      .TypeName("N");
+}
+
 Result<std::unique_ptr<QmpClient>> Connect(const MachineArguments& arguments) {
   if (arguments.qmp.empty() && arguments.pid == 0) {
     return Fail(ErrorCode::kInvalidArgument, "which machine? Name it with --qmp or --pid");

@@ -34,6 +34,9 @@ inline constexpr char kProgramFooter[] =
 // Adds --qmp and --pid.
 void AddMachineOptions(Options* app, MachineArguments* arguments);
 
+// Adds --kernel-instance, of which the value is 1 until it is given.
+void AddKernelInstance(Options* app, size_t* instance);
+
 // A connection to that machine's monitor: by its socket, else by what the command line of its
 // process says. Errors: kInvalidArgument when neither is named; those of MonitorOfProcess and
 // QmpClient::Connect.

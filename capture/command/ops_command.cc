@@ -53,9 +53,7 @@ void DeclareOps(Options* ops, Status* status, ExitCode* exit_code) {
       .TypeName("FILE")
       .Files(".json")
       .Required();
-  ops->Add("--kernel-instance", &arguments->kernel_instance,
-           "Which of the kernels in memory, where there are several; 1 is the one that runs")
-      .TypeName("N");
+  AddKernelInstance(ops, &arguments->kernel_instance);
   AddArchiveOptions(ops, &arguments->archive);
   ops->Find("--output")->Help("Also capture the machine, after the batch, in the same freeze");
   ops->SetFooter(

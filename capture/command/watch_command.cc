@@ -30,6 +30,7 @@ struct WatchArguments {
   int interval_ms = 1000;
   int64_t count = 0;  // 0: until it is ended
   bool json = false;
+  size_t kernel_instance = 1;
 };
 
 // SIGINT and SIGTERM as something to wait for.
@@ -111,7 +112,7 @@ Status PrintLine(const std::string& line) {
 
 Status Watch(const WatchArguments& arguments) {
   const auto qmp = KTSTR_TRY(Connect(arguments.machine));
-  const RunningKernel running = KTSTR_TRY(RunningKernel::Open(*qmp, arguments.machine.pid));
+  const RunningKernel running = KTSTR_TRY(RunningKernel::Open(*qmp, arguments.machine.pid, arguments.kernel_instance));
   Sampler sampler = KTSTR_TRY(Sampler::Make(running.kernel()));
   Machine machine(*qmp);
   KTSTR_TRY(machine.Update());
@@ -141,6 +142,7 @@ void DeclareWatch(Options* watch, Status* status) {
       .TypeName("N")
       .Between(1, INT64_MAX);
   watch->Add("--json", &arguments->json, "One line of JSON per sample");
+  AddKernelInstance(watch, &arguments->kernel_instance);
   watch->SetFooter(
       "The guest goes on while it is read. A line that begins with ~ (\"torn\" in JSON) changed\n"
       "each time it was read: its numbers are not of one moment. ? (null) is what is not known.\n"

@@ -26,7 +26,7 @@ std::vector<VcpuRegisters> ParseRegisterText(std::string_view text) {
   return vcpus;
 }
 
-Result<RunningKernel> RunningKernel::Open(QmpClient& qmp, pid_t pid) {
+Result<RunningKernel> RunningKernel::Open(QmpClient& qmp, pid_t pid, size_t kernel_instance) {
   if (pid == 0) pid = KTSTR_TRY(qmp.PeerPid());
   RamMap map = KTSTR_TRY(FindRam(qmp, pid));
   if (!map.why_monitor.empty()) {
@@ -37,7 +37,7 @@ Result<RunningKernel> RunningKernel::Open(QmpClient& qmp, pid_t pid) {
   }
   auto memory = KTSTR_TRY(LiveMemory::Map(std::move(map)));
   const auto vcpus = ParseRegisterText(KTSTR_TRY(qmp.HumanCommand("info registers -a")));
-  auto kernel = KTSTR_TRY(GuestKernel::Open(*memory, vcpus));
+  auto kernel = KTSTR_TRY(GuestKernel::Open(*memory, vcpus, {.instance = kernel_instance}));
   return RunningKernel(std::move(memory), std::move(kernel));
 }
 

@@ -22,9 +22,10 @@ class RunningKernel {
  public:
   // Finds the kernel of a guest without stopping it: from its memory and what the monitor says of
   // its registers, for which QEMU takes about a millisecond and no vCPU more than a moment. `pid`
-  // is QEMU's process; 0: the one that owns the other end of the QMP socket. Errors: as FindRam,
-  // LiveMemory::Map, GuestKernel::Open and QmpClient::Execute.
-  static Result<RunningKernel> Open(QmpClient& qmp, pid_t pid = 0);
+  // is QEMU's process; 0: the one that owns the other end of the QMP socket. `kernel_instance` says
+  // which of several kernels. Errors: as FindRam, LiveMemory::Map, GuestKernel::Open and
+  // QmpClient::Execute.
+  static Result<RunningKernel> Open(QmpClient& qmp, pid_t pid = 0, size_t kernel_instance = 1);
 
   const GuestKernel& kernel() const { return *kernel_; }
   LiveMemory& memory() { return *memory_; }

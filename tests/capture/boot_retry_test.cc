@@ -27,6 +27,17 @@ TEST(BootRetryTest, AMachineWhoseQemuAbortedIsStartedAgain) {
   EXPECT_FALSE(WhyBootAgain(boot));
 }
 
+TEST(BootRetryTest, AGuestThatWasNotHeardOfInTimeGetsOneMoreBoot) {
+  FailedBoot boot = OnTcg();
+  boot.timed_out = true;
+  EXPECT_TRUE(WhyBootAgain(boot));
+  boot.attempt = 2;
+  EXPECT_FALSE(WhyBootAgain(boot));
+  boot.attempt = 1;
+  boot.accelerator = Accelerator::kKvm;
+  EXPECT_FALSE(WhyBootAgain(boot));
+}
+
 TEST(BootRetryTest, OtherEndsOfQemuAreFinal) {
   FailedBoot boot = OnTcg();
   boot.console = "Kernel panic - not syncing: No working init found.\n";

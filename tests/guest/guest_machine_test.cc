@@ -23,8 +23,10 @@ using nlohmann::json;
 using testing::HasSubstr;
 
 TEST(GuestMachineTest, A612GuestBootsWorksReportsAndEnds) {
-  const auto machine = BootWithWork(Machine(), "spin,yield,sleep:2,pipe,futex-wait,threads");
+  const auto machine = GuestMachine::Boot(Machine());
   ASSERT_OK(machine);
+  ASSERT_OK(
+      (*machine)->StartWorkers(*ParseWorkerSpecs("spin,yield,sleep:2,pipe,futex-wait,threads")));
   EXPECT_THAT((*machine)->release(), testing::StartsWith("6.12."));
   const auto report = (*machine)->Report();
   ASSERT_OK(report);
@@ -127,8 +129,9 @@ TEST(GuestMachineTest, NodesAndCoresAreWhatTheGuestSees) {
 }
 
 TEST(GuestMachineTest, A61GuestBootsWithModulesFromItsPackage) {
-  const auto machine = BootWithWork(Machine("6.1"));
+  const auto machine = GuestMachine::Boot(Machine("6.1"));
   ASSERT_OK(machine);
+  ASSERT_OK((*machine)->StartWorkers(*ParseWorkerSpecs("spin:2,sleep:2")));
   EXPECT_THAT((*machine)->release(), testing::StartsWith("6.1."));
   EXPECT_OK((*machine)->Report());
 }

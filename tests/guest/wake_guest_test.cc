@@ -137,6 +137,10 @@ TEST_F(WakeGuestTest, IsWhatWasFrozenAndWorkersGoOnCounting) {
   EXPECT_TRUE((*state)["exit"].is_null());
   // Where the kernel would warn of a stall, a lock-up or a clock that jumped.
   EXPECT_THAT(machine->qemu().ConsoleTail(), testing::IsEmpty());
+  // Its QEMU would stay, for the machine to be looked at.
+  const auto off = machine->PowerOff();
+  ASSERT_OK(off);
+  EXPECT_EQ(*off, 0);
 }
 
 TEST_F(WakeGuestTest, SeveralRunAtOnceFromOneArchiveEachWithMemoryOfItsOwn) {
