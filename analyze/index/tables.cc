@@ -14,6 +14,7 @@
 #include "libcore/walk/sched/dsq.h"
 #include "libcore/walk/sched/rq_task.h"
 #include "libcore/walk/sched/scx.h"
+#include "libcore/walk/sched/scx_cpu.h"
 #include "libcore/walk/stack/stack.h"
 #include "libcore/walk/system/cgroup.h"
 #include "libcore/walk/system/kernels.h"
@@ -139,6 +140,7 @@ void WalkKernel(const GuestKernel& kernel, Collector& tables) {
   tables.Add(WalkCpus(kernel));
   tables.Add(WalkRqTasks(kernel));
   AddScx(WalkScx(kernel), tables);
+  tables.Add(WalkScxCpus(kernel));
   AddDsqs(WalkDsqs(kernel), tables);
   AddBpfMaps(WalkBpfMaps(kernel), tables);
   tables.Add(WalkBpfProgs(kernel));
@@ -157,17 +159,17 @@ void WalkKernel(const GuestKernel& kernel, Collector& tables) {
 
 std::vector<const TableInfo*> AllTableInfos() {
   return {
-      &MachineRow::Table().info,     &KernelRow::Table().info,       &DerivationRow::Table().info,
-      &TagRow::Table().info,         &MemoryRow::Table().info,       &VcpuRow::Table().info,
-      &CrashNoteRow::Table().info,   &CpuRow::Table().info,          &TopologyRow::Table().info,
-      &SchedDomainRow::Table().info, &TaskRow::Table().info,         &RqTaskRow::Table().info,
-      &StackFrameRow::Table().info,  &LockWaitRow::Table().info,     &PipeEndRow::Table().info,
-      &ScxRow::Table().info,         &ScxOpRow::Table().info,        &ScxEventRow::Table().info,
-      &DsqRow::Table().info,         &DsqTaskRow::Table().info,      &BpfMapRow::Table().info,
-      &BpfMapValueRow::Table().info, &BpfArenaPageRow::Table().info, &BpfProgRow::Table().info,
-      &BpfLinkRow::Table().info,     &BpfHolderRow::Table().info,    &CgroupRow::Table().info,
-      &TimerRow::Table().info,       &WorkItemRow::Table().info,     &LogRow::Table().info,
-      &AnomalyRow::Table().info,     &FindingRow::Table().info};
+      &MachineRow::Table().info,     &KernelRow::Table().info,      &DerivationRow::Table().info,
+      &TagRow::Table().info,         &MemoryRow::Table().info,      &VcpuRow::Table().info,
+      &CrashNoteRow::Table().info,   &CpuRow::Table().info,         &TopologyRow::Table().info,
+      &SchedDomainRow::Table().info, &TaskRow::Table().info,        &RqTaskRow::Table().info,
+      &StackFrameRow::Table().info,  &LockWaitRow::Table().info,    &PipeEndRow::Table().info,
+      &ScxRow::Table().info,         &ScxOpRow::Table().info,       &ScxEventRow::Table().info,
+      &ScxCpuRow::Table().info,      &DsqRow::Table().info,         &DsqTaskRow::Table().info,
+      &BpfMapRow::Table().info,      &BpfMapValueRow::Table().info, &BpfArenaPageRow::Table().info,
+      &BpfProgRow::Table().info,     &BpfLinkRow::Table().info,     &BpfHolderRow::Table().info,
+      &CgroupRow::Table().info,      &TimerRow::Table().info,       &WorkItemRow::Table().info,
+      &LogRow::Table().info,         &AnomalyRow::Table().info,     &FindingRow::Table().info};
 }
 
 Tables KernelTables(const GuestKernel& kernel) {

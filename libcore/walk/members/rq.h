@@ -29,6 +29,9 @@ struct ScxRqMembers : Fields {
   MaybeMember local_dsq = Need("local_dsq"), runnable_list = Maybe("runnable_list");
   // Of bypass mode: in 7.0 here, from 7.1 on in scx_sched_pcpu.
   MaybeMember bypass_dsq = Maybe("bypass_dsq");
+  // From 7.3 on, for tasks that a sub-scheduler may not run on this CPU: those that were turned
+  // back, and those that the kernel runs in its stead.
+  MaybeMember reject_dsq = Maybe("reject_dsq"), rescue_dsq = Maybe("rescue.dsq");
 };
 
 }  // namespace ktstr

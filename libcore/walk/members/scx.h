@@ -11,6 +11,11 @@ namespace ktstr {
 inline constexpr Structure kDsqStruct{.name = "scx_dispatch_q", .optional = true};
 inline constexpr Structure kScxSchedStruct{.name = "scx_sched", .optional = true};
 inline constexpr Structure kScxOpsStruct{.name = "sched_ext_ops", .optional = true};
+// Of schedulers that count CPUs by topology (7.2 on): members that are no functions stand where
+// kScxOpsStruct has them (kernel/sched/ext/internal.h).
+inline constexpr Structure kScxCidOpsStruct{.name = "sched_ext_ops_cid", .optional = true};
+
+inline constexpr Structure kScxPcpuStruct{.name = "scx_sched_pcpu", .optional = true};
 
 namespace dsq_member {
 inline constexpr MemberPaths kId("id"), kNr("nr");
@@ -37,11 +42,16 @@ struct ScxSchedMembers : Fields {
   MaybeMember level = Maybe("level"), children = Maybe("children"), sibling = Maybe("sibling"),
               cgrp_path = Maybe("cgrp_path"), bypass_depth = Maybe("bypass_depth"),
               watchdog_timeout = Maybe("watchdog_timeout");
+  MaybeMember all = Maybe("all");  // its place on scx_sched_all
+  // Whether ops holds a struct sched_ext_ops_cid (7.2 on).
+  MaybeMember is_cid_type = Maybe("is_cid_type");
 };
 
 struct ScxSchedPcpuMembers : Fields {
-  explicit ScxSchedPcpuMembers(const Walk& walk) : Fields(walk, "scx_sched_pcpu") {}
+  explicit ScxSchedPcpuMembers(const Walk& walk) : Fields(walk, kScxPcpuStruct) {}
   MaybeMember event_stats = Maybe("event_stats"), bypass_dsq = Maybe("bypass_dsq");
+  MaybeMember flags = Maybe("flags");
+  MaybeMember ecaps = Maybe("ecaps");  // what it may do there, of enum scx_cap_flags (7.3 on)
   // Masks of CPUs that this one is about to kick; up to 7.2 in rq.scx, for all schedulers at once.
   MaybeMember to_kick = Maybe("cpus_to_kick"), to_kick_if_idle = Maybe("cpus_to_kick_if_idle"),
               to_preempt = Maybe("cpus_to_preempt"), to_wait = Maybe("cpus_to_wait");

@@ -32,6 +32,7 @@ namespace scx_member {
 inline constexpr MemberPaths kFlags("flags"), kSlice("slice"), kDsqVtime("dsq_vtime");
 inline constexpr MemberPaths kRunnableAt("runnable_at"), kRunnableNode("runnable_node");
 inline constexpr MemberPaths kDsq("dsq");
+inline constexpr MemberPaths kSched("sched");  // the struct scx_sched that owns the task, 7.1 on
 // Under its first name in the patches for kernels before 6.12.
 inline constexpr MemberPaths kDsqListNode("dsq_list.node", "dsq_node.list");
 inline constexpr MemberPaths kDsqListFlags("dsq_list.flags");
@@ -66,6 +67,7 @@ struct DsqNodeMembers : Fields {
 struct RunnableMembers : Fields {
   explicit RunnableMembers(const Walk& walk) : Fields(walk, kScxEntityStruct) {}
   MaybeMember node = Maybe(scx_member::kRunnableNode), at = Maybe(scx_member::kRunnableAt);
+  MaybeMember sched = Maybe(scx_member::kSched);
 };
 
 }  // namespace ktstr

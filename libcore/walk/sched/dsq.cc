@@ -32,6 +32,8 @@ class DsqWalker {
     for (const CpuRef& cpu : cpus) {
       if (rq_.local_dsq) Add(cpu.rq + rq_.local_dsq->offset, {.kind = "local", .cpu = cpu.cpu});
       if (rq_.bypass_dsq) Add(cpu.rq + rq_.bypass_dsq->offset, {.kind = "bypass", .cpu = cpu.cpu});
+      if (rq_.reject_dsq) Add(cpu.rq + rq_.reject_dsq->offset, {.kind = "reject", .cpu = cpu.cpu});
+      if (rq_.rescue_dsq) Add(cpu.rq + rq_.rescue_dsq->offset, {.kind = "rescue", .cpu = cpu.cpu});
     }
     int64_t scheduler = 0;
     for (const ScxInstance& instance : ListScxInstances(walk_)) {
@@ -115,6 +117,7 @@ class DsqWalker {
   DsqTaskRow NewRow(const DsqRow& dsq, Kva task) {
     DsqTaskRow row;
     row.dsq_id = dsq.dsq_id;
+    row.scheduler = dsq.scheduler;
     row.cpu = dsq.cpu;
     row.node = dsq.node;
     row.dsq_kva = dsq.dsq_kva;
@@ -152,10 +155,14 @@ const RowTable<DsqRow>& DsqRow::Table() {
           ReadCol<&R::dsq_id>("dsq_id", "", "Id; built-in queues have bit 63 set.",
                               At(dsq_member::kId)),
           Col<&R::kind>("kind", "",
-                        "local (of a CPU), global (of a NUMA node), user (made by a scheduler) or "
-                        "bypass (of a CPU)."),
-          Col<&R::scheduler>("scheduler", "", "Number in table scx of the scheduler whose it is."),
-          Col<&R::cpu>("cpu", "", "CPU of a local or bypass queue."),
+                        "local (of a CPU), global (of a NUMA node), user (made by a scheduler), "
+                        "bypass (of a CPU), or for tasks that their sub-scheduler may not run on a "
+                        "CPU (7.3 on): reject (on their way back to it), rescue (run by the kernel "
+                        "in its stead)."),
+          Col<&R::scheduler>("scheduler", "",
+                             "Number in table scx of the scheduler whose it is; NULL for those of "
+                             "all schedulers."),
+          Col<&R::cpu>("cpu", "", "CPU of one that is of a CPU."),
           Col<&R::node>("node", "", "NUMA node of a global queue."),
           ReadCol<&R::nr>("nr", "", "Tasks in it, as the kernel counts.", At(dsq_member::kNr)),
           Col<&R::listed>("listed", "", "Tasks found on its list."),
@@ -171,7 +178,10 @@ const RowTable<DsqTaskRow>& DsqTaskRow::Table() {
       "dsq_task", "The tasks in each dispatch queue.", kScxEntityStruct,
       {
           Col<&R::dsq_id>("dsq_id", "", "Id of the queue."),
-          Col<&R::cpu>("cpu", "", "CPU of a local or bypass queue."),
+          Col<&R::scheduler>("scheduler", "",
+                             "Number in table scx of the scheduler whose queue it is; NULL for "
+                             "those of all schedulers."),
+          Col<&R::cpu>("cpu", "", "CPU of a queue of a CPU."),
           Col<&R::node>("node", "", "NUMA node of a global queue."),
           Col<&R::position>("position", "", "Place on the list, from 0."),
           Col<&R::vtime_position>("vtime_position", "", "Place in vtime order, from 0."),

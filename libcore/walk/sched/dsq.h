@@ -14,7 +14,7 @@ namespace ktstr {
 
 struct DsqRow {
   std::optional<Hex> dsq_id;
-  std::string kind;  // "local", "global", "user", "bypass"
+  std::string kind;  // "local", "global", "user", "bypass", "reject", "rescue"
   std::optional<int64_t> scheduler, cpu, node;
   std::optional<int64_t> nr;
   int64_t listed = 0;
@@ -27,7 +27,7 @@ struct DsqRow {
 
 struct DsqTaskRow {
   std::optional<Hex> dsq_id;
-  std::optional<int64_t> cpu, node;
+  std::optional<int64_t> scheduler, cpu, node;
   std::optional<int64_t> position, vtime_position;
   std::optional<int64_t> pid;
   std::optional<std::string> comm;
@@ -46,7 +46,8 @@ struct DsqState {
 };
 
 // Every queue there is: each CPU's local one, the global ones of each NUMA node, those that
-// schedulers made, and those of bypass mode; nothing when the kernel has no sched_ext. A task that
+// schedulers made, those of bypass mode, and those for tasks that a sub-scheduler may not run
+// there; nothing when the kernel has no sched_ext. A task that
 // only the list or only the tree of a queue has is a row without the other's position and an
 // anomaly. Errors: those of the kernel's types.
 Result<DsqState> WalkDsqs(const GuestKernel& kernel, const WalkLimits& limits = {});

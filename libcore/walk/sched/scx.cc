@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cctype>
+#include <unordered_map>
 
 #include "libcore/walk/code/symbolize.h"
 #include "libcore/walk/container/list.h"
@@ -34,10 +35,10 @@ struct OpsMembers : Fields {
   MaybeMember name = Need(ops_member::kName), flags = Need("flags");
 };
 
-// The members of struct sched_ext_ops that are functions.
-std::vector<NamedMember> CallbacksOf(const TypeInfo& types) {
+// The members of struct sched_ext_ops or sched_ext_ops_cid that are functions.
+std::vector<NamedMember> CallbacksOf(const TypeInfo& types, const Structure& structure) {
   std::vector<NamedMember> callbacks;
-  const auto ops = types.FindStruct(kScxOpsStruct.name);
+  const auto ops = types.FindStruct(structure.name);
   if (!ops) return callbacks;
   for (const NamedMember& m : types.MembersOf(*ops)) {
     if (m.member.kind != TypeKind::kPointer) continue;
@@ -70,22 +71,36 @@ class ScxWalker {
         programs_(walk) {}
 
   ScxState Run() {
+    FindOldest();
     for (const ScxInstance& instance : ListScxInstances(walk_)) {
       Add(instance);
     }
     return std::move(state_);
   }
+  ScxRow ReadAt(Kva sched) {
+    FindOldest();
+    Add(ScxInstanceAt(walk_, sched));
+    return std::move(state_.schedulers.front());
+  }
 
  private:
+  // A task that is runnable.
+  struct Waiting {
+    int64_t runnable_at;
+    std::optional<int64_t> pid;
+  };
+
   void Add(const ScxInstance& instance) {
     ScxRow row;
     row.scheduler = static_cast<int64_t>(state_.schedulers.size());
     row.level = instance.level;
+    if (instance.parent) row.parent = static_cast<int64_t>(*instance.parent);
+    if (instance.is_cid_type) row.form = *instance.is_cid_type ? "cid" : "cpu";
     ReadGlobals(row);
     row.watchdog_timeout_ms = ToMs(status_.WatchdogTimeout(walk_, instance));
     ReadSched(instance, row);
-    FindOldest(row);
-    if (instance.ops) ReadOps(*instance.ops, row);
+    TellOldest(instance, row);
+    if (instance.ops) ReadOps(instance, *instance.ops, row);
     ReadExit(instance, row);
     ReadEvents(instance, row.scheduler);
     state_.schedulers.push_back(std::move(row));
@@ -112,32 +127,41 @@ class ScxWalker {
     if (!instance.sched) return;
     row.sched_kva = Hex(*instance.sched);
     CellReader sched(walk_, *instance.sched, "a scheduler");
+    of_sched_.Read(sched, row);
     if (sched_.bypass_depth) row.bypass_depth = sched.Integer(sched_.bypass_depth);
     if (const auto path = sched.Pointer(sched_.cgrp_path)) row.cgroup = TextAt(*path, kMaxText);
   }
 
-  // What the watchdog looks at: check_rq_for_timeouts() in kernel/sched/ext.c.
-  void FindOldest(ScxRow& row) {
+  // What the watchdog looks at: check_rq_for_timeouts() in kernel/sched/ext.c. From 7.1 on a task
+  // may wait for as long as the scheduler that owns it says; before, all belong to the only one.
+  void FindOldest() {
     if (!clock_.jiffies) return;
     if (!rq_.runnable_list || !runnable_.node || !runnable_.at) return;
-    std::optional<int64_t> oldest;
     for (const CpuRef& cpu : ListCpus(walk_)) {
       for (const Kva entry : WalkList(walk_, cpu.rq + rq_.runnable_list->offset, "runnable_list")) {
         CellReader object(walk_, entry - runnable_.node->offset, "a runnable task");
         const auto runnable_at = object.Integer(runnable_.at);
-        if (!runnable_at || (oldest && *runnable_at - *oldest >= 0)) continue;
-        oldest = runnable_at;
-        row.oldest_runnable_pid = object.Integer(pid_);
+        const auto owner = runnable_.sched ? object.Pointer(runnable_.sched) : Kva();
+        if (!runnable_at || !owner) continue;
+        const auto known = oldest_.find(owner->value());
+        if (known != oldest_.end() && *runnable_at - known->second.runnable_at >= 0) continue;
+        oldest_[owner->value()] = {*runnable_at, object.Integer(pid_)};
       }
     }
-    if (!oldest) return;
-    row.oldest_waiting_ms = ToMs(*clock_.jiffies - *oldest);
+  }
+
+  void TellOldest(const ScxInstance& instance, ScxRow& row) const {
+    const Kva owner = runnable_.sched ? instance.sched.value_or(Kva()) : Kva();
+    const auto oldest = oldest_.find(owner.value());
+    if (oldest == oldest_.end()) return;
+    row.oldest_runnable_pid = oldest->second.pid;
+    row.oldest_waiting_ms = ToMs(*clock_.jiffies - oldest->second.runnable_at);
     if (row.watchdog_timeout_ms && row.oldest_waiting_ms) {
       row.watchdog_margin_ms = *row.watchdog_timeout_ms - *row.oldest_waiting_ms;
     }
   }
 
-  void ReadOps(Kva kva, ScxRow& row) {
+  void ReadOps(const ScxInstance& instance, Kva kva, ScxRow& row) {
     row.ops_kva = Hex(kva);
     CellReader ops(walk_, kva, "struct sched_ext_ops");
     const auto name = ops.Text(ops_.name);
@@ -146,8 +170,9 @@ class ScxWalker {
     row.ops_name = *name;
     if (const auto flags = ops.Unsigned(ops_.flags)) row.ops_flags = ops_flags_.FlagsOf(*flags);
     of_ops_.Read(ops, row);
-    const auto programs = programs_.Of(kva);
-    for (const NamedMember& callback : callbacks_) {
+    const bool is_cid = instance.is_cid_type.value_or(false);
+    const auto programs = programs_.Of(kva, is_cid ? kScxCidOpsStruct : kScxOpsStruct);
+    for (const NamedMember& callback : is_cid ? cid_callbacks_ : callbacks_) {
       const auto address = ops.Pointer(callback.member);
       if (!address) continue;
       ScxOpRow op;
@@ -257,7 +282,8 @@ class ScxWalker {
   Globals globals_;
   KernelClock clock_;
   OpsMembers ops_{walk_};
-  std::vector<NamedMember> callbacks_ = CallbacksOf(walk_.types);
+  std::vector<NamedMember> callbacks_ = CallbacksOf(walk_.types, kScxOpsStruct);
+  std::vector<NamedMember> cid_callbacks_ = CallbacksOf(walk_.types, kScxCidOpsStruct);
   ExitMembers exit_{walk_};
   ScxSchedMembers sched_{walk_};
   ScxSchedPcpuMembers pcpu_{walk_};
@@ -265,6 +291,8 @@ class ScxWalker {
   RunnableMembers runnable_{walk_};
   MaybeMember pid_ = Fields(walk_, kTaskStruct).Maybe(task_member::kPid);
   RowReader<ScxRow> of_ops_{walk_, kScxOpsStruct.name}, of_exit_{walk_, "scx_exit_info"};
+  RowReader<ScxRow> of_sched_{walk_, kScxSchedStruct.name};
+  std::unordered_map<uint64_t, Waiting> oldest_;  // by the owner's struct scx_sched; 0: all of them
   ScxStatus status_;
   EnumText exit_kinds_, ops_flags_;
   ScxPrograms programs_;
@@ -281,6 +309,11 @@ Result<ScxState> WalkScx(const GuestKernel& kernel, const WalkLimits& limits) {
   ScxState state = ScxWalker(walk).Run();
   state.anomalies = std::move(anomalies).Take();
   return state;
+}
+
+Result<ScxRow> ReadScxScheduler(const GuestKernel& kernel, Kva sched) {
+  Anomalies anomalies("scx");
+  return ScxWalker(KTSTR_TRY(Walk::Of(kernel, anomalies))).ReadAt(sched);
 }
 
 }  // namespace ktstr

@@ -14,8 +14,10 @@ namespace ktstr {
 
 struct ScxRow {
   int64_t scheduler = 0;
-  std::optional<int64_t> level;
+  std::optional<int64_t> level, parent;
   std::optional<std::string> cgroup;
+  std::optional<int64_t> sub_attached;
+  std::optional<std::string> form;
   std::optional<std::string> ops_name, enable_state, ops_flags;
   std::optional<int64_t> switch_all, bypass_depth, enable_seq, nr_rejected, hotplug_seq;
   std::optional<int64_t> timeout_ms, dispatch_max_batch;
@@ -30,7 +32,7 @@ struct ScxRow {
   friend bool operator==(const ScxRow&, const ScxRow&) = default;
 };
 
-// One callback of struct sched_ext_ops.
+// One callback of struct sched_ext_ops or sched_ext_ops_cid.
 struct ScxOpRow {
   int64_t scheduler = 0;
   std::string op;
@@ -63,5 +65,10 @@ struct ScxState {
 // All schedulers of the kernel; nothing when it has no sched_ext. Errors: those of the kernel's
 // types; the rest is an anomaly.
 Result<ScxState> WalkScx(const GuestKernel& kernel, const WalkLimits& limits = {});
+
+// The scheduler at `sched`, a struct scx_sched, which may be in no list: one that ends before it
+// was enabled. Its number is 0. Errors: those of the kernel's types; what cannot be read is not
+// there.
+Result<ScxRow> ReadScxScheduler(const GuestKernel& kernel, Kva sched);
 
 }  // namespace ktstr

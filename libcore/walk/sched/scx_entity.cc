@@ -33,12 +33,22 @@ ScxEntities::ScxEntities(const Walk& walk)
       ops_state_bits_(ValueIn(ops_states_, "qseq_shift", 2)),
       states_among_flags_(flag_names_.ValueOf("ready").has_value()) {
   if (entity_.flags) clock_ = ReadKernelClock(walk.kernel, walk.anomalies);
+  // What is wrong with the schedulers is told by table scx.
+  Anomalies elsewhere("scx");
+  if (entity_.sched) schedulers_.emplace(walk.NotingIn(elsewhere));
 }
 
 void ScxEntities::Decode(CellReader& task, TaskRow& row) {
   if (!entity_.flags) return;
   if (const auto dsq = task.Pointer(entity_.dsq); dsq && !dsq->is_null()) {
     row.scx_dsq_id = CellReader(walk_, *dsq, "a task's dispatch queue").HexOf(queue_.id);
+  }
+  if (const auto sched = task.Pointer(entity_.sched); sched && !sched->is_null()) {
+    row.scx_scheduler = schedulers_->Of(*sched);
+    if (!row.scx_scheduler && unknown_.insert(sched->value()).second) {
+      walk_.anomalies.Add("damage", *sched,
+                          "the scheduler of a task, which is none of those known");
+    }
   }
   if (const auto dsq_flags = task.Unsigned(entity_.dsq_flags)) {
     row.scx_dsq_flag_names = dsq_flag_names_.FlagsOf(*dsq_flags);

@@ -21,13 +21,44 @@ class InstanceFinder {
   std::vector<ScxInstance> Find() {
     if (globals_.Address({"scx_root"})) {
       if (const auto root = globals_.Pointer({"scx_root"})) AddTree(*root);
+      AddOthers();
     } else if (globals_.Address({"scx_ops"})) {
       AddStatic();
     }
     return std::move(found_);
   }
 
+  ScxInstance At(Kva kva) const {
+    CellReader sched(walk_, kva, "a scheduler");
+    const auto part = [&](const MaybeMember& member) {
+      return member ? std::optional(kva + member->offset) : std::nullopt;
+    };
+    ScxInstance instance;
+    instance.sched = kva;
+    instance.ops = part(sched_.ops);
+    instance.exit_kind = part(sched_.exit_kind);
+    instance.dsq_hash = part(sched_.dsq_hash);
+    instance.level = sched_.level ? sched.Integer(sched_.level) : 0;
+    if (const auto is_cid = sched.Integer(sched_.is_cid_type)) instance.is_cid_type = *is_cid != 0;
+    if (const auto info = sched.Pointer(sched_.exit_info); info && !info->is_null()) {
+      instance.exit_info = *info;
+    }
+    if (const auto array = sched.Pointer(sched_.global_dsqs); array && !array->is_null()) {
+      instance.global_dsqs = NodePointers(*array);
+    } else if (const auto nodes = sched.Pointer(sched_.pnode);
+               nodes && !nodes->is_null() && pnode_.global_dsq) {
+      instance.global_dsqs = NodePointers(*nodes);
+      for (NodeDsq& node : instance.global_dsqs) node.dsq += pnode_.global_dsq->offset;
+    }
+    return instance;
+  }
+
  private:
+  struct Pending {
+    Kva kva;
+    std::optional<size_t> parent;
+  };
+
   void AddStatic() {
     ScxInstance instance;
     instance.ops = globals_.Address({"scx_ops"});
@@ -43,48 +74,37 @@ class InstanceFinder {
   }
 
   void AddTree(Kva root) {
-    std::vector<Kva> pending = {root};
-    std::unordered_set<uint64_t> seen;
+    std::vector<Pending> pending = {{root, std::nullopt}};
     while (!pending.empty()) {
-      const Kva kva = pending.back();
+      const auto [kva, parent] = pending.back();
       pending.pop_back();
-      if (!seen.insert(kva.value()).second) {
+      if (!seen_.insert(kva.value()).second) {
         walk_.anomalies.Add("cycle", kva, "a sub-scheduler met twice");
         continue;
       }
-      if (seen.size() > walk_.limits.max_nodes)
+      if (seen_.size() > walk_.limits.max_nodes)
         return walk_.anomalies.Add("cap", kva, "sub-schedulers");
-      Add(kva);
+      found_.push_back(At(kva));
+      found_.back().parent = parent;
       if (!sched_.children || !sched_.sibling) continue;
+      const size_t number = found_.size() - 1;
       auto below = WalkList(walk_, kva + sched_.children->offset, "sub-schedulers");
       for (auto node = below.rbegin(); node != below.rend(); ++node) {
-        pending.push_back(*node - sched_.sibling->offset);
+        pending.push_back({*node - sched_.sibling->offset, number});
       }
     }
   }
 
-  void Add(Kva kva) {
-    CellReader sched(walk_, kva, "a scheduler");
-    const auto part = [&](const MaybeMember& member) {
-      return member ? std::optional(kva + member->offset) : std::nullopt;
-    };
-    ScxInstance instance;
-    instance.sched = kva;
-    instance.ops = part(sched_.ops);
-    instance.exit_kind = part(sched_.exit_kind);
-    instance.dsq_hash = part(sched_.dsq_hash);
-    instance.level = sched_.level ? sched.Integer(sched_.level) : 0;
-    if (const auto info = sched.Pointer(sched_.exit_info); info && !info->is_null()) {
-      instance.exit_info = *info;
+  // A scheduler is linked before it owns a task, and unlinked when
+  // it owns none any more (scx_link_sched() and scx_unlink_sched() in kernel/sched/ext/ext.c).
+  void AddOthers() {
+    const auto list = globals_.Address({"scx_sched_all"});
+    if (!list || !sched_.all) return;
+    for (const Kva node : WalkList(walk_, *list, "scx_sched_all")) {
+      const Kva kva = node - sched_.all->offset;
+      if (seen_.size() >= walk_.limits.max_nodes) return;
+      if (seen_.insert(kva.value()).second) found_.push_back(At(kva));
     }
-    if (const auto array = sched.Pointer(sched_.global_dsqs); array && !array->is_null()) {
-      instance.global_dsqs = NodePointers(*array);
-    } else if (const auto nodes = sched.Pointer(sched_.pnode);
-               nodes && !nodes->is_null() && pnode_.global_dsq) {
-      instance.global_dsqs = NodePointers(*nodes);
-      for (NodeDsq& node : instance.global_dsqs) node.dsq += pnode_.global_dsq->offset;
-    }
-    found_.push_back(std::move(instance));
   }
 
   // An array with a pointer for each possible node; nodes that cannot be are null.
@@ -105,10 +125,26 @@ class InstanceFinder {
   ScxSchedPnodeMembers pnode_{walk_};
   Globals globals_;
   std::vector<ScxInstance> found_;
+  std::unordered_set<uint64_t> seen_;
 };
 
 }  // namespace
 
 std::vector<ScxInstance> ListScxInstances(const Walk& walk) { return InstanceFinder(walk).Find(); }
+
+ScxInstance ScxInstanceAt(const Walk& walk, Kva sched) { return InstanceFinder(walk).At(sched); }
+
+ScxNumbers::ScxNumbers(const Walk& walk) {
+  int64_t number = 0;
+  for (const ScxInstance& instance : ListScxInstances(walk)) {
+    if (instance.sched) numbers_.emplace(instance.sched->value(), number);
+    ++number;
+  }
+}
+
+std::optional<int64_t> ScxNumbers::Of(Kva sched) const {
+  const auto found = numbers_.find(sched.value());
+  return found == numbers_.end() ? std::nullopt : std::optional(found->second);
+}
 
 }  // namespace ktstr

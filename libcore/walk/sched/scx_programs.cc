@@ -15,9 +15,10 @@ ScxPrograms::ScxPrograms(const Walk& walk) : walk_(walk), names_(walk) {
   }
 }
 
-std::unordered_map<uint64_t, ScxProgram> ScxPrograms::Of(Kva ops) const {
+std::unordered_map<uint64_t, ScxProgram> ScxPrograms::Of(Kva ops,
+                                                         const Structure& structure) const {
   std::unordered_map<uint64_t, ScxProgram> programs;
-  const auto type = walk_.types.FindStruct("sched_ext_ops");
+  const auto type = walk_.types.FindStruct(structure.name);
   if (!type || !map_.kernel_data || !map_.user_value || !value_.data) return programs;
   std::vector<uint64_t> callbacks(walk_.types.SizeOf(*type).value_or(0) / sizeof(uint64_t));
   std::vector<uint64_t> of_map(callbacks.size()), ids(callbacks.size());

@@ -40,8 +40,9 @@ class ScxPrograms {
  public:
   explicit ScxPrograms(const Walk& walk);
 
-  // By the callback's offset in the struct sched_ext_ops at `ops`; empty when no map fits.
-  std::unordered_map<uint64_t, ScxProgram> Of(Kva ops) const;
+  // By the callback's offset in the struct at `ops`, which is a `structure` (sched_ext_ops or
+  // sched_ext_ops_cid); empty when no map fits.
+  std::unordered_map<uint64_t, ScxProgram> Of(Kva ops, const Structure& structure) const;
 
  private:
   Walk walk_;

@@ -31,6 +31,7 @@ struct TaskRow {
   std::optional<std::string> affinity;
   std::optional<std::string> cgroup;
   std::optional<Hex> task_kva;
+  std::optional<int64_t> scx_scheduler;
   std::optional<Hex> scx_dsq_id;
   std::optional<Hex> scx_dsq_vtime;
   std::optional<int64_t> scx_slice_ns, scx_weight;

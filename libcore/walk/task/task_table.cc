@@ -88,6 +88,9 @@ const RowTable<TaskRow>& TaskRow::Table() {
           Col<&R::affinity>("affinity", "", "CPUs it may use, as a list."),
           Col<&R::cgroup>("cgroup", "", "Path of its cgroup (v2)."),
           Col<&R::task_kva>("task_kva", "", "Address of its task_struct."),
+          Col<&R::scx_scheduler>(
+              "scx_scheduler", "",
+              "sched_ext: number in table scx of the scheduler that owns it (7.1 on)."),
           Col<&R::scx_dsq_id>("scx_dsq_id", "", "sched_ext: the dispatch queue it stands in."),
           ReadCol<&R::scx_dsq_vtime>("scx_dsq_vtime", "",
                                      "sched_ext: its key in a vtime-ordered queue.",

@@ -136,7 +136,8 @@ INSTANTIATE_TEST_SUITE_P(Layouts, DsqTest, ::testing::ValuesIn(kAllLayouts),
                          [](const auto& info) { return NameOf(info.param); });
 
 TEST(BypassDsqTest, QueuesOfBypassModeTellTheirCpus) {
-  for (const ScxLayout layout : {ScxLayout::kSchedPcpu, ScxLayout::kSubSchedulers}) {
+  for (const ScxLayout layout :
+       {ScxLayout::kSchedPcpu, ScxLayout::kSubSchedulers, ScxLayout::kCids, ScxLayout::kCaps}) {
     ScxGuest guest(layout);
     const Kva scheduler = guest.scx.AddScheduler({.name = "s"});
     const Kva dsq = guest.scx.BypassDsq(scheduler, 1);
@@ -147,6 +148,46 @@ TEST(BypassDsqTest, QueuesOfBypassModeTellTheirCpus) {
     EXPECT_EQ(RowOf(state, dsq).kind, "bypass");
     EXPECT_EQ(RowOf(state, dsq).cpu, 1);
   }
+}
+
+TEST(SubSchedulerDsqTest, QueuesOfTheSameIdTellWhoseTheyAre) {
+  for (const ScxLayout layout : kSubLayouts) {
+    ScxGuest guest(layout);
+    const Kva root = guest.scx.AddScheduler({.name = "root"});
+    const Kva below = guest.scx.AddScheduler({.name = "below", .cgroup = "/a"}, root);
+    const Kva of_root = guest.scx.AddDsq(root, 7), of_below = guest.scx.AddDsq(below, 7);
+    guest.scx.Dispatch(of_root, guest.NewTask(3));
+    guest.scx.Dispatch(of_below, guest.NewTask(4));
+    guest.Finish();
+    const DsqState state = Walk(guest);
+    EXPECT_EQ(RowOf(state, of_root).scheduler, 0);
+    EXPECT_EQ(RowOf(state, of_below).scheduler, 1);
+    std::map<int64_t, std::optional<int64_t>> schedulers;
+    for (const DsqTaskRow& row : state.tasks) schedulers[*row.pid] = row.scheduler;
+    EXPECT_EQ(schedulers, (std::map<int64_t, std::optional<int64_t>>{{3, 0}, {4, 1}}));
+    EXPECT_THAT(state.anomalies, NoAnomalies());
+  }
+}
+
+TEST(SubSchedulerDsqTest, QueuesForWhatASubSchedulerMayNotRunTellTheirCpus) {
+  ScxGuest guest(ScxLayout::kCaps);
+  guest.scx.AddScheduler({.name = "root"});
+  const Kva reject = guest.scx.DsqOfCpu(1, "reject_dsq"),
+            rescue = guest.scx.DsqOfCpu(0, "rescue.dsq");
+  guest.scx.Dispatch(reject, guest.NewTask(3));
+  guest.scx.Dispatch(rescue, guest.NewTask(4));
+  guest.Finish();
+  const DsqState state = Walk(guest);
+  EXPECT_EQ(CountKind(state, "reject"), 2u);
+  EXPECT_EQ(CountKind(state, "rescue"), 2u);
+  EXPECT_THAT(Listed(state, reject), ElementsAre(3));
+  EXPECT_THAT(Listed(state, rescue), ElementsAre(4));
+  EXPECT_EQ(RowOf(state, reject).kind, "reject");
+  EXPECT_EQ(RowOf(state, reject).cpu, 1);
+  EXPECT_EQ(RowOf(state, reject).dsq_id, Hex(0x8000000000000004));
+  EXPECT_EQ(RowOf(state, rescue).kind, "rescue");
+  EXPECT_EQ(RowOf(state, rescue).scheduler, std::nullopt);
+  EXPECT_THAT(state.anomalies, NoAnomalies());
 }
 
 // Queues 0 to 5 (0 and 4 in one bucket); in 0 tasks 1 to 7 in vtime order, in 1 tasks 8 and 9.

@@ -53,11 +53,19 @@ inline std::string NameOf(ScxLayout layout) {
       return "SchedPcpu";
     case ScxLayout::kSubSchedulers:
       return "SubSchedulers";
+    case ScxLayout::kCids:
+      return "Cids";
+    case ScxLayout::kCaps:
+      return "Caps";
   }
   return "";
 }
 
-inline constexpr ScxLayout kAllLayouts[] = {ScxLayout::kStatic, ScxLayout::kSched,
-                                            ScxLayout::kSchedPcpu, ScxLayout::kSubSchedulers};
+inline constexpr ScxLayout kAllLayouts[] = {ScxLayout::kStatic,    ScxLayout::kSched,
+                                            ScxLayout::kSchedPcpu, ScxLayout::kSubSchedulers,
+                                            ScxLayout::kCids,      ScxLayout::kCaps};
+// Those that have sub-schedulers.
+inline constexpr ScxLayout kSubLayouts[] = {ScxLayout::kSubSchedulers, ScxLayout::kCids,
+                                            ScxLayout::kCaps};
 
 }  // namespace ktstr

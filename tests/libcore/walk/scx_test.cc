@@ -1,6 +1,7 @@
 #include "libcore/walk/sched/scx.h"
 
 #include "libcore/walk/cpu/cpu.h"
+#include "libcore/walk/sched/scx_cpu.h"
 #include "libcore/walk/task/task.h"
 #include "scx_guest.h"
 
@@ -56,7 +57,7 @@ TEST_P(ScxTest, ALoadedSchedulerIsARow) {
 // As their bits are in kernels of either kind: 7.1 moved the states among the flags, has one more
 // before INIT, and says there why a task is enqueued again.
 TEST_P(ScxTest, ATasksStateIsNamed) {
-  const bool among_flags = GetParam() == ScxLayout::kSubSchedulers;
+  const bool among_flags = GetParam() >= ScxLayout::kSubSchedulers;
   const auto task = [&](uint32_t pid, uint64_t flags) {
     guest_.builder().Set("task_struct", guest_.NewTask(pid), "scx.flags", flags);
   };
@@ -124,13 +125,14 @@ TEST_P(ScxTest, AnErrorHasItsReasonMessageBacktraceAndDump) {
 }
 
 TEST_P(ScxTest, TheOldestRunnableTaskIsWhatTheWatchdogWillFind) {
-  guest_.scx.AddScheduler({.name = "s", .watchdog_timeout = 250});
+  const Kva scheduler = guest_.scx.AddScheduler({.name = "s", .watchdog_timeout = 250});
   const int64_t runnable_at[] = {4294892296 + 800, 4294892296 + 500, 4294892296 + 999};
   for (uint32_t i = 0; i < 3; ++i) {
     const Kva task = guest_.NewTask(i + 1);
     guest_.builder().Set("task_struct", task, "scx.runnable_at",
                          static_cast<uint64_t>(runnable_at[i]));
     guest_.sched.queues().AddRunnable(i % 2, task);
+    guest_.scx.Own(scheduler, task);
   }
   guest_.Finish();
   const ScxRow row = Walk(guest_).schedulers.at(0);
@@ -183,7 +185,7 @@ TEST(ScxVersionsTest, ASchedulerThatIsBeingDisabledStillHasItsReason) {
 
 TEST(ScxVersionsTest, EventsAreSummedOverTheCpus) {
   for (const ScxLayout layout :
-       {ScxLayout::kSched, ScxLayout::kSchedPcpu, ScxLayout::kSubSchedulers}) {
+       {ScxLayout::kSched, ScxLayout::kSchedPcpu, ScxLayout::kSubSchedulers, ScxLayout::kCaps}) {
     ScxGuest guest(layout);
     const Kva scheduler = guest.scx.AddScheduler({.name = "s"});
     guest.scx.CountEvent(scheduler, 0, "SELECT_CPU_FALLBACK", 5);
@@ -199,7 +201,7 @@ TEST(ScxVersionsTest, EventsAreSummedOverTheCpus) {
 
 // Up to 7.2 a run queue has one mask for all schedulers; then each scheduler has its own.
 TEST(ScxCpuTest, TheKicksOfACpuAreThoseOfAllSchedulers) {
-  ScxGuest guest(ScxLayout::kSubSchedulers);
+  ScxGuest guest(ScxLayout::kCaps);
   const Kva root = guest.scx.AddScheduler({.name = "root"});
   const Kva below = guest.scx.AddScheduler({.name = "below", .cgroup = "/a"}, root);
   for (const Kva scheduler : {root, below}) {
@@ -218,8 +220,77 @@ TEST(ScxCpuTest, TheKicksOfACpuAreThoseOfAllSchedulers) {
   EXPECT_EQ(walked->rows[0].scx.to_wait, std::nullopt);
 }
 
+TEST(ScxCpuTest, EachSchedulerTellsItsOwnKicksAndWhatItMayDo) {
+  ScxGuest guest(ScxLayout::kCaps);
+  const Kva root = guest.scx.AddScheduler({.name = "root"});
+  const Kva below = guest.scx.AddScheduler({.name = "below", .cgroup = "/a"}, root);
+  guest.scx.SetKicks(root, 1, "cpus_to_kick", 1);
+  guest.scx.SetKicks(below, 1, "cpus_to_kick", 2);
+  guest.scx.SetKicks(below, 0, "cpus_to_preempt", 3);
+  guest.scx.SetOfCpu(below, 0, "flags", 1);
+  guest.scx.SetOfCpu(below, 1, "ecaps", 0x13);
+  guest.scx.SetOfCpu(below, 1, "rescue_avg", 5000);
+  guest.Finish();
+  const auto walked = WalkScxCpus(guest.Open());
+  ASSERT_TRUE(walked) << walked.error().ToString();
+  EXPECT_THAT(walked->anomalies, NoAnomalies());
+  ASSERT_EQ(walked->rows.size(), 4u);
+  const ScxCpuRow &of_root = walked->rows[1], &of_below = walked->rows[2], &last = walked->rows[3];
+  EXPECT_EQ(of_root.scheduler, 0);
+  EXPECT_EQ(of_root.cpu, 1);
+  EXPECT_EQ(of_root.to_kick, "0");
+  EXPECT_EQ(of_root.caps, std::nullopt);
+  EXPECT_EQ(of_root.bypassing, 0);
+  EXPECT_EQ(of_below.scheduler, 1);
+  EXPECT_EQ(of_below.to_kick, std::nullopt);
+  EXPECT_EQ(of_below.to_preempt, "0-1");
+  EXPECT_EQ(of_below.bypassing, 1);
+  EXPECT_EQ(of_below.caps, "");
+  EXPECT_EQ(last.to_kick, "1");
+  EXPECT_EQ(last.caps, "enq_immed|enq|0x0000000000000010");
+  EXPECT_EQ(last.rescue_avg_ns, 5000);
+}
+
+TEST(ScxCpuTest, KernelsBefore618HaveNoSuchParts) {
+  for (const ScxLayout layout : {ScxLayout::kStatic, ScxLayout::kSched}) {
+    ScxGuest guest(layout);
+    guest.scx.AddScheduler({.name = "s"});
+    guest.Finish();
+    const auto walked = WalkScxCpus(guest.Open());
+    ASSERT_TRUE(walked) << walked.error().ToString();
+    EXPECT_THAT(walked->rows, IsEmpty());
+    EXPECT_THAT(walked->anomalies, NoAnomalies());
+  }
+}
+
+TEST(ScxVersionsTest, CallbacksOfTheCidFormHaveTheirOwnNames) {
+  for (const ScxLayout layout : {ScxLayout::kCids, ScxLayout::kCaps}) {
+    ScxGuest guest(layout);
+    const Kva code = guest.builder().Text("the_trampoline");
+    const Kva root = guest.scx.AddScheduler({.name = "root", .callbacks = {{"dispatch", code}}});
+    guest.scx.AddScheduler({.name = "below",
+                            .timeout_ms = 700,
+                            .callbacks = {{"dispatch_cid", code + 8}},
+                            .is_cid_type = true},
+                           root);
+    guest.Finish();
+    const ScxState state = Walk(guest);
+    ASSERT_EQ(state.schedulers.size(), 2u);
+    EXPECT_EQ(state.schedulers[0].form, "cpu");
+    EXPECT_EQ(state.schedulers[1].form, "cid");
+    EXPECT_EQ(state.schedulers[1].ops_name, "below");
+    EXPECT_EQ(state.schedulers[1].timeout_ms, 700);
+    std::vector<std::string> set;
+    for (const ScxOpRow& op : state.ops) {
+      if (op.set == 1) set.push_back(fmt::format("{} {}", op.scheduler, op.op));
+    }
+    EXPECT_THAT(set, ElementsAre("0 dispatch", "1 dispatch_cid"));
+    EXPECT_THAT(state.anomalies, NoAnomalies());
+  }
+}
+
 // A root with two sub-schedulers, the first of which has one of its own.
-class SubSchedulerTest : public ::testing::Test {
+class SubSchedulerTest : public ::testing::TestWithParam<ScxLayout> {
  protected:
   SubSchedulerTest() {
     root_ = guest_.scx.AddScheduler({.name = "root", .bypass_depth = 1});
@@ -227,7 +298,14 @@ class SubSchedulerTest : public ::testing::Test {
     second_ =
         guest_.scx.AddScheduler({.name = "second", .cgroup = "/b", .watchdog_timeout = 500}, root_);
     inner_ = guest_.scx.AddScheduler({.name = "inner", .cgroup = "/a/c"}, first_);
-    guest_.Finish();
+  }
+  // A task of that scheduler's that has been runnable for so many jiffies.
+  Kva AddWaiting(Kva scheduler, uint32_t pid, uint64_t jiffies) {
+    const Kva task = guest_.NewTask(pid);
+    guest_.builder().Set("task_struct", task, "scx.runnable_at", 4294892296 + 1000 - jiffies);
+    guest_.sched.queues().AddRunnable(pid % 2, task);
+    guest_.scx.Own(scheduler, task);
+    return task;
   }
   Kva PartOf(Kva scheduler, const char* member) {
     return scheduler + guest_.builder().MemberOf("scx_sched", member).offset;
@@ -238,47 +316,117 @@ class SubSchedulerTest : public ::testing::Test {
     return names;
   }
 
-  ScxGuest guest_{ScxLayout::kSubSchedulers};
+  ScxGuest guest_{GetParam()};
   Kva root_, first_, second_, inner_;
 };
 
-TEST_F(SubSchedulerTest, EachStandsBelowItsOwn) {
+TEST_P(SubSchedulerTest, EachStandsBelowItsOwn) {
+  guest_.Finish();
   const ScxState state = Walk(guest_);
   EXPECT_THAT(Names(state), ElementsAre("root", "first", "inner", "second"));
   EXPECT_EQ(state.schedulers[2].level, 2);
   EXPECT_EQ(state.schedulers[2].cgroup, "/a/c");
+  EXPECT_EQ(state.schedulers[2].parent, 1);
+  EXPECT_EQ(state.schedulers[3].parent, 0);
+  EXPECT_EQ(state.schedulers[0].parent, std::nullopt);
+  EXPECT_EQ(state.schedulers[2].sub_attached, 1);
   EXPECT_EQ(state.schedulers[0].bypass_depth, 1);
   EXPECT_EQ(state.schedulers[3].bypass_depth, 0);
   EXPECT_EQ(state.schedulers[3].watchdog_timeout_ms, 2000);
   EXPECT_THAT(state.anomalies, NoAnomalies());
 }
 
-TEST_F(SubSchedulerTest, OneThatContainsItsOwnRootEndsThere) {
+TEST_P(SubSchedulerTest, OneThatContainsItsOwnRootEndsThere) {
+  guest_.Finish();
   guest_.builder().LinkList(PartOf(inner_, "children"), {PartOf(root_, "sibling")});
   const ScxState state = Walk(guest_);
   EXPECT_THAT(Names(state), ElementsAre("root", "first", "inner", "second"));
   EXPECT_THAT(state.anomalies, HasAnomaly("cycle", root_));
 }
 
-TEST_F(SubSchedulerTest, OneThatWasLeftOutCostsOnlyItselfAndItsOwn) {
+// Its own are found on the list of all.
+TEST_P(SubSchedulerTest, OneThatWasLeftOutCostsOnlyItself) {
+  guest_.Finish();
   guest_.LeaveOut(first_);
   const ScxState state = Walk(guest_);
-  EXPECT_THAT(Names(state), ElementsAre("root", "second"));
+  EXPECT_THAT(Names(state), ElementsAre("root", "second", "inner"));
   EXPECT_THAT(state.anomalies, HasAnomaly("unreadable", PartOf(first_, "sibling")));
 }
 
-TEST_F(SubSchedulerTest, AWildPointerIsNoScheduler) {
+TEST_P(SubSchedulerTest, AWildPointerIsNoScheduler) {
+  guest_.Finish();
   guest_.builder().Put(PartOf(root_, "children"), guest_.Wild());
   const ScxState state = Walk(guest_);
   EXPECT_THAT(Names(state), ElementsAre("root", "first", "inner", "second"));
   EXPECT_THAT(state.anomalies, HasAnomaly("unmapped", guest_.Wild()));
 }
 
-TEST_F(SubSchedulerTest, TheCapEndsTheWalkAndSaysSo) {
+TEST_P(SubSchedulerTest, TheCapEndsTheWalkAndSaysSo) {
+  guest_.Finish();
   const ScxState state = Walk(guest_, {.max_nodes = 2});
   EXPECT_THAT(Names(state), ElementsAre("root", "first"));
   EXPECT_THAT(state.anomalies, HasAnomaly("cap", inner_));
 }
+
+// The watchdog judges each task by the timeout of the scheduler that owns it.
+TEST_P(SubSchedulerTest, EachHasItsOwnOldestRunnableTaskAndMargin) {
+  AddWaiting(root_, 11, 100);
+  AddWaiting(second_, 12, 25);
+  AddWaiting(second_, 13, 50);
+  AddWaiting(inner_, 14, 600);
+  guest_.Finish();
+  const ScxState state = Walk(guest_);
+  ASSERT_EQ(state.schedulers.size(), 4u);
+  EXPECT_EQ(state.schedulers[0].oldest_runnable_pid, 11);
+  EXPECT_EQ(state.schedulers[0].watchdog_margin_ms, 30000 - 400);
+  EXPECT_EQ(state.schedulers[1].oldest_runnable_pid, std::nullopt);
+  EXPECT_EQ(state.schedulers[1].watchdog_margin_ms, std::nullopt);
+  EXPECT_EQ(state.schedulers[2].oldest_runnable_pid, 14);
+  EXPECT_EQ(state.schedulers[2].oldest_waiting_ms, 2400);
+  EXPECT_EQ(state.schedulers[3].oldest_runnable_pid, 13);
+  EXPECT_EQ(state.schedulers[3].watchdog_margin_ms, 2000 - 200);
+}
+
+TEST_P(SubSchedulerTest, ATaskTellsWhichOneOwnsIt) {
+  AddWaiting(root_, 11, 1);
+  AddWaiting(inner_, 12, 1);
+  guest_.NewTask(13);
+  AddWaiting(Kva(0xffff888000000123), 14, 1);
+  guest_.Finish();
+  const auto walked = WalkTasks(guest_.Open(), std::span<const StackFrameRow>());
+  ASSERT_TRUE(walked) << walked.error().ToString();
+  std::map<int64_t, std::optional<int64_t>> owners;
+  for (const TaskRow& row : walked->rows) owners[*row.pid] = row.scx_scheduler;
+  EXPECT_EQ(owners[11], 0);
+  EXPECT_EQ(owners[12], 2);
+  EXPECT_EQ(owners[13], std::nullopt);
+  EXPECT_EQ(owners[14], std::nullopt);
+  EXPECT_THAT(walked->anomalies, HasAnomaly("damage", Kva(0xffff888000000123)));
+}
+
+// As while it is enabled or ended: its tasks still name it.
+TEST_P(SubSchedulerTest, OneThatIsNoLongerInTheTreeComesLast) {
+  guest_.scx.TakeOutOfTree(inner_);
+  AddWaiting(inner_, 14, 600);
+  guest_.Finish();
+  const ScxState state = Walk(guest_);
+  EXPECT_THAT(Names(state), ElementsAre("root", "first", "second", "inner"));
+  EXPECT_EQ(state.schedulers.at(3).parent, std::nullopt);
+  EXPECT_EQ(state.schedulers.at(3).oldest_runnable_pid, 14);
+  EXPECT_THAT(state.anomalies, NoAnomalies());
+}
+
+TEST_P(SubSchedulerTest, OneThatIsInNoListIsReadByItsAddress) {
+  guest_.Finish();
+  const auto row = ReadScxScheduler(guest_.Open(), inner_);
+  ASSERT_TRUE(row) << row.error().ToString();
+  EXPECT_EQ(row->ops_name, "inner");
+  EXPECT_EQ(row->cgroup, "/a/c");
+  EXPECT_EQ(row->level, 2);
+}
+
+INSTANTIATE_TEST_SUITE_P(Layouts, SubSchedulerTest, ::testing::ValuesIn(kSubLayouts),
+                         [](const auto& info) { return NameOf(info.param); });
 
 TEST(ScxVersionsTest, ARootThatIsNoneIsAnAnomalyNotAScheduler) {
   ScxGuest guest(ScxLayout::kSched);
