@@ -52,23 +52,31 @@ const std::vector<TableCommand>& TableCommands() {
       {"dsq",
        "sched_ext: every dispatch queue, and the tasks in it",
        {{"queues",
-         "SELECT dsq_id, kind, cpu, node, nr, by_vtime FROM dsq ORDER BY dsq_id, node, cpu",
-         "SELECT * FROM dsq ORDER BY dsq_id, node, cpu"},
+         "SELECT dsq_id, kind, scheduler, cpu, node, nr, by_vtime FROM dsq "
+         "ORDER BY dsq_id, scheduler, node, cpu",
+         "SELECT * FROM dsq ORDER BY dsq_id, scheduler, node, cpu"},
         {"tasks",
-         "SELECT dsq_id, cpu, position, vtime_position, pid, comm, vtime, slice_ns, waiting_ms "
-         "FROM dsq_task ORDER BY dsq_id, node, cpu, position",
-         "SELECT * FROM dsq_task ORDER BY dsq_id, node, cpu, position"}}},
+         "SELECT dsq_id, scheduler, cpu, position, vtime_position, pid, comm, vtime, slice_ns, "
+         "waiting_ms FROM dsq_task ORDER BY dsq_id, scheduler, node, cpu, position",
+         "SELECT * FROM dsq_task ORDER BY dsq_id, scheduler, node, cpu, position"}}},
       {"scx",
        "sched_ext: which scheduler, in which state, its callbacks and counters",
        {{"schedulers",
-         "SELECT ops_name, enable_state, switch_all, bypass_depth, nr_rejected AS rejected, "
+         "SELECT scheduler, ops_name, cgroup, enable_state, switch_all, bypass_depth, nr_rejected "
+         "AS rejected, "
          "timeout_ms, watchdog_age_ms, oldest_waiting_ms, exit_kind, exit_reason, exit_message "
          "FROM scx",
          "SELECT * FROM scx"},
-        {"callbacks", "SELECT op, prog_id, prog_name FROM scx_op WHERE \"set\" = 1",
+        {"callbacks", "SELECT scheduler, op, prog_id, prog_name FROM scx_op WHERE \"set\" = 1",
          "SELECT * FROM scx_op"},
-        {"events", "SELECT event, count FROM scx_event WHERE count != 0",
-         "SELECT * FROM scx_event"}}},
+        {"events", "SELECT scheduler, event, count FROM scx_event WHERE count != 0",
+         "SELECT * FROM scx_event"},
+        // What says nothing is left out: all of it, of the only scheduler of most machines.
+        {"cpus",
+         "SELECT scheduler, cpu, bypassing, caps, to_kick, to_kick_if_idle, to_preempt, to_wait "
+         "FROM scx_cpu WHERE bypassing = 1 OR caps IS NOT NULL OR to_kick || to_kick_if_idle || "
+         "to_preempt || to_wait != ''",
+         "SELECT * FROM scx_cpu"}}},
       {"cgroups",
        "Control groups: weights, quotas, how many tasks",
        {{"cgroups",

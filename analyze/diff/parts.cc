@@ -48,9 +48,10 @@ TableDiff Cpus() {
 
 TableDiff Dsqs(bool one_run) {
   TableDiff dsqs = {"{0}.dsq",
-                    {"kind", "dsq_id", "cpu", "node"},
+                    {"kind", "dsq_id", "scheduler", "cpu", "node"},
                     "printf('%s DSQ %s', kind, coalesce(dsq_id, '?')) || coalesce(' of CPU ' || "
-                    "cpu, ' of node ' || node, '')",
+                    "cpu, ' of node ' || node, '') || iif(scheduler > 0, ' of scheduler ' || "
+                    "scheduler, '')",
                     "printf('%s tasks', coalesce(nr, '?'))",
                     {"nr"}};
   if (one_run) dsqs.identity = {"dsq_kva", "dsq_id"};
@@ -60,14 +61,15 @@ TableDiff Dsqs(bool one_run) {
 std::vector<TableDiff> SchedExt() {
   return {{"{0}.scx",
            {"scheduler"},
-           "coalesce('scheduler ' || ops_name, 'sched_ext')",
+           "coalesce('scheduler ' || ops_name || iif(level > 0, ' of cgroup ' || cgroup, ''), "
+           "'sched_ext')",
            "coalesce(enable_state, '?')",
            {"ops_name", "enable_state", "switch_all", "bypass_depth", "enable_seq", "nr_rejected",
             "hotplug_seq", "timeout_ms", "oldest_waiting_ms", "watchdog_margin_ms", "exit_kind",
             "exit_code", "exit_reason", "exit_message"}},
           {"(SELECT *, \"set\" AS is_set FROM {0}.scx_op)",
            {"scheduler", "op"},
-           "'callback ' || op",
+           "'callback ' || op || iif(scheduler > 0, ' of scheduler ' || scheduler, '')",
            "prog_name",
            {"is_set", "prog_name"}}};
 }
@@ -100,7 +102,11 @@ std::vector<TableDiff> Counters() {
            "NULL",
            {"nr_switches", "sched_count", "sched_goidle", "ttwu_count", "ttwu_local", "yld_count",
             "idle_calls", "idle_sleeps", "rq_cpu_time_ns", "run_delay_ns", "pcount"}},
-          {"{0}.scx_event", {"scheduler", "event"}, "'event ' || event", "NULL", {"count"}},
+          {"{0}.scx_event",
+           {"scheduler", "event"},
+           "'event ' || event || iif(scheduler > 0, ' of scheduler ' || scheduler, '')",
+           "NULL",
+           {"count"}},
           {"{0}.bpf_prog",
            {"id"},
            "printf('program %s (%d)', coalesce(name, '?'), id)",

@@ -94,8 +94,9 @@ Result<TasksAndStacks> TasksAndStacksJson(const Database& index, SharedTexts& te
 // Texts of several lines that a scheduler left when it ended: an array of {"title", "lines"}.
 Result<std::string> ExitTextsJson(const Database& index) {
   const QueryResult rows = KTSTR_TRY(
-      index.Query("SELECT ops_name || ', backtrace of its exit', exit_backtrace FROM scx UNION ALL "
-                  "SELECT ops_name || ', dump of its exit', exit_dump FROM scx"));
+      index.Query("SELECT name || ', backtrace of its exit', exit_backtrace FROM scx JOIN "
+                  "scheduler_name USING (scheduler) UNION ALL SELECT name || ', dump of its exit', "
+                  "exit_dump FROM scx JOIN scheduler_name USING (scheduler)"));
   std::string json;
   for (const auto& row : rows.rows) {
     const auto* text = std::get_if<std::string>(&row[1]);

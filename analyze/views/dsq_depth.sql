@@ -8,6 +8,8 @@ CREATE VIEW dsq_depth(
   cpu,
   -- NUMA node of a global queue.
   node,
+  -- Number in table scx of the scheduler whose it is.
+  scheduler,
   -- Tasks in it, as the kernel counts.
   nr,
   -- Tasks found in it.
@@ -21,7 +23,7 @@ CREATE VIEW dsq_depth(
   -- Address of the struct scx_dispatch_q.
   dsq_kva
 ) AS
-SELECT q.dsq_id, q.kind, q.cpu, q.node, q.nr, count(w.dsq_kva), max(w.waiting_ms), w.pid, w.comm,
+SELECT q.dsq_id, q.kind, q.cpu, q.node, q.scheduler, q.nr, count(w.dsq_kva), max(w.waiting_ms), w.pid, w.comm,
        q.dsq_kva
 FROM dsq q
 LEFT JOIN dsq_task w ON w.dsq_kva = q.dsq_kva

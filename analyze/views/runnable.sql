@@ -23,7 +23,8 @@ CREATE VIEW runnable(
 SELECT t.pid, t.comm, t.class, t.cpu,
        CASE WHEN d.dsq_kva IS NOT NULL
               THEN coalesce(q.kind, '?') || ' DSQ ' || coalesce(d.dsq_id, '?') ||
-                   coalesce(' of CPU ' || d.cpu, ' of node ' || d.node, '')
+                   coalesce(' of CPU ' || d.cpu, ' of node ' || d.node, '') ||
+                   coalesce((SELECT ' of scheduler ' || n.name FROM scheduler_name n WHERE n.scheduler = d.scheduler AND n.level > 0), '')
             WHEN r.queue = 'cfs_throttled' THEN 'throttled'
             ELSE r.queue END,
        coalesce(d.vtime_position, d.position, r.position),

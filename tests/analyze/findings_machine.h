@@ -12,6 +12,7 @@
 
 #include "analyze/findings/findings.h"
 #include "analyze/index/tables.h"
+#include "analyze/views/views.h"
 #include "libcore/walk/cpu/cpu.h"
 #include "libcore/walk/task/task.h"
 
@@ -55,6 +56,8 @@ class FindingsMachine {
         EXPECT_TRUE(index.AddTable(EmptyTable(*info)));
       }
     }
+    const Status views = AddViews(index);
+    EXPECT_TRUE(views) << views.error().ToString();
     const Status added = AddFindings(index);
     EXPECT_TRUE(added) << added.error().ToString();
     const auto found = index.Query("SELECT rule, severity, subject, detail, evidence FROM finding");

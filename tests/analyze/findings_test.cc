@@ -10,6 +10,7 @@
 #include "libcore/walk/row/anomaly.h"
 #include "libcore/walk/sched/dsq.h"
 #include "libcore/walk/sched/scx.h"
+#include "libcore/walk/sched/scx_cpu.h"
 #include "libcore/walk/stack/stack.h"
 #include "libcore/walk/system/log.h"
 #include "libcore/walk/system/machine.h"
@@ -123,6 +124,89 @@ TEST(FindingsTest, AStoppedSchedulerInUserSpaceIsNamedInsteadOfEachTaskThatWaits
               ElementsAre(testing::StartsWith("lost_task"), testing::StartsWith("lost_task")));
   EXPECT_THAT(FindingsOfUserScheduler("T", "array"),
               ElementsAre(testing::StartsWith("lost_task"), testing::StartsWith("lost_task")));
+}
+
+// "qmap", and sub-schedulers of that name for /a and /a/b.
+std::vector<ScxRow> Tree() {
+  std::vector<ScxRow> rows(3);
+  for (int64_t i = 0; i < 3; ++i) {
+    rows[i].scheduler = i;
+    rows[i].level = i;
+    rows[i].ops_name = "qmap";
+    rows[i].enable_state = "enabled";
+    rows[i].exit_kind = "none";
+    rows[i].watchdog_timeout_ms = 5000;
+  }
+  rows[0].cgroup = "/";
+  rows[1].cgroup = "/a";
+  rows[2].cgroup = "/a/b";
+  return rows;
+}
+
+TEST(FindingsTest, ASubSchedulerIsNamedWithItsCgroup) {
+  std::vector<ScxRow> ends = Tree(), waits = Tree(), bypassed = Tree();
+  ends[1].exit_kind = "error_bpf";
+  ends[1].exit_message = "too bad";
+  ends[2].exit_kind = "parent";
+  EXPECT_THAT(FindingsMachine().With(ends).Findings(),
+              ElementsAre("scheduler_ended error scheduler qmap of cgroup /a: error_bpf (too bad)",
+                          "scheduler_ended info scheduler qmap of cgroup /a/b: parent"));
+  waits[0].watchdog_margin_ms = 4000;
+  waits[2].oldest_runnable_pid = 7;
+  waits[2].oldest_waiting_ms = 3000;
+  waits[2].watchdog_margin_ms = 2000;
+  EXPECT_THAT(FindingsMachine().With(waits).Findings(),
+              ElementsAre("watchdog_near warning scheduler qmap of cgroup /a/b: task 7 has been "
+                          "runnable for 3000 ms of the 5000 ms after which the watchdog ends the "
+                          "scheduler"));
+  bypassed[1].bypass_depth = 1;
+  EXPECT_THAT(FindingsMachine().With(bypassed).Findings(),
+              ElementsAre("scheduler_bypassed warning scheduler qmap of cgroup /a: is enabled, "
+                          "with a bypass depth of 1"));
+}
+
+TEST(FindingsTest, WhatWaitsForASubSchedulerNamesIt) {
+  TaskRow lost = Waiting(5, 3 * kSecond, "ext");
+  lost.scx_ops_state = "queued";
+  lost.scx_ops_qseq = 9;
+  lost.scx_waiting_ms = 3000;
+  lost.scx_scheduler = 2;
+  DsqRow queue = Queue("user");
+  queue.scheduler = 1;
+  EXPECT_THAT(
+      FindingsMachine()
+          .With(Tree())
+          .With(std::vector{lost, Task(6)})
+          .With(std::vector{queue})
+          .With(std::vector{InQueue(6, 1200)})
+          .Findings(),
+      ElementsAre("lost_task error t5 (5): runnable for 3.000 s and in no dispatch queue; the "
+                  "scheduler qmap of cgroup /a/b has had it since its enqueueing 9",
+                  "dsq_piled_up warning DSQ 0x0000000000000007 of scheduler qmap of cgroup /a: 1 "
+                  "tasks wait in this user queue, the first for 1.200 s",
+                  "long_wait warning t5 (5): class ext of scheduler qmap of cgroup /a/b, on CPU "
+                  "0: runnable for 3.000 s without running"));
+}
+
+TEST(FindingsTest, ACpuThatASubSchedulerWasNotGivenMayIdleBesideItsWork) {
+  DsqRow queue = Queue("user");
+  queue.scheduler = 1;
+  std::vector<ScxCpuRow> cpus(2);
+  cpus[0].scheduler = cpus[1].scheduler = 1;
+  cpus[1].cpu = 1;
+  cpus[0].caps = "";
+  cpus[1].caps = "enq_immed|enq";
+  EXPECT_THAT(FindingsMachine()
+                  .With(Tree())
+                  .WithCpus(2)
+                  .With(std::vector{Task(5)})
+                  .With(std::vector{queue})
+                  .With(std::vector{InQueue(5, 200)})
+                  .With(cpus)
+                  .Findings(),
+              ElementsAre("idle_beside_work warning CPU 1: idle, while 1 task that may use it "
+                          "waits in DSQ 0x0000000000000007 of scheduler qmap of cgroup /a, for 200 "
+                          "ms"));
 }
 
 TEST(FindingsTest, AQueueWhoseTasksAgeIsPiledUp) {

@@ -10,6 +10,7 @@
 #include "libcore/walk/cpu/cpu.h"
 #include "libcore/walk/sched/dsq.h"
 #include "libcore/walk/sched/rq_task.h"
+#include "libcore/walk/sched/scx.h"
 #include "libcore/walk/stack/stack.h"
 #include "libcore/walk/task/task.h"
 #include "libcore/walk/wait/wait.h"
@@ -136,6 +137,32 @@ TEST_F(ViewsTest, DsqDepthNamesWhoHasWaitedLongest) {
                    {.position = 1, .pid = 2, .comm = "b", .waiting_ms = 30, .dsq_kva = Hex(0x70)}});
   EXPECT_THAT(Ask("SELECT dsq_id, nr, found, longest_waiting_ms, longest_pid FROM dsq_depth"),
               ElementsAre("0x0000000000000007|2|2|30|2"));
+}
+
+TEST_F(ViewsTest, SchedulerNamesTellSubSchedulersApart) {
+  Add<ScxRow>({{.scheduler = 0, .level = 0, .cgroup = "/", .ops_name = "qmap"},
+               {.scheduler = 1, .level = 1, .cgroup = "/a", .ops_name = "qmap"},
+               {.scheduler = 2}});
+  EXPECT_THAT(Ask("SELECT scheduler, name FROM scheduler_name"),
+              ElementsAre("0|qmap", "1|qmap of cgroup /a", "2|(unloaded)"));
+}
+
+TEST_F(ViewsTest, AQueueOfASubSchedulersTellsWhoseItIs) {
+  Add<ScxRow>({{.scheduler = 0, .level = 0, .ops_name = "qmap"},
+               {.scheduler = 1, .level = 1, .cgroup = "/a", .ops_name = "qmap"}});
+  TaskRow waiting = Task(1, "a");
+  waiting.on_rq = 1;
+  waiting.on_cpu = 0;
+  Add<TaskRow>({waiting});
+  Add<DsqRow>({{.dsq_id = Hex(7), .kind = "user", .scheduler = 1, .nr = 1, .dsq_kva = Hex(0x70)}});
+  Add<DsqTaskRow>({{.dsq_id = Hex(7),
+                    .scheduler = 1,
+                    .position = 0,
+                    .pid = 1,
+                    .task_kva = Hex(0x1001),
+                    .dsq_kva = Hex(0x70)}});
+  EXPECT_THAT(Ask("SELECT queue FROM runnable"),
+              ElementsAre("user DSQ 0x0000000000000007 of scheduler qmap of cgroup /a"));
 }
 
 TEST_F(ViewsTest, TaskStackIsFoldedOutermostFirst) {

@@ -2,7 +2,9 @@
 -- check: warning: no task has stood in a dispatch queue for longer than a second
 -- when: SELECT 1 FROM scx
 SELECT CASE WHEN max(t.waiting_ms) > 10000 THEN 'error' ELSE 'warning' END AS severity,
-       printf('DSQ %s', q.dsq_id) || coalesce(' of CPU ' || q.cpu, '') AS subject,
+       printf('DSQ %s', q.dsq_id) || coalesce(' of CPU ' || q.cpu, '') ||
+         coalesce((SELECT ' of scheduler ' || n.name FROM scheduler_name n WHERE n.scheduler = q.scheduler AND n.level > 0), '')
+         AS subject,
        printf('%d tasks wait in this %s queue, the first for %.3f s', count(*), q.kind,
               max(t.waiting_ms) / 1e3) AS detail,
        json_array(json_object('table', 'dsq', 'dsq_kva', q.dsq_kva, 'nr', q.nr),

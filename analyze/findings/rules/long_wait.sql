@@ -2,7 +2,8 @@
 -- check: warning: no runnable task has waited for a CPU for longer than a second
 SELECT CASE WHEN wait_ns > 10000000000 THEN 'error' ELSE 'warning' END AS severity,
        printf('%s (%d)', comm, pid) AS subject,
-       printf('class %s, on CPU %s: runnable for %.3f s without running%s', coalesce(class, '?'),
+       printf('class %s%s, on CPU %s: runnable for %.3f s without running%s', coalesce(class, '?'),
+              coalesce((SELECT ' of scheduler ' || n.name FROM scheduler_name n WHERE n.scheduler = scx_scheduler AND n.level > 0), ''),
               coalesce(cpu, '?'), wait_ns / 1e9,
               iif(throttled = 1, '; its group has used up its quota', ''))
          AS detail,

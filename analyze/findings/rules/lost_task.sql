@@ -3,8 +3,10 @@
 -- when: SELECT 1 FROM scx
 SELECT 'error' AS severity,
        printf('%s (%d)', comm, pid) AS subject,
-       printf('runnable for %.3f s and in no dispatch queue; the scheduler has had it since its enqueueing %d',
-              scx_waiting_ms / 1e3, scx_ops_qseq) AS detail,
+       printf('runnable for %.3f s and in no dispatch queue; the scheduler%s has had it since its enqueueing %d',
+              scx_waiting_ms / 1e3,
+              coalesce((SELECT ' ' || n.name FROM scheduler_name n WHERE n.scheduler = scx_scheduler AND n.level > 0), ''),
+              scx_ops_qseq) AS detail,
        json_array(json_object('table', 'task', 'pid', pid, 'task_kva', task_kva, 'scx_ops_state',
                               scx_ops_state, 'scx_waiting_ms', scx_waiting_ms)) AS evidence
 FROM task

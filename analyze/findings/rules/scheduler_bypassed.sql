@@ -2,9 +2,9 @@
 -- check: warning: the kernel asks the sched_ext scheduler that is loaded
 -- when: SELECT 1 FROM scx
 SELECT 'warning' AS severity,
-       printf('scheduler %s', ops_name) AS subject,
+       'scheduler ' || name AS subject,
        printf('is %s, with a bypass depth of %d', enable_state, bypass_depth) AS detail,
        json_array(json_object('table', 'scx', 'scheduler', scheduler, 'bypass_depth', bypass_depth))
          AS evidence
-FROM scx
+FROM scx JOIN scheduler_name USING (scheduler)
 WHERE ops_name IS NOT NULL AND (bypass_depth > 0 OR enable_state IN ('disabling', 'disabled'));

@@ -1,12 +1,12 @@
--- The oldest runnable task of sched_ext's has waited for more than half of the watchdog's timeout.
+-- The oldest runnable task of a sched_ext scheduler has waited for more than half of its watchdog timeout.
 -- check: warning: no runnable task has used up more than half of the watchdog's timeout
 -- when: SELECT 1 FROM scx
 SELECT CASE WHEN watchdog_margin_ms <= 0 THEN 'error' ELSE 'warning' END AS severity,
-       printf('scheduler %s', ops_name) AS subject,
+       'scheduler ' || name AS subject,
        printf('task %d has been runnable for %d ms of the %d ms after which the watchdog ends the scheduler',
               oldest_runnable_pid, oldest_waiting_ms, watchdog_timeout_ms) AS detail,
        json_array(json_object('table', 'scx', 'scheduler', scheduler, 'watchdog_margin_ms',
                               watchdog_margin_ms),
                   json_object('table', 'task', 'pid', oldest_runnable_pid)) AS evidence
-FROM scx
+FROM scx JOIN scheduler_name USING (scheduler)
 WHERE enable_state = 'enabled' AND watchdog_margin_ms < watchdog_timeout_ms / 2;
