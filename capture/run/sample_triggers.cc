@@ -28,6 +28,19 @@ std::string NameOf(const WaitingTask& task) {
                      task.pid ? std::to_string(*task.pid) : "?", task.cpu);
 }
 
+// The sub-scheduler that owns the task; nothing for tasks of the root scheduler.
+const SchedulerSample* SubSchedulerOf(const WaitingTask& task, const ScxSample& scx) {
+  for (const SchedulerSample& scheduler : scx.schedulers) {
+    if (scheduler.cgroup && scheduler.sched == task.owner) return &scheduler;
+  }
+  return nullptr;
+}
+
+void Name(const SchedulerSample& scheduler, Fired* fired) {
+  if (scheduler.ops_name) fired->values["ops_name"] = *scheduler.ops_name;
+  if (scheduler.cgroup) fired->values["cgroup"] = *scheduler.cgroup;
+}
+
 std::map<std::string, std::string> ValuesOf(const WaitingTask& task) {
   std::map<std::string, std::string> values = {{"cpu", std::to_string(task.cpu)}};
   if (task.pid) values["pid"] = std::to_string(*task.pid);
@@ -73,30 +86,46 @@ std::optional<Fired> SampleTriggers::CheckStall(const TriggerSpec& spec,
   if (waiting <= spec.over) return std::nullopt;
   auto values = ValuesOf(oldest);
   values["limit_ms"] = std::to_string(duration_cast<milliseconds>(spec.over).count());
-  return FiredBy(spec,
-                 fmt::format("{} has been runnable for {} without running; the limit is {}",
-                             NameOf(oldest), FormatDuration(waiting), FormatDuration(spec.over)),
-                 std::move(values));
+  const SchedulerSample* owner = SubSchedulerOf(oldest, *sample.scx);
+  Fired fired = FiredBy(
+      spec,
+      fmt::format("{}{} has been runnable for {} without running; the limit is {}", NameOf(oldest),
+                  owner ? ", a task of the scheduler " + SafeText(NameOf(*owner)) + "," : "",
+                  FormatDuration(waiting), FormatDuration(spec.over)),
+      std::move(values));
+  if (owner) Name(*owner, &fired);
+  return fired;
 }
 
 std::optional<Fired> SampleTriggers::CheckWatchdog(const TriggerSpec& spec,
                                                    const WatchSample& sample) const {
-  if (!sample.scx || !sample.scx->oldest || !sample.scx->oldest->waiting_ms ||
-      sample.scx->watchdog_timeout_ms.value_or(0) <= 0) {
+  if (!sample.scx) return std::nullopt;
+  for (const SchedulerSample& scheduler : sample.scx->schedulers) {
+    if (auto fired = CheckWatchdog(spec, scheduler)) return fired;
+  }
+  return std::nullopt;
+}
+
+std::optional<Fired> SampleTriggers::CheckWatchdog(const TriggerSpec& spec,
+                                                   const SchedulerSample& scheduler) const {
+  if (!scheduler.oldest || !scheduler.oldest->waiting_ms ||
+      scheduler.watchdog_timeout_ms.value_or(0) <= 0) {
     return std::nullopt;
   }
-  const WaitingTask& oldest = *sample.scx->oldest;
-  const auto timeout = double(*sample.scx->watchdog_timeout_ms);
+  const WaitingTask& oldest = *scheduler.oldest;
+  const auto timeout = double(*scheduler.watchdog_timeout_ms);
   if (double(*oldest.waiting_ms) < spec.part * timeout) return std::nullopt;
   auto values = ValuesOf(oldest);
-  values["timeout_ms"] = std::to_string(*sample.scx->watchdog_timeout_ms);
-  return FiredBy(
+  values["timeout_ms"] = std::to_string(*scheduler.watchdog_timeout_ms);
+  Fired fired = FiredBy(
       spec,
-      fmt::format("{} has been runnable for {} of the {} that sched_ext's watchdog gives "
-                  "it",
+      fmt::format("{} has been runnable for {} of the {} that sched_ext's watchdog gives it{}",
                   NameOf(oldest), FormatDuration(milliseconds(*oldest.waiting_ms)),
-                  FormatDuration(milliseconds(*sample.scx->watchdog_timeout_ms))),
+                  FormatDuration(milliseconds(*scheduler.watchdog_timeout_ms)),
+                  scheduler.cgroup ? " by the scheduler " + SafeText(NameOf(scheduler)) : ""),
       std::move(values));
+  if (scheduler.cgroup) Name(scheduler, &fired);
+  return fired;
 }
 
 // For how long the clock has stood still, by the guest's own time: a host that is busy stops both.

@@ -27,6 +27,8 @@ class SampleTriggers {
  private:
   std::optional<Fired> CheckStall(const TriggerSpec& spec, const WatchSample& sample) const;
   std::optional<Fired> CheckWatchdog(const TriggerSpec& spec, const WatchSample& sample) const;
+  std::optional<Fired> CheckWatchdog(const TriggerSpec& spec,
+                                     const SchedulerSample& scheduler) const;
   std::optional<Fired> CheckClocks(const TriggerSpec& spec, const WatchSample& sample);
   std::optional<std::chrono::microseconds> StandingFor(const CpuSample& cpu);
 

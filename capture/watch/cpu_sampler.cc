@@ -1,5 +1,6 @@
 #include "capture/watch/cpu_sampler.h"
 
+#include <algorithm>
 #include <atomic>
 #include <thread>
 
@@ -151,7 +152,10 @@ CpuSample CpuSampler::Take(const CpuRef& cpu, const RetryLimits& retry) const {
     sample.scx_flag_names = flag_names_.FlagsOf(*reading.flags);
   }
   sample.oldest_torn = !Retry(retry, [&] { return FindOldest(cpu, sample); });
-  if (sample.oldest_torn) sample.oldest.reset();
+  if (sample.oldest_torn) {
+    sample.oldest.reset();
+    sample.oldest_by_owner.clear();
+  }
   return sample;
 }
 
@@ -159,6 +163,7 @@ CpuSample CpuSampler::Take(const CpuRef& cpu, const RetryLimits& retry) const {
 // changed meanwhile: its own pointers disagree, or a task came, went or was put back.
 bool CpuSampler::FindOldest(const CpuRef& cpu, CpuSample& sample) const {
   sample.oldest.reset();
+  sample.oldest_by_owner.clear();
   if (!scx_.runnable_list || !runnable_.node || !runnable_.at) return true;
   Anomalies anomalies("watch");
   const Walk walk{kernel_, types_, anomalies};
@@ -171,9 +176,21 @@ bool CpuSampler::FindOldest(const CpuRef& cpu, CpuSample& sample) const {
   for (const Kva entry : WalkList(walk, cpu.rq + scx_.runnable_list->offset, "runnable_list")) {
     CellReader task(walk, entry - runnable_.node->offset, "a runnable task");
     const auto at = task.Integer(runnable_.at);
-    if (!at || (sample.oldest && *at - sample.oldest->runnable_at >= 0)) continue;
-    sample.oldest =
-        WaitingTask{task.Integer(task_.pid), task.Text(task_.comm), cpu.cpu, *at, std::nullopt};
+    const auto owner = runnable_.sched ? task.Pointer(runnable_.sched) : Kva();
+    if (!at || !owner) continue;
+    auto known = std::ranges::find(sample.oldest_by_owner, *owner, &WaitingTask::owner);
+    const bool is_new = known == sample.oldest_by_owner.end();
+    if (!is_new && *at - known->runnable_at >= 0) continue;
+    if (is_new) known = sample.oldest_by_owner.insert(known, WaitingTask());
+    *known = {.pid = task.Integer(task_.pid),
+              .comm = task.Text(task_.comm),
+              .cpu = cpu.cpu,
+              .runnable_at = *at,
+              .owner = *owner};
+  }
+  for (const WaitingTask& task : sample.oldest_by_owner) {
+    // Jiffies wrap: which of two is earlier is the sign of their difference.
+    if (!sample.oldest || task.runnable_at - sample.oldest->runnable_at < 0) sample.oldest = task;
   }
   return stamp() == before && anomalies.rows().empty();
 }

@@ -8,17 +8,20 @@
 #include <string>
 #include <vector>
 
+#include "libcore/base/address.h"
 #include "libcore/walk/row/row.h"
 
 namespace ktstr {
 
-// The task that has been runnable for longest of those that wait (not run) on a CPU.
+// The task that has been runnable for longest of those that wait (not run) on a CPU, or of those of
+// them that one scheduler owns.
 struct WaitingTask {
   std::optional<int64_t> pid;
   std::optional<std::string> comm;
   int64_t cpu = 0;
   int64_t runnable_at = 0;  // in jiffies
   std::optional<int64_t> waiting_ms;
+  Kva owner = Kva();  // its struct scx_sched; null: the kernel has but one scheduler
   friend bool operator==(const WaitingTask&, const WaitingTask&) = default;
 };
 
@@ -41,7 +44,8 @@ struct CpuSample {
   std::optional<std::string> scx_flag_names;
   bool torn = false;  // the numbers above are not of one moment
 
-  std::optional<WaitingTask> oldest;  // nothing: nobody waits, or it is torn
+  std::optional<WaitingTask> oldest;         // nothing: nobody waits, or it is torn
+  std::vector<WaitingTask> oldest_by_owner;  // one of each scheduler that has any
   bool oldest_torn = false;
 
   std::chrono::steady_clock::time_point read_at;
@@ -57,12 +61,25 @@ struct DsqSample {
   friend bool operator==(const DsqSample&, const DsqSample&) = default;
 };
 
-struct ScxSample {
-  std::optional<std::string> ops_name, enable_state;
+// One scheduler. Its number is its place among them: 0 is the root one.
+struct SchedulerSample {
+  std::optional<std::string> ops_name;
+  std::optional<std::string> cgroup;  // of a sub-scheduler
   std::optional<int64_t> watchdog_timeout_ms;
-  // Over all CPUs. How long it may still wait until the watchdog ends the scheduler.
+  // Of its tasks, over all CPUs. How long that may still wait until the watchdog ends a scheduler.
   std::optional<WaitingTask> oldest;
   std::optional<int64_t> watchdog_margin_ms;
+  Kva sched = Kva();  // its struct scx_sched; null up to 6.15
+  friend bool operator==(const SchedulerSample&, const SchedulerSample&) = default;
+};
+
+struct ScxSample {
+  std::optional<std::string> ops_name, enable_state;  // the name of the root scheduler
+  std::optional<int64_t> watchdog_timeout_ms;         // its own
+  // Over all CPUs and schedulers; the margin is the smallest of all schedulers.
+  std::optional<WaitingTask> oldest;
+  std::optional<int64_t> watchdog_margin_ms;
+  std::vector<SchedulerSample> schedulers;
   bool oldest_torn = false;     // of some CPU it is not known who waits there
   std::vector<DsqSample> dsqs;  // also the empty ones
   bool torn = false;            // the scheduler or its queues changed meanwhile
@@ -75,5 +92,11 @@ struct WatchSample {
   std::vector<CpuSample> cpus;
   std::optional<ScxSample> scx;  // nothing: a kernel without sched_ext
 };
+
+// What people are told of a scheduler: its name, and of a sub-scheduler the cgroup, raw.
+inline std::string NameOf(const SchedulerSample& scheduler) {
+  const std::string name = scheduler.ops_name.value_or("?");
+  return scheduler.cgroup ? name + " of cgroup " + *scheduler.cgroup : name;
+}
 
 }  // namespace ktstr

@@ -54,12 +54,21 @@ Json ToJson(const ScxSample& scx) {
                     {"scheduler", dsq.scheduler},
                     {"nr", OrNull(dsq.nr)}});
   }
+  Json schedulers = Json::array();
+  for (const SchedulerSample& scheduler : scx.schedulers) {
+    schedulers.push_back({{"ops_name", OrNull(scheduler.ops_name)},
+                          {"cgroup", OrNull(scheduler.cgroup)},
+                          {"watchdog_timeout_ms", OrNull(scheduler.watchdog_timeout_ms)},
+                          {"watchdog_margin_ms", OrNull(scheduler.watchdog_margin_ms)},
+                          {"oldest_waiting", ToJson(scheduler.oldest)}});
+  }
   return {{"ops_name", OrNull(scx.ops_name)},
           {"enable_state", OrNull(scx.enable_state)},
           {"watchdog_timeout_ms", OrNull(scx.watchdog_timeout_ms)},
           {"watchdog_margin_ms", OrNull(scx.watchdog_margin_ms)},
           {"oldest_waiting", ToJson(scx.oldest)},
           {"oldest_waiting_torn", scx.oldest_torn},
+          {"schedulers", std::move(schedulers)},
           {"dsqs", std::move(dsqs)},
           {"torn", scx.torn}};
 }

@@ -58,11 +58,15 @@ const TextColumn kColumns[] = {
      }},
 };
 
-std::string NameOf(const DsqSample& dsq) {
-  if (dsq.kind == "global") return fmt::format("global of node {}", ToCell(dsq.node));
-  std::string name = dsq.id ? fmt::format("{:#x}", dsq.id->value) : std::string("?");
-  if (dsq.scheduler != 0) name += fmt::format(" of scheduler {}", dsq.scheduler);
-  return name;
+std::string NameOf(const ScxSample& scx, const DsqSample& dsq) {
+  std::string name = dsq.kind == "global" ? fmt::format("global of node {}", ToCell(dsq.node))
+                     : dsq.id             ? fmt::format("{:#x}", dsq.id->value)
+                                          : std::string("?");
+  if (dsq.scheduler == 0) return name;
+  const auto number = static_cast<size_t>(dsq.scheduler);
+  const bool known = number < scx.schedulers.size() && scx.schedulers[number].cgroup;
+  return name + (known ? fmt::format(" of {}", SafeText(*scx.schedulers[number].cgroup))
+                       : fmt::format(" of scheduler {}", number));
 }
 
 std::string QueuesLine(const ScxSample& scx) {
@@ -74,21 +78,50 @@ std::string QueuesLine(const ScxSample& scx) {
       ++more;
       continue;
     }
-    text += fmt::format("{}{}: {}", text.empty() ? "" : ", ", NameOf(dsq), ToCell(dsq.nr));
+    text += fmt::format("{}{}: {}", text.empty() ? "" : ", ", NameOf(scx, dsq), ToCell(dsq.nr));
   }
   if (more != 0) text += fmt::format(", and {} more", more);
   if (text.empty()) text = "all empty";
   return fmt::format("{}queues     {}", MarkOf(scx.torn), text);
 }
 
-std::string WaitingText(const ScxSample& scx) {
-  if (!scx.oldest) return scx.oldest_torn ? "nobody seen" : "nobody";
-  const WaitingTask& task = *scx.oldest;
-  const auto margin = scx.watchdog_margin_ms;
+std::string WaitingText(const WaitingTask& task, std::optional<int64_t> margin) {
   return fmt::format("{} ({}) on CPU {} for {} ms; the watchdog {}", ToCell(task.comm),
                      ToCell(task.pid), task.cpu, ToCell(task.waiting_ms),
                      margin && *margin < 0 ? fmt::format("is due for {} ms", -*margin)
                                            : fmt::format("strikes in {} ms", ToCell(margin)));
+}
+
+// A line for each scheduler of whose tasks one waits; where there is but one scheduler, or none can
+// be told, for the one that has waited for longest.
+std::vector<std::string> WaitingLines(const ScxSample& scx) {
+  std::vector<std::string> texts;
+  if (scx.schedulers.size() > 1) {
+    for (const SchedulerSample& scheduler : scx.schedulers) {
+      if (!scheduler.oldest) continue;
+      texts.push_back(WaitingText(*scheduler.oldest, scheduler.watchdog_margin_ms) + ", of " +
+                      SafeText(NameOf(scheduler)));
+    }
+  }
+  if (texts.empty() && scx.oldest) {
+    texts.push_back(WaitingText(*scx.oldest, scx.watchdog_margin_ms));
+  }
+  if (texts.empty()) texts.push_back(scx.oldest_torn ? "nobody seen" : "nobody");
+  std::vector<std::string> lines;
+  for (const std::string& text : texts) {
+    lines.push_back(
+        fmt::format("{}{:<11}{}", MarkOf(scx.oldest_torn), lines.empty() ? "waiting" : "", text));
+  }
+  return lines;
+}
+
+// The schedulers below the root one, each with the cgroup that it schedules.
+std::string SubSchedulersText(const ScxSample& scx) {
+  std::string text;
+  for (size_t i = 1; i < scx.schedulers.size(); ++i) {
+    text += (i == 1 ? "; below it " : ", ") + SafeText(NameOf(scx.schedulers[i]));
+  }
+  return text;
 }
 
 std::vector<std::string> HeaderOf(const WatchSample& sample) {
@@ -105,9 +138,10 @@ std::vector<std::string> HeaderOf(const WatchSample& sample) {
   const ScxSample& scx = *sample.scx;
   // Without a scheduler its name is not there; with one it must be.
   const bool without = !scx.ops_name && scx.enable_state == "disabled";
-  lines.push_back(fmt::format("{}sched_ext  {}{}", MarkOf(scx.torn),
-                              without ? "" : ToCell(scx.ops_name) + " ", ToCell(scx.enable_state)));
-  lines.push_back(fmt::format("{}waiting    {}", MarkOf(scx.oldest_torn), WaitingText(scx)));
+  lines.push_back(fmt::format("{}sched_ext  {}{}{}", MarkOf(scx.torn),
+                              without ? "" : ToCell(scx.ops_name) + " ", ToCell(scx.enable_state),
+                              SubSchedulersText(scx)));
+  for (std::string& line : WaitingLines(scx)) lines.push_back(std::move(line));
   lines.push_back(QueuesLine(scx));
   return lines;
 }

@@ -17,6 +17,11 @@ void CompareClocks(std::vector<CpuSample>& cpus) {
   }
 }
 
+// Jiffies wrap: which of two is earlier is the sign of their difference.
+void KeepOlder(const WaitingTask& task, std::optional<WaitingTask>& oldest) {
+  if (!oldest || task.runnable_at - oldest->runnable_at < 0) oldest = task;
+}
+
 }  // namespace
 
 Sampler::Sampler(const Walk& walk, const RetryLimits& retry)
@@ -78,13 +83,22 @@ void Sampler::AddWaiting(WatchSample& sample, std::optional<int64_t> jiffies) co
     scx.oldest_torn |= cpu.oldest_torn;
     if (!cpu.oldest) continue;
     cpu.oldest->waiting_ms = KernelClock{jiffies, hz_}.MsSince(cpu.oldest->runnable_at);
-    // Jiffies wrap: which of two is earlier is the sign of their difference.
-    if (!scx.oldest || cpu.oldest->runnable_at - scx.oldest->runnable_at < 0) {
-      scx.oldest = cpu.oldest;
+    KeepOlder(*cpu.oldest, scx.oldest);
+    for (WaitingTask& task : cpu.oldest_by_owner) {
+      task.waiting_ms = KernelClock{jiffies, hz_}.MsSince(task.runnable_at);
+      const auto owner = std::ranges::find_if(scx.schedulers, [&](const SchedulerSample& s) {
+        return task.owner.is_null() || s.sched == task.owner;
+      });
+      if (owner != scx.schedulers.end()) KeepOlder(task, owner->oldest);
     }
   }
-  if (scx.watchdog_timeout_ms && scx.oldest && scx.oldest->waiting_ms) {
-    scx.watchdog_margin_ms = *scx.watchdog_timeout_ms - *scx.oldest->waiting_ms;
+  for (SchedulerSample& scheduler : scx.schedulers) {
+    if (!scheduler.watchdog_timeout_ms || !scheduler.oldest || !scheduler.oldest->waiting_ms) {
+      continue;
+    }
+    const int64_t margin = *scheduler.watchdog_timeout_ms - *scheduler.oldest->waiting_ms;
+    scheduler.watchdog_margin_ms = margin;
+    scx.watchdog_margin_ms = std::min(scx.watchdog_margin_ms.value_or(margin), margin);
   }
 }
 

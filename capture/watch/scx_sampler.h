@@ -21,6 +21,8 @@ class ScxSampler {
  private:
   struct Reading;
   Reading Read() const;
+  // All but what is of all schedulers' tasks, and the timeout.
+  SchedulerSample ReadScheduler(const Walk& walk, const ScxInstance& instance) const;
   void AddDsq(const Walk& walk, Reading& reading, Kva dsq, DsqSample sample) const;
 
   const GuestKernel& kernel_;
@@ -28,6 +30,7 @@ class ScxSampler {
   ScxStatus status_;
   MaybeMember ops_name_;
   DsqMembers dsq_;
+  ScxSchedMembers sched_;
 };
 
 }  // namespace ktstr

@@ -13,6 +13,23 @@ WatchSample Waiting(int64_t waiting_ms, int64_t watchdog_ms = 30'000) {
   sample.scx.emplace();
   sample.scx->watchdog_timeout_ms = watchdog_ms;
   sample.scx->oldest = WaitingTask{.pid = 7, .comm = "spin", .cpu = 1, .waiting_ms = waiting_ms};
+  sample.scx->schedulers = {
+      {.ops_name = "s", .watchdog_timeout_ms = watchdog_ms, .oldest = sample.scx->oldest}};
+  return sample;
+}
+
+// Of the root scheduler's tasks one waits for 3 s of 30 s, of those of a sub-scheduler one for
+// 600 ms of 1 s.
+WatchSample WaitingBelow() {
+  WatchSample sample = Waiting(3000);
+  sample.scx->schedulers[0].sched = sample.scx->oldest->owner = Kva(0x100);
+  sample.scx->schedulers.push_back(
+      {.ops_name = "inner",
+       .cgroup = "/a/b",
+       .watchdog_timeout_ms = 1000,
+       .oldest =
+           WaitingTask{.pid = 8, .comm = "sleep", .cpu = 0, .waiting_ms = 600, .owner = Kva(0x200)},
+       .sched = Kva(0x200)});
   return sample;
 }
 
@@ -47,6 +64,34 @@ TEST(SampleTriggers, TheWatchdogsPartIsOfItsOwnTimeout) {
   EXPECT_FALSE(triggers.Check(Waiting(999, 2000)));
   EXPECT_TRUE(triggers.Check(Waiting(1000, 2000)));
   EXPECT_FALSE(triggers.Check(Waiting(1000, 0)));
+}
+
+TEST(SampleTriggers, EachSchedulersTasksAreJudgedByItsOwnTimeout) {
+  SampleTriggers triggers({{.kind = TriggerKind::kWatchdog, .part = 0.5}});
+  const auto fired = triggers.Check(WaitingBelow());
+  ASSERT_TRUE(fired);
+  EXPECT_EQ(fired->detail,
+            "sleep (8) on CPU 0 has been runnable for 600 ms of the 1.000 s that sched_ext's "
+            "watchdog gives it by the scheduler inner of cgroup /a/b");
+  EXPECT_EQ(fired->values.at("timeout_ms"), "1000");
+  EXPECT_EQ(fired->values.at("ops_name"), "inner");
+  EXPECT_EQ(fired->values.at("cgroup"), "/a/b");
+  WatchSample patient = WaitingBelow();
+  patient.scx->schedulers[1].watchdog_timeout_ms = 2000;
+  EXPECT_FALSE(triggers.Check(patient));
+}
+
+TEST(SampleTriggers, AStallTellsTheSubSchedulerOfTheTask) {
+  SampleTriggers triggers({{.kind = TriggerKind::kStall, .over = milliseconds(500)}});
+  WatchSample sample = WaitingBelow();
+  EXPECT_FALSE(triggers.Check(sample)->values.contains("cgroup"));
+  sample.scx->oldest = sample.scx->schedulers[1].oldest;
+  const auto fired = triggers.Check(sample);
+  ASSERT_TRUE(fired);
+  EXPECT_EQ(fired->detail,
+            "sleep (8) on CPU 0, a task of the scheduler inner of cgroup /a/b, has been runnable "
+            "for 600 ms without running; the limit is 500 ms");
+  EXPECT_EQ(fired->values.at("cgroup"), "/a/b");
 }
 
 TEST(SampleTriggers, AClockIsStuckWhenItStandsWhileThereIsWork) {

@@ -72,6 +72,7 @@ class ChangingGuest {
     const Kva task = NewTask(pid);
     builder_.Set("task_struct", task, "scx.runnable_at", kNow - jiffies);
     sched_.queues().AddRunnable(cpu, task);
+    scx_.Own(scheduler_, task);
     ++waiting_[cpu];
     return task;
   }

@@ -65,6 +65,36 @@ TEST(SampleTextTest, ShowsOneLinePerCpuBelowWhatConcernsAll) {
           "~ 10    0  ?        ?           ?    ?   ?   ?    ?      ?         ?          ?  ?"));
 }
 
+TEST(SampleTextTest, EachSchedulerOfSeveralHasItsOwnLineOfWhoWaits) {
+  WatchSample sample = Sample();
+  sample.scx->schedulers = {{.ops_name = "layered",
+                             .oldest = WaitingTask{137, "spin-2", 0, 1, 40},
+                             .watchdog_margin_ms = 29'960},
+                            {.ops_name = "qmap", .cgroup = "/a"},
+                            {.ops_name = "qmap",
+                             .cgroup = "/a/b",
+                             .oldest = WaitingTask{138, "sleep", 1, 1, 30},
+                             .watchdog_margin_ms = 970}};
+  sample.scx->dsqs.push_back({.kind = "user", .id = Hex(0x42), .scheduler = 2, .nr = 4});
+  const auto lines = ToLines(sample);
+  ASSERT_GT(lines.size(), 5u);
+  EXPECT_EQ(lines[1],
+            "sched_ext  layered enabled; below it qmap of cgroup /a, qmap of cgroup /a/b");
+  EXPECT_EQ(lines[2],
+            "waiting    spin-2 (137) on CPU 0 for 40 ms; the watchdog strikes in 29960 ms, of "
+            "layered");
+  EXPECT_EQ(lines[3],
+            "           sleep (138) on CPU 1 for 30 ms; the watchdog strikes in 970 ms, of qmap of "
+            "cgroup /a/b");
+  EXPECT_EQ(lines[4], "queues     0x42: 3, global of node 1: ?, 0x42 of /a/b: 4");
+  const json scx = json::parse(ToJsonLine(sample))["scx"];
+  ASSERT_EQ(scx["schedulers"].size(), 3u);
+  EXPECT_EQ(scx["schedulers"][2]["cgroup"], "/a/b");
+  EXPECT_EQ(scx["schedulers"][2]["watchdog_margin_ms"], 970);
+  EXPECT_EQ(scx["schedulers"][2]["oldest_waiting"]["pid"], 138);
+  EXPECT_TRUE(scx["schedulers"][1]["oldest_waiting"].is_null());
+}
+
 TEST(SampleTextTest, WhatIsTornIsMarkedInTheHeaderToo) {
   WatchSample sample = Sample();
   sample.scx->torn = true;

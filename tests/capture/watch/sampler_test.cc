@@ -53,7 +53,8 @@ TEST(SamplerTest, AGuestThatStandsStillIsSampledWhole) {
 
 TEST(SamplerTest, SchedulersOfAllLayoutsHaveTheirNameAndQueues) {
   for (const auto layout : {synthetic::ScxLayout::kSched, synthetic::ScxLayout::kSchedPcpu,
-                            synthetic::ScxLayout::kSubSchedulers}) {
+                            synthetic::ScxLayout::kSubSchedulers, synthetic::ScxLayout::kCids,
+                            synthetic::ScxLayout::kCaps}) {
     ChangingGuest guest(layout);
     guest.scx().AddDsq(guest.scheduler(), 0x42);
     guest.AddWaiting(1, 10, 50);
@@ -64,6 +65,38 @@ TEST(SamplerTest, SchedulersOfAllLayoutsHaveTheirNameAndQueues) {
     EXPECT_FALSE(sample.scx->torn);
     EXPECT_THAT(sample.scx->dsqs,
                 testing::Contains(DsqSample{.kind = "user", .id = Hex(0x42), .nr = 0}));
+  }
+}
+
+TEST(SamplerTest, EachSubSchedulerHasItsOwnOldestTaskAndMargin) {
+  for (const auto layout : {synthetic::ScxLayout::kSubSchedulers, synthetic::ScxLayout::kCids,
+                            synthetic::ScxLayout::kCaps}) {
+    ChangingGuest guest(layout);
+    const Kva below = guest.scx().AddScheduler(
+        {.name = "inner", .cgroup = "/a/b", .watchdog_timeout = 250}, guest.scheduler());
+    guest.AddWaiting(0, 10, 50);
+    guest.AddWaiting(1, 11, 100);
+    guest.scx().Own(below, guest.AddWaiting(1, 12, 25));
+    guest.scx().Own(below, guest.AddWaiting(0, 13, 75));
+    guest.scx().AddDsq(below, 0x42);
+    const WatchSample sample = guest.Start().Take();
+    ASSERT_TRUE(sample.scx);
+    const ScxSample& scx = *sample.scx;
+    EXPECT_FALSE(scx.torn || scx.oldest_torn);
+    ASSERT_EQ(scx.schedulers.size(), 2u);
+    EXPECT_EQ(scx.schedulers[0].ops_name, "layered");
+    EXPECT_EQ(scx.schedulers[0].cgroup, std::nullopt);
+    EXPECT_EQ(scx.schedulers[0].oldest->pid, 11);
+    EXPECT_EQ(scx.schedulers[0].watchdog_margin_ms, 30'000 - 400);
+    EXPECT_EQ(scx.schedulers[1].ops_name, "inner");
+    EXPECT_EQ(scx.schedulers[1].cgroup, "/a/b");
+    EXPECT_EQ(scx.schedulers[1].oldest->pid, 13);
+    EXPECT_EQ(scx.schedulers[1].watchdog_margin_ms, 1000 - 300);
+    // Over all of them.
+    EXPECT_EQ(scx.oldest->pid, 11);
+    EXPECT_EQ(scx.watchdog_margin_ms, 700);
+    EXPECT_THAT(scx.dsqs, testing::Contains(
+                              DsqSample{.kind = "user", .id = Hex(0x42), .scheduler = 1, .nr = 0}));
   }
 }
 
