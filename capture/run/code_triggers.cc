@@ -95,8 +95,9 @@ Status CodeTriggers::Add(const TriggerSpec& spec) {
     case TriggerKind::kSchedulerExit:
       // The exit info is filled in and nothing is done about it yet where an error, an exit of the
       // scheduler's own or the watchdog calls this (kernel/sched/ext.c; the second name
-      // since 6.16).
-      AddFirstOf(spec, {"scx_ops_error_irq_workfn", "scx_error_irq_workfn"});
+      // since 6.16, the third since 7.1).
+      AddFirstOf(spec,
+                 {"scx_ops_error_irq_workfn", "scx_error_irq_workfn", "scx_disable_irq_workfn"});
       // Whoever ends it (SysRq-S, the loader's end), this comes next.
       AddFirstOf(spec, {"scx_ops_disable_workfn", "scx_disable_workfn", "scx_root_disable"});
       return {};
@@ -276,7 +277,12 @@ Result<std::optional<Fired>> CodeTriggers::Identify(const GdbStop& stop) {
     Fired fired = FiredBy(
         spec, fmt::format("CPU {} {} {}", stop.cpu, write ? "wrote to" : "is at", point->place),
         {{"cpu", std::to_string(stop.cpu)}, {"symbol", point->place}});
-    AddAccount(*kernel_, spec.kind, &fired);
+    std::optional<Kva> ending;
+    if (spec.kind == TriggerKind::kSchedulerExit) {
+      const auto argument = KTSTR_TRY(Register(*qmp_, stop.cpu, "RDI="));
+      if (argument) ending = EndingScheduler(*kernel_, point->place, Kva(*argument));
+    }
+    AddAccount(*kernel_, spec.kind, ending, &fired);
     return fired;
   }
   return std::nullopt;

@@ -187,7 +187,7 @@ Status Monitor::DrainQmp() {
     if (event->name == "GUEST_PANICKED") {
       // Told by a device of the machine's, such as pvpanic, of a panic that no breakpoint saw.
       Fired fired = FiredBy(Spec(TriggerKind::kPanic), "the guest's kernel tells QEMU of a panic");
-      AddAccount(kernel(), TriggerKind::kPanic, &fired);
+      AddAccount(kernel(), TriggerKind::kPanic, std::nullopt, &fired);
       Fire(std::move(fired));
       return {};
     }
