@@ -20,6 +20,16 @@ using std::chrono::milliseconds;
 constexpr std::chrono::seconds kLoaderTimeout(60);
 constexpr milliseconds kLoaderPoll(50);
 
+// Of the files below /sys/kernel/sched_ext: each scheduler has a directory, and in it its name, in
+// "ops". Those of sub-schedulers lie below that of the one that they are of.
+size_t SchedulersIn(const json& files) {
+  size_t count = 0;
+  for (const auto& [path, text] : files.items()) {
+    if (path.ends_with("/ops")) ++count;
+  }
+  return count;
+}
+
 }  // namespace
 
 Status SchedulerStart::Scheduler(const SchedulerSpec& scheduler) {
@@ -41,10 +51,11 @@ Status SchedulerStart::Scheduler(const SchedulerSpec& scheduler) {
     return {};
   }
   tell_("starting the scheduler's loader " + scheduler.loader[0]);
+  const size_t before = KTSTR_TRY(Count());
   KTSTR_TRY(monitor_.Ask(
       "payload",
       {{"name", kLoaderName}, {"argv", scheduler.loader}, {"root", scheduler.root.guest}}));
-  return AwaitLoader(kLoaderName);
+  return AwaitLoader(kLoaderName, before);
 }
 
 // It is the scheduler or its loader that is at fault, not the test.
@@ -55,12 +66,20 @@ void SchedulerStart::FireLoad(const std::string& what, const std::string& output
                  .values = {{"error", what}, {"output", output}}});
 }
 
-// Until the payload of that name has a scheduler enabled.
-Status SchedulerStart::AwaitLoader(const std::string& name) {
+Result<size_t> SchedulerStart::Count() {
+  const json answer = KTSTR_TRY(monitor_.Ask("scheduler-state", json::object()));
+  const json* files = JsonMember(answer, "sched_ext");
+  // One that ends makes room for another.
+  const bool enabled = files != nullptr && StringMember(*files, "state") == "enabled";
+  return enabled ? SchedulersIn(*files) : 0;
+}
+
+Status SchedulerStart::AwaitLoader(const std::string& name, size_t before) {
   for (const Deadline deadline = After(kLoaderTimeout);;) {
     const json answer = KTSTR_TRY(monitor_.Ask("scheduler-state", json::object()));
     const json* files = JsonMember(answer, "sched_ext");
-    if (monitor_.fired() || (files != nullptr && StringMember(*files, "state") == "enabled")) {
+    if (monitor_.fired() || (files != nullptr && StringMember(*files, "state") == "enabled" &&
+                             SchedulersIn(*files) > before)) {
       return {};
     }
     if (monitor_.PayloadEnded(name)) {

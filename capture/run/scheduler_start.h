@@ -22,8 +22,12 @@ class SchedulerStart {
   // is at fault, not the test. Errors: those of asking the guest.
   Status Scheduler(const SchedulerSpec& scheduler);
 
-  // Waits until the payload of that name has a scheduler enabled. Errors: as above.
-  Status AwaitLoader(const std::string& name);
+  // How many schedulers the guest has enabled; from 7.1 on some may be below others. Errors: those
+  // of asking the guest.
+  Result<size_t> Count();
+  // Waits until the payload of that name, before whose start there were so many schedulers, has one
+  // more enabled. Errors: as above.
+  Status AwaitLoader(const std::string& name, size_t before);
 
  private:
   void FireLoad(const std::string& what, const std::string& output);

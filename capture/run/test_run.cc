@@ -193,8 +193,9 @@ Status Test::StartWork(const std::vector<std::string>& names) {
                     {"argv", argv},
                     {"env", *payload.environment},
                     {"root", payload.root.guest}});
+    const size_t schedulers = payload.loads_scheduler ? KTSTR_TRY(start().Count()) : 0;
     KTSTR_TRY(monitor_->Ask("payload", request));
-    if (payload.loads_scheduler) KTSTR_TRY(start().AwaitLoader(payload.name));
+    if (payload.loads_scheduler) KTSTR_TRY(start().AwaitLoader(payload.name, schedulers));
   }
   return {};
 }
