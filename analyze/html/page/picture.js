@@ -293,7 +293,9 @@ class Picture {
     const bars = tasks.map((task) => this.barOf(this.dsqTasks.get(task, 'task_kva'),
                                                 this.dsqTasks.get(task, 'comm'),
                                                 this.dsqTasks.get(task, 'pid')));
-    const where = cpu !== null ? ` of CPU ${cpu}` : node !== null ? ` of node ${node}` : '';
+    const scheduler = this.dsqs.get(row, 'scheduler');
+    const where = (cpu !== null ? ` of CPU ${cpu}` : node !== null ? ` of node ${node}` : '') +
+                  (scheduler > 0 ? ` of scheduler ${scheduler}` : '');
     const id = (this.dsqs.get(row, 'dsq_id') ?? 'unknown').replace(/^0x0*(?=.)/, '0x');
     const order = byVtime > 0 ? 'by vtime' : 'first in, first out';
     const element = make('div', {className: 'dsq'},
