@@ -239,11 +239,54 @@ duration = "90s"' "$@"
   wants "$name" "$results/$name.kts" "SELECT count(*) FROM finding WHERE rule = 'scheduler_ended'" 1
   wants "$name" "$results/$name.kts" 'SELECT count(*) FROM anomaly' 0
 }
+# below NAME CGROUP [ARGUMENT...]: prints a qmap as the sub-scheduler of that cgroup, for a scenario.
+below() {
+  local name=$1 cgroup=$2 argument
+  shift 2
+  printf '[[cgroup]]\npath = "%s"\nfiles = { "cpu.weight" = 100 }\n' "$cgroup"
+  printf '[[payload]]\nname = "%s"\nprogram = "%s"\nroot = "%s"\nloads_scheduler = true\n' "$name" "$made/scx_qmap" "$place"
+  printf 'arguments = ["-c", "/sys/fs/cgroup%s"' "$cgroup"
+  for argument in "$@"; do printf ', "%s"' "$argument"; done
+  printf ']\n'
+}
+# Of three, each below the one before, the innermost errs. Work begins when all are loaded: the verifier takes long.
+qmap_tree() {
+  step "qmap: three below one another, of which the innermost errs"
+  scenario qmap-tree qmap "$(below middle /a)
+$(below inner /a/b -e 500)
+[[cgroup]]
+path = \"/a/own\"
+files = { \"cpu.weight\" = 100 }
+[[worker]]
+kind = \"spin\"
+name = \"of-middle\"
+cgroup = \"/a/own\"
+[[worker]]
+kind = \"pipe\"
+name = \"of-inner\"
+cgroup = \"/a/b\"
+[[phase]]
+name = \"load\"
+duration = \"100ms\"
+start = [\"middle\", \"inner\"]
+[[phase]]
+name = \"work\"
+duration = \"90s\"
+start = [\"spin\", \"sleep\", \"pipe\", \"of-middle\", \"of-inner\"]"
+  run qmap-tree 1
+  says qmap-tree "scheduler-exit: the scheduler qmap of cgroup /a/b ends: scx_bpf_error: "
+  wants qmap-tree "$results/qmap-tree.kts" "SELECT group_concat(cgroup || ' ' || exit_kind, ',') = '/ none,/a none,/a/b error_bpf' FROM scx" 1
+  wants qmap-tree "$results/qmap-tree.kts" "SELECT count(*) FROM finding WHERE subject = 'scheduler qmap of cgroup /a/b'" 1
+  wants qmap-tree "$results/qmap-tree.kts" "SELECT count(DISTINCT scx_scheduler) FROM task WHERE class = 'ext'" 3
+  wants qmap-tree "$results/qmap-tree.kts" "SELECT count(DISTINCT scheduler) FROM dsq WHERE kind = 'user' AND dsq_id LIKE '%1'" 3
+  wants qmap-tree "$results/qmap-tree.kts" 'SELECT count(*) FROM anomaly' 0
+}
 for scheduler in "${schedulers[@]}"; do
   case "$scheduler" in
     qmap)
       fails qmap-stall qmap "every 20th wakeup of a thread is lost" "runnable task stall: " error_stall -t 20
       fails qmap-error qmap "an error after 500 wakeups" "scx_bpf_error: " error_bpf -e 500
+      qmap_tree
       ;;
     userland)
       step "userland: its loader stopped"
