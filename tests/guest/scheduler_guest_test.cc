@@ -57,6 +57,9 @@ testing::AssertionResult AllProgress(GuestMachine& machine) {
 
 class SchedulerGuestTest : public testing::Test {
  protected:
+  void TearDown() override {
+    if (HasFailure() && machine_) ADD_FAILURE() << machine_->qemu().ConsoleTail();
+  }
   void Boot(const char* work, int cpus = 2, const std::string& kernel = "small") {
     auto machine = BootWithWork(SchedExtMachine(kernel, cpus), work);
     ASSERT_OK(machine);
