@@ -95,6 +95,9 @@ void TypeInfo::IndexNames() {
   for (uint32_t id = 1; id < count; ++id) {
     const btf_type* type = btf__type_by_id(btf_.get(), id);
     if (type->name_off == 0) continue;
+    if (btf_is_decl_tag(type)) {
+      tags_.emplace(TagPlace(type->type, btf_decl_tag(type)->component_idx), NameOf(TypeId{id}));
+    }
     // The first definition wins, as it does for the kernel's own lookups.
     if (IsComposite(type)) {
       structs_.emplace(NameOf(TypeId{id}), TypeId{id});
@@ -274,10 +277,38 @@ std::vector<SectionVariable> TypeInfo::VariablesOf(TypeId section) const {
     const btf_var_secinfo& info = btf_var_secinfos(t)[i];
     const btf_type* variable = At(TypeId{info.type});
     if (variable == nullptr || !btf_is_var(variable)) continue;
-    variables.push_back(
-        {NameOf(TypeId{info.type}), info.offset, info.size, TypeId{variable->type}});
+    variables.push_back({NameOf(TypeId{info.type}), info.offset, info.size, TypeId{variable->type},
+                         TypeId{info.type}});
   }
   return variables;
+}
+
+std::vector<std::string_view> TypeInfo::TypeTagsOf(TypeId pointer) const {
+  std::vector<std::string_view> tags;
+  if (KindOf(pointer) != TypeKind::kPointer) return tags;
+  TypeId type = Target(pointer);
+  for (int depth = 0; depth < kMaxDepth; ++depth) {
+    const btf_type* t = At(type);
+    if (t == nullptr || !(btf_is_mod(t) || btf_is_type_tag(t)) || btf_is_typedef(t)) break;
+    if (btf_is_type_tag(t)) tags.push_back(NameOf(type));
+    type = TypeId{t->type};
+  }
+  return tags;
+}
+
+std::vector<std::string_view> TypeInfo::TagsOfVariable(TypeId variable) const {
+  return TagsAt({static_cast<uint32_t>(variable), -1});
+}
+
+std::vector<std::string_view> TypeInfo::TagsOfMember(TypeId composite, size_t index) const {
+  return TagsAt({static_cast<uint32_t>(Strip(composite)), static_cast<int32_t>(index)});
+}
+
+std::vector<std::string_view> TypeInfo::TagsAt(TagPlace place) const {
+  std::vector<std::string_view> tags;
+  const auto [first, last] = tags_.equal_range(place);
+  for (auto it = first; it != last; ++it) tags.push_back(it->second);
+  return tags;
 }
 
 uint64_t TypeInfo::ElementCount(TypeId array) const {

@@ -3,12 +3,14 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <optional>
 #include <span>
 #include <string>
 #include <string_view>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include "libcore/base/result.h"
@@ -65,6 +67,7 @@ struct SectionVariable {
   uint64_t offset;  // from the section's begin, in bytes
   uint64_t size;    // in bytes
   TypeId type;
+  TypeId variable;  // its own number, by which its tags are found
 };
 
 // How an integer is to be shown.
@@ -123,6 +126,13 @@ class TypeInfo {
   // What a pointer points to, or an array consists of; void for other kinds.
   TypeId Target(TypeId type) const;
 
+  // What the target of a pointer is tagged with (btf_type_tag), from outside in: "kptr", "user".
+  std::vector<std::string_view> TypeTagsOf(TypeId pointer) const;
+  // What a variable, or a member of a structure (by its index in MembersOf), was tagged with
+  // (btf_decl_tag), such as "contains:node:links".
+  std::vector<std::string_view> TagsOfVariable(TypeId variable) const;
+  std::vector<std::string_view> TagsOfMember(TypeId composite, size_t index) const;
+
   size_t type_count() const;
   // The names of all structures, unions, integers, typedefs and enums, in no order.
   std::vector<std::string_view> TypeNames() const;
@@ -133,8 +143,12 @@ class TypeInfo {
   };
   explicit TypeInfo(btf* b);
 
+  // What a declaration's tag is on: a type's number and a member's index in it, or -1.
+  using TagPlace = std::pair<uint32_t, int32_t>;
+
   const btf_type* At(TypeId id) const;
   void IndexNames();
+  std::vector<std::string_view> TagsAt(TagPlace place) const;
   Result<Member> FindDirect(TypeId composite, std::string_view name) const;
   Enumerator EnumeratorAt(const btf_type* enumeration, uint32_t index) const;
   Member MemberAt(const btf_type* composite, uint32_t index, uint64_t base_bits) const;
@@ -145,6 +159,7 @@ class TypeInfo {
   std::unordered_map<std::string_view, TypeId> structs_;    // structs and unions
   std::unordered_map<std::string_view, TypeId> others_;     // integers, typedefs, enums
   std::unordered_map<std::string_view, TypeId> variables_;  // by name, the type of each
+  std::multimap<TagPlace, std::string_view> tags_;
 };
 
 }  // namespace ktstr

@@ -179,5 +179,28 @@ TEST(TypeInfoTest, DamagedBtfIsDamageOrAnswersWithoutCrashing) {
   }
 }
 
+TEST(TypeInfoTest, TagsOfDeclarationsAndOfWhatPointersPointTo) {
+  synthetic::BtfBuilder b;
+  b.Struct("task", {{"int", "pid"}});
+  b.Struct("head", {{"u64[2]", "opaque"}});
+  b.Struct("value", {{"u64", "plain"},
+                     {"head", "items", "contains:item:link"},
+                     {"@kptr task *", "kept"},
+                     {"task *", "untagged"}});
+  b.Section(".bss", {{"u64", "first"}, {"head", "queue", "contains:item:node"}});
+  const TypeInfo types = TypeInfo::Parse(b.Build()).value();
+  const TypeId value = types.FindStruct("value").value();
+  EXPECT_THAT(types.TagsOfMember(value, 0), testing::IsEmpty());
+  EXPECT_THAT(types.TagsOfMember(value, 1), testing::ElementsAre("contains:item:link"));
+  const auto members = types.MembersOf(value);
+  EXPECT_THAT(types.TypeTagsOf(members[2].member.type), testing::ElementsAre("kptr"));
+  EXPECT_THAT(types.TypeTagsOf(members[3].member.type), testing::IsEmpty());
+  EXPECT_EQ(types.NameOf(types.Strip(types.Target(members[2].member.type))), "task");
+  const auto variables = types.VariablesOf(types.FindSection(".bss").value());
+  EXPECT_THAT(types.TagsOfVariable(variables[0].variable), testing::IsEmpty());
+  EXPECT_THAT(types.TagsOfVariable(variables[1].variable),
+              testing::ElementsAre("contains:item:node"));
+}
+
 }  // namespace
 }  // namespace ktstr
