@@ -29,6 +29,7 @@ Error AsUsage(const Error& error) {
 struct Found {
   TypedPlace place;
   const TypeInfo* types;
+  SpecialFields* special;
 };
 
 Result<Found> Find(MemorySource& memory, const PrintArguments& arguments) {
@@ -37,19 +38,19 @@ Result<Found> Find(MemorySource& memory, const PrintArguments& arguments) {
   const Kva kva = KTSTR_TRY(memory.FindAddress(arguments.where, arguments.cpu));
   return Found{
       KTSTR_TRY(FindPlace(*kernel, *type.types, type.id, kva, arguments.field, type.pointers)),
-      type.types};
+      type.types, type.special};
 }
 
 Result<std::string> Json(MemorySource& memory, const PrintArguments& arguments,
                          const Found& found) {
-  const auto& [place, of] = found;
+  const auto& [place, of, special] = found;
   const TypeInfo& types = *of;
   std::string value;
   if (place.member.is_bit_field()) {
     const Value cell = KTSTR_TRY(ReadValue(*KTSTR_TRY(memory.Kernel()), types, place));
     value = std::to_string(std::get<int64_t>(cell));
   } else {
-    value = KTSTR_TRY(ReadJson(*KTSTR_TRY(memory.Kernel()), types, place));
+    value = KTSTR_TRY(ReadJson(*KTSTR_TRY(memory.Kernel()), types, place, special));
   }
   const std::string head =
       fmt::format(R"({{"type":{},"address":"{}","field":{},"value":{}}})",
@@ -63,10 +64,11 @@ Result<std::string> Json(MemorySource& memory, const PrintArguments& arguments,
 
 Result<std::string> Text(MemorySource& memory, const PrintArguments& arguments,
                          const Found& found) {
-  const auto& [place, of] = found;
+  const auto& [place, of, special] = found;
   const TypeInfo& types = *of;
   const ValueTextOptions options = {
-      .symbolize = [&memory](Kva kva) { return memory.Symbolize(kva).value_or(std::nullopt); }};
+      .symbolize = [&memory](Kva kva) { return memory.Symbolize(kva).value_or(std::nullopt); },
+      .special = special};
   std::string head = fmt::format("{} at {}", SafeText(TypeText(types, place.member.type)),
                                  ToText(Hex(place.kva())));
   if (const auto symbol = memory.Symbolize(place.kva()).value_or(std::nullopt)) {

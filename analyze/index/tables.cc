@@ -115,6 +115,7 @@ void AddBpfMaps(Result<BpfMaps> maps, Collector& tables) {
   if (!maps) return tables.Fail("bpf_map", maps.error());
   tables.Add(std::move(maps->maps));
   tables.Add(std::move(maps->values));
+  tables.Add(std::move(maps->elements));
   tables.Add(std::move(maps->arena_pages));
   tables.Note(std::move(maps->anomalies));
 }
@@ -159,17 +160,18 @@ void WalkKernel(const GuestKernel& kernel, Collector& tables) {
 
 std::vector<const TableInfo*> AllTableInfos() {
   return {
-      &MachineRow::Table().info,     &KernelRow::Table().info,      &DerivationRow::Table().info,
-      &TagRow::Table().info,         &MemoryRow::Table().info,      &VcpuRow::Table().info,
-      &CrashNoteRow::Table().info,   &CpuRow::Table().info,         &TopologyRow::Table().info,
-      &SchedDomainRow::Table().info, &TaskRow::Table().info,        &RqTaskRow::Table().info,
-      &StackFrameRow::Table().info,  &LockWaitRow::Table().info,    &PipeEndRow::Table().info,
-      &ScxRow::Table().info,         &ScxOpRow::Table().info,       &ScxEventRow::Table().info,
-      &ScxCpuRow::Table().info,      &DsqRow::Table().info,         &DsqTaskRow::Table().info,
-      &BpfMapRow::Table().info,      &BpfMapValueRow::Table().info, &BpfArenaPageRow::Table().info,
-      &BpfProgRow::Table().info,     &BpfLinkRow::Table().info,     &BpfHolderRow::Table().info,
-      &CgroupRow::Table().info,      &TimerRow::Table().info,       &WorkItemRow::Table().info,
-      &LogRow::Table().info,         &AnomalyRow::Table().info,     &FindingRow::Table().info};
+      &MachineRow::Table().info,      &KernelRow::Table().info,      &DerivationRow::Table().info,
+      &TagRow::Table().info,          &MemoryRow::Table().info,      &VcpuRow::Table().info,
+      &CrashNoteRow::Table().info,    &CpuRow::Table().info,         &TopologyRow::Table().info,
+      &SchedDomainRow::Table().info,  &TaskRow::Table().info,        &RqTaskRow::Table().info,
+      &StackFrameRow::Table().info,   &LockWaitRow::Table().info,    &PipeEndRow::Table().info,
+      &ScxRow::Table().info,          &ScxOpRow::Table().info,       &ScxEventRow::Table().info,
+      &ScxCpuRow::Table().info,       &DsqRow::Table().info,         &DsqTaskRow::Table().info,
+      &BpfMapRow::Table().info,       &BpfMapValueRow::Table().info, &BpfElementRow::Table().info,
+      &BpfArenaPageRow::Table().info, &BpfProgRow::Table().info,     &BpfLinkRow::Table().info,
+      &BpfHolderRow::Table().info,    &CgroupRow::Table().info,      &TimerRow::Table().info,
+      &WorkItemRow::Table().info,     &LogRow::Table().info,         &AnomalyRow::Table().info,
+      &FindingRow::Table().info};
 }
 
 Tables KernelTables(const GuestKernel& kernel) {

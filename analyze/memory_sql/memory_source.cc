@@ -53,16 +53,22 @@ Result<const ArenaPointers*> MemorySource::Arenas() {
   return &*arenas_;
 }
 
+Result<SpecialFields*> MemorySource::Special() {
+  if (!special_) special_.emplace(KTSTR_TRY(NewWalk()));
+  return &*special_;
+}
+
 Result<NamedType> MemorySource::FindType(const std::string& name) {
   const size_t at = name.rfind('@');
   if (at == std::string::npos) {
     const TypeInfo* types = KTSTR_TRY(Types());
-    return NamedType{types, KTSTR_TRY(FindTypeOrNearest(*types, name)), nullptr};
+    return NamedType{types, KTSTR_TRY(FindTypeOrNearest(*types, name)), nullptr, nullptr};
   }
   if (!named_types_) named_types_.emplace(KTSTR_TRY(NewWalk()));
   const OwnerTypes owner = KTSTR_TRY(named_types_->Of(name.substr(at + 1)));
   const TypeId id = KTSTR_TRY(FindTypeOrNearest(*owner.types, name.substr(0, at)));
-  return NamedType{owner.types, id, owner.of_program ? KTSTR_TRY(Arenas()) : nullptr};
+  if (!owner.of_program) return NamedType{owner.types, id, nullptr, nullptr};
+  return NamedType{owner.types, id, KTSTR_TRY(Arenas()), KTSTR_TRY(Special())};
 }
 
 Result<TextSymbols*> MemorySource::Text() {

@@ -10,17 +10,20 @@
 #include "libcore/base/stop.h"
 #include "libcore/walk/bpf/arena_pointers.h"
 #include "libcore/walk/bpf/named_types.h"
+#include "libcore/walk/bpf/special_fields.h"
 #include "libcore/walk/code/text_symbols.h"
 #include "libcore/walk/row/anomaly.h"
 #include "replay/frozen_machine.h"
 
 namespace ktstr {
 
-// A type, and where pointers in values of it lead: null where they are the kernel's addresses.
+// A type, where pointers in values of it lead (null where they are the kernel's addresses), and
+// what is known of its special fields (null: nothing).
 struct NamedType {
   const TypeInfo* types;
   TypeId id;
   const PointerSpace* pointers;
+  SpecialFields* special;
 };
 
 class MemorySource {
@@ -37,7 +40,8 @@ class MemorySource {
   Result<const TypeInfo*> Types();
 
   // "task_struct" of the kernel's types; "task_ctx@NAME" of those that a BPF program, a BPF map or
-  // a module of that name came with. In values of programs, pointers may lead into their arenas.
+  // a module of that name came with. Values of programs have special fields, and pointers that
+  // may lead into their arenas.
   // Errors: kNotFound, with the nearest name; those of Types.
   Result<NamedType> FindType(const std::string& name);
   // Where pointers of BPF programs lead. Errors: those of Types.
@@ -61,6 +65,7 @@ class MemorySource {
   Result<Kva> Lookup(const std::string& name);
   Result<TextSymbols*> Text();
   Result<Walk> NewWalk();
+  Result<SpecialFields*> Special();
 
   std::shared_ptr<FrozenMachine> machine_;
   KernelChoice choice_;
@@ -69,6 +74,7 @@ class MemorySource {
   std::optional<TextSymbols> text_;
   std::optional<NamedTypes> named_types_;
   std::optional<ArenaPointers> arenas_;
+  std::optional<BpfSpecialFields> special_;
 };
 
 // "0x" and 1 to 16 hexadecimal digits; nothing for any other text.

@@ -14,6 +14,7 @@ namespace {
 struct FoundPlace {
   TypedPlace place;
   const TypeInfo* types;
+  SpecialFields* special;
 };
 Result<FoundPlace> PlaceOf(MemorySource& memory, SqlArguments arguments) {
   const std::string name = KTSTR_TRY(TextArgument(arguments[0], "type"));
@@ -23,12 +24,12 @@ Result<FoundPlace> PlaceOf(MemorySource& memory, SqlArguments arguments) {
   const NamedType type = KTSTR_TRY(memory.FindType(name));
   return FoundPlace{KTSTR_TRY(FindPlace(*KTSTR_TRY(memory.Kernel()), *type.types, type.id, kva,
                                         path, type.pointers)),
-                    type.types};
+                    type.types, type.special};
 }
 
 Result<Value> Field(MemorySource& memory, SqlArguments arguments) {
   const FoundPlace found = KTSTR_TRY(PlaceOf(memory, arguments));
-  return ReadValue(*KTSTR_TRY(memory.Kernel()), *found.types, found.place);
+  return ReadValue(*KTSTR_TRY(memory.Kernel()), *found.types, found.place, found.special);
 }
 
 Result<Value> FieldAddress(MemorySource& memory, SqlArguments arguments) {
@@ -41,7 +42,8 @@ Result<Value> FieldAddress(MemorySource& memory, SqlArguments arguments) {
 
 Result<Value> StructJson(MemorySource& memory, SqlArguments arguments) {
   const FoundPlace found = KTSTR_TRY(PlaceOf(memory, arguments));
-  return Value(KTSTR_TRY(ReadJson(*KTSTR_TRY(memory.Kernel()), *found.types, found.place)));
+  return Value(
+      KTSTR_TRY(ReadJson(*KTSTR_TRY(memory.Kernel()), *found.types, found.place, found.special)));
 }
 
 Result<Value> OffsetOf(MemorySource& memory, SqlArguments arguments) {

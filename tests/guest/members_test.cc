@@ -81,6 +81,7 @@ const std::set<std::string> kOfOtherKernels = {
 const std::map<std::string, std::string> kGone = {
     {"bpf_htab.map_locked", "the locks that counted there are others since 6.15"},
     {"bpf_prog_aux.sleepable", "moved to bpf_prog in 6.8, where it is looked for first"},
+    {"bpf_timer_kern.timer", "bpf_async_kern.cb since 6.10, which is looked for first"},
     {"rq.scx.bypass_dsq", "7.0 alone; in scx_sched_pcpu from 7.1 on"},
     {"rq.scx.cpus_to_kick",
      "of each scheduler in 7.3: scx_sched_pcpu, where it is looked for next"},

@@ -49,6 +49,21 @@ struct BpfArenaPageRow {
   friend bool operator==(const BpfArenaPageRow&, const BpfArenaPageRow&) = default;
 };
 
+// An object in a list or tree of a BPF program's.
+struct BpfElementRow {
+  int64_t map_id = 0;
+  std::string key;
+  std::string container;
+  Hex head_kva;
+  int64_t position = 0;
+  std::string type;
+  std::optional<std::string> value;
+  Hex element_kva;
+
+  static const RowTable<BpfElementRow>& Table();
+  friend bool operator==(const BpfElementRow&, const BpfElementRow&) = default;
+};
+
 struct BpfMapLimits {
   WalkLimits walk;
   size_t max_values_per_map = size_t{1} << 16;  // beyond that: an anomaly "cap"
@@ -57,6 +72,7 @@ struct BpfMapLimits {
 struct BpfMaps {
   std::vector<BpfMapRow> maps;
   std::vector<BpfMapValueRow> values;
+  std::vector<BpfElementRow> elements;
   std::vector<BpfArenaPageRow> arena_pages;
   std::vector<AnomalyRow> anomalies;
 };
@@ -64,8 +80,9 @@ struct BpfMaps {
 // All maps; the values of arrays, hashes (LRU, per-CPU and those of maps, too), global data
 // sections and those in arenas (a row for each variable), what pointers in tasks' storage lead to
 // there, storage of tasks, cgroups, inodes and sockets, struct_ops, queues, stacks, tries, and what
-// is unread in ring buffers; of bloom filters how full they are. Maps of other types have a row and
-// no values. Errors: those of the kernel's types.
+// is unread in ring buffers; of bloom filters how full they are. Special fields of values are told
+// as what they are (special_fields.h), and what their lists and trees hold are rows. Maps of other
+// types have a row and no values. Errors: those of the kernel's types.
 Result<BpfMaps> WalkBpfMaps(const GuestKernel& kernel, const BpfMapLimits& limits = {});
 
 }  // namespace ktstr

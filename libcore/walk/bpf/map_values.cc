@@ -19,7 +19,7 @@ BpfMapValues::BpfMapValues(const Walk& walk, const BpfMapLimits& limits, BpfObje
       arenas_(walk, types) {}
 
 std::optional<int64_t> BpfMapValues::Read(const BpfMapShape& map, BpfMaps& maps) {
-  sink_.Begin(map, maps.values);
+  sink_.Begin(map, maps);
   if (map.type == BpfMapType::kArena) return arenas_.Read(map, sink_, maps.arena_pages);
   BpfMapReader* const reader = ReaderOf(map.type);
   return reader == nullptr ? std::nullopt : reader->Read(map, sink_);

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "libcore/walk/value/typed_value.h"
 #include "libcore/walk/value/value_json.h"
 
 namespace ktstr {
@@ -13,16 +14,20 @@ namespace {
 constexpr uint64_t kMaxValueBytes = uint64_t{64} << 20;
 // A map that is larger than memory, for its size was overwritten, is not gone through to its end.
 constexpr size_t kMaxMissing = 256;
+// Lists in elements of lists; the kernel (btf_check_and_fixup_fields) allows one in the other.
+constexpr int kMaxNesting = 4;
 
 }  // namespace
 
 BpfValueSink::BpfValueSink(const Walk& walk, const BpfMapLimits& limits)
-    : walk_(walk), limits_(limits), cpus_(ListCpus(walk)) {}
+    : walk_(walk), limits_(limits), cpus_(ListCpus(walk)), special_(walk) {
+  special_.SeeElements([this](const BpfElement& element) { AddElement(element); });
+}
 
-void BpfValueSink::Begin(const BpfMapShape& map, std::vector<BpfMapValueRow>& values) {
+void BpfValueSink::Begin(const BpfMapShape& map, BpfMaps& maps) {
   map_ = map;
-  values_ = &values;
-  tried_ = missing_ = 0;
+  maps_ = &maps;
+  tried_ = missing_ = elements_ = 0;
   capped_ = false;
 }
 
@@ -31,25 +36,63 @@ BpfMapValueRow* BpfValueSink::Add(std::string key, Kva kva) {
 }
 
 BpfMapValueRow* BpfValueSink::Add(std::string key, Kva kva, const TypeInfo* types, TypeId type,
-                                  uint64_t size) {
+                                  uint64_t size, std::span<const std::string_view> tags) {
   if (!Count(size)) return nullptr;
   buffer_.resize(size);
   if (const auto read = walk_.kernel.Read(kva, buffer_); !read) {
     Missing(read.error(), kva, fmt::format("the value of {}", key));
     return nullptr;
   }
+  key_ = key;
   BpfMapValueRow row = {.map_id = map_.id, .key = std::move(key)};
-  row.value =
-      types == nullptr || type == TypeId{0} ? BytesToJson(buffer_) : ToJson(*types, type, buffer_);
+  row.value = types == nullptr || type == TypeId{0}
+                  ? BytesToJson(buffer_)
+                  : ToJson({*types, type, kva, tags}, buffer_, special_);
   row.value_kva = Hex(kva);
-  return &values_->emplace_back(std::move(row));
+  return &maps_->values.emplace_back(std::move(row));
 }
 
 BpfMapValueRow* BpfValueSink::AddJson(std::string key, Kva kva, std::string value) {
   if (!Count(value.size())) return nullptr;
   BpfMapValueRow row = {.map_id = map_.id, .key = std::move(key), .value = std::move(value)};
   row.value_kva = Hex(kva);
-  return &values_->emplace_back(std::move(row));
+  return &maps_->values.emplace_back(std::move(row));
+}
+
+void BpfValueSink::AddElement(const BpfElement& element) {
+  if (nesting_ >= kMaxNesting) {
+    return walk_.anomalies.Add(
+        "damage", element.head,
+        fmt::format("BPF map {}: lists in lists, {} deep", map_.id, kMaxNesting));
+  }
+  if (elements_++ >= limits_.max_values_per_map) {
+    if (elements_ == limits_.max_values_per_map + 1) {
+      walk_.anomalies.Add("cap", element.head,
+                          fmt::format("BPF map {}: stopped after {} elements of lists and trees",
+                                      map_.id, limits_.max_values_per_map));
+    }
+    return;
+  }
+  // What the element holds in turn comes behind it.
+  const size_t at = maps_->elements.size();
+  BpfElementRow& row = maps_->elements.emplace_back();
+  row.map_id = map_.id;
+  row.key = key_;
+  row.container = element.container;
+  row.head_kva = Hex(element.head);
+  row.position = static_cast<int64_t>(element.position);
+  row.type = element.types.NameOf(element.type);
+  row.element_kva = Hex(element.kva);
+  const auto place = WholeObject(element.types, element.type, element.kva);
+  ++nesting_;
+  auto value = place ? ReadJson(walk_.kernel, element.types, *place, &special_)
+                     : tl::unexpected<Error>(place.error());
+  --nesting_;
+  if (value) {
+    maps_->elements[at].value = *std::move(value);
+  } else {
+    Missing(value.error(), element.kva, "an element of a list or tree");
+  }
 }
 
 void BpfValueSink::AddPercpu(const std::string& key, Kva percpu) {
@@ -67,7 +110,8 @@ void BpfValueSink::AddPercpu(const std::string& key, Kva percpu) {
 void BpfValueSink::AddSection(const TypeInfo& types, TypeId section, Kva data) {
   for (const SectionVariable& variable : types.VariablesOf(section)) {
     if (capped_) return;
-    Add(TextToJson(variable.name), data + variable.offset, &types, variable.type, variable.size);
+    Add(TextToJson(variable.name), data + variable.offset, &types, variable.type, variable.size,
+        types.TagsOfVariable(variable.variable));
   }
 }
 

@@ -2,6 +2,7 @@
 // with an anomaly for what could not be read.
 #pragma once
 
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -9,6 +10,7 @@
 #include "libcore/kernel/guest_kernel.h"
 #include "libcore/walk/bpf/map.h"
 #include "libcore/walk/bpf/map_shape.h"
+#include "libcore/walk/bpf/special_fields.h"
 #include "libcore/walk/cpu/cpu_list.h"
 #include "libcore/walk/row/walk.h"
 
@@ -17,15 +19,19 @@ namespace ktstr {
 class BpfValueSink {
  public:
   BpfValueSink(const Walk& walk, const BpfMapLimits& limits);
+  BpfValueSink(const BpfValueSink&) = delete;  // what sees elements refers to it
 
-  // What follows are values of that map.
-  void Begin(const BpfMapShape& map, std::vector<BpfMapValueRow>& values);
+  // What follows are values of that map, which go into `maps` with what their lists and trees
+  // hold.
+  void Begin(const BpfMapShape& map, BpfMaps& maps);
 
   // Appends the value of `key` (JSON) that stands at `kva`. Null when it could not be read, or the
   // map is done(); what is returned is good until the next call.
   BpfMapValueRow* Add(std::string key, Kva kva);
-  // The same of another type than the map's values have; `types` may be null.
-  BpfMapValueRow* Add(std::string key, Kva kva, const TypeInfo* types, TypeId type, uint64_t size);
+  // The same of another type than the map's values have, declared with these tags; `types` may be
+  // null.
+  BpfMapValueRow* Add(std::string key, Kva kva, const TypeInfo* types, TypeId type, uint64_t size,
+                      std::span<const std::string_view> tags = {});
   // A value that the caller has as JSON.
   BpfMapValueRow* AddJson(std::string key, Kva kva, std::string value);
   // The values that a per-CPU pointer leads to; none for null.
@@ -45,14 +51,19 @@ class BpfValueSink {
 
  private:
   bool Count(uint64_t size);
+  void AddElement(const BpfElement& element);
 
   Walk walk_;
   const BpfMapLimits& limits_;
   std::vector<CpuRef> cpus_;
   BpfMapShape map_ = {};
-  std::vector<BpfMapValueRow>* values_ = nullptr;
-  size_t tried_ = 0;    // values of this map
-  size_t missing_ = 0;  // what could not be read of it
+  BpfMaps* maps_ = nullptr;
+  BpfSpecialFields special_;
+  std::string key_;      // of the value that is being read
+  int nesting_ = 0;      // of elements in elements
+  size_t elements_ = 0;  // of this map
+  size_t tried_ = 0;     // values of this map
+  size_t missing_ = 0;   // what could not be read of it
   bool capped_ = false;
   std::vector<std::byte> buffer_;
 };

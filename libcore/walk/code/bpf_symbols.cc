@@ -40,4 +40,11 @@ std::vector<BpfSymbol> ListBpfSymbols(const Walk& walk) {
   return symbols;
 }
 
+std::string_view BpfFunctionName(std::string_view symbol) {
+  constexpr std::string_view kProgram = "bpf_prog_";
+  constexpr size_t kBeforeName = kProgram.size() + 16 + 1;  // and the program's tag
+  if (!symbol.starts_with(kProgram) || symbol.size() <= kBeforeName) return symbol;
+  return symbol.substr(kBeforeName);
+}
+
 }  // namespace ktstr

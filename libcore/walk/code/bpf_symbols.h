@@ -3,6 +3,7 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "libcore/kernel/guest_kernel.h"
@@ -18,5 +19,8 @@ struct BpfSymbol {
 
 // In ascending order of address; none for a kernel without BPF. What cannot be read is an anomaly.
 std::vector<BpfSymbol> ListBpfSymbols(const Walk& walk);
+
+// The name that a program or a function of it has by itself; any other symbol as it is.
+std::string_view BpfFunctionName(std::string_view symbol);
 
 }  // namespace ktstr

@@ -51,13 +51,9 @@ std::optional<TextPlace> TextSymbols::FindInModules(Kva kva) {
 }
 
 Result<Kva> TextSymbols::FindByName(std::string_view name) {
-  constexpr std::string_view kProgram = "bpf_prog_";
-  constexpr size_t kBeforeName = kProgram.size() + 16 + 1;  // and the program's tag
   std::vector<Kva> found;
   for (const BpfSymbol& bpf : bpf_) {
-    const bool own = bpf.name.starts_with(kProgram) && bpf.name.size() > kBeforeName &&
-                     std::string_view(bpf.name).substr(kBeforeName) == name;
-    if (own || bpf.name == name) found.push_back(bpf.text.begin);
+    if (bpf.name == name || BpfFunctionName(bpf.name) == name) found.push_back(bpf.text.begin);
   }
   for (size_t i = 0; i < modules_.size(); ++i) {
     const auto symbol = SymbolsOf(i).Find(name);

@@ -63,11 +63,14 @@ Result<std::vector<std::byte>> ReadObject(const GuestKernel& kernel, const Typed
 }
 
 Result<std::string> ReadJson(const GuestKernel& kernel, const TypeInfo& types,
-                             const TypedPlace& place) {
-  return ToJson(types, place.member.type, KTSTR_TRY(ReadObject(kernel, place)));
+                             const TypedPlace& place, SpecialFields* special) {
+  const std::vector<std::byte> bytes = KTSTR_TRY(ReadObject(kernel, place));
+  if (special == nullptr) return ToJson(types, place.member.type, bytes);
+  return ToJson({types, place.member.type, place.kva(), {}}, bytes, *special);
 }
 
-Result<Value> ReadValue(const GuestKernel& kernel, const TypeInfo& types, const TypedPlace& place) {
+Result<Value> ReadValue(const GuestKernel& kernel, const TypeInfo& types, const TypedPlace& place,
+                        SpecialFields* special) {
   ObjectReader object(kernel, place.base);
   const Member& member = place.member;
   switch (member.kind) {
@@ -83,10 +86,10 @@ Result<Value> ReadValue(const GuestKernel& kernel, const TypeInfo& types, const 
       if (types.StyleOf(types.Target(member.type)) == IntegerStyle::kCharacter) {
         if (member.size <= kMaxObjectSize) return Value(KTSTR_TRY(object.Text(member)));
       }
-      return Value(KTSTR_TRY(ReadJson(kernel, types, place)));
+      return Value(KTSTR_TRY(ReadJson(kernel, types, place, special)));
     case TypeKind::kStruct:
     case TypeKind::kUnion:
-      return Value(KTSTR_TRY(ReadJson(kernel, types, place)));
+      return Value(KTSTR_TRY(ReadJson(kernel, types, place, special)));
     case TypeKind::kVoid:
     case TypeKind::kFunction:
     case TypeKind::kOther:

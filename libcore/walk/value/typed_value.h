@@ -8,6 +8,7 @@
 #include "libcore/image/type_info.h"
 #include "libcore/kernel/guest_kernel.h"
 #include "libcore/walk/row/row.h"
+#include "libcore/walk/value/special_fields.h"
 #include "libcore/walk/value/value_path.h"
 
 namespace ktstr {
@@ -24,12 +25,14 @@ Result<std::vector<std::byte>> ReadObject(const GuestKernel& kernel, const Typed
 
 // A value as a cell: integers and bit fields as numbers (booleans 0 and 1), enums by name where the
 // value has one, pointers as "0x…", character arrays as text up to their NUL; structures, unions
-// and other arrays as JSON (value_json.h). Errors: kUnsupported for what has no value (void, a
-// function) or is longer than kMaxObjectSize, and those of reading.
-Result<Value> ReadValue(const GuestKernel& kernel, const TypeInfo& types, const TypedPlace& place);
+// and other arrays as JSON (value_json.h), in which what `special` knows more of (null: nothing) is
+// an object of its facts. Errors: kUnsupported for what has no value (void, a function) or is
+// longer than kMaxObjectSize, and those of reading.
+Result<Value> ReadValue(const GuestKernel& kernel, const TypeInfo& types, const TypedPlace& place,
+                        SpecialFields* special = nullptr);
 
 // A value of any type as JSON. Errors: as ReadValue.
 Result<std::string> ReadJson(const GuestKernel& kernel, const TypeInfo& types,
-                             const TypedPlace& place);
+                             const TypedPlace& place, SpecialFields* special = nullptr);
 
 }  // namespace ktstr

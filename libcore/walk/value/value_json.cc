@@ -26,9 +26,14 @@ uint64_t LittleEndian(std::span<const std::byte> bytes) {
 
 class JsonWriter {
  public:
-  explicit JsonWriter(const TypeInfo& types) : types_(types) {}
+  using Tags = std::span<const std::string_view>;
 
-  void Append(TypeId type, std::span<const std::byte> bytes, int depth) {
+  explicit JsonWriter(const TypeInfo& types) : types_(types) {}
+  // For bytes that begin at `begin`.
+  JsonWriter(const TypeInfo& types, SpecialFields& special, Kva kva, const std::byte* begin)
+      : types_(types), special_(&special), kva_(kva), begin_(begin) {}
+
+  void Append(TypeId type, std::span<const std::byte> bytes, int depth, Tags tags = {}) {
     const auto size = types_.SizeOf(type);
     if (!size || depth > kMaxDepth) {
       out_ += BytesToJson(bytes);
@@ -39,6 +44,7 @@ class JsonWriter {
       return;
     }
     bytes = bytes.first(*size);
+    if (AppendIfSpecial(type, bytes, tags)) return;
     switch (types_.KindOf(type)) {
       case TypeKind::kInteger:
         return AppendInteger(type, bytes);
@@ -50,7 +56,7 @@ class JsonWriter {
       case TypeKind::kEnum:
         return AppendEnum(type, LittleEndian(bytes), bytes.size());
       case TypeKind::kArray:
-        return AppendArray(type, bytes, depth);
+        return AppendArray(type, bytes, depth, tags);
       case TypeKind::kStruct:
       case TypeKind::kUnion:
         out_ += '{';
@@ -67,6 +73,20 @@ class JsonWriter {
   std::string Take() && { return std::move(out_); }
 
  private:
+  bool AppendIfSpecial(TypeId type, std::span<const std::byte> bytes, Tags tags) {
+    if (special_ == nullptr) return false;
+    const Kva at = kva_ + static_cast<uint64_t>(bytes.data() - begin_);
+    const auto facts = special_->FactsOf({types_, type, at, tags});
+    if (!facts) return false;
+    out_ += '{';
+    for (const ValueFact& fact : *facts) {
+      if (&fact != &facts->front()) out_ += ',';
+      out_ += TextToJson(fact.name) + ':' + fact.json;
+    }
+    out_ += '}';
+    return true;
+  }
+
   void AppendInteger(TypeId type, std::span<const std::byte> bytes) {
     if (bytes.size() > sizeof(uint64_t)) {
       // __int128: wider than JSON's numbers are read.
@@ -118,7 +138,7 @@ class JsonWriter {
     AppendNumber(value, size * 8, is_signed);
   }
 
-  void AppendArray(TypeId type, std::span<const std::byte> bytes, int depth) {
+  void AppendArray(TypeId type, std::span<const std::byte> bytes, int depth, Tags tags) {
     const TypeId element = types_.Target(type);
     const uint64_t count = types_.ElementCount(type);
     const uint64_t size = types_.SizeOf(element).value_or(0);
@@ -131,7 +151,7 @@ class JsonWriter {
     out_ += '[';
     for (uint64_t i = 0; i < count; ++i) {
       if (i != 0) out_ += ',';
-      Append(element, bytes.subspan(std::min<size_t>(i * size, bytes.size())), depth + 1);
+      Append(element, bytes.subspan(std::min<size_t>(i * size, bytes.size())), depth + 1, tags);
     }
     out_ += ']';
   }
@@ -150,7 +170,9 @@ class JsonWriter {
 
   void AppendMembers(TypeId type, std::span<const std::byte> bytes, int depth) {
     if (++structures_ > kMaxStructures) return;
-    for (const NamedMember& named : types_.MembersOf(type)) {
+    const auto members = types_.MembersOf(type);
+    for (size_t i = 0; i < members.size(); ++i) {
+      const NamedMember& named = members[i];
       const Member& member = named.member;
       const auto rest = bytes.subspan(std::min<size_t>(member.offset, bytes.size()));
       if (named.name.empty()) {
@@ -164,10 +186,14 @@ class JsonWriter {
       if (member.is_bit_field()) {
         AppendBitField(member, rest);
       } else {
-        Append(member.type, rest, depth + 1);
+        Append(member.type, rest, depth + 1, TagsOfMember(type, i));
       }
       first_ = false;
     }
+  }
+
+  std::vector<std::string_view> TagsOfMember(TypeId type, size_t index) const {
+    return special_ == nullptr ? std::vector<std::string_view>() : types_.TagsOfMember(type, index);
   }
 
   void AppendBitField(const Member& member, std::span<const std::byte> bytes) {
@@ -186,6 +212,9 @@ class JsonWriter {
   }
 
   const TypeInfo& types_;
+  SpecialFields* special_ = nullptr;
+  Kva kva_;  // where begin_ stands
+  const std::byte* begin_ = nullptr;
   std::string out_;
   bool first_ = false;
   size_t structures_ = 0;
@@ -196,6 +225,13 @@ class JsonWriter {
 std::string ToJson(const TypeInfo& types, TypeId type, std::span<const std::byte> bytes) {
   JsonWriter writer(types);
   writer.Append(type, bytes, 0);
+  return std::move(writer).Take();
+}
+
+std::string ToJson(const SpecialPlace& place, std::span<const std::byte> bytes,
+                   SpecialFields& special) {
+  JsonWriter writer(place.types, special, place.kva, bytes.data());
+  writer.Append(place.type, bytes, 0, place.tags);
   return std::move(writer).Take();
 }
 

@@ -6,6 +6,7 @@
 #include <string>
 
 #include "libcore/image/type_info.h"
+#include "libcore/walk/value/special_fields.h"
 
 namespace ktstr {
 
@@ -16,6 +17,10 @@ namespace ktstr {
 // more than a million structures are looked into. Without a type (void,
 // or one of no size) the bytes are one string of hexadecimal digits.
 std::string ToJson(const TypeInfo& types, TypeId type, std::span<const std::byte> bytes);
+// The same of bytes that stand at `place`, whose type and tags count: what `special` knows more of
+// is an object of its facts.
+std::string ToJson(const SpecialPlace& place, std::span<const std::byte> bytes,
+                   SpecialFields& special);
 // "0a1b…", quoted.
 std::string BytesToJson(std::span<const std::byte> bytes);
 // A string, quoted and escaped; what is not UTF-8 is replaced.

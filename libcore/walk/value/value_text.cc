@@ -21,13 +21,17 @@ class Printer {
   Printer(const GuestKernel& kernel, const TypeInfo& types, const ValueTextOptions& options)
       : kernel_(kernel), types_(types), options_(options) {}
 
-  // "NAME = VALUE", on as many lines as it takes; without a name the value alone.
-  void Print(const std::string& name, const TypedPlace& place, int depth) {
+  using Tags = std::span<const std::string_view>;
+
+  // "NAME = VALUE", on as many lines as it takes; without a name the value alone. `tags` are those
+  // of its declaration.
+  void Print(const std::string& name, const TypedPlace& place, int depth, Tags tags = {}) {
     if (lines_ >= options_.max_lines) return;
     if (depth > kMaxDepth) return Line(name, "…", depth);
+    if (PrintIfSpecial(name, place, depth, tags)) return;
     if (IsComposite(place.member.kind)) return PrintComposite(name, place, depth);
     if (place.member.kind == TypeKind::kArray && !IsText(place)) {
-      return PrintArray(name, place, depth);
+      return PrintArray(name, place, depth, tags);
     }
     Line(name, ScalarText(place), depth);
   }
@@ -45,6 +49,18 @@ class Printer {
     out_ += name.empty() ? value + "\n" : fmt::format("{} = {}\n", SafeText(name), value);
   }
 
+  bool PrintIfSpecial(const std::string& name, const TypedPlace& place, int depth, Tags tags) {
+    if (options_.special == nullptr || place.member.is_bit_field()) return false;
+    const auto facts = options_.special->FactsOf({types_, place.member.type, place.kva(), tags});
+    if (!facts) return false;
+    Line(name, "{", depth);
+    for (const ValueFact& fact : *facts) {
+      Line(std::string(fact.name), SafeText(fact.json), depth + 1);
+    }
+    Line("", "}", depth);
+    return true;
+  }
+
   void PrintComposite(const std::string& name, const TypedPlace& place, int depth) {
     Line(name, "{", depth);
     PrintMembers(place, depth + 1, 0);
@@ -55,14 +71,16 @@ class Printer {
   void PrintMembers(const TypedPlace& place, int depth, int nesting) {
     // A damaged BTF nests structures without end and without any other member.
     if (++structures_ > options_.max_lines || nesting > kMaxDepth) return;
-    for (const NamedMember& named : types_.MembersOf(place.member.type)) {
+    const auto members = types_.MembersOf(place.member.type);
+    for (size_t i = 0; i < members.size(); ++i) {
+      const NamedMember& named = members[i];
       if (lines_ >= options_.max_lines) return;
       TypedPlace inner{place.base, named.member};
       inner.member.offset += place.member.offset;
       if (named.name.empty()) {
         PrintMembers(inner, depth, nesting + 1);
       } else {
-        Print(std::string(named.name), inner, depth);
+        Print(std::string(named.name), inner, depth, types_.TagsOfMember(place.member.type, i));
       }
     }
   }
@@ -81,13 +99,13 @@ class Printer {
     return types_.StyleOf(types_.Target(array.member.type)) == IntegerStyle::kCharacter;
   }
 
-  void PrintArray(const std::string& name, const TypedPlace& place, int depth) {
+  void PrintArray(const std::string& name, const TypedPlace& place, int depth, Tags tags) {
     const uint64_t count = types_.ElementCount(place.member.type);
     const uint64_t shown = std::min<uint64_t>(count, options_.max_elements);
     const std::string rest = shown < count ? fmt::format("… {} more", count - shown) : "";
     const TypeKind kind = ElementOf(place, 0).member.kind;
-    if (IsComposite(kind) || kind == TypeKind::kArray) {
-      return PrintBlocks(name, place, shown, rest, depth);
+    if (IsComposite(kind) || kind == TypeKind::kArray || IsTaggedPointer(place)) {
+      return PrintBlocks(name, place, shown, rest, depth, tags);
     }
     std::string list;
     const auto add = [&](const std::string& text) { list += (list.empty() ? "" : ", ") + text; };
@@ -102,9 +120,14 @@ class Printer {
     Line(name, "[" + list + "]", depth);
   }
 
+  bool IsTaggedPointer(const TypedPlace& array) const {
+    return options_.special != nullptr &&
+           !types_.TypeTagsOf(types_.Target(array.member.type)).empty();
+  }
+
   // Each element on lines of its own; equal neighbours once.
   void PrintBlocks(const std::string& name, const TypedPlace& place, uint64_t shown,
-                   const std::string& rest, int depth) {
+                   const std::string& rest, int depth, Tags tags) {
     Line(name, "[", depth);
     for (uint64_t i = 0; i < shown && lines_ < options_.max_lines;) {
       const std::string text = BlockOf(ElementOf(place, i));
@@ -112,7 +135,7 @@ class Printer {
       while (i + same < shown && BlockOf(ElementOf(place, i + same)) == text) ++same;
       const std::string index =
           same == 1 ? fmt::format("[{}]", i) : fmt::format("[{}…{}]", i, i + same - 1);
-      Print(index, ElementOf(place, i), depth + 1);
+      Print(index, ElementOf(place, i), depth + 1, tags);
       i += same;
     }
     if (!rest.empty()) Line("", rest, depth + 1);

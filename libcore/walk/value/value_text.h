@@ -12,6 +12,8 @@ namespace ktstr {
 struct ValueTextOptions {
   // The name of what an address points to, where it has one; shown behind pointers.
   std::function<std::optional<std::string>(Kva)> symbolize;
+  // Knows what some values mean, whose facts stand in their place; null: nothing.
+  SpecialFields* special = nullptr;
   size_t max_elements = 64;   // of an array; what is left out is told
   size_t max_lines = 20'000;  // the text ends there, and says so
 };
