@@ -304,6 +304,8 @@ over = "1500ms"'
       says userland-stop "has been runnable for"
       wants userland-stop "$results/userland-stop.kts" 'SELECT count(*) FROM anomaly' 0
       wants userland-stop "$results/userland-stop.kts" "SELECT count(*) FROM finding WHERE rule = 'loader_stopped'" 1
+      wants userland-stop "$results/userland-stop.kts" "SELECT detail LIKE '% tasks wait for it, % queue map enqueued holds ' ||
+        (SELECT entries FROM bpf_map WHERE name = 'enqueued' AND type = 'queue') || ', dispatched holds 0' FROM finding WHERE rule = 'loader_stopped'" 1
       wants userland-stop "$results/userland-stop.kts" "SELECT count(*) FROM finding WHERE rule = 'lost_task'" 0
       ;;
   esac
