@@ -110,7 +110,7 @@ complain() {
   failed=1
   echo "  FAILED $1: $2"
 }
-# wants NAME ARCHIVE SQL ANSWER: a number that a question must give.
+# wants NAME ARCHIVE SQL ANSWER: a number or word that a question must give.
 wants() {
   local given
   given=$("$build/bin/ktstr-analyze" "$2" sql "$3" | tail -n 1 | tr -d ' ')
@@ -183,6 +183,22 @@ in_arenas() {
   esac
 }
 
+# special_fields SCHEDULER ARCHIVE: central has a timer that calls it again and again, flatcg a tree of what it keeps of each
+# cgroup, and kptrs to those that are not in it.
+special_fields() {
+  case "$1" in
+    central)
+      wants "$1" "$2" "SELECT json_extract(value, '\$.timer.callback') FROM map_value WHERE map = 'central_timer'" central_timerfn
+      ;;
+    flatcg)
+      wants "$1" "$2" "SELECT json_extract(value, '\$.type') FROM map_value WHERE key = '\"cgv_tree\"'" cgv_node
+      wants "$1" "$2" "SELECT json_extract(value, '\$.elements') = (SELECT count(*) FROM bpf_element WHERE key = '\"cgv_tree\"')
+        FROM map_value WHERE key = '\"cgv_tree\"'" 1
+      wants "$1" "$2" "SELECT DISTINCT json_extract(value, '\$.node.type') FROM map_value WHERE map = 'cgv_node_stash'" cgv_node
+      ;;
+  esac
+}
+
 at_work='[[phase]]
 name = "work"
 duration = "1500ms"
@@ -206,6 +222,7 @@ signal = { scheduler-loader = \"INT\" }"
   says "$scheduler" "ends: unregistered from user space"
   healthy "$scheduler" "$results/$scheduler.phase-1.kts"
   in_arenas "$scheduler" "$results/$scheduler.phase-1.kts"
+  special_fields "$scheduler" "$results/$scheduler.phase-1.kts"
   wants "$scheduler" "$results/$scheduler.kts" "SELECT exit_kind = 'unreg' FROM scx LIMIT 1" 1
   wants "$scheduler" "$results/$scheduler.kts" 'SELECT count(*) FROM anomaly' 0
 
