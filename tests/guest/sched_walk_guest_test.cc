@@ -63,11 +63,11 @@ void ExpectEqual(const Account& live, const Account& kept) {
   EXPECT_EQ(live.progs.rows, kept.progs.rows);
 }
 
-class SchedWalkGuestTest : public testing::TestWithParam<const char*> {
+class SchedWalkGuestTest : public testing::TestWithParam<std::string> {
  protected:
   void Boot(const char* work, int cpus) {
     MachineOptions options;
-    options.kernel = SchedExtKernel(GetParam());
+    options.kernel = AnyKernel(GetParam());
     options.cpus = cpus;
     options.files = {{KTSTR_SCHEDULER_DIR "/vtime.bpf.o", kVtime}};
     auto machine = BootWithWork(options, work);
@@ -245,8 +245,12 @@ TEST_P(SchedWalkGuestTest, CallbacksMapsAndVariablesAreReadByName) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Kernels, SchedWalkGuestTest, testing::Values("small", "distribution"),
-                         [](const auto& info) { return std::string(info.param); });
+INSTANTIATE_TEST_SUITE_P(Kernels, SchedWalkGuestTest, testing::ValuesIn([] {
+                           std::vector<std::string> names = {"small", "distribution"};
+                           std::ranges::move(OtherKernels({"newest-7"}), std::back_inserter(names));
+                           return names;
+                         }()),
+                         [](const auto& info) { return KernelTestName(info.param); });
 
 }  // namespace
 }  // namespace ktstr
