@@ -80,7 +80,7 @@ std::string BpfAsyncFields::ProgramName(Kva program) const {
 
 std::string BpfAsyncFields::CallbackName(Kva function) {
   if (function.is_null()) return "null";
-  if (text_ == nullptr) text_ = std::make_unique<TextSymbols>(walk_);
+  if (text_ == nullptr) text_ = std::make_unique<TextSymbols>(walk_.NotingIn(of_code_));
   const auto place = text_->Find(function);
   if (!place || place->symbol.empty()) return TextToJson(ToText(Hex(function)));
   return TextToJson(BpfFunctionName(place->symbol));

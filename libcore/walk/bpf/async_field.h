@@ -80,7 +80,9 @@ class BpfAsyncFields {
   ProgMembers prog_{walk_};
   AuxMembers aux_{walk_};
   EnumText clock_names_;
-  std::unique_ptr<TextSymbols> text_;  // made when the first name is asked for
+  // Made when the first name is asked for. What is wrong with code is the walkers' of stacks.
+  Anomalies of_code_{""};
+  std::unique_ptr<TextSymbols> text_;
 };
 
 }  // namespace ktstr

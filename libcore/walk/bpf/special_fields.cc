@@ -1,8 +1,36 @@
 #include "libcore/walk/bpf/special_fields.h"
 
+#include <utility>
+
+#include "libcore/walk/value/value_json.h"
+
 namespace ktstr {
 
+BpfSpecialFields::BpfSpecialFields(const Walk& walk)
+    : walk_(walk), async_(walk.NotingIn(noted_)), graph_(walk), kptrs_(walk.NotingIn(noted_)) {
+  TellNoted();
+}
+
 std::optional<std::vector<ValueFact>> BpfSpecialFields::FactsOf(const SpecialPlace& place) {
+  auto facts = FactsByType(place);
+  if (const auto wrong = TellNoted(); wrong && facts) {
+    facts->push_back({"damage", TextToJson(*wrong)});
+  }
+  return facts;
+}
+
+std::optional<std::string> BpfSpecialFields::TellNoted() {
+  std::optional<std::string> first;
+  const std::vector<AnomalyRow> noted = std::exchange(noted_, Anomalies("")).Take();
+  for (const AnomalyRow& row : noted) {
+    if (!first) first = row.detail;
+    const auto at = row.address ? std::optional(Kva(row.address->value)) : std::nullopt;
+    walk_.anomalies.Add(row.kind, at, row.detail);
+  }
+  return first;
+}
+
+std::optional<std::vector<ValueFact>> BpfSpecialFields::FactsByType(const SpecialPlace& place) {
   const TypeId type = place.types.Strip(place.type);
   const TypeKind kind = place.types.KindOf(type);
   if (kind == TypeKind::kPointer) return kptrs_.FactsOf(place);
@@ -21,17 +49,17 @@ std::optional<std::vector<ValueFact>> BpfSpecialFields::FactsOf(const SpecialPla
 }
 
 // Either is an arch_spinlock_t or a rqspinlock_t: a word that is 0 while nobody has it or wants it.
-std::vector<ValueFact> BpfSpecialFields::LockFacts(Kva kva) const {
+std::vector<ValueFact> BpfSpecialFields::LockFacts(Kva kva) {
   const auto word = walk_.kernel.Read<uint32_t>(kva);
   if (word) return {{"locked", *word != 0 ? "true" : "false"}};
-  walk_.anomalies.Add(word.error(), kva, "a BPF program's lock");
+  noted_.Add(word.error(), kva, "a BPF program's lock");
   return {};
 }
 
-std::vector<ValueFact> BpfSpecialFields::ReferenceFacts(Kva kva) const {
+std::vector<ValueFact> BpfSpecialFields::ReferenceFacts(Kva kva) {
   const auto count = walk_.kernel.Read<uint32_t>(kva);
   if (count) return {{"references", std::to_string(*count)}};
-  walk_.anomalies.Add(count.error(), kva, "a BPF object's reference count");
+  noted_.Add(count.error(), kva, "a BPF object's reference count");
   return {};
 }
 

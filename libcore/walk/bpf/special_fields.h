@@ -13,20 +13,24 @@ namespace ktstr {
 
 class BpfSpecialFields : public SpecialFields {
  public:
-  explicit BpfSpecialFields(const Walk& walk)
-      : walk_(walk), async_(walk), graph_(walk), kptrs_(walk) {}
+  explicit BpfSpecialFields(const Walk& walk);
+  BpfSpecialFields(const BpfSpecialFields&) = delete;  // its parts refer to it
 
-  // What cannot be read is an anomaly, and left out of the facts.
+  // What cannot be read is an anomaly and left out of the facts, of which "damage" then says why.
   std::optional<std::vector<ValueFact>> FactsOf(const SpecialPlace& place) override;
 
   // Has `see` be told of the elements of each list and tree that is asked for from now on.
   void SeeElements(BpfElementSeer see) { graph_.SeeElements(std::move(see)); }
 
  private:
-  std::vector<ValueFact> LockFacts(Kva kva) const;
-  std::vector<ValueFact> ReferenceFacts(Kva kva) const;
+  std::optional<std::vector<ValueFact>> FactsByType(const SpecialPlace& place);
+  // Tells of what was noted; the first of it.
+  std::optional<std::string> TellNoted();
+  std::vector<ValueFact> LockFacts(Kva kva);
+  std::vector<ValueFact> ReferenceFacts(Kva kva);
 
   Walk walk_;
+  Anomalies noted_{""};  // of the value that is being looked at
   BpfAsyncFields async_;
   BpfGraphFields graph_;
   BpfKptrs kptrs_;

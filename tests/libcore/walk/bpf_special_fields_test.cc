@@ -174,10 +174,13 @@ TEST_F(BpfSpecialFieldsTest, ATimerWhoseCallbackRunsSaysSo) {
               HasSubstr(R"("timer":{"armed":false,"base":"realtime","running":true,)"));
 }
 
-TEST_F(BpfSpecialFieldsTest, ATimerThatCannotBeReadHasNoFactsAndIsAnAnomaly) {
+TEST_F(BpfSpecialFieldsTest, ATimerThatCannotBeReadSaysWhyAndIsAnAnomaly) {
   b().Put(At("timer"), guest_.Wild());
   const BpfMaps maps = Walk();
-  EXPECT_THAT(maps.values[0].value, HasSubstr(R"("timer":{})"));
+  EXPECT_THAT(maps.values[0].value, HasSubstr(R"("timer":{"damage":"reading a BPF timer: )"));
+  // What follows it has nothing to do with that.
+  EXPECT_THAT(maps.values[0].value, HasSubstr(kNoItems));
+  EXPECT_THAT(maps.values[0].value, HasSubstr(kNoTask));
   EXPECT_THAT(maps.anomalies, HasAnomaly("unmapped", guest_.Wild()));
 }
 
@@ -319,8 +322,9 @@ TEST_F(BpfSpecialFieldsTest, AKptrToAThreadSaysWhichThreadThatIs) {
 TEST_F(BpfSpecialFieldsTest, AKptrThatLeadsNowhereKeepsItsAddress) {
   b().Put(At("task"), guest_.Wild());
   const BpfMaps maps = Walk();
-  EXPECT_THAT(maps.values[0].value,
-              HasSubstr(R"("task":{"address":"0xdead000000000100","type":"task_struct"})"));
+  EXPECT_THAT(
+      maps.values[0].value,
+      HasSubstr(R"("task":{"address":"0xdead000000000100","type":"task_struct","damage":")"));
   EXPECT_THAT(maps.anomalies, HasAnomaly("unmapped", guest_.Wild()));
 }
 
