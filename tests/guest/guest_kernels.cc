@@ -53,6 +53,8 @@ std::string KernelTestName(const std::string& name) {
   return std::isdigit(static_cast<unsigned char>(shown[0])) != 0 ? "Linux" + shown : shown;
 }
 
+std::string QemuForSchedulers() { return QemuProgram("10"); }
+
 std::string QemuProgram(const std::string& version) {
   if (version == "installed") return "qemu-system-x86_64";
   return PathFrom("bash " KTSTR_QEMU_SCRIPT " " + version).string();

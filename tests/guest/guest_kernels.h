@@ -33,4 +33,10 @@ std::string KernelTestName(const std::string& name);
 // the one that is "installed". Empty when it cannot be had; what the script said is on stderr.
 std::string QemuProgram(const std::string& version);
 
+// The one for guests whose kernel turns sched_ext on and off while many CPUs run. The kernel
+// changes its text at such times, and QEMU before 8.1 may then let it run into breakpoints that it
+// has taken back (GuestMachine::TrippedOverTcg): with 7.2 and four CPUs one run in three of
+// Linux 7.3 died.
+std::string QemuForSchedulers();
+
 }  // namespace ktstr

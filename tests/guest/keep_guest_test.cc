@@ -125,6 +125,7 @@ class KeepGuestTest : public testing::TestWithParam<Configuration> {
   Result<std::unique_ptr<GuestMachine>> Boot() {
     MachineOptions options;
     options.kernel = AnyKernel(GetParam().kernel);
+    if (GetParam().sched_ext) options.qemu = QemuForSchedulers();
     options.files = {{KTSTR_MEMORY_USER, kMemoryUser, 0755},
                      {KTSTR_SCHEDULER_DIR "/vtime.bpf.o", kVtime}};
     auto machine = KTSTR_TRY(

@@ -48,6 +48,7 @@ class OpsGuestTest : public ::testing::TestWithParam<Variant> {
     MachineOptions options;
     options.kernel = StockKernel(GetParam().kernel);
     options.cpu_model = GetParam().cpu_model;
+    if (with_scheduler_) options.qemu = QemuForSchedulers();
     options.files = {{KTSTR_SCHEDULER_DIR "/vtime.bpf.o", kVtime}};
     auto machine = BootWithWork(options, "futex-wait:2,spin");
     ASSERT_TRUE(machine) << machine.error().ToString();
@@ -73,6 +74,7 @@ class OpsGuestTest : public ::testing::TestWithParam<Variant> {
     return *ops_;
   }
 
+  bool with_scheduler_ = false;
   std::unique_ptr<GuestMachine> machine_;
   std::unique_ptr<LiveOps> ops_;
 };
@@ -203,7 +205,10 @@ TEST_P(OpsGuestTest, TaskFieldsOfAStockGuestAreRefusedByWhatItsTasksAre) {
 }
 
 // With a scheduler loaded, a task of its that sleeps passes all layers.
-class SchedExtOpsGuestTest : public OpsGuestTest {};
+class SchedExtOpsGuestTest : public OpsGuestTest {
+ protected:
+  SchedExtOpsGuestTest() { with_scheduler_ = true; }
+};
 
 INSTANTIATE_TEST_SUITE_P(Kernels, SchedExtOpsGuestTest,
                          ::testing::Values(Variant{"Newest7", "newest-7", "max"}),

@@ -80,6 +80,7 @@ class SchedDebugGuestTest : public testing::TestWithParam<std::string> {
   void Boot(const char* work, const json& variables) {
     MachineOptions options;
     options.kernel = AnyKernel(GetParam());
+    options.qemu = QemuForSchedulers();
     options.files = {{KTSTR_SCHEDULER_DIR "/vtime.bpf.o", kVtime}};
     auto machine = BootWithWork(options, work);
     ASSERT_OK(machine);

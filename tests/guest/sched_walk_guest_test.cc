@@ -68,6 +68,7 @@ class SchedWalkGuestTest : public testing::TestWithParam<std::string> {
   void Boot(const char* work, int cpus) {
     MachineOptions options;
     options.kernel = AnyKernel(GetParam());
+    options.qemu = QemuForSchedulers();
     options.cpus = cpus;
     options.files = {{KTSTR_SCHEDULER_DIR "/vtime.bpf.o", kVtime}};
     auto machine = BootWithWork(options, work);

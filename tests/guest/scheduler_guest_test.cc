@@ -25,6 +25,7 @@ constexpr seconds kPatience(90);
 MachineOptions SchedExtMachine(const std::string& kernel, int cpus) {
   MachineOptions options;
   options.kernel = AnyKernel(kernel);
+  options.qemu = QemuForSchedulers();
   options.cpus = cpus;
   options.files = {{KTSTR_SCHEDULER_DIR "/vtime.bpf.o", kVtime}};
   return options;

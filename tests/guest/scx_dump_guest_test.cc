@@ -113,6 +113,7 @@ class ScxDumpGuestTest : public testing::TestWithParam<std::string> {
   void SetUp() override {
     MachineOptions options;
     options.kernel = AnyKernel(GetParam());
+    options.qemu = QemuForSchedulers();
     options.files = {{KTSTR_SCHEDULER_DIR "/vtime.bpf.o", kVtime}};
     // The dump is an event for tracers, which the kernel prints as well.
     options.kernel_cmdline = "trace_event=sched_ext:sched_ext_dump tp_printk log_buf_len=4M";
