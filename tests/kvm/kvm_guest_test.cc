@@ -62,18 +62,19 @@ std::optional<uint32_t> InFile(const fs::path& file, Kva address) {
 // One run with more points than the processor has debug registers, of all kinds: two variables;
 // functions; beside those always watched; and a program in the guest that has the kernel set a
 // breakpoint of its own. (A kprobe at the very instruction where one of ours stands is refused by
-// the guest's kernel.) The kernel is told not to make a jump of its breakpoint after a while: a
-// CPU that stands there in this moment, and whose breakpoint KVM has yet to deliver, would go on
-// behind the jump's first byte.
+// the guest's kernel.) Nothing goes through that before the kernel has made a jump of its
+// breakpoint, which it does after a while: where KVM is emulated, a breakpoint of the kernel's own
+// that KVM hands to the debugger first does not come back to the guest (12 of 12 hits are counted
+// with the jump, none without). On a processor's KVM that has not been tried.
 class KvmWatchedRunTest : public testing::Test {
  protected:
   static void SetUpTestSuite() {
     directory_ = new TemporaryDirectory;
     Write(*directory_ / "probe", R"(#!/bin/sh
-[ ! -e /proc/sys/debug/kprobes-optimization ] || echo 0 > /proc/sys/debug/kprobes-optimization || exit 5
 cd /sys/kernel/tracing || exit 1
 echo 'p:mine do_exit' >> kprobe_events || exit 2
 echo 1 > events/kprobes/enable || exit 3
+/bin/sleep 2
 i=0
 while [ $i -lt 12 ]; do /bin/true; i=$((i + 1)); done
 while read -r name hits missed; do [ "$name" != mine ] || [ "$hits" -ge 5 ] || exit 4; done < kprobe_profile
@@ -90,7 +91,7 @@ variables = { "vtime_ops.timeout_ms" = 30000 }
 kind = "spin"
 [[payload]]
 program = "probe"
-files = { "/bin/true" = "/bin/true" }
+files = { "/bin/true" = "/bin/true", "/bin/sleep" = "/bin/sleep" }
 [[trigger]]
 on = "write"
 symbol = "total_forks"
