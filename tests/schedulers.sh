@@ -41,61 +41,18 @@ all=(simple central cpu0 flatcg pair qmap sdt userland)
 schedulers=("${@:-${all[@]}}")
 [ "$(id -u)" = 0 ] || give_up "only root can make and enter another Debian"
 
-fail() { give_up "$1"; }
-# shellcheck source=fixtures/setup/suites.sh
-source "$root/fixtures/setup/suites.sh"
-cache="${XDG_CACHE_HOME:-$HOME/.cache}/ktstr"
-place=$cache/roots/sid
+# shellcheck source=fixtures/setup/kernel_source.sh
+source "$root/fixtures/setup/kernel_source.sh"
 image=$(bash "$root/fixtures/guest/kernel.sh" "$version") || exit 4
-types=$(bash "$root/fixtures/guest/btf.sh" "$version") || exit 4
 release=${image##*/vmlinuz-}
-made=$cache/schedulers/$release
+made=${XDG_CACHE_HOME:-$HOME/.cache}/ktstr/schedulers/$release
 
-# build_schedulers: into $made, with the source in a directory that goes away.
-build_schedulers() {
-  local work
-  # Its lock is the one of tests/elsewhere.sh.
-  exec 8>"$place.lock"
-  flock -n 8 || {
-    step "waiting for whoever else uses $place"
-    flock 8
-  }
-  if [ ! -d "$place" ]; then
-    step "making a Debian sid in $place"
-    fresh_root "$place.new" sid
-    echo 'Acquire::Check-Valid-Until "false";' >"$place.new/etc/apt/apt.conf.d/90-elsewhere"
-    mkdir "$place.new/ktstr" "$place.new/ccache" "$place.new/build"
-    mv "$place.new" "$place"
-  fi
-  open_all_suites
-  mkdir -p "$cache/schedulers"
-  work=$(mktemp -d "$cache/schedulers/.new-XXXXXX")
-  step "fetching linux-source-$version"
-  (cd "$work" && quietly suites_apt apt-get download "linux-source-$version") || give_up "cannot download linux-source-$version"
-  dpkg-deb --fsys-tarfile "$work"/*.deb | tar -xO --wildcards './usr/src/linux-source-*.tar.xz' |
-    tar -xJ -C "$work" --strip-components=1 --wildcards '*/tools' '*/scripts' '*/include/linux' '*/kernel/bpf' ||
-    give_up "cannot unpack linux-source-$version"
-  rm "$work"/*.deb
-  cp "$types" "$work/btf"
-  step "building tools/sched_ext"
-  mkdir -p "$work/out" "$place/src"
-  # shellcheck disable=SC2016
-  in_root --bind "$work" src --bind-read-only "$root" ktstr "$place" ${http_proxy:+http_proxy="$http_proxy"} \
-    bash -euc 'source /ktstr/fixtures/setup/common.sh
-      apt-get -q update >/dev/null || true
-      clang=$(apt-cache pkgnames clang- | grep -xE "clang-[0-9]+" | sort -V | tail -n 1)
-      ensure_packages "$clang" bpftool make gcc libc6-dev libelf-dev zlib1g-dev
-      cd /src/tools/sched_ext
-      quietly make -k -j "$(nproc)" BPFTOOL=/usr/sbin/bpftool CLANG="$clang" VMLINUX_BTF=/src/btf O=/src/out ||
-        echo "not all of them can be built with $clang"' || give_up "the build in Debian sid failed"
-  rm -rf "$made"
-  mkdir "$work/made"
-  mv "$work"/out/build/bin/scx_* "$work"/out/build/obj/sched_ext/*.bpf.o "$work/made/"
-  mv -T "$work/made" "$made"
-  rm -rf "$work"
-  flock -u 8
-}
-[ -d "$made" ] || build_schedulers
+# shellcheck disable=SC2016
+[ -d "$made" ] || build_of_kernel "$version" "$made" '
+  cd /src/tools/sched_ext
+  quietly make -k -j "$(nproc)" BPFTOOL=/usr/sbin/bpftool CLANG="$clang" VMLINUX_BTF=/src/btf O=/src/out ||
+    echo "not all of them can be built with $clang"
+  mv /src/out/build/bin/scx_* /src/out/build/obj/sched_ext/*.bpf.o /src/made/'
 if [ "$build_only" = yes ]; then
   echo "$made"
   exit
@@ -104,18 +61,8 @@ ensure_packages "${build_packages[@]}" "${test_packages[@]}" "${guest_packages[@
 step "building ktstr"
 configure_and_build ktstr-run ktstr-analyze
 
-results=$(mktemp -d)
-failed=0
-complain() {
-  failed=1
-  echo "  FAILED $1: $2"
-}
-# wants NAME ARCHIVE SQL ANSWER: a number or word that a question must give.
-wants() {
-  local given
-  given=$("$build/bin/ktstr-analyze" "$2" sql "$3" | tail -n 1 | tr -d ' ')
-  [ "$given" = "$4" ] || complain "$1" "$3: $given, not $4 ($2)"
-}
+# shellcheck source=tests/scenario_checks.sh
+source "$root/tests/scenario_checks.sh"
 
 # scenario NAME SCHEDULER TEXT [ARGUMENT...]: writes it, with work for it.
 scenario() {
@@ -129,7 +76,7 @@ kernel = "debian-$version"
 cpus = 4
 [scheduler]
 loader = [$loader]
-root = "$place"
+root = "$sid_root"
 [[worker]]
 kind = "spin"
 count = 6
@@ -140,22 +87,6 @@ count = 3
 kind = "pipe"
 $text
 END
-}
-# run NAME STATUS: of ktstr-run, with what it said in NAME.said.
-run() {
-  local status=0
-  "$build/bin/ktstr-run" "$results/$1.toml" --out "$results" >"$results/$1.said" 2>&1 || status=$?
-  [ "$status" = "$2" ] || {
-    complain "$1" "exit code $status, not $2"
-    cat "$results/$1.said"
-  }
-}
-# says NAME TEXT: that is in its verdict.
-says() {
-  grep -qF "$2" "$results/$1.said" || {
-    complain "$1" "its verdict does not say '$2'"
-    cat "$results/$1.said"
-  }
 }
 # healthy SCHEDULER ARCHIVE: nothing is wrong with it, and all of it is known.
 healthy() {
@@ -261,7 +192,7 @@ below() {
   local name=$1 cgroup=$2 argument
   shift 2
   printf '[[cgroup]]\npath = "%s"\nfiles = { "cpu.weight" = 100 }\n' "$cgroup"
-  printf '[[payload]]\nname = "%s"\nprogram = "%s"\nroot = "%s"\nloads_scheduler = true\n' "$name" "$made/scx_qmap" "$place"
+  printf '[[payload]]\nname = "%s"\nprogram = "%s"\nroot = "%s"\nloads_scheduler = true\n' "$name" "$made/scx_qmap" "$sid_root"
   printf 'arguments = ["-c", "/sys/fs/cgroup%s"' "$cgroup"
   for argument in "$@"; do printf ', "%s"' "$argument"; done
   printf ']\n'
@@ -327,10 +258,4 @@ over = "1500ms"'
       ;;
   esac
 done
-if [ "$failed" = 0 ]; then
-  rm -rf "$results"
-  step "all is as it should be: ${schedulers[*]}"
-else
-  step "some checks failed; their archives are in $results"
-fi
-exit "$failed"
+finish "${schedulers[*]}"

@@ -83,7 +83,8 @@ TEST(DeviceStateTest, RegistersAreWhatQemuShows) {
 }
 
 TEST(DeviceStateTest, SavingItChangesNothing) {
-  const auto machine = BootWithWork(Machine());
+  // Booted: one that was woken has been migrated into.
+  const auto machine = GuestMachine::Boot(Machine());
   ASSERT_OK(machine);
   QmpClient& qmp = (*machine)->qmp();
   auto frozen = Frozen::Freeze(qmp);
