@@ -54,8 +54,7 @@ struct PerCpuFieldTarget {
 // A member of one task's task_struct.
 struct TaskFieldTarget {
   uint32_t pid = 0;  // of the thread, in the initial PID namespace
-  // When it started, in ns of the monotonic clock, as /proc/PID/stat tells it: rounded down to a
-  // tick of 10 ms.
+  // When it started, in ns since boot, as /proc/PID/stat tells it: rounded down to a tick of 10 ms.
   uint64_t expected_start_time_ns = 0;
   std::string field;  // a member path, such as "scx.dsq_vtime"
   friend bool operator==(const TaskFieldTarget&, const TaskFieldTarget&) = default;

@@ -16,8 +16,9 @@ OpResult<Located> TaskFields::Resolve(const TaskFieldTarget& target, TaskChecks 
   if (checks == TaskChecks::kAll) {
     KTSTR_TRY(CheckTask(kernel_, *check_, task, target));
   } else if (target.expected_start_time_ns != 0) {
-    const Member start_time = KTSTR_TRY(members_->Find("start_time"));
-    KTSTR_TRY(CheckStartTime(kernel_, start_time, task, target));
+    StartMembers members = {.start_time = KTSTR_TRY(members_->Find("start_time"))};
+    if (const auto boot = members_->Find("start_boottime")) members.start_boottime = *boot;
+    KTSTR_TRY(CheckStartTime(kernel_, members, task, target));
   }
   const Member member = KTSTR_TRY(members_->Find(target.field));
   return Located{task + member.offset, member};

@@ -27,9 +27,20 @@ OpStatus CheckPid(ObjectReader& task, const TaskCheckLayout& layout, uint32_t ex
                             task.base().value(), pid));
 }
 
-OpStatus CheckStart(ObjectReader& task, const Member& start_time, uint64_t expected) {
-  const auto start = KTSTR_TRY(ReadUnsigned(task, start_time));
-  if (start >= expected && start - expected < kStartTimeTickNs) return {};
+// /proc tells start_boottime, which the kernel takes a moment after start_time (copy_process() in
+// kernel/fork.c), so that a tick may lie between them; and which goes on while a machine is
+// suspended.
+OpStatus CheckStart(ObjectReader& task, const StartMembers& members, uint64_t expected) {
+  const auto in_tick = [&](uint64_t start) {
+    return start >= expected && start - expected < kStartTimeTickNs;
+  };
+  const auto start = KTSTR_TRY(ReadUnsigned(task, members.start_time));
+  if (in_tick(start)) return {};
+  if (members.start_boottime) {
+    // 0 is L8's: the memory was freed.
+    const auto boot = KTSTR_TRY(ReadUnsigned(task, *members.start_boottime));
+    if (boot != 0 && in_tick(boot)) return {};
+  }
   return Refuse(OpErrorCode::kTaskStartTime, OpLayer::kL2,
                 fmt::format("started at {} ns, not within 10 ms from {} ns on: the PID is that of "
                             "another task by now",
@@ -115,7 +126,8 @@ OpStatus CheckTask(const GuestKernel& kernel, const TaskCheckLayout& layout, Kva
                    const TaskFieldTarget& target) {
   ObjectReader task(kernel, kva);
   KTSTR_TRY(CheckPid(task, layout, target.pid));
-  KTSTR_TRY(CheckStart(task, *layout.task.start_time, target.expected_start_time_ns));
+  KTSTR_TRY(CheckStart(task, {*layout.task.start_time, *layout.task.start_boottime},
+                       target.expected_start_time_ns));
   KTSTR_TRY(CheckAlive(task, layout));
   KTSTR_TRY(CheckAsleep(task, layout));
   KTSTR_TRY(CheckUnqueued(task, layout));
@@ -123,10 +135,10 @@ OpStatus CheckTask(const GuestKernel& kernel, const TaskCheckLayout& layout, Kva
   return CheckBootTime(task, layout);
 }
 
-OpStatus CheckStartTime(const GuestKernel& kernel, const Member& start_time, Kva kva,
+OpStatus CheckStartTime(const GuestKernel& kernel, const StartMembers& members, Kva kva,
                         const TaskFieldTarget& target) {
   ObjectReader task(kernel, kva);
-  return CheckStart(task, start_time, target.expected_start_time_ns);
+  return CheckStart(task, members, target.expected_start_time_ns);
 }
 
 }  // namespace ktstr

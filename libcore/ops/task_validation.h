@@ -43,7 +43,8 @@ struct TaskCheckLayout {
 
 // All layers, in order; the first that objects is the error.
 //   L1  its pid is the one asked for                        kTaskPid
-//   L2  it started in [expected, expected + 10 ms)          kTaskStartTime
+//   L2  it started in [expected, expected + 10 ms), by      kTaskStartTime
+//       start_time or start_boottime
 //   L3  __state lacks TASK_DEAD                             kTaskDead
 //   L4  on_rq is 0: it sleeps                               kTaskOnRq
 //   L5  scx.dsq is null and scx.runnable_node is unlinked   kTaskOnDsq, kTaskRunnable
@@ -54,8 +55,14 @@ struct TaskCheckLayout {
 OpStatus CheckTask(const GuestKernel& kernel, const TaskCheckLayout& layout, Kva task,
                    const TaskFieldTarget& target);
 
-// L2 alone, with the member start_time.
-OpStatus CheckStartTime(const GuestKernel& kernel, const Member& start_time, Kva task,
+// The members that tell when a task started.
+struct StartMembers {
+  Member start_time;
+  MaybeMember start_boottime;
+};
+
+// L2 alone.
+OpStatus CheckStartTime(const GuestKernel& kernel, const StartMembers& members, Kva task,
                         const TaskFieldTarget& target);
 
 }  // namespace ktstr

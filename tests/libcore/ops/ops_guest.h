@@ -24,6 +24,7 @@ using synthetic::SyntheticGuest;
 using synthetic::TaskSpec;
 
 inline constexpr uint64_t kStartTime = 5'000'000'000;
+inline constexpr uint64_t kStartBoottime = kStartTime + 500;  // taken after it
 
 // A sleeping task of sched_ext's: the one kind that every check lets pass.
 inline TaskSpec ScxTask(uint32_t pid) {
@@ -32,7 +33,7 @@ inline TaskSpec ScxTask(uint32_t pid) {
           .state = 1,
           .sched_class = "ext",
           .start_time_ns = kStartTime,
-          .start_boottime_ns = kStartTime + 500};
+          .start_boottime_ns = kStartBoottime};
 }
 
 inline KernelOptions FiveLevels() {

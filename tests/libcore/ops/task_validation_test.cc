@@ -83,7 +83,7 @@ TEST_F(TaskValidationTest, L1_AnotherPidInTheFoundMemoryIsRefused) {
 }
 
 TEST_F(TaskValidationTest, L2_AStartTimeOutsideTheTickIsRefused) {
-  ExpectRefused("task-start-time/L2", "5000000000 ns", kStartTime + 1);
+  ExpectRefused("task-start-time/L2", "5000000000 ns", kStartBoottime + 1);
   ExpectRefused("task-start-time/L2", "5000000000 ns", kStartTime - kStartTimeTickNs);
   ExpectRefused("task-start-time/L2", "5000000000 ns", 0);
   ExpectRefused("task-start-time/L2", "5000000000 ns", ~uint64_t{0});
@@ -91,6 +91,13 @@ TEST_F(TaskValidationTest, L2_AStartTimeOutsideTheTickIsRefused) {
 
 TEST_F(TaskValidationTest, L2_TheTickBeginsAtTheExpectedTimeAndEndsBefore10Ms) {
   for (const uint64_t expected : {kStartTime, kStartTime - 1, kStartTime - kStartTimeTickNs + 1}) {
+    EXPECT_TRUE(Guest().Read({Vtime(expected)}).success) << expected;
+  }
+}
+
+// /proc tells start_boottime, which is the later one: here a tick begins between the two.
+TEST_F(TaskValidationTest, L2_ATickMayLieBetweenTheTwoTimesOfAStart) {
+  for (const uint64_t expected : {kStartTime + 1, kStartBoottime}) {
     EXPECT_TRUE(Guest().Read({Vtime(expected)}).success) << expected;
   }
 }
@@ -184,7 +191,7 @@ TEST_F(TaskValidationTest, UncheckedReadsKeepTheIdentityWhereOneIsGiven) {
   OpEntry entry = Vtime(kStartTime - 5);
   entry.unchecked = true;
   EXPECT_TRUE(Guest().Read({entry}).success);
-  std::get<TaskFieldTarget>(entry.target).expected_start_time_ns = kStartTime + 1;
+  std::get<TaskFieldTarget>(entry.target).expected_start_time_ns = kStartBoottime + 1;
   EXPECT_EQ(Class(Guest().ReadFailure({entry})), "task-start-time/L2");
 }
 
