@@ -62,13 +62,12 @@ std::unique_ptr<GuestMachine> FirstMachine::WakeWarm(const fs::path& state, std:
   std::error_code ignored;
   if (state.empty() || !fs::exists(state, ignored)) return nullptr;
   tell_(fmt::format("waking a machine {}, on TCG (--cold boots it)", what));
-  auto woken = WakeGuest(state, machine.console);
+  auto woken = WakeWarmState(state, machine.console);
   if (!woken) {
     log_.Add("it cannot be woken: " + woken.error().ToString());
-    fs::remove(state, ignored);
     return nullptr;
   }
-  fs::last_write_time(state, fs::file_time_type::clock::now(), ignored);
+  if (*woken == nullptr) return nullptr;
   began_from_ = "a warmed-up state";
   return *std::move(woken);
 }

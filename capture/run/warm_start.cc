@@ -104,6 +104,19 @@ Result<std::unique_ptr<GuestMachine>> WakeGuest(const fs::path& archive, const f
                              reader->metadata().kernel_release, GuestMachine::Timeouts());
 }
 
+Result<std::unique_ptr<GuestMachine>> WakeWarmState(const fs::path& state,
+                                                    const fs::path& console) {
+  std::error_code ignored;
+  if (state.empty() || !fs::exists(state, ignored)) return std::unique_ptr<GuestMachine>();
+  auto woken = WakeGuest(state, console);
+  if (woken) {
+    fs::last_write_time(state, fs::file_time_type::clock::now(), ignored);
+  } else {
+    fs::remove(state, ignored);
+  }
+  return woken;
+}
+
 Status KeepWarmState(GuestMachine& machine, const fs::path& file,
                      const std::vector<PlantedByte>& planted) {
   std::error_code error;

@@ -37,6 +37,11 @@ class WarmStates {
 Result<std::unique_ptr<GuestMachine>> WakeGuest(const std::filesystem::path& archive,
                                                 const std::filesystem::path& console);
 
+// The warm state in that file, woken; null when there is none. One that cannot be woken is removed.
+// Errors: as WakeGuest, when it could not be.
+Result<std::unique_ptr<GuestMachine>> WakeWarmState(const std::filesystem::path& state,
+                                                    const std::filesystem::path& console);
+
 // Keeps a machine as it is now, and removes those that were not used for longest when there are
 // many. The machine goes on. `planted` are breakpoints in its text, which are not kept. Errors: as
 // Capture.

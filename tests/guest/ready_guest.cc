@@ -13,23 +13,16 @@ namespace ktstr {
 
 namespace {
 
-// Null when there is none, or none that wakes: it is then removed.
+// Null when there is none, or none that wakes.
 std::unique_ptr<GuestMachine> WakeWarm(const std::filesystem::path& state,
                                        const MachineOptions& options) {
-  std::error_code ignored;
-  if (state.empty() || !std::filesystem::exists(state, ignored)) return nullptr;
-  auto woken = WakeGuest(state, options.console);
-  if (woken) {
+  auto woken = WakeWarmState(state, options.console);
+  if (woken && *woken != nullptr) {
     const auto runs = (*woken)->qmp().Execute("cont");
-    if (runs) {
-      std::filesystem::last_write_time(state, std::filesystem::file_time_type::clock::now(),
-                                       ignored);
-      return *std::move(woken);
-    }
-    woken = Fail(runs.error());
+    if (!runs) woken = Fail(runs.error());
   }
+  if (woken) return *std::move(woken);
   std::fprintf(stderr, "a warmed-up state cannot be woken: %s\n", woken.error().ToString().c_str());
-  std::filesystem::remove(state, ignored);
   return nullptr;
 }
 
