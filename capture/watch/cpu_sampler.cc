@@ -188,10 +188,7 @@ bool CpuSampler::FindOldest(const CpuRef& cpu, CpuSample& sample) const {
               .runnable_at = *at,
               .owner = *owner};
   }
-  for (const WaitingTask& task : sample.oldest_by_owner) {
-    // Jiffies wrap: which of two is earlier is the sign of their difference.
-    if (!sample.oldest || task.runnable_at - sample.oldest->runnable_at < 0) sample.oldest = task;
-  }
+  for (const WaitingTask& task : sample.oldest_by_owner) KeepOlder(task, sample.oldest);
   return stamp() == before && anomalies.rows().empty();
 }
 

@@ -25,6 +25,11 @@ struct WaitingTask {
   friend bool operator==(const WaitingTask&, const WaitingTask&) = default;
 };
 
+// Jiffies wrap: which of two is earlier is the sign of their difference.
+inline void KeepOlder(const WaitingTask& task, std::optional<WaitingTask>& oldest) {
+  if (!oldest || task.runnable_at - oldest->runnable_at < 0) oldest = task;
+}
+
 // One CPU's run queue. What could not be read is unknown.
 struct CpuSample {
   int64_t cpu = 0;

@@ -17,11 +17,6 @@ void CompareClocks(std::vector<CpuSample>& cpus) {
   }
 }
 
-// Jiffies wrap: which of two is earlier is the sign of their difference.
-void KeepOlder(const WaitingTask& task, std::optional<WaitingTask>& oldest) {
-  if (!oldest || task.runnable_at - oldest->runnable_at < 0) oldest = task;
-}
-
 }  // namespace
 
 Sampler::Sampler(const Walk& walk, const RetryLimits& retry)
