@@ -11,6 +11,7 @@
 #include "guest_tests.h"
 #include "libcore/walk/bpf/arena_pointers.h"
 #include "libcore/walk/bpf/map.h"
+#include "walked_maps.h"
 
 namespace ktstr {
 namespace {
@@ -41,15 +42,7 @@ class BpfMapGuestTest : public testing::TestWithParam<std::string> {
     ASSERT_OK(guest);
     machine_ = *std::move(machine);
     guest_ = *std::move(guest);
-    auto live = WalkBpfMaps(guest_->live());
-    auto kept = WalkBpfMaps(guest_->kept());
-    ASSERT_OK(live);
-    ASSERT_OK(kept);
-    EXPECT_EQ(live->maps, kept->maps);
-    EXPECT_EQ(live->values, kept->values);
-    EXPECT_EQ(live->arena_pages, kept->arena_pages);
-    maps_ = *std::move(kept);
-    ExpectNoAnomalies({&live->anomalies, &maps_.anomalies});
+    WalkMaps(*guest_, &maps_);
   }
 
   void ExpectValues();
@@ -168,11 +161,8 @@ TEST_P(BpfMapGuestTest, MapsOfEveryKindHoldWhatWasPutIntoThem) {
   ExpectArenaPointers();
 }
 
-INSTANTIATE_TEST_SUITE_P(Kernels, BpfMapGuestTest, testing::ValuesIn([] {
-                           std::vector<std::string> names = {"6.12"};
-                           std::ranges::move(OtherKernels({"newest-7"}), std::back_inserter(names));
-                           return names;
-                         }()),
+INSTANTIATE_TEST_SUITE_P(Kernels, BpfMapGuestTest,
+                         testing::ValuesIn(OwnAndOtherKernels({"6.12"}, {"newest-7"})),
                          [](const auto& test) { return KernelTestName(test.param); });
 
 }  // namespace

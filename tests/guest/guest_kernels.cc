@@ -1,5 +1,6 @@
 #include "guest_kernels.h"
 
+#include <algorithm>
 #include <cctype>
 #include <cstdio>
 #include <cstdlib>
@@ -42,6 +43,12 @@ std::vector<std::string> OtherKernels(std::vector<std::string> usual) {
   if (list == nullptr) return usual;
   std::istringstream words(list);
   return {std::istream_iterator<std::string>(words), {}};
+}
+
+std::vector<std::string> OwnAndOtherKernels(std::vector<std::string> own,
+                                            std::vector<std::string> usual) {
+  std::ranges::move(OtherKernels(std::move(usual)), std::back_inserter(own));
+  return own;
 }
 
 std::string KernelTestName(const std::string& name) {

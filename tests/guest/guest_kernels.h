@@ -26,6 +26,9 @@ std::filesystem::path AnyKernel(const std::string& name);
 // The names of those of Debian's kernels that a test runs with beside its own: `usual`, or what
 // KTSTR_TEST_KERNELS lists (tests/kernels.sh).
 std::vector<std::string> OtherKernels(std::vector<std::string> usual);
+// `own`, then the others.
+std::vector<std::string> OwnAndOtherKernels(std::vector<std::string> own,
+                                            std::vector<std::string> usual);
 // "newest-7" as the name of a test: "Newest7".
 std::string KernelTestName(const std::string& name);
 

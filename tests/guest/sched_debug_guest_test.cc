@@ -159,11 +159,8 @@ TEST_P(SchedDebugGuestTest, AStalledSchedulerIsFoundWithWhoWaits) {
   EXPECT_THAT(findings, Contains(AllOf(StartsWith("long_wait spin-"), HasSubstr("class ext"))));
 }
 
-INSTANTIATE_TEST_SUITE_P(Kernels, SchedDebugGuestTest, testing::ValuesIn([] {
-                           std::vector<std::string> names = {"distribution"};
-                           std::ranges::move(OtherKernels({"newest-7"}), std::back_inserter(names));
-                           return names;
-                         }()),
+INSTANTIATE_TEST_SUITE_P(Kernels, SchedDebugGuestTest,
+                         testing::ValuesIn(OwnAndOtherKernels({"distribution"}, {"newest-7"})),
                          [](const auto& test) { return KernelTestName(test.param); });
 
 }  // namespace

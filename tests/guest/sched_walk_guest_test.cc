@@ -246,11 +246,9 @@ TEST_P(SchedWalkGuestTest, CallbacksMapsAndVariablesAreReadByName) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Kernels, SchedWalkGuestTest, testing::ValuesIn([] {
-                           std::vector<std::string> names = {"small", "distribution"};
-                           std::ranges::move(OtherKernels({"newest-7"}), std::back_inserter(names));
-                           return names;
-                         }()),
+INSTANTIATE_TEST_SUITE_P(Kernels, SchedWalkGuestTest,
+                         testing::ValuesIn(OwnAndOtherKernels({"small", "distribution"},
+                                                              {"newest-7"})),
                          [](const auto& info) { return KernelTestName(info.param); });
 
 }  // namespace

@@ -284,11 +284,8 @@ TEST_P(ScxDumpGuestTest, TablesSayWhatTheKernelsDumpSays) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Kernels, ScxDumpGuestTest, testing::ValuesIn([] {
-                           std::vector<std::string> names = {"distribution"};
-                           std::ranges::move(OtherKernels({"newest-7"}), std::back_inserter(names));
-                           return names;
-                         }()),
+INSTANTIATE_TEST_SUITE_P(Kernels, ScxDumpGuestTest,
+                         testing::ValuesIn(OwnAndOtherKernels({"distribution"}, {"newest-7"})),
                          [](const auto& test) { return KernelTestName(test.param); });
 
 }  // namespace

@@ -8,6 +8,7 @@
 #include "frozen_guest.h"
 #include "guest_tests.h"
 #include "libcore/walk/bpf/map.h"
+#include "walked_maps.h"
 
 namespace ktstr {
 namespace {
@@ -38,14 +39,7 @@ class SpecialFieldsGuestTest : public testing::TestWithParam<std::string> {
     ASSERT_OK(guest);
     machine_ = *std::move(machine);
     guest_ = *std::move(guest);
-    auto live = WalkBpfMaps(guest_->live());
-    auto kept = WalkBpfMaps(guest_->kept());
-    ASSERT_OK(live);
-    ASSERT_OK(kept);
-    EXPECT_EQ(live->values, kept->values);
-    EXPECT_EQ(live->elements, kept->elements);
-    maps_ = *std::move(kept);
-    ExpectNoAnomalies({&live->anomalies, &maps_.anomalies});
+    WalkMaps(*guest_, &maps_);
   }
 
   int64_t Id(const std::string& map) const {
@@ -152,13 +146,9 @@ TEST_P(SpecialFieldsGuestTest, AreShownAsWhatTheyAre) {
   ExpectKptrs();
 }
 
-INSTANTIATE_TEST_SUITE_P(
-    Kernels, SpecialFieldsGuestTest, testing::ValuesIn([] {
-      std::vector<std::string> names = {"6.12"};
-      std::ranges::move(OtherKernels({"newest-6", "newest-7"}), std::back_inserter(names));
-      return names;
-    }()),
-    [](const auto& test) { return KernelTestName(test.param); });
+INSTANTIATE_TEST_SUITE_P(Kernels, SpecialFieldsGuestTest,
+                         testing::ValuesIn(OwnAndOtherKernels({"6.12"}, {"newest-6", "newest-7"})),
+                         [](const auto& test) { return KernelTestName(test.param); });
 
 }  // namespace
 }  // namespace ktstr
