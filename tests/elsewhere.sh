@@ -61,10 +61,7 @@ enter() {
 make_root() {
   step "making a Debian $suite in $place"
   rm -rf "$1"
-  fresh_root "$1" "$suite"
-  # A mirror may stand still, and its lists expire.
-  echo 'Acquire::Check-Valid-Until "false";' >"$1/etc/apt/apt.conf.d/90-elsewhere"
-  mkdir "$1/ktstr" "$1/ccache" "$1/build"
+  fresh_shared_root "$1" "$suite"
   # shellcheck disable=SC2016
   enter "$1" bash -euc 'source /ktstr/fixtures/setup/common.sh
     ensure_packages ccache "${build_packages[@]}" "${test_packages[@]}"

@@ -45,8 +45,6 @@ make_root() {
   rm -rf "$place.new"
   mkdir -p "${place%/*}"
   fresh_root "$place.new" "$suite"
-  # A mirror may stand still, and its lists expire.
-  echo 'Acquire::Check-Valid-Until "false";' >"$place.new/etc/apt/apt.conf.d/90-virtme"
   quietly in_root "$place.new" bash -euc 'apt-get update -q
     apt-get install -q -y --no-install-recommends virtme-ng qemu-system-x86 busybox-static kmod zstd \
       iproute2 procps
