@@ -112,7 +112,8 @@ Status PrintLine(const std::string& line) {
 
 Status Watch(const WatchArguments& arguments) {
   const auto qmp = KTSTR_TRY(Connect(arguments.machine));
-  const RunningKernel running = KTSTR_TRY(RunningKernel::Open(*qmp, arguments.machine.pid, arguments.kernel_instance));
+  const RunningKernel running =
+      KTSTR_TRY(RunningKernel::Open(*qmp, arguments.machine.pid, arguments.kernel_instance));
   Sampler sampler = KTSTR_TRY(Sampler::Make(running.kernel()));
   Machine machine(*qmp);
   KTSTR_TRY(machine.Update());

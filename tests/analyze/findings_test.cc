@@ -126,10 +126,8 @@ TEST(FindingsTest, AStoppedSchedulerInUserSpaceIsNamedInsteadOfEachTaskThatWaits
   EXPECT_THAT(FindingsOfUserScheduler("T", "ringbuf", std::nullopt),
               ElementsAre(testing::HasSubstr("queue map enqueued holds an unknown number")));
   // One that runs has lost what waits for long, and so has one that has no queue to user space.
-  EXPECT_THAT(FindingsOfUserScheduler("S", "queue"),
-              ElementsAre(testing::StartsWith("lost_task")));
-  EXPECT_THAT(FindingsOfUserScheduler("T", "array"),
-              ElementsAre(testing::StartsWith("lost_task")));
+  EXPECT_THAT(FindingsOfUserScheduler("S", "queue"), ElementsAre(testing::StartsWith("lost_task")));
+  EXPECT_THAT(FindingsOfUserScheduler("T", "array"), ElementsAre(testing::StartsWith("lost_task")));
 }
 
 // "qmap", and sub-schedulers of that name for /a and /a/b.

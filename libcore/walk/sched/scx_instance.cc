@@ -95,8 +95,8 @@ class InstanceFinder {
     }
   }
 
-  // A scheduler is linked before it owns a task, and unlinked when
-  // it owns none any more (scx_link_sched() and scx_unlink_sched() in kernel/sched/ext/ext.c).
+  // A scheduler is linked before it owns a task, and unlinked when it owns none any more
+  // (scx_link_sched() and scx_unlink_sched() in kernel/sched/ext/ext.c).
   void AddOthers() {
     const auto list = globals_.Address({"scx_sched_all"});
     if (!list || !sched_.all) return;
