@@ -10,7 +10,8 @@
 #include "analyze/text/output.h"
 #include "libcore/base/interrupt_guard.h"
 #include "libcore/base/nearest_word.h"
-#include "libcore/base/process.h"
+#include "libcore/base/output.h"
+#include "libcore/base/program.h"
 #include "libcore/base/safe_text.h"
 #include "libcore/cli/completion.h"
 #include "libcore/cli/parse.h"
@@ -71,9 +72,8 @@ int Run(const CommonArguments& arguments, const Command& command) {
     return code;
   }
   const std::string text = session.json() ? EscapeControls(*answer) : *answer;
-  std::fwrite(text.data(), 1, text.size(), stdout);
-  if (std::fflush(stdout) != 0) {
-    return Report(Error(ErrorCode::kIo, "writing to standard output failed"));
+  if (const Status written = Output::Standard().Write(text); !written) {
+    return Report(written.error());
   }
   fmt::print(stderr, "{}", session.TakeNotes());
   return static_cast<int>(session.exit_code());
@@ -117,6 +117,5 @@ int Main(int argc, char** argv) {
 }  // namespace ktstr
 
 int main(int argc, char** argv) {
-  ktstr::ReportRefusedWrites();
-  return ktstr::Main(argc, argv);
+  return ktstr::RunProgram("ktstr-analyze", argc, argv, ktstr::Main);
 }

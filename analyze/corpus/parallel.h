@@ -11,8 +11,16 @@
 #include <vector>
 
 #include "libcore/base/result.h"
+#include "libcore/base/side_thread.h"
 
 namespace ktstr {
+
+// The same, when there are no other threads.
+template <typename Work, typename Take>
+Status OneByOne(size_t count, const Work& work, const Take& take) {
+  for (size_t i = 0; i < count; ++i) KTSTR_TRY(take(i, work(i)));
+  return {};
+}
 
 // Calls work(0) … work(count - 1), `jobs` at a time (0: one per CPU), in other threads, and
 // take(i, its result) in order in this one. No more than 2 * jobs results wait to be taken. Ends
@@ -40,7 +48,12 @@ Status ForEachInOrder(size_t count, int jobs, const Work& work, const Take& take
     }
   };
   std::vector<std::jthread> workers;
-  for (size_t i = 0; i < threads; ++i) workers.emplace_back(run);
+  for (size_t i = 0; i < threads; ++i) {
+    auto worker = TryThread(run);
+    if (!worker) break;
+    workers.push_back(std::move(*worker));
+  }
+  if (workers.empty()) return OneByOne(count, work, take);
   Status status;
   std::unique_lock lock(mutex);
   for (size_t i = 0; i < count && status; ++i) {

@@ -7,6 +7,8 @@
 #include <set>
 #include <thread>
 
+#include "libcore/base/side_thread.h"
+
 namespace ktstr {
 
 namespace {
@@ -114,7 +116,7 @@ MemoryDifference CompareMemory(const GuestMemory& before, const GuestMemory& aft
     for (int i = 0; i < threads; ++i) {
       const Pfn begin = region.begin + region.page_count() * i / threads;
       const Pfn end = region.begin + region.page_count() * (i + 1) / threads;
-      parts.push_back(std::async(std::launch::async, [&, begin, end] {
+      parts.push_back(Beside([&, begin, end] {
         Comparison comparison(before, after, contents);
         comparison.Run(begin, end);
         return std::move(comparison).Take();

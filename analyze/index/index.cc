@@ -16,6 +16,7 @@
 #include "analyze/index/temporary_file.h"
 #include "analyze/views/views.h"
 #include "libcore/base/cache_directory.h"
+#include "libcore/base/side_thread.h"
 
 namespace ktstr {
 
@@ -118,8 +119,7 @@ Result<Database> Build(FrozenMachine& machine, std::span<const std::string> plac
   ProgressSteps steps(options.progress, kTableSteps + kWriteSteps + kRestSteps);
   steps.Done(0);
   // Beside the walkers: they read few of the frames, the check reads all.
-  std::future<Status> check =
-      std::async(std::launch::async, [&] { return CheckFrames(machine.archive()); });
+  std::future<Status> check = Beside([&] { return CheckFrames(machine.archive()); });
   Tables tables;
   std::optional<Error> last;
   for (const std::string& place : places) {

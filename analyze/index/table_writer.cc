@@ -1,8 +1,11 @@
 #include "analyze/index/table_writer.h"
 
+#include "libcore/base/side_thread.h"
+
 namespace ktstr {
 
-TableWriter::TableWriter(Database& database) : database_(database), thread_([this] { Run(); }) {}
+TableWriter::TableWriter(Database& database)
+    : database_(database), thread_(TryThread([this] { Run(); })) {}
 
 TableWriter::~TableWriter() {
   {
@@ -26,7 +29,12 @@ Status TableWriter::Finish() {
     over_ = true;
   }
   changed_.notify_one();
-  if (thread_.joinable()) thread_.join();
+  if (thread_) {
+    thread_->join();
+    thread_.reset();
+  } else {
+    Run();
+  }
   return status_;
 }
 

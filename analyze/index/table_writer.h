@@ -5,6 +5,7 @@
 #include <condition_variable>
 #include <deque>
 #include <mutex>
+#include <optional>
 #include <thread>
 
 #include "analyze/index/database.h"
@@ -35,7 +36,7 @@ class TableWriter {
   bool over_ = false;       // no table comes any more
   bool abandoned_ = false;  // those that wait are not wanted
   Status status_;
-  std::thread thread_;
+  std::optional<std::jthread> thread_;  // without, Finish does it all
 };
 
 }  // namespace ktstr

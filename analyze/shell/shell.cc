@@ -18,6 +18,7 @@
 #include "analyze/shell/statement_splitter.h"
 #include "analyze/text/output.h"
 #include "libcore/base/interrupt_guard.h"
+#include "libcore/base/output.h"
 #include "libcore/base/safe_text.h"
 
 namespace ktstr {
@@ -88,14 +89,12 @@ Status Shell::Write(const std::string& text) {
       fmt::print(stderr, "\ninterrupted\n");
       break;
     }
-    std::fwrite(text.data() + at, 1, std::min(kPiece, text.size() - at), stdout);
+    Status written = Output::Standard().Write(std::string_view(text).substr(at, kPiece));
+    if (written) continue;
+    if (typed_ && written.error().code() == ErrorCode::kInterrupted) continue;
+    return written;
   }
-  if (std::fflush(stdout) == 0) return {};
-  if (errno == EINTR) {
-    clearerr(stdout);
-    return {};
-  }
-  return Fail(ErrorCode::kIo, "writing to standard output failed");
+  return {};
 }
 
 Status Shell::Run(const std::string& text, const std::string& place) {
@@ -119,7 +118,7 @@ Status Shell::RunStream(LineSource& lines, const std::string& name) {
   const auto run = [&](const std::string& text, int line) {
     return Run(text, fmt::format("{}line {}: ", name.empty() ? "" : SafeText(name) + ", ", line));
   };
-  for (int number = 1; !settings_.end; ++number) {
+  for (int number = 1; !settings_.end && Output::Standard().has_reader(); ++number) {
     const Line line = lines.Read("");
     if (line.kind == Line::Kind::kInterrupted) {
       return Fail(ErrorCode::kInterrupted, "the shell was interrupted");

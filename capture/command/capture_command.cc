@@ -8,6 +8,7 @@
 #include "capture/command/command_line.h"
 #include "capture/qemu/monitor_address.h"
 #include "libcore/base/interrupt_guard.h"
+#include "libcore/base/output.h"
 #include "libcore/base/progress_bar.h"
 #include "libcore/base/quantity.h"
 #include "libcore/kernel/tried_kernels.h"
@@ -16,7 +17,8 @@ namespace ktstr {
 
 namespace {
 
-void PrintSummary(std::FILE* to, const std::string& output, const CaptureSummary& summary) {
+// Says the rest on standard error. The line that sums up, ended.
+std::string SummaryLine(const std::string& output, const CaptureSummary& summary) {
   const ArchiveWriteSummary& archive = summary.archive;
   uint64_t pages = archive.present_pages + archive.duplicate_pages + archive.zero_pages;
   std::string left_out;
@@ -30,13 +32,13 @@ void PrintSummary(std::FILE* to, const std::string& output, const CaptureSummary
     fmt::print(stderr, "note: {}\n", *newer);
   }
   if (!summary.kernels.empty()) fmt::print(stderr, "note: kernels: {}\n", summary.kernels);
-  fmt::print(to,
-             "{}: {}, {} pages of which {} are stored, {} are repeated and {} are zero{}; "
-             "guest{} frozen for {} ms\n",
-             output, FormatSize(archive.file_size), pages, archive.present_pages,
-             archive.duplicate_pages, archive.zero_pages, left_out,
-             summary.kernel_release.empty() ? "" : " with kernel " + summary.kernel_release,
-             summary.frozen_for.count() / 1000);
+  return fmt::format(
+      "{}: {}, {} pages of which {} are stored, {} are repeated and {} are zero{}; "
+      "guest{} frozen for {} ms\n",
+      output, FormatSize(archive.file_size), pages, archive.present_pages, archive.duplicate_pages,
+      archive.zero_pages, left_out,
+      summary.kernel_release.empty() ? "" : " with kernel " + summary.kernel_release,
+      summary.frozen_for.count() / 1000);
 }
 
 // Fills the options in, and captures with a progress bar and by `capture`.
@@ -102,15 +104,14 @@ Status RunCapture(QmpClient& qmp, const ArchiveArguments& arguments, CaptureOpti
   const auto summary = KTSTR_TRY(
       CaptureWithProgress(arguments, std::move(options),
                           [&](const CaptureOptions& filled) { return Capture(qmp, filled); }));
-  PrintSummary(stdout, arguments.output, summary);
-  return {};
+  return Output::Standard().Write(SummaryLine(arguments.output, summary));
 }
 
 Status RunCaptureFrozen(Frozen& frozen, const ArchiveArguments& arguments, CaptureOptions options) {
   const auto summary = KTSTR_TRY(CaptureWithProgress(
       arguments, std::move(options),
       [&](const CaptureOptions& filled) { return CaptureFrozen(frozen, filled); }));
-  PrintSummary(stderr, arguments.output, summary);
+  fmt::print(stderr, "{}", SummaryLine(arguments.output, summary));
   return {};
 }
 

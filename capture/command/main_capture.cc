@@ -3,7 +3,7 @@
 #include <fmt/format.h>
 
 #include "capture/command/capture_command.h"
-#include "libcore/base/process.h"
+#include "libcore/base/program.h"
 #include "libcore/cli/completion.h"
 #include "libcore/cli/parse.h"
 
@@ -38,6 +38,5 @@ int Main(int argc, char** argv) {
 }  // namespace ktstr
 
 int main(int argc, char** argv) {
-  ktstr::ReportRefusedWrites();
-  return ktstr::Main(argc, argv);
+  return ktstr::RunProgram("ktstr-capture", argc, argv, ktstr::Main);
 }

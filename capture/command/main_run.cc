@@ -19,7 +19,8 @@
 #include "capture/run/suite.h"
 #include "capture/scenario/scenario_reader.h"
 #include "capture/system/system_error.h"
-#include "libcore/base/process.h"
+#include "libcore/base/output.h"
+#include "libcore/base/program.h"
 #include "libcore/base/text_file.h"
 #include "libcore/cli/completion.h"
 #include "libcore/cli/parse.h"
@@ -126,7 +127,7 @@ int Conclude(const std::vector<TestResult>& results) {
     passed += result.verdict == Verdict::kPassed;
     error |= result.verdict == Verdict::kError;
   }
-  fmt::print("{} of {} passed\n", passed, results.size());
+  std::ignore = Output::Standard().Write(fmt::format("{} of {} passed\n", passed, results.size()));
   if (passed == results.size()) return static_cast<int>(ExitCode::kDone);
   return static_cast<int>(error ? ExitCode::kEnvironment : ExitCode::kAnswerIsNo);
 }
@@ -138,7 +139,7 @@ int Run(const Arguments& arguments) {
   if (!scenarios) return Report(scenarios.error());
   const auto lock = LockDirectory(arguments.out);
   if (!lock) return Report(lock.error());
-  LiveView view(stdout);
+  LiveView view(Output::Standard());
   const auto jobs = MakeJobs(*scenarios, arguments, view);
   const auto results = RunSuite(jobs, arguments.jobs, **interrupt,
                                 [&](const TestResult& result) { view.Finish(result); });
@@ -151,10 +152,7 @@ int Run(const Arguments& arguments) {
   return Conclude(results);
 }
 
-}  // namespace
-
-int main(int argc, char** argv) {
-  ReportRefusedWrites();
+int Main(int argc, char** argv) {
   Options app("ktstr-run",
               "Runs scheduler tests in guests of their own. Of a test that fails, the whole frozen "
               "machine\n"
@@ -217,8 +215,12 @@ int main(int argc, char** argv) {
   AddCompletion(&app);
   if (const auto code = ParseCommandLine(app, argc, argv)) return *code;
   if (arguments.reference) {
-    fmt::print("{}", ScenarioReference());
+    std::ignore = Output::Standard().Write(ScenarioReference());
     return 0;
   }
   return Run(arguments);
 }
+
+}  // namespace
+
+int main(int argc, char** argv) { return RunProgram("ktstr-run", argc, argv, Main); }

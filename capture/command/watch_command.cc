@@ -18,6 +18,7 @@
 #include "capture/watch/sample_text.h"
 #include "capture/watch/sampler.h"
 #include "capture/watch/screen.h"
+#include "libcore/base/output.h"
 
 namespace ktstr {
 
@@ -104,11 +105,7 @@ Result<Wake> WaitUntil(Deadline deadline, Machine& machine, int signals) {
   }
 }
 
-Status PrintLine(const std::string& line) {
-  fmt::print("{}\n", line);
-  if (std::fflush(stdout) != 0) return FailErrno("writing the sample");
-  return {};
-}
+Status PrintLine(const std::string& line) { return Output::Standard().Write(line + "\n"); }
 
 Status Watch(const WatchArguments& arguments) {
   const auto qmp = KTSTR_TRY(Connect(arguments.machine));
@@ -119,14 +116,14 @@ Status Watch(const WatchArguments& arguments) {
   KTSTR_TRY(machine.Update());
   const UniqueFd signals = KTSTR_TRY(EndSignals());
   std::optional<Screen> screen;
-  if (!arguments.json) screen.emplace(stdout);
+  if (!arguments.json) screen.emplace(Output::Standard());
   Deadline next = std::chrono::steady_clock::now();
   for (int64_t taken = 1;; ++taken) {
     WatchSample sample = sampler.Take();
     sample.run_state = machine.run_state();
     KTSTR_TRY(screen ? screen->Show(ToLines(sample, screen->width()))
                      : PrintLine(ToJsonLine(sample)));
-    if (taken == arguments.count) return {};
+    if (taken == arguments.count || !Output::Standard().has_reader()) return {};
     next = std::max(next + milliseconds(arguments.interval_ms), std::chrono::steady_clock::now());
     if (KTSTR_TRY(WaitUntil(next, machine, signals.get())) == Wake::kAsked) return {};
   }

@@ -2,9 +2,9 @@
 
 #include <fmt/format.h>
 #include <sys/ioctl.h>
-#include <unistd.h>
 
 #include "libcore/base/safe_text.h"
+#include "libcore/base/side_thread.h"
 
 namespace ktstr {
 
@@ -17,9 +17,9 @@ double Seconds(std::chrono::steady_clock::duration duration) {
   return std::chrono::duration<double>(duration).count();
 }
 
-size_t Columns(std::FILE* out) {
+size_t Columns(const Output& out) {
   winsize size = {};
-  return ioctl(fileno(out), TIOCGWINSZ, &size) == 0 && size.ws_col > 0 ? size.ws_col : 80;
+  return ioctl(out.fd(), TIOCGWINSZ, &size) == 0 && size.ws_col > 0 ? size.ws_col : 80;
 }
 
 }  // namespace
@@ -44,16 +44,13 @@ std::string ResultText(const TestResult& result) {
   return text;
 }
 
-LiveView::LiveView(std::FILE* out) : out_(out), terminal_(isatty(fileno(out)) != 0) {
-  if (terminal_) ticker_ = std::jthread([this](std::stop_token stop) { Tick(std::move(stop)); });
+LiveView::LiveView(Output& out) : out_(out), terminal_(out.is_terminal()) {
+  if (terminal_) ticker_ = TryThread([this](std::stop_token stop) { Tick(std::move(stop)); });
 }
 
 void LiveView::Tick(std::stop_token stop) {
   std::unique_lock lock(mutex_);
-  while (!stopped_.wait_for(lock, stop, kTick, [&] { return stop.stop_requested(); })) {
-    Erase();
-    Draw();
-  }
+  while (!stopped_.wait_for(lock, stop, kTick, [&] { return stop.stop_requested(); })) Show("");
 }
 
 void LiveView::Step(const std::string& test, const std::string& step) {
@@ -62,40 +59,34 @@ void LiveView::Step(const std::string& test, const std::string& step) {
       running_.try_emplace(test, Running{step, std::chrono::steady_clock::now()});
   running->second.step = step;
   if (terminal_) {
-    Erase();
-    Draw();
+    Show("");
   } else if (is_new) {
-    fmt::print(out_, "{:<{}} begins\n", SafeText(test), kNameWidth);
-    std::fflush(out_);
+    Show(fmt::format("{:<{}} begins\n", SafeText(test), kNameWidth));
   }
 }
 
 void LiveView::Finish(const TestResult& result) {
   const std::lock_guard lock(mutex_);
   running_.erase(result.name);
-  Erase();
-  const std::string text = ResultText(result);
-  std::fwrite(text.data(), 1, text.size(), out_);
-  Draw();
+  Show(ResultText(result));
 }
 
-void LiveView::Erase() {
-  if (drawn_ > 0) fmt::print(out_, "\x1b[{}A\x1b[J", drawn_);
+void LiveView::Show(const std::string& lines) {
+  std::string text = drawn_ > 0 ? fmt::format("\x1b[{}A\x1b[J", drawn_) : "";
+  text += lines;
   drawn_ = 0;
-}
-
-void LiveView::Draw() {
   if (terminal_) {
     const size_t columns = Columns(out_);
     for (const auto& [test, running] : running_) {
       const double s = Seconds(std::chrono::steady_clock::now() - running.begun);
       const std::string line = fmt::format("{:<{}} {:5.1f} s  {}", SafeText(test), kNameWidth, s,
                                            SafeText(running.step));
-      fmt::print(out_, "{}\n", CutTo(line, columns > 1 ? columns - 1 : 1));
+      text += CutTo(line, columns > 1 ? columns - 1 : 1) + "\n";
       ++drawn_;
     }
   }
-  std::fflush(out_);
+  // Tests go on although nobody hears of them: RunProgram tells of it at the end.
+  std::ignore = out_.Write(text);
 }
 
 }  // namespace ktstr

@@ -4,20 +4,21 @@
 
 #include <chrono>
 #include <condition_variable>
-#include <cstdio>
 #include <map>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <thread>
 
 #include "capture/run/test_run.h"
+#include "libcore/base/output.h"
 
 namespace ktstr {
 
 // May be used by several threads at once.
 class LiveView {
  public:
-  explicit LiveView(std::FILE* out);
+  explicit LiveView(Output& out);
   LiveView(const LiveView&) = delete;
   LiveView& operator=(const LiveView&) = delete;
 
@@ -31,17 +32,17 @@ class LiveView {
   };
 
   void Tick(std::stop_token stop);
-  void Erase();
-  void Draw();
+  // Lines that stay, in place of the drawn ones, and below them the running tests, drawn again.
+  void Show(const std::string& lines);
 
-  std::FILE* out_;
+  Output& out_;
   bool terminal_;
   std::mutex mutex_;
   std::condition_variable_any stopped_;
   std::map<std::string, Running> running_;  // by test
   size_t drawn_ = 0;                        // lines
   // On a terminal the seconds go on by themselves. Last: it ends before what it uses.
-  std::jthread ticker_;
+  std::optional<std::jthread> ticker_;
 };
 
 // "healthy            passed       3.1 s", and below it what is wrong and where the archive is.

@@ -2,9 +2,6 @@
 
 #include <fmt/format.h>
 #include <sys/ioctl.h>
-#include <unistd.h>
-
-#include "capture/system/system_error.h"
 
 namespace ktstr {
 
@@ -15,21 +12,21 @@ constexpr char kTake[] = "\033[?1049h\033[?25l";  // alternate screen, no cursor
 constexpr char kGiveBack[] = "\033[?25h\033[?1049l";
 constexpr char kHome[] = "\033[H", kClearLine[] = "\033[K", kClearBelow[] = "\033[J";
 
-winsize SizeOf(std::FILE* to) {
+winsize SizeOf(const Output& to) {
   winsize size = {};
-  ioctl(fileno(to), TIOCGWINSZ, &size);
+  ioctl(to.fd(), TIOCGWINSZ, &size);
   return size;
 }
 
 }  // namespace
 
-Screen::Screen(std::FILE* to) : to_(to), terminal_(isatty(fileno(to)) == 1) {
-  if (terminal_) fmt::print(to_, "{}", kTake);
+Screen::Screen(Output& to) : to_(to), terminal_(to.is_terminal()) {
+  if (terminal_) std::ignore = to_.Write(kTake);
 }
 
 Screen::~Screen() {
   if (!terminal_) return;
-  fmt::print(to_, "{}", kGiveBack);
+  std::ignore = to_.Write(kGiveBack);
   (void)Append(last_);
 }
 
@@ -49,18 +46,14 @@ Status Screen::Show(const std::vector<std::string>& lines) {
     frame += fmt::format("\n… {} more lines{}", lines.size() - shown, kClearLine);
   }
   frame += kClearBelow;
-  std::fwrite(frame.data(), 1, frame.size(), to_);
-  if (std::fflush(to_) != 0) return FailErrno("writing to the terminal");
-  return {};
+  return to_.Write(frame);
 }
 
 Status Screen::Append(const std::vector<std::string>& lines) {
   std::string block = first_ || terminal_ ? "" : "\n";
   first_ = false;
   for (const std::string& line : lines) block += line + "\n";
-  std::fwrite(block.data(), 1, block.size(), to_);
-  if (std::fflush(to_) != 0) return FailErrno("writing the sample");
-  return {};
+  return to_.Write(block);
 }
 
 }  // namespace ktstr

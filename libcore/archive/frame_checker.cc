@@ -8,6 +8,7 @@
 #include <thread>
 
 #include "libcore/archive/checksum.h"
+#include "libcore/base/side_thread.h"
 
 namespace ktstr::archive {
 
@@ -97,7 +98,9 @@ Result<std::vector<uint64_t>> CheckFrames(const InputFile& file, std::span<const
   {
     std::vector<std::jthread> helpers;
     for (uint64_t i = 1; i < std::min(wanted, useful); ++i) {
-      helpers.emplace_back([&checker] { checker.Work(); });
+      auto helper = TryThread([&checker] { checker.Work(); });
+      if (!helper) break;
+      helpers.push_back(std::move(*helper));
     }
     checker.Work();
   }

@@ -2,12 +2,18 @@
 
 #include <algorithm>
 
+#include "libcore/base/side_thread.h"
+
 namespace ktstr::archive {
 
 WorkerPool::WorkerPool(int threads) {
   const int count =
       threads > 0 ? threads : static_cast<int>(std::max(1u, std::thread::hardware_concurrency()));
-  for (int i = 0; i < count; ++i) threads_.emplace_back([this] { Work(); });
+  for (int i = 0; i < count; ++i) {
+    auto thread = TryThread([this] { Work(); });
+    if (!thread) break;
+    threads_.push_back(std::move(*thread));
+  }
 }
 
 WorkerPool::~WorkerPool() {
@@ -16,10 +22,11 @@ WorkerPool::~WorkerPool() {
     stop_ = true;
   }
   wake_.notify_all();
-  for (std::thread& thread : threads_) thread.join();
+  threads_.clear();  // waits for them
 }
 
 void WorkerPool::Enqueue(std::function<void()> task) {
+  if (threads_.empty()) return task();
   {
     const std::lock_guard lock(mutex_);
     queue_.push_back(std::move(task));

@@ -1,6 +1,7 @@
 // Threads that run what is given to them, first come, first served.
 #pragma once
 
+#include <algorithm>
 #include <condition_variable>
 #include <deque>
 #include <functional>
@@ -15,12 +16,14 @@ namespace ktstr::archive {
 
 class WorkerPool {
  public:
-  // `threads` 0: one per CPU.
+  // `threads` 0: one per CPU. Fewer where the system starts no more; without any, Run does the work
+  // itself.
   explicit WorkerPool(int threads);
   // Drops what has not begun, and waits for what has.
   ~WorkerPool();
 
-  int threads() const { return static_cast<int>(threads_.size()); }
+  // At least 1.
+  int threads() const { return std::max(1, static_cast<int>(threads_.size())); }
 
   template <typename Function>
   std::future<std::invoke_result_t<Function>> Run(Function function) {
@@ -39,7 +42,7 @@ class WorkerPool {
   std::condition_variable wake_;
   std::deque<std::function<void()>> queue_;
   bool stop_ = false;
-  std::vector<std::thread> threads_;
+  std::vector<std::jthread> threads_;
 };
 
 }  // namespace ktstr::archive

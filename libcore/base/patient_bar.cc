@@ -2,6 +2,8 @@
 
 #include <unistd.h>
 
+#include "libcore/base/side_thread.h"
+
 namespace ktstr {
 
 namespace {
@@ -14,20 +16,19 @@ PatientBar::PatientBar(std::string what, std::chrono::milliseconds patience)
     : what_(std::move(what)), patience_(patience) {}
 
 PatientBar::~PatientBar() {
-  if (!thread_.joinable()) return;
+  if (!thread_) return;
   {
     const std::lock_guard lock(mutex_);
     end_ = true;
   }
   ended_.notify_one();
-  thread_.join();
 }
 
 void PatientBar::Set(uint64_t done, uint64_t all) {
   done_.store(done);
   all_.store(all);
-  if (thread_.joinable() || isatty(STDERR_FILENO) == 0) return;
-  thread_ = std::thread([this] { Draw(); });
+  if (thread_ || isatty(STDERR_FILENO) == 0) return;
+  thread_ = TryThread([this] { Draw(); });
 }
 
 void PatientBar::Draw() {

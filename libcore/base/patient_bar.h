@@ -6,6 +6,7 @@
 #include <condition_variable>
 #include <cstdint>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <thread>
 
@@ -36,7 +37,7 @@ class PatientBar {
   std::mutex mutex_;
   std::condition_variable ended_;
   bool end_ = false;
-  std::thread thread_;
+  std::optional<std::jthread> thread_;
 };
 
 }  // namespace ktstr

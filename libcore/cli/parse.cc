@@ -7,6 +7,7 @@
 #include <sstream>
 #include <unordered_set>
 
+#include "libcore/base/output.h"
 #include "libcore/base/result.h"
 #include "libcore/cli/tool_words.h"
 
@@ -193,8 +194,13 @@ std::optional<int> ParseCommandLine(Options& options, int argc, const char* cons
 
 int PrintParsed(const ParsedWords& parsed) {
   const bool answer = parsed.kind == ParsedWords::Kind::kAnswer;
-  std::fputs(parsed.text.c_str(), answer ? stdout : stderr);
-  return static_cast<int>(answer ? ExitCode::kDone : ExitCode::kUsage);
+  if (!answer) {
+    std::fputs(parsed.text.c_str(), stderr);
+    return static_cast<int>(ExitCode::kUsage);
+  }
+  // RunProgram tells of what was refused.
+  std::ignore = Output::Standard().Write(parsed.text);
+  return static_cast<int>(ExitCode::kDone);
 }
 
 }  // namespace ktstr

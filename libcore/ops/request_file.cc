@@ -7,6 +7,7 @@
 #include <cstring>
 #include <memory>
 
+#include "libcore/base/output.h"
 #include "libcore/ops/json.h"
 
 namespace ktstr {
@@ -44,10 +45,7 @@ Result<OpRequest> ReadRequestFile(const std::string& path) {
 }
 
 Result<ExitCode> PrintReply(const OpReply& reply) {
-  const std::string line = ToJson(reply) + "\n";
-  if (std::fwrite(line.data(), 1, line.size(), stdout) != line.size() || std::fflush(stdout) != 0) {
-    return Fail(ErrorCode::kIo, "writing to standard output failed");
-  }
+  KTSTR_TRY(Output::Standard().Write(ToJson(reply) + "\n"));
   return reply.success ? ExitCode::kDone : ExitCode::kAnswerIsNo;
 }
 

@@ -2,7 +2,7 @@
 
 #include <fmt/format.h>
 
-#include "libcore/base/process.h"
+#include "libcore/base/program.h"
 #include "libcore/cli/completion.h"
 #include "libcore/cli/parse.h"
 #include "replay/command/replay_command.h"
@@ -35,6 +35,5 @@ int Main(int argc, char** argv) {
 }  // namespace ktstr
 
 int main(int argc, char** argv) {
-  ktstr::ReportRefusedWrites();
-  return ktstr::Main(argc, argv);
+  return ktstr::RunProgram("ktstr-replay", argc, argv, ktstr::Main);
 }

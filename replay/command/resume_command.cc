@@ -15,6 +15,7 @@
 #include "capture/wake/run_on.h"
 #include "capture/wake/waking_directory.h"
 #include "libcore/archive/reader.h"
+#include "libcore/base/output.h"
 #include "libcore/ops/request_file.h"
 #include "replay/command/replay_command.h"
 #include "replay/command/waking_options.h"
@@ -149,7 +150,8 @@ class Resume {
   // Leaves QEMU to itself, as it is now.
   Status Keep() {
     const auto status = KTSTR_TRY(run_->qmp().Execute("query-status"));
-    fmt::print("process  {} ({})\n{}", run_->qemu().pid(), status.value("status", "?"), Where());
+    KTSTR_TRY(Output::Standard().Write(fmt::format("process  {} ({})\n{}", run_->qemu().pid(),
+                                                   status.value("status", "?"), Where())));
     directory_->Keep();
     run_->qemu().Release();
     return {};
