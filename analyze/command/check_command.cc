@@ -41,7 +41,8 @@ Result<std::string> Check(Session& session, const Arguments& arguments) {
   if (KTSTR_TRY(SomethingFails(results, arguments))) session.set_exit_code(ExitCode::kAnswerIsNo);
   const std::string& archive = session.arguments().archive;
   if (!arguments.junit.empty()) {
-    KTSTR_TRY(WriteTextFile(arguments.junit, ToJunit("ktstr-analyze", ForCi(results, archive))));
+    KTSTR_TRY(WriteTextFile(arguments.junit, ToJunit("ktstr-analyze", ForCi(results, archive)),
+                            Readers::kByUmask));
   }
   if (arguments.tap) return ToTap(ForCi(results, archive));
   return session.json() ? ToJson(results) : ToText(results, TerminalWidth());

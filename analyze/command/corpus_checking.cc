@@ -43,7 +43,8 @@ Result<std::string> Check(Session& session, const CorpusCheckArguments& argument
       session.set_exit_code(ExitCode::kAnswerIsNo);
   }
   if (!arguments.check.junit.empty()) {
-    KTSTR_TRY(WriteTextFile(arguments.check.junit, ToJunit("ktstr-analyze", ForCi(checks))));
+    KTSTR_TRY(WriteTextFile(arguments.check.junit, ToJunit("ktstr-analyze", ForCi(checks)),
+                            Readers::kByUmask));
   }
   if (arguments.check.tap) return ToTap(ForCi(checks));
   return session.json() ? ToJson(checks) : ToText(checks, TerminalWidth());

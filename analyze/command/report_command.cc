@@ -2,12 +2,11 @@
 #include <fmt/format.h>
 
 #include <filesystem>
-#include <fstream>
 
 #include "analyze/command/command.h"
 #include "analyze/html/html_report.h"
-#include "analyze/index/temporary_file.h"
 #include "libcore/base/safe_text.h"
+#include "libcore/base/text_file.h"
 
 namespace ktstr {
 
@@ -21,15 +20,6 @@ fs::path DefaultOutput(const fs::path& archive) {
   return output.replace_extension(".html");
 }
 
-Status WriteWhole(const fs::path& path, const std::string& text) {
-  TemporaryFile temporary(path);
-  std::ofstream file(temporary.path(), std::ios::binary);
-  file << text;
-  file.close();
-  if (!file) return Fail(ErrorCode::kIo, fmt::format("cannot write {}", path.string()));
-  return temporary.Keep();
-}
-
 Result<std::string> Report(Session& session, const std::string& output) {
   const std::string& archive = session.arguments().archive;
   const Database* index = KTSTR_TRY(session.Index());
@@ -41,7 +31,7 @@ Result<std::string> Report(Session& session, const std::string& output) {
     return Fail(ErrorCode::kInvalidArgument,
                 fmt::format("{} is the archive itself; name another file with -o", path.string()));
   }
-  KTSTR_TRY(WriteWhole(path, page));
+  KTSTR_TRY(WriteTextFile(path, page));
   return SafeText(path.string()) + "\n";
 }
 

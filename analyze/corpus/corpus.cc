@@ -7,9 +7,10 @@
 #include <chrono>
 #include <system_error>
 
-#include "analyze/index/temporary_file.h"
 #include "libcore/archive/reader.h"
 #include "libcore/base/nearest_word.h"
+#include "libcore/base/private_directory.h"
+#include "libcore/base/temporary_file.h"
 #include "libcore/base/text_file.h"
 
 namespace ktstr {
@@ -25,18 +26,11 @@ Error IoError(const std::string& doing, const fs::path& path, const std::error_c
   return Error(ErrorCode::kIo, fmt::format("{} '{}': {}", doing, path.string(), error.message()));
 }
 
-Status MakeDirectory(const fs::path& directory) {
-  std::error_code error;
-  fs::create_directories(directory, error);
-  if (error) return Fail(IoError("making", directory, error));
-  return {};
-}
-
 // Never half a file under its name.
 Status Copy(const fs::path& from, const fs::path& to) {
-  TemporaryFile temporary(to);
+  TemporaryFile temporary = KTSTR_TRY(TemporaryFile::Beside(to));
   std::error_code error;
-  fs::copy_file(from, temporary.path(), error);
+  fs::copy_file(from, temporary.path(), fs::copy_options::overwrite_existing, error);
   if (error) return Fail(IoError("copying", from, error));
   return temporary.Keep();
 }
@@ -81,7 +75,7 @@ Result<Corpus> Corpus::OpenOrCreate(const fs::path& directory) {
                   fmt::format("'{}' is no corpus, and not empty: name a directory of its own",
                               directory.string()));
     }
-    KTSTR_TRY(MakeDirectory(directory / "archives"));
+    KTSTR_TRY(MakePrivateDirectories(directory / "archives"));
     KTSTR_TRY(WriteTextFile(directory / kMarker,
                             "# A corpus of frozen machines, for ktstr-analyze corpus.\n"
                             "version = 1\n"));
@@ -91,7 +85,7 @@ Result<Corpus> Corpus::OpenOrCreate(const fs::path& directory) {
 
 Status Corpus::Load() {
   const fs::path archives = directory_ / "archives";
-  KTSTR_TRY(MakeDirectory(archives));  // version control keeps no empty ones
+  KTSTR_TRY(MakePrivateDirectories(archives));  // version control keeps no empty ones
   std::error_code error;
   for (const auto& file : fs::directory_iterator(archives, error)) {
     const fs::path& path = file.path();

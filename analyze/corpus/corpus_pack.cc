@@ -6,6 +6,7 @@
 #include <system_error>
 
 #include "libcore/archive/pack/pack_reader.h"
+#include "libcore/base/private_directory.h"
 #include "libcore/base/safe_text.h"
 #include "libcore/base/text_file.h"
 
@@ -49,13 +50,6 @@ Status CheckName(const std::string& name) {
               fmt::format("the pack has a file with the name '{}'", SafeText(name)));
 }
 
-Status MakeParent(const fs::path& file) {
-  std::error_code error;
-  fs::create_directories(file.parent_path(), error);
-  if (error) return Fail(FileError("making", file.parent_path(), error));
-  return {};
-}
-
 }  // namespace
 
 Result<PackSummary> PackCorpus(const Corpus& corpus, const fs::path& pack,
@@ -81,13 +75,13 @@ Result<Corpus> UnpackCorpus(const fs::path& pack, const fs::path& directory,
   }
   for (size_t i = 0; i < reader->archives().size(); ++i) {
     const fs::path path = directory / reader->archives()[i].name;
-    KTSTR_TRY(MakeParent(path));
+    KTSTR_TRY(MakePrivateDirectories(path.parent_path()));
     KTSTR_TRY(reader->Extract(i, path));
     if (progress) progress(i + 1, reader->archives().size());
   }
   // Last, since they make it a corpus.
   for (const PackedFile& file : files) {
-    KTSTR_TRY(MakeParent(directory / file.name));
+    KTSTR_TRY(MakePrivateDirectories((directory / file.name).parent_path()));
     KTSTR_TRY(WriteTextFile(directory / file.name, file.text));
   }
   return Corpus::Open(directory);

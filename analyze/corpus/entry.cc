@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <sstream>
 
-#include "analyze/index/temporary_file.h"
 #include "libcore/base/safe_text.h"
 #include "libcore/base/text_file.h"
 #include "libcore/toml/toml_table.h"
@@ -46,11 +45,9 @@ Status WriteEntry(const std::filesystem::path& file, const CorpusEntry& entry) {
   for (const std::string& tag : entry.tags) tags.push_back(tag);
   toml::table table{{"name", entry.name}, {"added_at", entry.added_at}, {"tags", tags}};
   if (!entry.scenario.empty()) table.insert("scenario", entry.scenario);
-  TemporaryFile temporary(file);
   std::ostringstream text;
   text << toml::toml_formatter(table) << "\n";
-  KTSTR_TRY(WriteTextFile(temporary.path(), text.str()));
-  return temporary.Keep();
+  return WriteTextFile(file, text.str());
 }
 
 }  // namespace ktstr

@@ -8,7 +8,7 @@
 #include <system_error>
 
 #include "analyze/index/index.h"
-#include "analyze/index/temporary_file.h"
+#include "libcore/base/private_directory.h"
 #include "libcore/base/text_file.h"
 
 namespace ktstr {
@@ -112,18 +112,15 @@ Status UpdateExpected(const Corpus& corpus, const CorpusEntry& entry,
                       const std::vector<Question>& questions, double timeout_s) {
   const Database index = KTSTR_TRY(OpenIndex(corpus.ArchiveOf(entry), IndexOptions{}));
   const fs::path directory = corpus.ExpectedOf(entry);
-  std::error_code error;
-  fs::create_directories(directory, error);
+  KTSTR_TRY(MakePrivateDirectories(directory));
   std::set<std::string> left = ExpectedNames(directory);
   for (const Question& question : questions) {
     const std::string answer = KTSTR_TRY(AnswerTo(question, index, timeout_s));
-    const fs::path file = directory / (question.name + ".csv");
-    TemporaryFile temporary(file);
-    KTSTR_TRY(WriteTextFile(temporary.path(), answer));
-    KTSTR_TRY(temporary.Keep());
+    KTSTR_TRY(WriteTextFile(directory / (question.name + ".csv"), answer));
     left.erase(question.name);
   }
-  for (const std::string& name : left) fs::remove(directory / (name + ".csv"), error);
+  std::error_code ignored;
+  for (const std::string& name : left) fs::remove(directory / (name + ".csv"), ignored);
   return {};
 }
 

@@ -12,10 +12,11 @@
 #include "analyze/corpus/parallel.h"
 #include "analyze/index/index.h"
 #include "analyze/index/log_search.h"
+#include "analyze/index/seal.h"
 #include "analyze/index/sql_functions.h"
 #include "analyze/index/tables.h"
-#include "analyze/index/temporary_file.h"
 #include "analyze/views/views.h"
+#include "libcore/base/temporary_file.h"
 
 namespace ktstr {
 
@@ -32,7 +33,7 @@ std::string Key() { return fmt::format("{}:{}", kMergeVersion, SchemaKey()); }
 std::map<std::string, std::string> Merged(const fs::path& path) {
   std::error_code ignored;
   std::map<std::string, std::string> names;
-  if (!fs::is_regular_file(path, ignored)) return names;
+  if (!fs::is_regular_file(path, ignored) || !SealHolds(path)) return names;
   const auto database = Database::Open(path, Database::Mode::kReadOnly);
   if (!database) return names;
   const auto key = database->Query("SELECT key FROM merge_key");
@@ -140,11 +141,11 @@ Result<Database> OpenMerged(const Corpus& corpus, int jobs,
     return Database::Open(path, Database::Mode::kReadOnly);
   }
   // A copy that takes the old one's place: another process may be reading that.
-  const TemporaryFile spare(corpus.directory() / "spare.index");
-  TemporaryFile temporary(path);
+  const TemporaryFile spare = KTSTR_TRY(TemporaryFile::Beside(corpus.directory() / "spare.index"));
+  TemporaryFile temporary = KTSTR_TRY(TemporaryFile::Beside(path));
   const bool anew = missing.size() == corpus.entries().size();
   std::error_code error;
-  if (!anew) fs::copy_file(path, temporary.path(), error);
+  if (!anew) fs::copy_file(path, temporary.path(), fs::copy_options::overwrite_existing, error);
   if (error)
     return Fail(ErrorCode::kIo, fmt::format("copying '{}': {}", path.string(), error.message()));
   {
@@ -168,6 +169,7 @@ Result<Database> OpenMerged(const Corpus& corpus, int jobs,
         }));
     if (!created) return Fail(ErrorCode::kNotFound, "the corpus is empty");
   }
+  KTSTR_TRY(SealIndex(temporary.path()));
   KTSTR_TRY(temporary.Keep());
   return Database::Open(path, Database::Mode::kReadOnly);
 }

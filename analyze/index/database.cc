@@ -10,7 +10,7 @@
 
 #include "analyze/index/reading_only.h"
 #include "analyze/index/sql_functions.h"
-#include "analyze/index/temporary_file.h"
+#include "libcore/base/temporary_file.h"
 #include "libcore/base/utf8.h"
 
 namespace ktstr {
@@ -245,9 +245,9 @@ Status Database::AddTable(const TableData& table) {
 }
 
 Status Database::CopyTo(const std::string& path) const {
-  TemporaryFile temporary(path);
+  TemporaryFile temporary = KTSTR_TRY(TemporaryFile::Beside(path));
   {
-    const Database copy = KTSTR_TRY(Open(temporary.path(), Mode::kCreate));
+    Database copy = KTSTR_TRY(Open(temporary.path(), Mode::kCreate));
     // Page by page: a VACUUM would number rows anew, by which full-text search finds them.
     sqlite3_backup* backup = sqlite3_backup_init(copy.handle(), "main", handle(), "main");
     if (backup == nullptr) return Fail(copy.LastError("writing " + path));
@@ -255,6 +255,8 @@ Status Database::CopyTo(const std::string& path) const {
     if (sqlite3_backup_finish(backup) != SQLITE_OK) {
       return Fail(copy.LastError("writing " + path));
     }
+    // The seal of an index, which this is none of.
+    KTSTR_TRY(copy.Execute("PRAGMA application_id = 0; PRAGMA user_version = 0"));
   }
   return temporary.Keep();
 }

@@ -6,17 +6,20 @@
 
 #include <filesystem>
 #include <future>
+#include <optional>
 #include <span>
 #include <system_error>
 
 #include "analyze/findings/findings.h"
 #include "analyze/index/log_search.h"
+#include "analyze/index/seal.h"
 #include "analyze/index/table_writer.h"
 #include "analyze/index/tables.h"
-#include "analyze/index/temporary_file.h"
 #include "analyze/views/views.h"
 #include "libcore/base/cache_directory.h"
+#include "libcore/base/private_directory.h"
 #include "libcore/base/side_thread.h"
+#include "libcore/base/temporary_file.h"
 
 namespace ktstr {
 
@@ -37,7 +40,7 @@ fs::path CacheDirectory() {
 
 std::optional<Database> OpenIfItFits(const fs::path& path, const std::string& digest) {
   std::error_code ignored;
-  if (!fs::is_regular_file(path, ignored)) return std::nullopt;
+  if (!fs::is_regular_file(path, ignored) || !SealHolds(path)) return std::nullopt;
   auto database = Database::Open(path, Database::Mode::kReadOnly);
   if (!database) return std::nullopt;
   const auto key = database->Query("SELECT digest, schema FROM index_key");
@@ -45,6 +48,21 @@ std::optional<Database> OpenIfItFits(const fs::path& path, const std::string& di
   if (key->rows[0][0] != Value(digest) || key->rows[0][1] != Value(SchemaKey()))
     return std::nullopt;
   return *std::move(database);
+}
+
+// The archive's own name, beside which its index can stand: the system's ways to an open file
+// (/dev/stdin, /proc/PID/fd/N) are none. Nothing when the file has no name.
+std::optional<std::string> FileOf(const std::string& archive) {
+  std::error_code error;
+  const auto is_way = [](const fs::path& path) {
+    const std::string text = path.lexically_normal().string();
+    return text.starts_with("/proc/") || (text.starts_with("/dev/") && fs::is_symlink(text));
+  };
+  const fs::path path = fs::absolute(archive, error);
+  if (error || !is_way(path)) return archive;
+  const fs::path file = fs::canonical(path, error);
+  if (error || is_way(file)) return std::nullopt;
+  return file.string();
 }
 
 // Of writing tables, and what comes of them, in the same unit as kTableSteps.
@@ -55,12 +73,14 @@ class NewIndex {
  public:
   // Errors: kIo when there can be no file.
   static Result<NewIndex> At(const fs::path& path) {
-    auto temporary = std::make_unique<TemporaryFile>(path);
-    Database database = KTSTR_TRY(Database::Open(temporary->path(), Database::Mode::kCreate));
+    TemporaryFile temporary = KTSTR_TRY(TemporaryFile::Beside(path));
+    Database database = KTSTR_TRY(Database::Open(temporary.path(), Database::Mode::kCreate));
     KTSTR_TRY(database.Execute("PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF"));
     return Begin(std::move(temporary), std::move(database));
   }
-  static Result<NewIndex> InMemory() { return Begin(nullptr, KTSTR_TRY(Database::InMemory())); }
+  static Result<NewIndex> InMemory() {
+    return Begin(std::nullopt, KTSTR_TRY(Database::InMemory()));
+  }
 
   Database& database() { return *database_; }
 
@@ -75,32 +95,32 @@ class NewIndex {
     KTSTR_TRY(AddFindings(*database_));
     KTSTR_TRY(database_->Execute(
         fmt::format("INSERT INTO index_key VALUES ('{}', '{}'); COMMIT", digest, SchemaKey())));
-    if (file_ == nullptr) return *std::move(database_);
+    if (!file_) return *std::move(database_);
     database_.reset();
+    KTSTR_TRY(SealIndex(file_->path()));
     KTSTR_TRY(file_->Keep());
     return Database::Open(file_->final_path(), Database::Mode::kReadOnly);
   }
 
  private:
-  NewIndex(std::unique_ptr<TemporaryFile> file, Database database)
+  NewIndex(std::optional<TemporaryFile> file, Database database)
       : file_(std::move(file)), database_(std::move(database)) {}
 
-  static Result<NewIndex> Begin(std::unique_ptr<TemporaryFile> file, Database database) {
+  static Result<NewIndex> Begin(std::optional<TemporaryFile> file, Database database) {
     // The first write finds out whether the file can be there.
     KTSTR_TRY(database.Execute("BEGIN; CREATE TABLE index_key (digest TEXT, schema TEXT)"));
     return NewIndex(std::move(file), std::move(database));
   }
 
-  std::unique_ptr<TemporaryFile> file_;  // null in memory
-  std::optional<Database> database_;     // closed before the file is removed
+  std::optional<TemporaryFile> file_;  // none in memory
+  std::optional<Database> database_;   // closed before the file is removed
 };
 
 // An empty path stands for memory.
 Result<NewIndex> MakeAt(const fs::path& path) {
   if (path.empty()) return NewIndex::InMemory();
-  std::error_code ignored;
   const fs::path cache = CacheDirectory();
-  if (path.parent_path() == cache) fs::create_directories(cache, ignored);
+  if (path.parent_path() == cache) KTSTR_TRY(MakePrivateDirectories(cache));
   return NewIndex::At(path);
 }
 
@@ -170,7 +190,8 @@ std::string SchemaKey() {
 }
 
 std::vector<std::string> IndexPaths(const std::string& archive, const std::string& digest) {
-  std::vector<std::string> paths = {archive + ".index"};
+  std::vector<std::string> paths;
+  if (const auto file = FileOf(archive)) paths.push_back(*file + ".index");
   if (const fs::path cache = CacheDirectory(); !cache.empty())
     paths.push_back((cache / digest).string());
   return paths;

@@ -10,7 +10,8 @@
 #include <cstring>
 #include <fstream>
 
-#include "analyze/index/temporary_file.h"
+#include "libcore/base/private_directory.h"
+#include "libcore/base/text_file.h"
 
 namespace ktstr {
 
@@ -20,8 +21,8 @@ namespace fs = std::filesystem;
 
 constexpr mode_t kForItsOwner = 0600;
 
-Status WriteLine(const fs::path& path, int flags, const std::string& lines) {
-  const int fd = open(path.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC | flags, kForItsOwner);
+Status AppendLine(const fs::path& path, const std::string& lines) {
+  const int fd = open(path.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC | O_APPEND, kForItsOwner);
   if (fd < 0) {
     return Fail(ErrorCode::kIo, fmt::format("opening {}: {}", path.string(), std::strerror(errno)));
   }
@@ -57,8 +58,7 @@ std::vector<std::string> HistoryFile::Load() const {
   if (!has_grown) return entries;
   std::string lines;
   for (const std::string& entry : entries) lines += entry + "\n";
-  TemporaryFile shorter(path_);
-  if (WriteLine(shorter.path(), O_EXCL, lines)) (void)shorter.Keep();
+  std::ignore = WriteTextFile(path_, lines);
   return entries;
 }
 
@@ -66,11 +66,8 @@ Status HistoryFile::Append(const std::string& entry) const {
   if (entry.find('\n') != std::string::npos) {
     return Fail(ErrorCode::kInvalidArgument, "an entry of the history is one line");
   }
-  std::error_code ignored;
-  if (fs::create_directories(path_.parent_path(), ignored)) {
-    fs::permissions(path_.parent_path(), fs::perms::owner_all, ignored);
-  }
-  return WriteLine(path_, O_APPEND, entry + "\n");
+  KTSTR_TRY(MakePrivateDirectories(path_.parent_path()));
+  return AppendLine(path_, entry + "\n");
 }
 
 }  // namespace ktstr

@@ -146,7 +146,8 @@ int Run(const Arguments& arguments) {
   if (!arguments.junit.empty()) {
     std::vector<CaseResult> cases;
     for (const TestResult& result : results) cases.push_back(ForCi(result));
-    const auto written = WriteTextFile(arguments.junit, ToJunit("ktstr-run", cases));
+    const auto written =
+        WriteTextFile(arguments.junit, ToJunit("ktstr-run", cases), Readers::kByUmask);
     if (!written) return Report(written.error());
   }
   return Conclude(results);

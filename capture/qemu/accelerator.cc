@@ -14,7 +14,7 @@
 #include "capture/system/child_process.h"
 #include "capture/system/memory_file.h"
 #include "capture/system/system_error.h"
-#include "libcore/archive/output_file.h"
+#include "libcore/base/output_file.h"
 #include "libcore/base/cache_directory.h"
 
 namespace ktstr {
@@ -68,7 +68,7 @@ void Remember(const std::string& key, const AcceleratorChoice& choice) {
       {"key", key},
       {"works", choice.accelerator == Accelerator::kKvm},
       {"reason", choice.reason}}.dump();
-  auto file = archive::OutputFile::Create(path, archive::OutputFile::Existing::kReplace);
+  auto file = OutputFile::Create(path, OutputFile::Existing::kReplace);
   if (file && file->Append(std::as_bytes(std::span(text)))) std::ignore = file->Publish();
 }
 

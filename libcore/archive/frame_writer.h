@@ -9,9 +9,9 @@
 #include <span>
 #include <vector>
 
-#include "libcore/archive/output_file.h"
 #include "libcore/archive/seek_table.h"
 #include "libcore/archive/worker_pool.h"
+#include "libcore/base/output_file.h"
 #include "libcore/base/result.h"
 #include "libcore/memory/guest_memory.h"
 

@@ -7,8 +7,8 @@
 #include <vector>
 
 #include "libcore/archive/directory.h"
-#include "libcore/archive/output_file.h"
 #include "libcore/archive/seek_table.h"
+#include "libcore/base/output_file.h"
 #include "libcore/base/result.h"
 
 namespace ktstr::archive {

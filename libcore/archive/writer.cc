@@ -14,13 +14,13 @@
 #include "libcore/archive/frame_writer.h"
 #include "libcore/archive/header.h"
 #include "libcore/archive/metadata_codec.h"
-#include "libcore/archive/output_file.h"
 #include "libcore/archive/page_scan.h"
 #include "libcore/archive/page_table_builder.h"
 #include "libcore/archive/section_writer.h"
 #include "libcore/archive/sections.h"
 #include "libcore/archive/vcpu_codec.h"
 #include "libcore/archive/worker_pool.h"
+#include "libcore/base/output_file.h"
 
 namespace ktstr {
 
@@ -34,8 +34,7 @@ using archive::SectionType;
 // here in order (which makes the result independent of timing), and compressed by the pool.
 class PageWriter {
  public:
-  PageWriter(const ArchiveContents& contents, const ArchiveWriteOptions& options,
-             archive::OutputFile& file)
+  PageWriter(const ArchiveContents& contents, const ArchiveWriteOptions& options, OutputFile& file)
       : memory_(contents.memory),
         options_(options),
         page_count_(contents.memory.page_count()),
@@ -148,7 +147,7 @@ std::span<const std::byte> TextBytes(const std::string& text) {
 // Writes what follows the memory frames; returns the digest.
 Result<std::string> WriteSections(const ArchiveContents& contents,
                                   const ArchiveWriteOptions& options, const std::string& metadata,
-                                  PageWriter& pages, archive::OutputFile& file) {
+                                  PageWriter& pages, OutputFile& file) {
   std::vector<archive::SeekEntry> entries = {{archive::kHeaderSize, 0}};
   const auto& frames = pages.frames().entries();
   entries.insert(entries.end(), frames.begin(), frames.end());
@@ -186,9 +185,9 @@ Result<ArchiveWriteSummary> WriteArchive(const std::string& path, const ArchiveC
   KTSTR_TRY(CheckOptions(options));
   KTSTR_TRY(archive::CheckRegions(contents.memory.regions()));
   const std::string metadata = KTSTR_TRY(archive::EncodeMetadata(contents.metadata));
-  const auto existing = options.overwrite ? archive::OutputFile::Existing::kReplace
-                                          : archive::OutputFile::Existing::kKeep;
-  archive::OutputFile file = KTSTR_TRY(archive::OutputFile::Create(path, existing));
+  const auto existing =
+      options.overwrite ? OutputFile::Existing::kReplace : OutputFile::Existing::kKeep;
+  OutputFile file = KTSTR_TRY(OutputFile::Create(path, existing));
   KTSTR_TRY(file.Append(archive::EncodeHeader(archive::kMajorVersion, archive::kMinorVersion)));
   PageWriter pages(contents, options, file);
   KTSTR_TRY(pages.WriteAll());

@@ -5,8 +5,8 @@
 
 namespace ktstr {
 
-// "$XDG_CACHE_HOME/ktstr", else "$HOME/.cache/ktstr"; empty when neither variable is set. It may not
-// exist yet.
+// "$XDG_CACHE_HOME/ktstr", else "$HOME/.cache/ktstr"; empty when neither variable is set. It may
+// not exist yet.
 std::string UserCacheDirectory();
 
 }  // namespace ktstr

@@ -1,15 +1,19 @@
 #include "analyze/index/index.h"
 
+#include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <signal.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <filesystem>
 #include <fstream>
 
+#include "analyze/index/seal.h"
 #include "archives.h"
+#include "libcore/base/text_file.h"
 
 namespace ktstr {
 namespace {
@@ -70,6 +74,7 @@ TEST_F(IndexTest, IsReadTheSecondTimeNotBuilt) {
         Database::Open(archive_.string() + ".index", Database::Mode::kCreate).value();
     ASSERT_TRUE(writable.Execute("CREATE TABLE mark (x)"));
   }
+  ASSERT_TRUE(SealIndex(archive_.string() + ".index"));
   const auto again = OpenIndex(archive_, {});
   ASSERT_TRUE(again);
   EXPECT_EQ(Count(*again, "mark"), 0);
@@ -107,9 +112,62 @@ TEST_F(IndexTest, OfAnotherSchemaIsRebuilt) {
         Database::Open(archive_.string() + ".index", Database::Mode::kCreate).value();
     ASSERT_TRUE(writable.Execute("UPDATE index_key SET schema = 'older'; DELETE FROM task"));
   }
+  ASSERT_TRUE(SealIndex(archive_.string() + ".index"));
   const auto index = OpenIndex(archive_, {});
   ASSERT_TRUE(index);
   EXPECT_EQ(Count(*index, "task"), 2 + 1 + 3);
+}
+
+TEST_F(IndexTest, ThatSomebodyChangedIsRebuilt) {
+  ASSERT_TRUE(OpenIndex(archive_, {}));
+  {
+    Database writable =
+        Database::Open(archive_.string() + ".index", Database::Mode::kCreate).value();
+    ASSERT_TRUE(writable.Execute("DELETE FROM task"));
+  }
+  const auto index = OpenIndex(archive_, {});
+  ASSERT_TRUE(index);
+  EXPECT_EQ(Count(*index, "task"), 2 + 1 + 3);
+}
+
+TEST_F(IndexTest, InWhichAnyBitHasFlippedIsRebuilt) {
+  ASSERT_TRUE(OpenIndex(archive_, {}));
+  const fs::path file = archive_.string() + ".index";
+  const std::string whole = ReadTextFile(file).value();
+  ASSERT_TRUE(SealHolds(file));
+  // Some in every part, the seal included.
+  for (size_t at = 0; at < whole.size(); at += at < 128 ? 1 : whole.size() / 200) {
+    std::string changed = whole;
+    changed[at] = static_cast<char>(changed[at] ^ (1 << at % 8));
+    ASSERT_TRUE(WriteTextFile(file, changed));
+    EXPECT_FALSE(SealHolds(file)) << "byte " << at;
+  }
+  ASSERT_TRUE(WriteTextFile(file, whole.substr(0, whole.size() / 2)));
+  EXPECT_FALSE(SealHolds(file));
+  const auto index = OpenIndex(archive_, {});
+  ASSERT_TRUE(index);
+  EXPECT_EQ(Count(*index, "task"), 2 + 1 + 3);
+  EXPECT_TRUE(SealHolds(file));
+}
+
+TEST_F(IndexTest, IsForItsOwnerAlone) {
+  const mode_t old = umask(0);
+  ASSERT_TRUE(OpenIndex(archive_, {}));
+  umask(old);
+  EXPECT_EQ(fs::status(archive_.string() + ".index").permissions(),
+            fs::perms::owner_read | fs::perms::owner_write);
+}
+
+TEST_F(IndexTest, StandsBesideTheFileThatADescriptorNames) {
+  const int fd = open(archive_.c_str(), O_RDONLY);
+  EXPECT_EQ(IndexPaths(fmt::format("/proc/self/fd/{}", fd), "digest").front(),
+            fs::canonical(archive_).string() + ".index");
+  fs::remove(archive_);
+  for (const std::string& path : IndexPaths(fmt::format("/proc/self/fd/{}", fd), "digest")) {
+    EXPECT_THAT(path, testing::StartsWith((directory_ / "cache").string()));
+  }
+  close(fd);
+  EXPECT_EQ(IndexPaths("/dev/shm/x.kts", "digest").front(), "/dev/shm/x.kts.index");
 }
 
 TEST_F(IndexTest, AFileThatIsNoIndexIsReplaced) {

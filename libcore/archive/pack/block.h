@@ -8,7 +8,7 @@
 
 #include "libcore/archive/format.h"
 #include "libcore/archive/input_file.h"
-#include "libcore/archive/output_file.h"
+#include "libcore/base/output_file.h"
 #include "libcore/base/result.h"
 
 namespace ktstr::archive {

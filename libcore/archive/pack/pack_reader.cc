@@ -60,8 +60,7 @@ Status PackReader::Extract(size_t index, const std::string& path, int threads) c
   if (!recipe) return Fail(InFile(state_->file, recipe.error()));
   const archive::PageStore store =
       KTSTR_TRY(archive::PageStore::Open(state_->file, state_->blocks));
-  archive::OutputFile file =
-      KTSTR_TRY(archive::OutputFile::Create(path, archive::OutputFile::Existing::kKeep));
+  OutputFile file = KTSTR_TRY(OutputFile::Create(path, OutputFile::Existing::kKeep));
   archive::WorkerPool pool(threads);
   KTSTR_TRY(archive::Rebuild(*recipe, store, pool,
                              [&](std::span<const std::byte> bytes) { return file.Append(bytes); }));

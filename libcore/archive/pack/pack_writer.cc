@@ -66,8 +66,7 @@ auto OverFrames(uint64_t frames, WorkerPool& pool, const Work& work)
 
 class Packer {
  public:
-  Packer(const std::vector<PackedArchive>& archives, const PackOptions& options,
-         archive::OutputFile& file)
+  Packer(const std::vector<PackedArchive>& archives, const PackOptions& options, OutputFile& file)
       : packed_(archives), options_(options), file_(file), pool_(options.threads) {}
 
   Status Open();
@@ -97,7 +96,7 @@ class Packer {
 
   const std::vector<PackedArchive>& packed_;
   const PackOptions& options_;
-  archive::OutputFile& file_;
+  OutputFile& file_;
   WorkerPool pool_;
   std::vector<archive::BlockPlace> blocks_;
   std::vector<ArchiveFile> archives_;
@@ -271,8 +270,7 @@ Status Packer::WriteFiles(const std::vector<PackedFile>& files) {
 
 Result<PackSummary> WritePack(const std::string& path, const std::vector<PackedArchive>& archives,
                               const std::vector<PackedFile>& files, const PackOptions& options) {
-  archive::OutputFile file =
-      KTSTR_TRY(archive::OutputFile::Create(path, archive::OutputFile::Existing::kKeep));
+  OutputFile file = KTSTR_TRY(OutputFile::Create(path, OutputFile::Existing::kKeep));
   KTSTR_TRY(archive::AppendPackHeader(file));
   Packer packer(archives, options, file);
   KTSTR_TRY(packer.Open());

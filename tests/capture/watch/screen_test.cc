@@ -20,19 +20,18 @@ class Terminal {
   Terminal(uint16_t columns, uint16_t rows) : keyboard_(posix_openpt(O_RDWR | O_NOCTTY)) {
     grantpt(keyboard_.get());
     unlockpt(keyboard_.get());
-    screen_ = fopen(ptsname(keyboard_.get()), "w");
+    terminal_ = UniqueFd(open(ptsname(keyboard_.get()), O_WRONLY | O_NOCTTY | O_CLOEXEC));
+    screen_.emplace(terminal_.get());
     const winsize size = {rows, columns, 0, 0};
     ioctl(keyboard_.get(), TIOCSWINSZ, &size);
   }
-  ~Terminal() { fclose(screen_); }
 
-  std::FILE* screen() const { return screen_; }
+  Output& screen() { return *screen_; }
   // What was shown since the call before. A terminal hands text over when it likes, in pieces; the
   // mark behind it says that all of it is here.
   std::string Shown() {
     constexpr char kMark = '\a';
-    fputc(kMark, screen_);
-    fflush(screen_);
+    EXPECT_TRUE(screen_->Write({&kMark, 1}));
     std::string shown;
     char buffer[4096];
     while (!shown.ends_with(kMark)) {
@@ -45,8 +44,8 @@ class Terminal {
   }
 
  private:
-  UniqueFd keyboard_;
-  std::FILE* screen_ = nullptr;
+  UniqueFd keyboard_, terminal_;
+  std::optional<Output> screen_;
 };
 
 TEST(ScreenTest, ATerminalIsRefreshedInPlaceAndGivenBackWithTheLastBlock) {
@@ -74,14 +73,13 @@ TEST(ScreenTest, LinesThatDoNotFitAreCounted) {
 
 TEST(ScreenTest, ElsewhereBlocksFollowEachOther) {
   const UniqueFd file = *MakeMemoryFile("screen");
-  std::FILE* to = fdopen(dup(file.get()), "w");
+  Output to(file.get());
   {
     Screen screen(to);
     EXPECT_EQ(screen.width(), 0u);
     ASSERT_TRUE(screen.Show({"one", "two"}));
     ASSERT_TRUE(screen.Show({"three"}));
   }
-  fclose(to);
   EXPECT_EQ(*ReadTail(file.get(), 1000), "one\ntwo\n\nthree\n");
 }
 

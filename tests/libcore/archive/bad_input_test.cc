@@ -9,8 +9,8 @@
 #include "fixtures/sample/temporary_directory.h"
 #include "libcore/archive/container.h"
 #include "libcore/archive/header.h"
-#include "libcore/archive/output_file.h"
 #include "libcore/archive/section_writer.h"
+#include "libcore/base/output_file.h"
 
 namespace ktstr::archive {
 namespace {

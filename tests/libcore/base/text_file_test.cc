@@ -23,7 +23,7 @@ TEST(TextFileTest, WhatIsWrittenIsRead) {
 TEST(TextFileTest, ErrorsHaveTheSystemsReason) {
   EXPECT_EQ(ReadTextFile("/").error().message(), "cannot read '/': Is a directory");
   EXPECT_EQ(WriteTextFile("/no/such/file", "").error().message(),
-            "cannot write '/no/such/file': No such file or directory");
+            "/no/such/file cannot be created: No such file or directory");
 }
 
 }  // namespace

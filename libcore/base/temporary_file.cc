@@ -1,4 +1,4 @@
-#include "analyze/index/temporary_file.h"
+#include "libcore/base/temporary_file.h"
 
 #include <fmt/format.h>
 #include <signal.h>
@@ -6,9 +6,12 @@
 
 #include <array>
 #include <atomic>
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
 #include <mutex>
-#include <random>
-#include <system_error>
+
+#include "libcore/base/in_the_making.h"
 
 namespace ktstr {
 
@@ -69,26 +72,51 @@ void LeaveSlot(const char* path) {
 
 }  // namespace
 
-TemporaryFile::TemporaryFile(std::filesystem::path final_path)
-    : final_path_(std::move(final_path)),
-      path_(fmt::format("{}.{}-{:08x}", final_path_.string(), getpid(), std::random_device()())) {
-  TakeSlot(path_.c_str());
+struct TemporaryFile::State {
+  std::filesystem::path final_path, path;
+  int fd = -1;
+  bool kept = false;
+};
+
+TemporaryFile::TemporaryFile(std::unique_ptr<State> state) : state_(std::move(state)) {}
+TemporaryFile::TemporaryFile(TemporaryFile&&) noexcept = default;
+
+const std::filesystem::path& TemporaryFile::path() const { return state_->path; }
+const std::filesystem::path& TemporaryFile::final_path() const { return state_->final_path; }
+
+Result<TemporaryFile> TemporaryFile::Beside(const std::filesystem::path& final_path) {
+  KTSTR_TRY(CheckReplaceable(final_path));
+  RemoveLeftovers(DirectoryOf(final_path));
+  auto state = std::make_unique<State>();
+  state->final_path = final_path;
+  state->path = NameInTheMaking(final_path);
+  TakeSlot(state->path.c_str());
   CatchEndSignals();
+  TemporaryFile file(std::move(state));
+  file.state_->fd = KTSTR_TRY(OpenInTheMaking(file.path(), final_path, kOwnerOnly));
+  return file;
 }
 
 TemporaryFile::~TemporaryFile() {
+  if (state_ == nullptr) return;
   ReleaseEndSignals();
-  LeaveSlot(path_.c_str());
-  std::error_code ignored;
-  std::filesystem::remove(path_, ignored);
+  LeaveSlot(state_->path.c_str());
+  if (state_->fd < 0) return;
+  if (!state_->kept) unlink(state_->path.c_str());
+  close(state_->fd);
 }
 
 Status TemporaryFile::Keep() {
-  std::error_code error;
-  std::filesystem::rename(path_, final_path_, error);
-  if (!error) return {};
-  return Fail(ErrorCode::kIo,
-              fmt::format("cannot rename to {}: {}", final_path_.string(), error.message()));
+  const auto failed = [this](const char* doing) {
+    return Fail(ErrorCode::kIo,
+                fmt::format("{} {}: {}", state_->final_path.native(), doing, std::strerror(errno)));
+  };
+  if (fsync(state_->fd) != 0) return failed("cannot be written to the disk");
+  if (rename(state_->path.c_str(), state_->final_path.c_str()) != 0) {
+    return failed("cannot be given its name");
+  }
+  state_->kept = true;
+  return {};
 }
 
 }  // namespace ktstr

@@ -1,8 +1,11 @@
 // A file that appears under its name only when it is whole and on the disk. Until then it has no
 // name at all where the file system can do that (O_TMPFILE), so that even a killed process leaves
 // nothing; else a temporary one in the same directory. (To replace a file takes a temporary name in
-// any case, but only for the instant at the end, when the new file is whole.)
+// any case, but only for the instant at the end, when the new file is whole.) Temporary ones of
+// processes that were killed go when the next file is made in that directory.
 #pragma once
+
+#include <sys/types.h>
 
 #include <cstddef>
 #include <cstdint>
@@ -13,17 +16,19 @@
 
 #include "libcore/base/result.h"
 
-namespace ktstr::archive {
+namespace ktstr {
 
 class OutputFile {
  public:
   enum class Existing { kKeep, kReplace };
   enum class Naming { kAnonymousIfPossible, kTemporaryName };
+  enum class Readers { kOwner, kByUmask };
 
   // Errors: kExists when `path` exists and is to be kept, or is something that must not be replaced
   // (a directory, a device); kIo.
   static Result<OutputFile> Create(const std::filesystem::path& path, Existing existing,
-                                   Naming naming = Naming::kAnonymousIfPossible);
+                                   Naming naming = Naming::kAnonymousIfPossible,
+                                   Readers readers = Readers::kOwner);
   OutputFile(OutputFile&& other) noexcept;
   OutputFile& operator=(OutputFile&&) = delete;
   // Unless published, nothing remains.
@@ -44,7 +49,7 @@ class OutputFile {
   Status Publish();
 
  private:
-  OutputFile(std::filesystem::path path, Existing existing);
+  OutputFile(std::filesystem::path path, Existing existing, Readers readers);
 
   Status OpenAnonymous(bool& possible);
   Status OpenTemporary();
@@ -54,10 +59,10 @@ class OutputFile {
   Status RenameTemporary();
   Error Failed(const char* doing, int error_number) const;
   Error AlreadyExists() const;
-  std::filesystem::path Directory() const;
 
   std::filesystem::path path_;
   Existing existing_;
+  mode_t mode_;
   int fd_ = -1;
   std::filesystem::path temporary_;  // empty while the file has no name
   std::vector<std::byte> buffer_;
@@ -65,4 +70,4 @@ class OutputFile {
   uint64_t sync_begun_ = 0;  // up to where the system was asked to write to the disk
 };
 
-}  // namespace ktstr::archive
+}  // namespace ktstr

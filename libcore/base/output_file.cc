@@ -1,4 +1,4 @@
-#include "libcore/archive/output_file.h"
+#include "libcore/base/output_file.h"
 
 #include <fcntl.h>
 #include <fmt/format.h>
@@ -9,12 +9,12 @@
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
-#include <random>
 #include <utility>
 
+#include "libcore/base/in_the_making.h"
 #include "libcore/base/output_place.h"
 
-namespace ktstr::archive {
+namespace ktstr {
 
 namespace {
 
@@ -22,26 +22,23 @@ constexpr size_t kBufferSize = 1 << 20;
 // So much is handed to the disk at a time while writing goes on; what is left for the end is then
 // little.
 constexpr uint64_t kSyncStep = 8 << 20;
-constexpr mode_t kMode = 0666;  // less the umask
-
-std::filesystem::path TemporaryName(const std::filesystem::path& path) {
-  std::random_device random;
-  std::string name = fmt::format(".{}.{}.{:08x}.tmp", path.filename().native(), getpid(), random());
-  return path.parent_path() / name;
-}
+constexpr mode_t kAnybody = 0666;  // less the umask
 
 std::filesystem::path DescriptorPath(int fd) { return fmt::format("/proc/self/fd/{}", fd); }
 
 }  // namespace
 
-OutputFile::OutputFile(std::filesystem::path path, Existing existing)
-    : path_(std::move(path)), existing_(existing) {
+OutputFile::OutputFile(std::filesystem::path path, Existing existing, Readers readers)
+    : path_(std::move(path)),
+      existing_(existing),
+      mode_(readers == Readers::kOwner ? kOwnerOnly : kAnybody) {
   buffer_.reserve(kBufferSize);
 }
 
 OutputFile::OutputFile(OutputFile&& other) noexcept
     : path_(std::move(other.path_)),
       existing_(other.existing_),
+      mode_(other.mode_),
       fd_(std::exchange(other.fd_, -1)),
       temporary_(std::exchange(other.temporary_, {})),
       buffer_(std::move(other.buffer_)),
@@ -54,18 +51,16 @@ OutputFile::~OutputFile() {
 }
 
 Result<OutputFile> OutputFile::Create(const std::filesystem::path& path, Existing existing,
-                                      Naming naming) {
-  OutputFile file(path, existing);
+                                      Naming naming, Readers readers) {
+  OutputFile file(path, existing, readers);
   struct stat status = {};
   if (stat(path.c_str(), &status) == 0) {
     if (existing == Existing::kKeep) return Fail(file.AlreadyExists());
-    if (!S_ISREG(status.st_mode)) {
-      return Fail(ErrorCode::kExists,
-                  fmt::format("{} is not a regular file and is not replaced", path.native()));
-    }
+    KTSTR_TRY(CheckReplaceable(path));
   } else if (errno != ENOENT) {
     return Fail(file.Failed("cannot be created", errno));
   }
+  RemoveLeftovers(DirectoryOf(path));
   bool anonymous = naming == Naming::kAnonymousIfPossible;
   if (anonymous) KTSTR_TRY(file.OpenAnonymous(anonymous));
   if (!anonymous) KTSTR_TRY(file.OpenTemporary());
@@ -73,19 +68,19 @@ Result<OutputFile> OutputFile::Create(const std::filesystem::path& path, Existin
 }
 
 Status OutputFile::OpenAnonymous(bool& possible) {
-  fd_ = open(Directory().c_str(), O_TMPFILE | O_RDWR | O_CLOEXEC, kMode);
+  fd_ = open(DirectoryOf(path_).c_str(), O_TMPFILE | O_RDWR | O_CLOEXEC, mode_);
   const bool unsupported = fd_ < 0 && (errno == EOPNOTSUPP || errno == EISDIR || errno == EINVAL);
   if (fd_ < 0 && !unsupported) return Fail(Failed("cannot be created", errno));
   // Giving it a name later needs /proc.
   possible = fd_ >= 0 && access(DescriptorPath(fd_).c_str(), F_OK) == 0;
   if (!possible && fd_ >= 0) close(std::exchange(fd_, -1));
+  if (possible) MarkAsInTheMaking(fd_);
   return {};
 }
 
 Status OutputFile::OpenTemporary() {
-  std::filesystem::path name = TemporaryName(path_);
-  fd_ = open(name.c_str(), O_CREAT | O_EXCL | O_RDWR | O_CLOEXEC, kMode);
-  if (fd_ < 0) return Fail(Failed("cannot be created", errno));
+  std::filesystem::path name = NameInTheMaking(path_);
+  fd_ = KTSTR_TRY(OpenInTheMaking(name, path_, mode_));
   temporary_ = std::move(name);
   return {};
 }
@@ -135,13 +130,13 @@ Status OutputFile::Publish() {
     if (!linked && !replace) return linked;
     if (replace) {
       // A link cannot replace a name; a rename can.
-      std::filesystem::path name = TemporaryName(path_);
+      std::filesystem::path name = NameInTheMaking(path_);
       KTSTR_TRY(LinkAnonymous(name));
       temporary_ = std::move(name);
     }
   }
   if (!temporary_.empty()) KTSTR_TRY(RenameTemporary());
-  const int directory = open(Directory().c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  const int directory = open(DirectoryOf(path_).c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   // The file itself is safe by now; a directory that cannot be synced (as on some network file
   // systems) is no reason to call it lost.
   if (directory >= 0) {
@@ -187,12 +182,6 @@ Error OutputFile::Failed(const char* doing, int error_number) const {
                fmt::format("{} {}: {}", path_.native(), doing, std::strerror(error_number)));
 }
 
-Error OutputFile::AlreadyExists() const {
-  return ExistsAlready(path_.native());
-}
+Error OutputFile::AlreadyExists() const { return ExistsAlready(path_.native()); }
 
-std::filesystem::path OutputFile::Directory() const {
-  return path_.has_parent_path() ? path_.parent_path() : std::filesystem::path(".");
-}
-
-}  // namespace ktstr::archive
+}  // namespace ktstr

@@ -1,4 +1,4 @@
-#include "libcore/archive/output_file.h"
+#include "libcore/base/output_file.h"
 
 #include <gtest/gtest.h>
 #include <sys/resource.h>
@@ -6,16 +6,32 @@
 
 #include <csignal>
 #include <filesystem>
+#include <fstream>
+#include <span>
+#include <string>
+#include <vector>
 
-#include "archive_files.h"
 #include "fixtures/sample/temporary_directory.h"
+#include "libcore/base/text_file.h"
 
-namespace ktstr::archive {
+namespace ktstr {
 namespace {
 
+using Bytes = std::vector<std::byte>;
 using synthetic::TemporaryDirectory;
 using Existing = OutputFile::Existing;
 using Naming = OutputFile::Naming;
+
+Bytes ReadFile(const std::filesystem::path& path) {
+  const std::string text = ReadTextFile(path).value();
+  const auto bytes = std::as_bytes(std::span(text));
+  return {bytes.begin(), bytes.end()};
+}
+
+void WriteFile(const std::filesystem::path& path, const Bytes& bytes) {
+  std::ofstream(path, std::ios::binary)
+      .write(reinterpret_cast<const char*>(bytes.data()), std::streamsize(bytes.size()));
+}
 
 // Both ways of writing must keep the same promises.
 class OutputFileTest : public testing::TestWithParam<Naming> {
@@ -120,6 +136,17 @@ TEST_P(OutputFileTest, ADiskThatTakesNoMoreIsAnErrorWithTheReasonAndLeavesNothin
   EXPECT_TRUE(directory_.empty());
 }
 
+TEST_P(OutputFileTest, IsForItsOwnerAloneUnlessOthersAreToReadIt) {
+  namespace fs = std::filesystem;
+  const mode_t old = umask(0);
+  for (const auto readers : {OutputFile::Readers::kOwner, OutputFile::Readers::kByUmask}) {
+    EXPECT_TRUE(OutputFile::Create(path_, Existing::kReplace, GetParam(), readers)->Publish());
+    const auto mode = static_cast<unsigned>(fs::status(path_).permissions());
+    EXPECT_EQ(mode, readers == OutputFile::Readers::kOwner ? 0600u : 0666u);
+  }
+  umask(old);
+}
+
 TEST_P(OutputFileTest, ANameWithoutADirectoryIsInTheCurrentOne) {
   const auto before = std::filesystem::current_path();
   std::filesystem::current_path(directory_.path());
@@ -136,4 +163,4 @@ INSTANTIATE_TEST_SUITE_P(Naming, OutputFileTest,
                          });
 
 }  // namespace
-}  // namespace ktstr::archive
+}  // namespace ktstr
