@@ -29,9 +29,9 @@ FrozenMachine::FrozenMachine(std::shared_ptr<const ArchiveReader> archive,
                              SnapshotMemoryOptions options)
     : archive_(std::move(archive)), memory_(archive_, options) {}
 
-Result<std::unique_ptr<FrozenMachine>> FrozenMachine::Open(const std::string& path,
+Result<std::unique_ptr<FrozenMachine>> FrozenMachine::Open(const std::string& path, Damage damage,
                                                            SnapshotMemoryOptions options) {
-  std::shared_ptr<const ArchiveReader> archive = KTSTR_TRY(ArchiveReader::Open(path));
+  std::shared_ptr<const ArchiveReader> archive = KTSTR_TRY(ArchiveReader::Open(path, damage));
   return std::unique_ptr<FrozenMachine>(new FrozenMachine(std::move(archive), options));
 }
 

@@ -22,8 +22,11 @@ struct KernelChoice {
 
 class FrozenMachine {
  public:
+  using Damage = ArchiveReader::Damage;
+
   // Errors: those of ArchiveReader::Open.
   static Result<std::unique_ptr<FrozenMachine>> Open(const std::string& path,
+                                                     Damage damage = Damage::kRefuse,
                                                      SnapshotMemoryOptions options = {});
 
   const ArchiveReader& archive() const { return *archive_; }

@@ -47,14 +47,19 @@ PageView SnapshotMemory::View(Pfn pfn) const {
     case PageFate::kOutside:
       return PageView::Outside();
     case PageFate::kDamaged:
-      return PageView::Damaged();
+      return Damaged();
   }
+  return Damaged();
+}
+
+PageView SnapshotMemory::Damaged() const {
+  damaged_views_.fetch_add(1, std::memory_order_relaxed);
   return PageView::Damaged();
 }
 
 PageView SnapshotMemory::ViewStored(uint64_t stored_page) const {
   FrameCache::Frame frame = cache_.Get(stored_page >> frame_shift_);
-  if (frame == nullptr) return PageView::Damaged();
+  if (frame == nullptr) return Damaged();
   const uint64_t in_frame = stored_page & ((uint64_t{1} << frame_shift_) - 1);
   const std::byte* data = frame.get() + in_frame * kPageSize;
   return PageView::Present(data, std::move(frame));

@@ -2,6 +2,7 @@
 // and writes go to private copies.
 #pragma once
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -44,15 +45,21 @@ class SnapshotMemory : public GuestMemory {
   // The pages that were made writable, ascending.
   std::vector<Pfn> WrittenPages() const;
 
+  // Pages that could not be given because they are damaged, so far, as often as they were asked
+  // for.
+  uint64_t damaged_views() const { return damaged_views_.load(std::memory_order_relaxed); }
+
   FrameCache::Statistics cache_statistics() const { return cache_.statistics(); }
 
  private:
   PageView ViewStored(uint64_t stored_page) const;
+  PageView Damaged() const;
 
   std::shared_ptr<const ArchiveReader> archive_;
   RegionMap region_map_;
   int frame_shift_;  // pages per frame is 2^frame_shift_
   mutable FrameCache cache_;
+  mutable std::atomic<uint64_t> damaged_views_ = 0;
   Overlay overlay_;
 };
 

@@ -23,7 +23,11 @@ Result<RuleResult> Ask(const Database& index, const Rule& rule, const CheckOptio
     return result;
   }
   QueryResult rows = KTSTR_TRY(index.Query(rule.sql, limits));
-  if (rows.rows.empty() != rule.wants_rows) return result;
+  if (rows.rows.empty() != rule.wants_rows) {
+    // It may hold only since something is missing.
+    if (!index.IncompleteIn(rule.sql).empty()) result.outcome = Outcome::kNotApplicable;
+    return result;
+  }
   result.outcome = Outcome::kFails;
   result.all_rows = rows.rows.size();
   if (rows.rows.size() > options.kept_rows) rows.rows.resize(options.kept_rows);

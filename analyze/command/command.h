@@ -53,6 +53,14 @@ class Session {
   Result<std::string> Answer(const std::string& sql, const QueryLimits& limits = {});
   // Rows that are there, in the same way. Where some were left out, a note says so.
   std::string Show(const QueryResult& result);
+  // To be called when an answer is ready, before it is shown: whether damage of the archive has
+  // left something out of the tables that it was made from, or of all tables. Where damage is
+  // accepted, a note says so and the exit code is kBadInput. Errors: kDamaged, where it is not.
+  enum class Scope { kRead, kAll };
+  Status Settle(Scope scope = Scope::kRead);
+  // Takes the notes and the exit code of another session, which answered a part.
+  void TakeOver(Session& other);
+
   // What the program ends with where a command gave an answer.
   ExitCode exit_code() const { return exit_code_; }
   void set_exit_code(ExitCode code) { exit_code_ = code; }
@@ -69,6 +77,7 @@ class Session {
   std::optional<MemorySource> memory_;
   QueryAnomalies anomalies_;
   uint64_t told_anomalies_ = 0;
+  std::optional<Error> damage_;    // of the archive, as far as it was looked for
   std::optional<Database> index_;  // uses the two above
 };
 

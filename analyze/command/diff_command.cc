@@ -55,6 +55,10 @@ Result<std::string> Diff(Session& session, const DiffArguments& arguments) {
   };
   const DiffSide first = KTSTR_TRY(side(before)), second = KTSTR_TRY(side(after));
   const ArchiveDiff diff = KTSTR_TRY(CompareArchives(first, second, parts));
+  for (Session* one : {&before, &after}) {
+    KTSTR_TRY(one->Settle());
+    session.TakeOver(*one);
+  }
   if (diff.differs()) session.set_exit_code(ExitCode::kAnswerIsNo);
   return session.json() ? DiffJson(diff) : DiffText(diff, TerminalWidth());
 }

@@ -20,6 +20,7 @@ Result<std::string> Export(Session& session, const ExportArguments& arguments) {
     KTSTR_TRY(CheckNothingAt(arguments.output, "overwrite it with --force"));
   }
   const Database* index = KTSTR_TRY(session.Index());
+  KTSTR_TRY(session.Settle(Session::Scope::kAll));
   KTSTR_TRY(index->CopyTo(arguments.output));
   return std::string();
 }

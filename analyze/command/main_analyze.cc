@@ -29,7 +29,7 @@ void AddCommonOptions(Options& app, CommonArguments& arguments) {
   app.Add("--json", &arguments.json, "JSON, with all columns");
   app.Add("--no-index", &arguments.no_index, "Answer without reading or writing an index");
   app.Add("--accept-damage", &arguments.accept_damage,
-          "Show what can still be read of a damaged archive (implies --no-index)");
+          "Show also what lacks something because the archive is damaged");
   app.Add("--vmlinux", &arguments.kernel.vmlinux,
           "Take symbols and types from this file, not from the guest's memory (implies --no-index)")
       .Files();
@@ -65,7 +65,10 @@ int ReportUnknownWord(const Options& app, const ParsedWords& parsed) {
 
 int Run(const CommonArguments& arguments, const Command& command) {
   Session session(arguments);
-  const auto answer = command(session);
+  auto answer = command(session);
+  if (answer) {
+    if (const Status settled = session.Settle(); !settled) answer = Fail(settled.error());
+  }
   if (!answer) {
     const int code = Report(answer.error());
     if (answer.error().code() == ErrorCode::kInterrupted) EndAsInterrupted();

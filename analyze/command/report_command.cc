@@ -24,6 +24,7 @@ Result<std::string> Report(Session& session, const std::string& output) {
   const std::string& archive = session.arguments().archive;
   const Database* index = KTSTR_TRY(session.Index());
   std::string page = KTSTR_TRY(HtmlReport(*index, archive));
+  KTSTR_TRY(session.Settle());
   if (output == "-") return page;
   const fs::path path = output.empty() ? DefaultOutput(archive) : fs::path(output);
   std::error_code ignored;

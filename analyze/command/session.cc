@@ -1,4 +1,5 @@
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <filesystem>
 
@@ -6,11 +7,26 @@
 #include "analyze/index/index.h"
 #include "analyze/text/output.h"
 #include "analyze/text/sql_hint.h"
+#include "libcore/archive/header.h"
 #include "libcore/base/interrupt_guard.h"
 #include "libcore/base/patient_bar.h"
 #include "libcore/base/safe_text.h"
 
 namespace ktstr {
+
+namespace {
+
+// What else can be done with an archive that cannot be opened.
+Error WithWayOut(const Error& error, const std::string& path) {
+  if (error.code() != ErrorCode::kDamaged) return error;
+  const auto file = archive::InputFile::Open(path);
+  if (!file || !archive::BeginsAsArchive(*file)) return error;
+  return Error(error.code(), error.ToString() + fmt::format("; 'ktstr-replay salvage {} NEW.kts' "
+                                                            "recovers what is intact",
+                                                            path));
+}
+
+}  // namespace
 
 Result<MemorySource*> Session::Memory() {
   if (memory_) return &*memory_;
@@ -18,7 +34,10 @@ Result<MemorySource*> Session::Memory() {
     return Fail(ErrorCode::kInvalidArgument,
                 "FILE is missing: which archive? (ktstr-analyze FILE …)");
   }
-  memory_.emplace(KTSTR_TRY(FrozenMachine::Open(arguments_.archive)), arguments_.kernel);
+  using Damage = FrozenMachine::Damage;
+  auto machine = FrozenMachine::Open(arguments_.archive, Damage::kAccept);
+  if (!machine) return Fail(WithWayOut(machine.error(), arguments_.archive));
+  memory_.emplace(*std::move(machine), arguments_.kernel);
   return &*memory_;
 }
 
@@ -31,7 +50,8 @@ Result<Database*> Session::Index() {
   const std::string name = std::filesystem::path(arguments_.archive).filename().string();
   PatientBar bar("reading " + CutTo(SafeText(name), kWidestName));
   index_ = KTSTR_TRY(OpenIndex(memory->machine(), {.use_file = !arguments_.no_index,
-                                                   .accept_damage = arguments_.accept_damage,
+                                                   .accept_damage = true,
+                                                   .damage = &damage_,
                                                    .kernel = arguments_.kernel,
                                                    .progress = [&bar](uint64_t done, uint64_t all) {
                                                      bar.Set(done, all);
@@ -66,6 +86,30 @@ std::string Session::Show(const QueryResult& result) {
       break;
   }
   return ToTextTable(result, {TerminalWidth(), null_});
+}
+
+Status Session::Settle(Scope scope) {
+  if (!index_ || !damage_) return {};
+  const std::set<std::string> lacking =
+      scope == Scope::kAll ? index_->incomplete() : index_->TakeIncompleteRead();
+  const std::string damage = SafeText(damage_->ToString());
+  if (lacking.empty()) {
+    notes_ += fmt::format("note: {}; this answer lacks nothing for it\n", damage);
+    return {};
+  }
+  const std::string what =
+      fmt::format("{}; for it, {} may lack something", damage, fmt::join(lacking, ", "));
+  if (!arguments_.accept_damage) {
+    return Fail(ErrorCode::kDamaged, what + " (--accept-damage shows what is left)");
+  }
+  notes_ += what + "\n";
+  if (exit_code_ == ExitCode::kDone) exit_code_ = ExitCode::kBadInput;
+  return {};
+}
+
+void Session::TakeOver(Session& other) {
+  notes_ += other.TakeNotes();
+  if (exit_code_ == ExitCode::kDone) exit_code_ = other.exit_code();
 }
 
 std::string Session::TakeNotes() {

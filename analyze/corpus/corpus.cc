@@ -159,6 +159,7 @@ Result<CorpusEntry> Corpus::Add(const NewEntry& added) {
           fmt::format("another archive is called '{}': give this one a --name", entry.name));
     }
   }
+  KTSTR_TRY(reader->CheckOtherSections());
   const std::vector<uint64_t> damaged = KTSTR_TRY(reader->FindDamagedFrames());
   if (!damaged.empty()) {
     return Fail(ErrorCode::kDamaged,

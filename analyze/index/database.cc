@@ -6,7 +6,9 @@
 
 #include <algorithm>
 #include <chrono>
+#include <iterator>
 #include <span>
+#include <utility>
 
 #include "analyze/index/reading_only.h"
 #include "analyze/index/sql_functions.h"
@@ -191,7 +193,7 @@ Result<QueryResult> Database::TakeRows(sqlite3_stmt* statement, const QueryLimit
 Result<QueryResult> Database::Query(const std::string& sql, const QueryLimits& limits) const {
   sqlite3* db = db_.get();
   // Until the end, not only while preparing: VACUUM asks for its ATTACH when it runs.
-  const ReadingOnly reading_only(db);
+  const ReadingOnly reading_only(db, &tables_->read);
   sqlite3_stmt* raw = nullptr;
   const char* tail = nullptr;
   const int prepared =
@@ -213,6 +215,31 @@ Result<QueryResult> Database::Query(const std::string& sql, const QueryLimits& l
   }
   const StoppedBy stopped_by(db, *stop_, Stop(interrupt_, After(limits.timeout_s)));
   return TakeRows(raw, limits);
+}
+
+namespace {
+
+std::set<std::string> Both(const std::set<std::string>& a, const std::set<std::string>& b) {
+  std::set<std::string> both;
+  std::ranges::set_intersection(a, b, std::inserter(both, both.end()));
+  return both;
+}
+
+}  // namespace
+
+std::set<std::string> Database::TakeIncompleteRead() const {
+  return Both(tables_->incomplete, std::exchange(tables_->read, {}));
+}
+
+std::set<std::string> Database::IncompleteIn(const std::string& sql) const {
+  if (tables_->incomplete.empty()) return {};
+  std::set<std::string> read;
+  const ReadingOnly reading_only(db_.get(), &read);
+  sqlite3_stmt* raw = nullptr;
+  std::ignore =
+      sqlite3_prepare_v2(db_.get(), sql.c_str(), static_cast<int>(sql.size()), &raw, nullptr);
+  sqlite3_finalize(raw);
+  return Both(tables_->incomplete, read);
 }
 
 Status Database::AddTable(const TableData& table) {

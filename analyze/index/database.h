@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -47,6 +48,14 @@ class Database {
   Status AddTable(const TableData& table);
   // Writes the whole database to a file, replacing what is there. Errors: kIo.
   Status CopyTo(const std::string& path) const;
+  // Notes that rows may be missing from a table, or values from its rows.
+  void MarkIncomplete(const std::string& table) { tables_->incomplete.insert(table); }
+  const std::set<std::string>& incomplete() const { return tables_->incomplete; }
+  // Those that were read, also behind views, by queries since this was last asked.
+  std::set<std::string> TakeIncompleteRead() const;
+  // Those that one statement would read. Empty for wrong SQL.
+  std::set<std::string> IncompleteIn(const std::string& sql) const;
+
   // From now on a query of this connection ends with kInterrupted as soon as `flag` is true. The
   // flag must outlive the queries.
   void InterruptBy(const std::atomic<bool>* flag) { interrupt_ = flag; }
@@ -61,13 +70,18 @@ class Database {
   struct Closer {
     void operator()(sqlite3* db) const;
   };
-  explicit Database(sqlite3* db) : db_(db), stop_(std::make_unique<Stop>()) {}
+  struct TablesSeen {
+    std::set<std::string> incomplete, read;
+  };
+  explicit Database(sqlite3* db)
+      : db_(db), stop_(std::make_unique<Stop>()), tables_(std::make_unique<TablesSeen>()) {}
   Error LastError(std::string_view doing) const;
   Result<QueryResult> TakeRows(sqlite3_stmt* statement, const QueryLimits& limits) const;
   Error WhyEnded(int code, const QueryLimits& limits) const;
 
   std::unique_ptr<sqlite3, Closer> db_;
   std::unique_ptr<Stop> stop_;
+  std::unique_ptr<TablesSeen> tables_;
   const std::atomic<bool>* interrupt_ = nullptr;
 };
 

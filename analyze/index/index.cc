@@ -124,13 +124,23 @@ Result<NewIndex> MakeAt(const fs::path& path) {
   return NewIndex::At(path);
 }
 
-Status CheckFrames(const ArchiveReader& archive) {
+Status CheckIntact(const ArchiveReader& archive) {
+  if (!archive.lost().empty()) {
+    return Fail(ErrorCode::kDamaged, fmt::format("{} is damaged: {}", archive.path(),
+                                                 archive.lost().front().error.message()));
+  }
   const std::vector<uint64_t> damaged = KTSTR_TRY(archive.FindDamagedFrames(/*threads=*/1));
   if (damaged.empty()) return {};
   return Fail(ErrorCode::kDamaged,
-              fmt::format("{} is damaged: {} of its {} memory frames, the first is frame {}; "
-                          "--accept-damage shows what can still be read",
+              fmt::format("{} is damaged: {} of its {} memory frames, the first is frame {}",
                           archive.path(), damaged.size(), archive.frame_count(), damaged.front()));
+}
+
+// Of an archive that is whole, but was made of something that was not.
+Status LostPages(const ArchiveReader& archive) {
+  return Fail(
+      ErrorCode::kDamaged,
+      fmt::format("{} has pages that were damaged already when it was written", archive.path()));
 }
 
 // At the first place that takes it; the last one is memory.
@@ -139,24 +149,30 @@ Result<Database> Build(FrozenMachine& machine, std::span<const std::string> plac
   ProgressSteps steps(options.progress, kTableSteps + kWriteSteps + kRestSteps);
   steps.Done(0);
   // Beside the walkers: they read few of the frames, the check reads all.
-  std::future<Status> check = Beside([&] { return CheckFrames(machine.archive()); });
-  Tables tables;
+  std::future<Status> check = Beside([&] { return CheckIntact(machine.archive()); });
+  BuiltTables built;
   std::optional<Error> last;
+  bool is_damaged = false;
   for (const std::string& place : places) {
+    if (is_damaged && !place.empty()) continue;
     auto index = MakeAt(place);
     if (!index) {
       last = index.error();
       continue;
     }
     TableWriter writer(index->database());
-    if (tables.empty()) {
+    if (built.tables.empty()) {
       // Walkers go on while tables are written.
-      tables = BuildTables(machine, options.kernel, &steps,
-                           [&writer](const TableData& table) { writer.Add(table); });
-      const Status intact = check.get();
-      if (!intact && !options.accept_damage) return Fail(intact.error());
+      built = BuildTables(machine, options.kernel, &steps,
+                          [&writer](const TableData& table) { writer.Add(table); });
+      Status intact = check.get();
+      if (intact && !built.incomplete.empty()) intact = LostPages(machine.archive());
+      is_damaged = !intact;
+      if (is_damaged && options.damage != nullptr) *options.damage = intact.error();
+      if (is_damaged && !options.accept_damage) return Fail(intact.error());
+      if (is_damaged && !place.empty()) continue;
     } else {
-      for (const auto& table : tables) writer.Add(*table);
+      for (const auto& table : built.tables) writer.Add(*table);
     }
     if (const Status written = writer.Finish(); !written) {
       last = written.error();
@@ -165,6 +181,8 @@ Result<Database> Build(FrozenMachine& machine, std::span<const std::string> plac
     steps.Done(kWriteSteps);
     auto database = (*std::move(index)).Finish(machine.archive().digest());
     if (database) {
+      for (const std::string& table : built.incomplete) database->MarkIncomplete(table);
+      std::ignore = database->TakeIncompleteRead();  // what findings were made of
       steps.Done(kRestSteps);
       return database;
     }
@@ -205,8 +223,8 @@ Result<Database> OpenIndex(const std::string& path, const IndexOptions& options)
 Result<Database> OpenIndex(FrozenMachine& machine, const IndexOptions& options) {
   const std::string& path = machine.archive().path();
   const std::string& digest = machine.archive().digest();
-  const bool use_file = options.use_file && !options.accept_damage &&
-                        options.kernel.vmlinux.empty() && options.kernel.instance == 1;
+  const bool use_file =
+      options.use_file && options.kernel.vmlinux.empty() && options.kernel.instance == 1;
   if (use_file) {
     for (const std::string& candidate : IndexPaths(path, digest)) {
       if (auto database = OpenIfItFits(candidate, digest)) return *std::move(database);

@@ -2,6 +2,7 @@
 // digest: it can be thrown away at any time.
 #pragma once
 
+#include <optional>
 #include <string>
 
 #include "analyze/index/database.h"
@@ -12,16 +13,20 @@
 namespace ktstr {
 
 struct IndexOptions {
-  bool use_file = true;        // false: build in memory, write nothing
-  bool accept_damage = false;  // go on although parts of the archive are damaged
-  KernelChoice kernel;         // an index of any but the usual one is not kept
-  Progress progress;           // told of while an index is built; may be empty
+  bool use_file = true;  // false: build in memory, write nothing
+  // Of an archive of which something is damaged: go on, and mark the tables that may lack something
+  // (Database::incomplete). Such an index is not kept.
+  bool accept_damage = false;
+  // Where an index is built and damage accepted: told what is damaged. May be null.
+  std::optional<Error>* damage = nullptr;
+  KernelChoice kernel;  // an index of any but the usual one is not kept
+  Progress progress;    // told of while an index is built; may be empty
 };
 
 // The archive's database: the one beside it ("x.kts.index"), or in the user's cache directory, when
 // it fits the archive and this program, else a new one, built and kept where that is possible.
-// Errors: those of FrozenMachine::Open; kDamaged when memory frames of the archive are damaged and
-// that was not accepted; kIo.
+// Errors: those of FrozenMachine::Open; kDamaged when something of the archive is damaged and that
+// was not accepted; kIo.
 Result<Database> OpenIndex(const std::string& archive, const IndexOptions& options);
 // The same of an archive that is open. Where the index need not be built, the machine's kernel is
 // not looked for.

@@ -14,11 +14,13 @@ bool Is(const char* argument, std::string_view name) {
 
 // SQLite asks before every action of a statement that is being prepared: a query of the user's may
 // look at everything and change nothing.
-int AllowReadingOnly(void*, int action, const char* argument, const char*, const char*,
+int AllowReadingOnly(void* read, int action, const char* argument, const char*, const char*,
                      const char*) {
   switch (action) {
-    case SQLITE_SELECT:
     case SQLITE_READ:
+      if (argument != nullptr) static_cast<std::set<std::string>*>(read)->insert(argument);
+      return SQLITE_OK;
+    case SQLITE_SELECT:
     case SQLITE_FUNCTION:
     case SQLITE_RECURSIVE:
       return SQLITE_OK;
@@ -39,8 +41,8 @@ int AllowReadingOnly(void*, int action, const char* argument, const char*, const
 
 }  // namespace
 
-ReadingOnly::ReadingOnly(sqlite3* db) : db_(db) {
-  sqlite3_set_authorizer(db_, AllowReadingOnly, nullptr);
+ReadingOnly::ReadingOnly(sqlite3* db, std::set<std::string>* read) : db_(db) {
+  sqlite3_set_authorizer(db_, AllowReadingOnly, read);
 }
 
 ReadingOnly::~ReadingOnly() { sqlite3_set_authorizer(db_, nullptr, nullptr); }

@@ -1,6 +1,9 @@
 // What a query of the user's may do: look at everything and change nothing.
 #pragma once
 
+#include <set>
+#include <string>
+
 struct sqlite3;
 
 namespace ktstr {
@@ -9,7 +12,8 @@ namespace ktstr {
 // PRAGMAs but for those that only tell of tables.
 class ReadingOnly {
  public:
-  explicit ReadingOnly(sqlite3* db);
+  // The tables and views that statements read go into `read`.
+  ReadingOnly(sqlite3* db, std::set<std::string>* read);
   ~ReadingOnly();
   ReadingOnly(const ReadingOnly&) = delete;
   ReadingOnly& operator=(const ReadingOnly&) = delete;

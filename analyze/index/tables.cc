@@ -1,7 +1,9 @@
 #include "analyze/index/tables.h"
 
 #include <algorithm>
+#include <initializer_list>
 #include <iterator>
+#include <utility>
 
 #include "analyze/findings/findings.h"
 #include "analyze/index/capture_rows.h"
@@ -34,8 +36,9 @@ namespace {
 
 class Collector {
  public:
-  explicit Collector(ProgressSteps* steps = nullptr, TableSink sink = {})
-      : steps_(steps), sink_(std::move(sink)) {}
+  explicit Collector(ProgressSteps* steps = nullptr, TableSink sink = {},
+                     const SnapshotMemory* memory = nullptr)
+      : steps_(steps), sink_(std::move(sink)), memory_(memory) {}
 
   // So much of kTableSteps is done.
   void Step(uint64_t weight) {
@@ -61,7 +64,30 @@ class Collector {
     Fail(std::string(Row::Table().info.name), walked.error());
     return {};
   }
+  // Runs `add`, which adds several tables that one walk has made.
+  template <typename Function>
+  void Together(const Function& add) {
+    together_ = true;
+    met_damage_ = MeetsDamage();
+    add();
+    together_ = false;
+  }
+  void MarkIncomplete(const std::string& table) { incomplete_.insert(table); }
+  bool is_incomplete(const std::string& table) const { return incomplete_.contains(table); }
+  // Once damage was met, whatever a walker stumbled over may come of it: what was read in vain is
+  // remembered, and not read again.
+  void MarkStumblers() {
+    if (memory_ == nullptr || memory_->damaged_views() == 0) return;
+    for (const AnomalyRow& anomaly : anomalies_) MarkIncomplete(anomaly.walker);
+  }
+  // Whether damaged pages were asked for since this was last asked.
+  bool MeetsDamage() {
+    const uint64_t views = memory_ == nullptr ? 0 : memory_->damaged_views();
+    return std::exchange(seen_views_, views) != views;
+  }
   void Fail(const std::string& walker, const Error& error) {
+    // Its walk ended here, and not for the sake of the table that comes next.
+    if (!together_ && MeetsDamage()) MarkIncomplete(walker);
     Anomalies anomalies(walker);
     anomalies.Add(error, std::nullopt, "walking");
     Note(std::move(anomalies).Take());
@@ -71,17 +97,19 @@ class Collector {
   }
   // Every table but that of findings, which are computed from these; those that nothing was added
   // to are empty.
-  Tables Take() && {
+  BuiltTables Take() && {
     Add(std::move(anomalies_));
     for (const TableInfo* info : AllTableInfos()) {
       if (info == &FindingRow::Table().info || Has(*info)) continue;
       Keep(std::make_unique<EmptyTable>(*info));
     }
-    return std::move(tables_);
+    if (!incomplete_.empty()) incomplete_.insert(std::string(FindingRow::Table().info.name));
+    return {std::move(tables_), std::move(incomplete_)};
   }
 
  private:
   void Keep(std::unique_ptr<TableData> table) {
+    if (together_ ? met_damage_ : MeetsDamage()) MarkIncomplete(std::string(table->info().name));
     if (sink_) sink_(*table);
     tables_.push_back(std::move(table));
   }
@@ -92,31 +120,41 @@ class Collector {
 
   ProgressSteps* steps_;
   TableSink sink_;
+  const SnapshotMemory* memory_;
+  uint64_t seen_views_ = 0;  // of damaged pages
+  bool together_ = false, met_damage_ = false;
+  std::set<std::string> incomplete_;
   Tables tables_;
   std::vector<AnomalyRow> anomalies_;
 };
 
 void AddScx(Result<ScxState> state, Collector& tables) {
   if (!state) return tables.Fail("scx", state.error());
-  tables.Add(std::move(state->schedulers));
-  tables.Add(std::move(state->ops));
-  tables.Add(std::move(state->events));
+  tables.Together([&] {
+    tables.Add(std::move(state->schedulers));
+    tables.Add(std::move(state->ops));
+    tables.Add(std::move(state->events));
+  });
   tables.Note(std::move(state->anomalies));
 }
 
 void AddDsqs(Result<DsqState> state, Collector& tables) {
   if (!state) return tables.Fail("dsq", state.error());
-  tables.Add(std::move(state->dsqs));
-  tables.Add(std::move(state->tasks));
+  tables.Together([&] {
+    tables.Add(std::move(state->dsqs));
+    tables.Add(std::move(state->tasks));
+  });
   tables.Note(std::move(state->anomalies));
 }
 
 void AddBpfMaps(Result<BpfMaps> maps, Collector& tables) {
   if (!maps) return tables.Fail("bpf_map", maps.error());
-  tables.Add(std::move(maps->maps));
-  tables.Add(std::move(maps->values));
-  tables.Add(std::move(maps->elements));
-  tables.Add(std::move(maps->arena_pages));
+  tables.Together([&] {
+    tables.Add(std::move(maps->maps));
+    tables.Add(std::move(maps->values));
+    tables.Add(std::move(maps->elements));
+    tables.Add(std::move(maps->arena_pages));
+  });
   tables.Note(std::move(maps->anomalies));
 }
 
@@ -179,16 +217,47 @@ Tables KernelTables(const GuestKernel& kernel) {
   tables.Add(WalkMachine(kernel));
   tables.Add(VcpuRows(kernel.vcpus(), &kernel));
   WalkKernel(kernel, tables);
-  return std::move(tables).Take();
+  return std::move(tables).Take().tables;
 }
 
-Tables BuildTables(FrozenMachine& machine, const KernelChoice& choice, ProgressSteps* steps,
-                   TableSink sink) {
-  Collector tables(steps, std::move(sink));
+// What follows from another table's rows, or from a part of the archive, lacks what that lacks.
+void MarkDependents(const ArchiveReader& archive, Collector& tables) {
+  using Part = LostPart::Part;
+  tables.MarkStumblers();
+  const auto mark = [&](std::initializer_list<const char*> names) {
+    for (const char* name : names) tables.MarkIncomplete(name);
+  };
+  if (archive.has_lost(Part::kMetadata)) mark({"machine", "derivation", "tag"});
+  if (archive.has_lost(Part::kVcpus)) mark({"vcpu", "crash_note", "stack_frame"});
+  if (tables.is_incomplete("stack_frame")) mark({"task", "lock_wait", "pipe_end"});
+  // Which are what their names say.
+  for (const char* name : {"scx", "dsq", "bpf_map"}) {
+    if (!tables.is_incomplete(name)) continue;
+    for (const TableInfo* info : AllTableInfos()) {
+      if (info->name.starts_with(std::string(name) + "_"))
+        tables.MarkIncomplete(std::string(info->name));
+    }
+  }
+  if (tables.is_incomplete("log")) mark({"log_text"});
+}
+
+BuiltTables BuildTables(FrozenMachine& machine, const KernelChoice& choice, ProgressSteps* steps,
+                        TableSink sink) {
+  Collector tables(steps, std::move(sink), &machine.memory());
   const ArchiveReader& archive = machine.archive();
   const auto found = machine.Kernel(choice);
+  const bool met_damage = tables.MeetsDamage();
   if (!found) tables.Fail("machine", found.error());
   const GuestKernel* kernel = found ? *found : nullptr;
+  if (met_damage || (kernel == nullptr && !archive.lost().empty())) {
+    // In what all walkers need: the kernel's symbols, its types, its page tables.
+    for (const TableInfo* info : AllTableInfos()) {
+      const bool of_archive = info == &MemoryRow::Table().info || info == &TagRow::Table().info;
+      if (!of_archive && info != &AnomalyRow::Table().info) {
+        tables.MarkIncomplete(std::string(info->name));
+      }
+    }
+  }
 
   std::vector<MachineRow> machine_rows = CaptureRows(archive);
   if (kernel != nullptr) {
@@ -203,6 +272,7 @@ Tables BuildTables(FrozenMachine& machine, const KernelChoice& choice, ProgressS
   tables.Add(MemoryRows(archive));
   tables.Add(VcpuRows(archive.vcpus(), kernel));
   if (kernel != nullptr) WalkKernel(*kernel, tables);
+  MarkDependents(archive, tables);
   return std::move(tables).Take();
 }
 

@@ -3,6 +3,7 @@
 
 #include <functional>
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -26,11 +27,17 @@ std::vector<const TableInfo*> AllTableInfos();
 // not be read. Tables that take an archive to fill are empty.
 Tables KernelTables(const GuestKernel& kernel);
 
+struct BuiltTables {
+  Tables tables;
+  // Those that may lack something because what they are made of is damaged.
+  std::set<std::string> incomplete;
+};
+
 // Runs every walker. What cannot be read is rows of the table "anomaly"; a machine whose kernel
 // cannot be found still has its registers and memory. `sink` may be empty. `steps` may be null;
 // else it is told of progress that adds up to kTableSteps.
-Tables BuildTables(FrozenMachine& machine, const KernelChoice& choice,
-                   ProgressSteps* steps = nullptr, TableSink sink = {});
+BuiltTables BuildTables(FrozenMachine& machine, const KernelChoice& choice,
+                        ProgressSteps* steps = nullptr, TableSink sink = {});
 inline constexpr uint64_t kTableSteps = 50;
 
 }  // namespace ktstr

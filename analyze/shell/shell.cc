@@ -98,8 +98,11 @@ Status Shell::Write(const std::string& text) {
 }
 
 Status Shell::Run(const std::string& text, const std::string& place) {
-  const auto answer = text.starts_with('.') ? RunDotCommand(text, session_, settings_)
-                                            : session_.Answer(text, settings_.limits);
+  auto answer = text.starts_with('.') ? RunDotCommand(text, session_, settings_)
+                                      : session_.Answer(text, settings_.limits);
+  if (answer) {
+    if (const Status settled = session_.Settle(); !settled) answer = Fail(settled.error());
+  }
   Status written;
   if (answer) {
     written = Write(session_.json() ? EscapeControls(*answer) : *answer);

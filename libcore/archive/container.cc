@@ -122,7 +122,7 @@ Status PlaceFrames(std::span<const SeekEntry> entries, Container& container) {
   if (entries.empty()) return {};
   const uint64_t frame_bytes = entries.front().decompressed_size;
   const uint64_t last_bytes = entries.back().decompressed_size;
-  const size_t bound = ZSTD_compressBound(frame_bytes) + 64;
+  const size_t bound = ZSTD_compressBound(frame_bytes) + kFrameSlack;
   bool valid = frame_bytes > 0 && frame_bytes % kPageSize == 0 && last_bytes % kPageSize == 0 &&
                last_bytes > 0 && last_bytes <= frame_bytes &&
                frame_bytes <= kMaxPagesPerFrame * kPageSize;
@@ -218,6 +218,10 @@ const DirectoryEntry* Container::Find(SectionType type) const {
 
 Result<Container> ReadContainer(const InputFile& file) {
   KTSTR_TRY(ReadHeader(file));
+  return ReadContainerFromEnd(file);
+}
+
+Result<Container> ReadContainerFromEnd(const InputFile& file) {
   const Part seek_table = KTSTR_TRY(ReadSeekTable(file));
   Result<Container> container = ReadParts(file, seek_table);
   if (!container) return Fail(InFile(file, std::move(container).error()));

@@ -32,6 +32,8 @@ struct Container {
 // gaps. Allocates in proportion to the file. Errors: kDamaged, kUnsupported, kIo; each a sentence
 // that names the file.
 Result<Container> ReadContainer(const InputFile& file);
+// The same but for the header, which may be damaged.
+Result<Container> ReadContainerFromEnd(const InputFile& file);
 
 // A section's decoded payload.
 class SectionPayload {

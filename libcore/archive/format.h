@@ -11,10 +11,11 @@
 namespace ktstr::archive {
 
 inline constexpr uint16_t kMajorVersion = 1;
-inline constexpr uint16_t kMinorVersion = 0;
+inline constexpr uint16_t kMinorVersion = 1;
 
 inline constexpr uint32_t kSkippableMagic = 0x184D2A5D;
-inline constexpr size_t kSkippableHeaderSize = 8;  // magic, size of what follows
+inline constexpr uint32_t kPlaceRecordMagic = 0x184D2A5C;  // skippable, too
+inline constexpr size_t kSkippableHeaderSize = 8;          // magic, size of what follows
 
 inline constexpr size_t kHeaderSize = 32;
 inline constexpr std::array<uint8_t, 8> kHeaderTag = {0x89, 'K', 'T', 'S', '\r', '\n', 0x1a, '\n'};
@@ -44,6 +45,8 @@ inline constexpr uint64_t kMaxSections = 1024;
 inline constexpr uint64_t kMaxSectionRatio = 1024;
 
 inline constexpr uint32_t kMaxPagesPerFrame = 1024;
+// A memory frame and its place record take at most so many bytes more than ZSTD_COMPRESSBOUND.
+inline constexpr size_t kFrameSlack = 64;
 inline constexpr uint64_t kMaxPfn = uint64_t{1} << 52;
 inline constexpr uint64_t kMaxPages = (uint64_t{1} << 32) - 1;
 

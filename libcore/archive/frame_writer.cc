@@ -18,6 +18,16 @@ size_t BatchPages(uint32_t pages_per_frame) {
   return std::max<size_t>(kBatchPages, pages_per_frame);
 }
 
+// Of the opening as much as the records of one batch have room for, unless its pages do not
+// compress; what has none then is in the sections only.
+constexpr uint64_t kOpeningOfBatch = 64 << 10;
+
+OpeningPiece OpeningAt(std::span<const std::byte> opening, uint64_t offset) {
+  const uint64_t left = opening.size() - std::min<uint64_t>(offset, opening.size());
+  if (left == 0) return {};
+  return {offset, opening.size(), opening.subspan(offset, std::min(left, kOpeningOfBatch))};
+}
+
 // A context costs more to set up than a small frame to compress: each thread keeps one.
 FrameCompressor& CompressorOf(int level) {
   thread_local int own_level = level;
@@ -41,40 +51,56 @@ Status CopyPages(const GuestMemory& memory, std::span<const Pfn> pfns, std::span
 }  // namespace
 
 FrameWriter::FrameWriter(const GuestMemory& memory, OutputFile& file, uint32_t pages_per_frame,
-                         int level)
-    : memory_(memory), file_(file), pages_per_frame_(pages_per_frame), level_(level) {}
+                         int level, PlaceLog& places, std::vector<std::byte> opening)
+    : memory_(memory),
+      file_(file),
+      pages_per_frame_(pages_per_frame),
+      level_(level),
+      places_(places),
+      opening_(std::move(opening)),
+      batch_{.first_stored = 0, .pages = {}, .places = {}, .opening = OpeningAt(opening_, 0)} {}
 
 Status FrameWriter::Add(Pfn pfn, WorkerPool& pool) {
-  batch_.push_back(pfn);
-  if (batch_.size() == BatchPages(pages_per_frame_)) return StartBatch(pool);
+  batch_.pages.push_back(pfn);
+  if (batch_.pages.size() % pages_per_frame_ == 0) batch_.places.push_back(places_.Take());
+  if (batch_.pages.size() == BatchPages(pages_per_frame_)) return StartBatch(pool);
   return {};
 }
 
 // May be called from several threads at once. Errors: kUnreadable when a page cannot be read.
-Result<FrameWriter::CompressedBatch> FrameWriter::CompressPages(
-    std::span<const Pfn> pfns) const {
-  CompressedBatch batch;
+Result<FrameWriter::CompressedBatch> FrameWriter::Compress(Batch batch) const {
+  CompressedBatch compressed;
   FrameCompressor& compressor = CompressorOf(level_);
   std::vector<std::byte> pages(pages_per_frame_ * kPageSize);
-  while (!pfns.empty()) {
+  std::vector<PlacedRun> runs;  // the frame's, and those that found no room before
+  std::span<const Pfn> pfns = batch.pages;
+  for (const std::vector<PlacedRun>& own : batch.places) {
     const auto frame_pfns = pfns.first(std::min<size_t>(pfns.size(), pages_per_frame_));
     const auto frame_pages = std::span(pages).first(frame_pfns.size() * kPageSize);
     KTSTR_TRY(CopyPages(memory_, frame_pfns, frame_pages));
-    const size_t begin = batch.bytes.size();
-    const size_t size = KTSTR_TRY(compressor.Compress(frame_pages, batch.bytes));
-    batch.frames.push_back({static_cast<uint32_t>(size), static_cast<uint32_t>(frame_pages.size()),
-                            Checksum(std::span(batch.bytes).subspan(begin))});
+    const size_t begin = compressed.bytes.size();
+    const size_t size = KTSTR_TRY(compressor.Compress(frame_pages, compressed.bytes));
+    const size_t room = ZSTD_compressBound(frame_pages.size()) + kFrameSlack - size;
+    runs.insert(runs.end(), own.begin(), own.end());
+    AppendPlaceRecord(batch.first_stored, room, runs, batch.opening, compressed.bytes);
+    const auto whole = std::span(compressed.bytes).subspan(begin);
+    compressed.frames.push_back({static_cast<uint32_t>(whole.size()),
+                                 static_cast<uint32_t>(frame_pages.size()), Checksum(whole)});
+    batch.first_stored += frame_pfns.size();
     pfns = pfns.subspan(frame_pfns.size());
   }
-  return batch;
+  return compressed;
 }
 
 Status FrameWriter::StartBatch(WorkerPool& pool) {
   const size_t most_running = 3 * static_cast<size_t>(pool.threads());
   if (running_.size() >= most_running) KTSTR_TRY(AppendOldest());
-  running_.push_back(pool.Run([this, pfns = std::exchange(batch_, {})] {
-    return CompressPages(pfns);
-  }));
+  const uint64_t next_stored = batch_.first_stored + batch_.pages.size();
+  const uint64_t next_opening = batch_.opening.offset + batch_.opening.bytes.size();
+  Batch batch =
+      std::exchange(batch_, Batch{next_stored, {}, {}, OpeningAt(opening_, next_opening)});
+  running_.push_back(
+      pool.Run([this, batch = std::move(batch)]() mutable { return Compress(std::move(batch)); }));
   return {};
 }
 
@@ -89,7 +115,9 @@ Status FrameWriter::AppendOldest() {
 }
 
 Status FrameWriter::Finish(WorkerPool& pool) {
-  if (!batch_.empty()) KTSTR_TRY(StartBatch(pool));
+  const size_t pages = batch_.pages.size();
+  if (pages % pages_per_frame_ != 0) batch_.places.push_back(places_.Take());
+  if (pages > 0) KTSTR_TRY(StartBatch(pool));
   while (!running_.empty()) KTSTR_TRY(AppendOldest());
   return {};
 }

@@ -9,6 +9,7 @@
 #include <span>
 #include <vector>
 
+#include "libcore/archive/place_record.h"
 #include "libcore/archive/seek_table.h"
 #include "libcore/archive/worker_pool.h"
 #include "libcore/base/output_file.h"
@@ -20,9 +21,12 @@ namespace ktstr::archive {
 class FrameWriter {
  public:
   // All must outlive the writer, and `pool` must be destroyed before it.
-  FrameWriter(const GuestMemory& memory, OutputFile& file, uint32_t pages_per_frame, int level);
+  // `places` is where the caller notes what becomes of each page, before it adds it. `opening` goes
+  // into the place records of the first frames.
+  FrameWriter(const GuestMemory& memory, OutputFile& file, uint32_t pages_per_frame, int level,
+              PlaceLog& places, std::vector<std::byte> opening);
 
-  // The page at `pfn` is the next stored page. Errors: kIo, kUnreadable.
+  // The page at `pfn` is the next stored page, and noted in the log. Errors: kIo, kUnreadable.
   Status Add(Pfn pfn, WorkerPool& pool);
   // Waits for all frames and appends them. Errors: as Add.
   Status Finish(WorkerPool& pool);
@@ -33,10 +37,17 @@ class FrameWriter {
 
  private:
   // The unit of compression work: some memory frames' worth of pages.
+  struct Batch {
+    uint64_t first_stored = 0;  // number of its first page
+    std::vector<Pfn> pages;
+    std::vector<std::vector<PlacedRun>> places;  // of each frame
+    OpeningPiece opening;                        // for the records of this batch
+  };
+
   struct CompressedFrame {
-    uint32_t compressed_size = 0;  // in bytes
+    uint32_t compressed_size = 0;  // in bytes, with its place record
     uint32_t size = 0;             // in bytes, decompressed
-    uint64_t checksum = 0;         // of the compressed bytes
+    uint64_t checksum = 0;         // of the compressed bytes and the record
   };
 
   struct CompressedBatch {
@@ -45,14 +56,16 @@ class FrameWriter {
   };
 
   Status StartBatch(WorkerPool& pool);
-  Result<CompressedBatch> CompressPages(std::span<const Pfn> pfns) const;
+  Result<CompressedBatch> Compress(Batch batch) const;
   Status AppendOldest();
 
   const GuestMemory& memory_;
   OutputFile& file_;
   const uint32_t pages_per_frame_;
   const int level_;
-  std::vector<Pfn> batch_;
+  PlaceLog& places_;
+  const std::vector<std::byte> opening_;
+  Batch batch_;
   std::deque<std::future<Result<CompressedBatch>>> running_;
   std::vector<SeekEntry> entries_;
   std::vector<uint64_t> checksums_;

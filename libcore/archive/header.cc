@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <vector>
 
 #include "libcore/archive/bytes.h"
 #include "libcore/archive/checksum.h"
@@ -30,6 +31,11 @@ bool LooksLikeHeader(std::span<const std::byte> begin) {
   const size_t compared = std::min(begin.size(), kFixed);
   return compared > 0 &&
          std::ranges::equal(begin.first(compared), std::span(expected).first(compared));
+}
+
+bool BeginsAsArchive(const InputFile& file) {
+  std::vector<std::byte> begin(std::min<uint64_t>(file.size(), kHeaderSize));
+  return file.ReadAt(0, begin) && LooksLikeHeader(begin);
 }
 
 Status CheckHeader(std::span<const std::byte, kHeaderSize> header) {

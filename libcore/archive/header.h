@@ -6,6 +6,7 @@
 #include <span>
 
 #include "libcore/archive/format.h"
+#include "libcore/archive/input_file.h"
 #include "libcore/base/result.h"
 
 namespace ktstr::archive {
@@ -14,6 +15,9 @@ std::array<std::byte, kHeaderSize> EncodeHeader(uint16_t major, uint16_t minor);
 
 // Whether the first bytes of a file are those of a header, as far as they go (at most its tag).
 bool LooksLikeHeader(std::span<const std::byte> begin);
+
+// Whether the file begins as an archive does, however damaged it is behind.
+bool BeginsAsArchive(const InputFile& file);
 
 // Checks a header that looks like one. Errors: kDamaged; kUnsupported for a major version that is
 // not kMajorVersion, naming both.

@@ -30,6 +30,7 @@ struct ArchiveReader::State {
 
   ArchiveMetadata metadata;
   std::vector<VcpuRegisters> vcpus;
+  std::vector<LostPart> lost;
   RegionMap regions;
   archive::FrameInfo frames;
   archive::PageTable page_table;
@@ -89,24 +90,39 @@ bool IsDuplicate(RunKind kind) { return kind == RunKind::kSame || kind == RunKin
 ArchiveReader::ArchiveReader(std::unique_ptr<State> state) : state_(std::move(state)) {}
 ArchiveReader::~ArchiveReader() = default;
 
-Result<std::unique_ptr<ArchiveReader>> ArchiveReader::Open(const std::string& path) {
+Result<std::unique_ptr<ArchiveReader>> ArchiveReader::Open(const std::string& path, Damage damage) {
   archive::InputFile file = KTSTR_TRY(archive::InputFile::Open(path));
   archive::Container container = KTSTR_TRY(archive::ReadContainer(file));
   auto state = std::make_unique<State>(State{path, std::move(file), std::move(container)});
-  if (Status sections = ReadSections(*state); !sections) {
+  if (Status sections = ReadSections(*state, damage); !sections) {
     return Fail(InFile(state->file, std::move(sections).error()));
   }
   return std::unique_ptr<ArchiveReader>(new ArchiveReader(std::move(state)));
 }
 
-Status ArchiveReader::ReadSections(State& state) {
+Status ArchiveReader::ReadSections(State& state, Damage damage) {
   const auto read = [&state](SectionType type, const char* what) {
     return ReadRequired(state.file, state.container, type, what);
   };
-  const auto metadata = KTSTR_TRY(read(SectionType::kMetadata, "metadata"));
-  state.metadata = KTSTR_TRY(archive::DecodeMetadata(AsText(metadata.bytes())));
-  const auto vcpus = KTSTR_TRY(read(SectionType::kVcpus, "vCPU registers"));
-  state.vcpus = KTSTR_TRY(archive::DecodeVcpus(vcpus.bytes()));
+  const auto accept = [&](const Status& status, LostPart::Part part) -> Status {
+    if (status || damage == Damage::kRefuse || status.error().code() != ErrorCode::kDamaged) {
+      return status;
+    }
+    state.lost.push_back({part, status.error()});
+    return {};
+  };
+  const auto read_metadata = [&]() -> Status {
+    const auto metadata = KTSTR_TRY(read(SectionType::kMetadata, "metadata"));
+    state.metadata = KTSTR_TRY(archive::DecodeMetadata(AsText(metadata.bytes())));
+    return {};
+  };
+  const auto read_vcpus = [&]() -> Status {
+    const auto vcpus = KTSTR_TRY(read(SectionType::kVcpus, "vCPU registers"));
+    state.vcpus = KTSTR_TRY(archive::DecodeVcpus(vcpus.bytes()));
+    return {};
+  };
+  KTSTR_TRY(accept(read_metadata(), LostPart::Part::kMetadata));
+  KTSTR_TRY(accept(read_vcpus(), LostPart::Part::kVcpus));
   const auto regions = KTSTR_TRY(read(SectionType::kRegions, "memory regions"));
   state.regions = RegionMap(KTSTR_TRY(archive::DecodeRegions(regions.bytes())));
   const auto frames = KTSTR_TRY(read(SectionType::kFrames, "memory frames"));
@@ -114,12 +130,23 @@ Status ArchiveReader::ReadSections(State& state) {
   const auto page_table = KTSTR_TRY(read(SectionType::kPageTable, "page table"));
   state.page_table = KTSTR_TRY(archive::PageTable::Decode(
       page_table.bytes(), state.regions.page_count(), state.frames.stored_pages));
-  for (const DirectoryEntry& section : state.container.sections) {
-    if (!IsDecodedOnOpening(section.type)) KTSTR_TRY(CheckSection(state.file, section));
+  return {};
+}
+
+Status ArchiveReader::CheckOtherSections() const {
+  for (const DirectoryEntry& section : state_->container.sections) {
+    if (IsDecodedOnOpening(section.type)) continue;
+    if (Status intact = CheckSection(state_->file, section); !intact) {
+      return Fail(InFile(state_->file, std::move(intact).error()));
+    }
   }
   return {};
 }
 
+std::span<const LostPart> ArchiveReader::lost() const { return state_->lost; }
+bool ArchiveReader::has_lost(LostPart::Part part) const {
+  return std::ranges::find(state_->lost, part, &LostPart::part) != state_->lost.end();
+}
 const std::string& ArchiveReader::path() const { return state_->path; }
 uint64_t ArchiveReader::file_size() const { return state_->file.size(); }
 const std::string& ArchiveReader::digest() const { return state_->container.digest; }
@@ -174,6 +201,24 @@ uint64_t ArchiveReader::pages_in_frame(uint64_t frame) const {
   const auto& container = state_->container;
   const bool last = frame + 1 == container.frame_count();
   return (last ? container.last_frame_bytes : container.frame_bytes) / kPageSize;
+}
+
+std::vector<std::pair<Pfn, uint64_t>> ArchiveReader::PagesOfFrames(
+    std::span<const uint64_t> frames) const {
+  std::vector<std::pair<Pfn, uint64_t>> pages;
+  const archive::PageTable& table = state_->page_table;
+  for (size_t i = 0; i < table.runs().size(); ++i) {
+    const archive::PageRun& run = table.runs()[i];
+    if (FateOf(run.kind) != PageFate::kPresent) continue;
+    const bool moves = run.kind != RunKind::kSame;
+    for (uint64_t index = run.first; index < table.EndOf(i); ++index) {
+      const uint64_t stored = run.stored + (moves ? index - run.first : 0);
+      const uint64_t frame = stored / pages_per_frame();
+      if (!std::ranges::binary_search(frames, frame)) continue;
+      pages.emplace_back(state_->regions.PfnAt(index), frame);
+    }
+  }
+  return pages;
 }
 
 Status ArchiveReader::ReadFrame(uint64_t frame, std::span<std::byte> out) const {

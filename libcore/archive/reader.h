@@ -7,6 +7,7 @@
 #include <memory>
 #include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "libcore/archive/metadata.h"
@@ -32,14 +33,29 @@ struct PageCount {
   uint64_t pages;
 };
 
+// A part without which an archive can still be used: its pages are there.
+struct LostPart {
+  enum class Part { kMetadata, kVcpus };
+  Part part;
+  Error error;
+};
+
 class ArchiveReader {
  public:
-  // Reads header, directory and every section; checks everything but the pages, which are checked
-  // when they are read.
+  // What becomes of an archive whose metadata or vCPU registers are damaged.
+  enum class Damage { kRefuse, kAccept };
+
+  // Reads header, directory, and the sections that say where pages are, as well as metadata and
+  // registers. What is not read here, pages and device state, is checked when it is read.
   // Errors: kNotFound (no such file), kIo, kDamaged (not a .kts file, truncated, checksum; the
   // message names the file and the part), kUnsupported (a newer version).
-  static Result<std::unique_ptr<ArchiveReader>> Open(const std::string& path);
+  static Result<std::unique_ptr<ArchiveReader>> Open(const std::string& path,
+                                                     Damage damage = Damage::kRefuse);
   ~ArchiveReader();
+
+  // Where damage was accepted: what metadata() and vcpus() do not have.
+  std::span<const LostPart> lost() const;
+  bool has_lost(LostPart::Part part) const;
 
   const std::string& path() const;
   uint64_t file_size() const;         // in bytes
@@ -60,9 +76,14 @@ class ArchiveReader {
   uint64_t pages_per_frame() const;
   uint64_t frame_count() const;
   uint64_t pages_in_frame(uint64_t frame) const;
+  // The frames of pages that are stored in one of these memory frames (ascending), in ascending
+  // order, with the memory frame of each.
+  std::vector<std::pair<Pfn, uint64_t>> PagesOfFrames(std::span<const uint64_t> frames) const;
   // Decompresses one frame into `out` (pages_in_frame * kPageSize bytes), checksum verified. May be
   // called from several threads at once. Errors: kDamaged, kIo, kOutOfRange (no such frame).
   Status ReadFrame(uint64_t frame, std::span<std::byte> out) const;
+  // Checks the sections that Open does not read. Errors: kDamaged, kIo.
+  Status CheckOtherSections() const;
   // Checks the checksums of all frames without decompressing them; `threads` 0 is one per CPU.
   // Returns the damaged frames' indices. Errors: kIo.
   Result<std::vector<uint64_t>> FindDamagedFrames(int threads = 0) const;
@@ -70,7 +91,7 @@ class ArchiveReader {
  private:
   struct State;
   explicit ArchiveReader(std::unique_ptr<State> state);
-  static Status ReadSections(State& state);
+  static Status ReadSections(State& state, Damage damage);
   std::unique_ptr<State> state_;
 };
 

@@ -14,6 +14,7 @@
 #include "libcore/archive/frame_writer.h"
 #include "libcore/archive/header.h"
 #include "libcore/archive/metadata_codec.h"
+#include "libcore/archive/opening.h"
 #include "libcore/archive/page_scan.h"
 #include "libcore/archive/page_table_builder.h"
 #include "libcore/archive/section_writer.h"
@@ -27,6 +28,7 @@ namespace ktstr {
 namespace {
 
 using archive::PageBlock;
+using archive::RunKind;
 using archive::ScannedPage;
 using archive::SectionType;
 
@@ -34,13 +36,15 @@ using archive::SectionType;
 // here in order (which makes the result independent of timing), and compressed by the pool.
 class PageWriter {
  public:
-  PageWriter(const ArchiveContents& contents, const ArchiveWriteOptions& options, OutputFile& file)
+  PageWriter(const ArchiveContents& contents, const ArchiveWriteOptions& options,
+             const std::string& metadata, OutputFile& file)
       : memory_(contents.memory),
         options_(options),
         page_count_(contents.memory.page_count()),
         cursor_(contents.memory, contents.filter),
         duplicates_(contents.memory),
-        frames_(contents.memory, file, options.pages_per_frame, options.compression_level),
+        frames_(contents.memory, file, options.pages_per_frame, options.compression_level, places_,
+                archive::EncodeOpening(contents.memory.regions(), contents.vcpus, metadata)),
         pool_(options.threads) {}
 
   // Errors: kIo, kUnreadable, kInvalidArgument when cancelled.
@@ -82,7 +86,7 @@ class PageWriter {
   }
 
   Status Classify(const archive::ScannedBlock& scanned) {
-    if (scanned.pages.empty()) AddZero(scanned.block.pages);
+    if (scanned.pages.empty()) AddZero(scanned.block.first, scanned.block.pages);
     for (size_t i = 0; i < scanned.pages.size(); ++i) {
       KTSTR_TRY(ClassifyPage(scanned.block.first + i, scanned.pages[i]));
     }
@@ -94,14 +98,16 @@ class PageWriter {
       case PageFate::kPresent:
         return AddPresent(pfn, page.hash);
       case PageFate::kZero:
-        AddZero(1);
+        AddZero(pfn, 1);
         return {};
       case PageFate::kNotCaptured:
+        places_.Add(pfn, 1, RunKind::kLeftOut, static_cast<uint64_t>(page.reason));
         page_table_.AddLeftOut(page.reason);
         ++left_out_pages_[page.reason];
         return {};
       case PageFate::kDamaged:
       case PageFate::kOutside:
+        places_.Add(pfn, 1, RunKind::kDamaged);
         page_table_.AddDamaged();
         ++damaged_pages_;
         return {};
@@ -112,15 +118,18 @@ class PageWriter {
   Status AddPresent(Pfn pfn, uint64_t hash) {
     const std::optional<uint64_t> stored = KTSTR_TRY(duplicates_.FindOrStore(pfn, hash));
     if (stored) {
+      places_.Add(pfn, 1, RunKind::kSame, *stored);
       page_table_.AddDuplicate(*stored);
       ++duplicate_pages_;
       return {};
     }
+    places_.Add(pfn, 1, RunKind::kStored);
     page_table_.AddStored();
     return frames_.Add(pfn, pool_);
   }
 
-  void AddZero(uint64_t pages) {
+  void AddZero(Pfn first, uint64_t pages) {
+    places_.Add(first, pages, RunKind::kZero);
     page_table_.AddZero(pages);
     zero_pages_ += pages;
   }
@@ -131,6 +140,7 @@ class PageWriter {
   archive::BlockCursor cursor_;
   archive::DuplicateFinder duplicates_;
   archive::PageTableBuilder page_table_;
+  archive::PlaceLog places_;
   archive::FrameWriter frames_;
   std::deque<std::future<Result<archive::ScannedBlock>>> scans_;
   uint64_t pages_done_ = 0;
@@ -189,7 +199,7 @@ Result<ArchiveWriteSummary> WriteArchive(const std::string& path, const ArchiveC
       options.overwrite ? OutputFile::Existing::kReplace : OutputFile::Existing::kKeep;
   OutputFile file = KTSTR_TRY(OutputFile::Create(path, existing));
   KTSTR_TRY(file.Append(archive::EncodeHeader(archive::kMajorVersion, archive::kMinorVersion)));
-  PageWriter pages(contents, options, file);
+  PageWriter pages(contents, options, metadata, file);
   KTSTR_TRY(pages.WriteAll());
   if (options.memory_done) KTSTR_TRY(options.memory_done());
   ArchiveWriteSummary summary;

@@ -24,6 +24,8 @@ int Main(int argc, char** argv) {
   AddOpsCommand(&app, &result);
   AddResumeCommand(&app, &result);
   AddWhatIfCommand(&app, &result);
+  AddVerifyCommand(&app, &result);
+  AddSalvageCommand(&app, &result);
   AddCompletion(&app);
   if (const auto code = ParseCommandLine(app, argc, argv)) return *code;
   if (result) return static_cast<int>(*result);

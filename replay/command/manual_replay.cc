@@ -34,7 +34,10 @@ Manual ReplayManual() {
        "Wake it for a debugger (gdb: target remote /tmp/gdb.sock):\n"
        "  ktstr-replay resume demo.kts --paused --gdb /tmp/gdb.sock\n\n"
        "See what a change would have made different:\n"
-       "  ktstr-replay what-if demo.kts --request write.json --for 5s",
+       "  ktstr-replay what-if demo.kts --request write.json --for 5s\n\n"
+       "Look whether an archive is whole, and keep what is left of one that is not:\n"
+       "  ktstr-replay verify demo.kts\n"
+       "  ktstr-replay salvage broken.kts rest.kts",
        {}}};
   manual.see_also = {"ktstr-analyze(1)", "ktstr-capture(1)", "ktstr-run(1)"};
   return manual;

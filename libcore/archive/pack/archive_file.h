@@ -25,12 +25,17 @@ class ArchiveFile {
   uint64_t frames_begin() const { return container_.frame_offsets.front(); }  // in the file
   uint64_t frames_end() const { return container_.frame_offsets.back(); }
   uint64_t PageCount(uint64_t frame) const;
+  // Of the frame with its place record, where it has one, in bytes.
   uint64_t CompressedSize(uint64_t frame) const;
 
   // Bytes of the file. Errors: kDamaged, kIo.
   Result<std::vector<std::byte>> ReadBytes(uint64_t begin, uint64_t end) const;
-  // A memory frame as it stands in the file. Errors: kDamaged, kIo.
-  Result<std::vector<std::byte>> ReadCompressed(uint64_t frame) const;
+  // A memory frame as it stands in the file: what is compressed, and its place record, which
+  // may be empty. Errors: kDamaged, kIo.
+  struct CompressedFrame {
+    std::vector<std::byte> pages, record;
+  };
+  Result<CompressedFrame> ReadCompressed(uint64_t frame) const;
   // Its pages. Errors: kDamaged, kIo.
   Result<std::vector<std::byte>> ReadPages(uint64_t frame) const;
   // XXH3-128 of the whole file. Errors: kIo.

@@ -198,7 +198,7 @@ Result<std::vector<Step>> Packer::StepsOf(size_t index, const archive::PageStore
             step.pages.push_back(uses_.at(hash).number);
           Bytes again;
           KTSTR_TRY(archive::CompressStep(step, cursor, compressor, pages, again));
-          if (again != KTSTR_TRY(file.ReadCompressed(frame))) step.pages.clear();
+          if (again != KTSTR_TRY(file.ReadCompressed(frame)).pages) step.pages.clear();
         }
         return steps;
       }));
@@ -234,6 +234,8 @@ Result<Recipe> Packer::RecipeOf(size_t index, const archive::PageStore& store) {
       KTSTR_TRY(AppendVerbatim(file, at, end, &recipe));
     } else {
       recipe.steps.push_back(std::move(steps[frame]));
+      const uint64_t record = KTSTR_TRY(file.ReadCompressed(frame)).record.size();
+      if (record > 0) KTSTR_TRY(AppendVerbatim(file, end - record, end, &recipe));
     }
     at = end;
   }

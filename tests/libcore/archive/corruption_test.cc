@@ -9,6 +9,7 @@
 
 #include "archive_files.h"
 #include "fixtures/sample/temporary_directory.h"
+#include "libcore/archive/verify.h"
 
 namespace ktstr::archive {
 namespace {
@@ -46,8 +47,8 @@ class CorruptionTest : public testing::Test {
     const auto archive = ArchiveReader::Open(path_);
     if (!archive) return true;
     EXPECT_EQ(WrongAnswer(**archive, guest_), "");
-    const auto damaged = (*archive)->FindDamagedFrames(1);
-    return !damaged || !damaged->empty();
+    const auto verified = VerifyArchive(path_);
+    return !verified || !verified->is_whole();
   }
 
   TemporaryDirectory directory_;

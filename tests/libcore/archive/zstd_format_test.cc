@@ -92,13 +92,19 @@ TEST_F(ZstdFormatTest, TheSeekTableLeadsToEveryFrame) {
   const Bytes expected = StoredPages(guest_.memory);
   size_t memory_frames = 0, decompressed = 0;
   for (const Frame& frame : SeekTableOf(file)) {
-    ASSERT_EQ(ZSTD_findFrameCompressedSize(file.data() + frame.offset, frame.size), frame.size);
+    const size_t size = ZSTD_findFrameCompressedSize(file.data() + frame.offset, frame.size);
+    ASSERT_FALSE(ZSTD_isError(size));
     decompressed += frame.decompressed_size;
     if ((Word(file, frame.offset) & 0xFFFFFFF0) == 0x184D2A50) {
       EXPECT_EQ(frame.decompressed_size, 0u);
+      EXPECT_EQ(size, frame.size);
       continue;
     }
     ++memory_frames;
+    // Its place record, which a reader that wants no more than the frame does not come to.
+    EXPECT_EQ(
+        size + ZSTD_findFrameCompressedSize(file.data() + frame.offset + size, frame.size - size),
+        frame.size);
     EXPECT_EQ(ZSTD_getFrameContentSize(file.data() + frame.offset, frame.size),
               frame.decompressed_size);
     // Frame_Header_Descriptor, bit 2: a content checksum follows.
