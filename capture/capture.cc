@@ -17,7 +17,7 @@
 #include "capture/qemu/vcpu_state.h"
 #include "libcore/base/output_place.h"
 #include "libcore/kernel/guest_kernel.h"
-#include "libcore/walk/memory/page_classes.h"
+#include "libcore/walk/memory/all_classes.h"
 #include "libcore/walk/system/kernels.h"
 
 namespace ktstr {
@@ -84,52 +84,21 @@ void DescribeKernel(const GuestKernel& kernel, ArchiveMetadata* metadata,
   }
 }
 
-// What each of several kernels says of the pages: where one says that a page is none of its own, it
-// is left out, so that the archive of a crash kernel does not keep what the crashed one's programs
-// had.
-using AllClasses = std::vector<PageClasses>;
-
-LeftOutReason ReasonOf(const AllClasses& all, Pfn pfn) {
-  for (const PageClasses& classes : all) {
-    if (const LeftOutReason reason = classes.Of(pfn); reason != LeftOutReason::kNone) return reason;
-  }
-  return LeftOutReason::kNone;
-}
-
-// Those of `first`, and of every other kernel that has vCPUs or has crashed. What was left of an
-// earlier one says nothing of memory that has been another's since. Errors: those of
-// GuestKernel::Open and PageClasses::Read.
-Result<AllClasses> ReadClasses(const GuestKernel& first, const GuestKernelOptions& open) {
-  AllClasses all;
-  all.push_back(KTSTR_TRY(PageClasses::Read(first)));
-  for (size_t i = 0; i < first.instances().size(); ++i) {
-    const KernelInstance& instance = first.instances()[i];
-    if (i + 1 == first.instance() || (instance.vcpus.empty() && !instance.crashed_at)) continue;
-    GuestKernelOptions options = open;
-    options.instance = i + 1;
-    const auto kernel = KTSTR_TRY(GuestKernel::Open(first.memory(), first.vcpus(), options));
-    all.push_back(KTSTR_TRY(PageClasses::Read(*kernel)));
-  }
-  return all;
-}
-
 // Has the archive leave out what is not the kernel's.
 void KeepKernelOnly(const GuestKernel& kernel, const GuestKernelOptions& open,
                     ArchiveContents* contents, std::vector<std::string>* warnings) {
-  auto read = ReadClasses(kernel, open);
+  auto read = AllClasses::Read(kernel, open);
   if (!read) {
     warnings->push_back("everything is kept: " + read.error().ToString());
     return;
   }
-  uint64_t unreadable = 0;
-  for (const PageClasses& classes : *read) unreadable += classes.unreadable_pages();
-  if (unreadable > 0) {
+  if (const uint64_t unreadable = read->unreadable_pages(); unreadable > 0) {
     warnings->push_back(fmt::format(
         "{} pages are kept since the kernel's account of them cannot be read", unreadable));
   }
   contents->metadata.kept = "kernel";
   contents->filter = [all = std::make_shared<AllClasses>(*std::move(read))](Pfn pfn) {
-    return ReasonOf(*all, pfn);
+    return all->Of(pfn);
   };
 }
 

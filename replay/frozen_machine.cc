@@ -35,6 +35,8 @@ Result<std::unique_ptr<FrozenMachine>> FrozenMachine::Open(const std::string& pa
   return std::unique_ptr<FrozenMachine>(new FrozenMachine(std::move(archive), options));
 }
 
+GuestKernelOptions FrozenMachine::kernel_options() const { return OptionsOf(archive_->metadata()); }
+
 Result<GuestKernel*> FrozenMachine::Kernel(const KernelChoice& choice) {
   if (kernel_ == nullptr) {
     GuestKernelOptions options = OptionsOf(archive_->metadata());

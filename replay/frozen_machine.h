@@ -37,6 +37,9 @@ class FrozenMachine {
   // counts at the first call. Errors: those of GuestKernel::Open.
   Result<GuestKernel*> Kernel(const KernelChoice& choice = {});
 
+  // How the kernel was opened, beside the choice.
+  GuestKernelOptions kernel_options() const;
+
   // What `work(const Exclusive&)` gives: a frozen machine stands still for ever. As with every
   // write, no other thread may read this machine meanwhile.
   template <typename Work>

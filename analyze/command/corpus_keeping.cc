@@ -73,7 +73,7 @@ Result<std::string> List(Session& session, const CorpusArguments& arguments) {
 }
 
 Result<std::string> Remove(Session&, const RemoveArguments& arguments) {
-  Corpus corpus = KTSTR_TRY(Corpus::Open(arguments.directory));
+  Corpus corpus = KTSTR_TRY(Corpus::Open(arguments.directory, Corpus::Purpose::kChange));
   std::vector<CorpusEntry> entries;
   for (const std::string& name : arguments.names) entries.push_back(KTSTR_TRY(corpus.Find(name)));
   std::string text;
@@ -92,7 +92,7 @@ Result<std::string> Prune(Session&, const PruneArguments& arguments) {
   if (!options.older_than && !options.max_bytes) {
     return Fail(ErrorCode::kInvalidArgument, "what may go? Give --older-than, --max-size, or both");
   }
-  Corpus corpus = KTSTR_TRY(Corpus::Open(arguments.directory));
+  Corpus corpus = KTSTR_TRY(Corpus::Open(arguments.directory, Corpus::Purpose::kChange));
   const auto rows = KTSTR_TRY(ListCorpus(corpus, corpus.entries()));
   const int64_t now_ns = std::chrono::duration_cast<std::chrono::nanoseconds>(
                              std::chrono::system_clock::now().time_since_epoch())

@@ -1,10 +1,16 @@
 #include "analyze/corpus/corpus.h"
 
+#include <fcntl.h>
 #include <fmt/chrono.h>
 #include <fmt/format.h>
+#include <sys/file.h>
+#include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <chrono>
+#include <span>
+#include <string_view>
 #include <system_error>
 
 #include "libcore/archive/reader.h"
@@ -24,6 +30,37 @@ constexpr size_t kLeastDigits = 4;  // of a digest, to name an archive
 
 Error IoError(const std::string& doing, const fs::path& path, const std::error_code& error) {
   return Error(ErrorCode::kIo, fmt::format("{} '{}': {}", doing, path.string(), error.message()));
+}
+
+// Never replaces one: who waits for its lock would wait for a file that is gone.
+Status WriteMarker(const fs::path& path) {
+  constexpr std::string_view kText =
+      "# A corpus of frozen machines, for ktstr-analyze corpus.\n"
+      "version = 1\n";
+  auto file = OutputFile::Create(path, OutputFile::Existing::kKeep);
+  Status written = file ? file->Append(std::as_bytes(std::span(kText))) : Fail(file.error());
+  if (written) written = file->Publish();
+  // Another process was faster.
+  if (!written && written.error().code() == ErrorCode::kExists) return {};
+  return written;
+}
+
+// Waits for the lock of a file, and gives it back with the last copy of what this yields.
+Result<std::shared_ptr<const void>> LockFile(const fs::path& path) {
+  const int fd = open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  int locked = -1;
+  do {
+    locked = fd < 0 ? -1 : flock(fd, LOCK_EX);
+  } while (fd >= 0 && locked != 0 && errno == EINTR);
+  if (locked != 0) {
+    const std::error_code error(errno, std::system_category());
+    if (fd >= 0) close(fd);
+    return Fail(IoError("locking", path, error));
+  }
+  return std::shared_ptr<const void>(new int(fd), [](const int* held) {
+    close(*held);
+    delete held;
+  });
 }
 
 // Never half a file under its name.
@@ -55,7 +92,7 @@ fs::path Corpus::ExpectedOf(const CorpusEntry& entry) const {
   return directory_ / "expected" / entry.name;
 }
 
-Result<Corpus> Corpus::Open(const fs::path& directory) {
+Result<Corpus> Corpus::Open(const fs::path& directory, Purpose purpose) {
   std::error_code ignored;
   if (!fs::exists(directory / kMarker, ignored)) {
     return Fail(ErrorCode::kNotFound,
@@ -63,6 +100,7 @@ Result<Corpus> Corpus::Open(const fs::path& directory) {
                             directory.string(), directory.string()));
   }
   Corpus corpus(directory);
+  if (purpose == Purpose::kChange) corpus.lock_ = KTSTR_TRY(LockFile(directory / kMarker));
   KTSTR_TRY(corpus.Load());
   return corpus;
 }
@@ -76,11 +114,9 @@ Result<Corpus> Corpus::OpenOrCreate(const fs::path& directory) {
                               directory.string()));
     }
     KTSTR_TRY(MakePrivateDirectories(directory / "archives"));
-    KTSTR_TRY(WriteTextFile(directory / kMarker,
-                            "# A corpus of frozen machines, for ktstr-analyze corpus.\n"
-                            "version = 1\n"));
+    KTSTR_TRY(WriteMarker(directory / kMarker));
   }
-  return Open(directory);
+  return Open(directory, Purpose::kChange);
 }
 
 Status Corpus::Load() {

@@ -10,6 +10,7 @@
 #pragma once
 
 #include <filesystem>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -30,9 +31,14 @@ class Corpus {
  public:
   // Errors: kNotFound when the directory is no corpus; those of ReadEntry; kDamaged when an entry
   // has no archive, or two have one name.
-  static Result<Corpus> Open(const std::filesystem::path& directory);
-  // Makes an empty directory (or one that is not there) a corpus first. Errors: kExists when there
-  // are other things in it; kIo.
+  //
+  // Who means to change it waits until nobody else does, and keeps others from it as long as this
+  // object and its copies live.
+  enum class Purpose { kRead, kChange };
+  static Result<Corpus> Open(const std::filesystem::path& directory,
+                             Purpose purpose = Purpose::kRead);
+  // Makes an empty directory (or one that is not there) a corpus first, to be changed. Errors:
+  // kExists when there are other things in it; kIo.
   static Result<Corpus> OpenOrCreate(const std::filesystem::path& directory);
 
   const std::filesystem::path& directory() const { return directory_; }
@@ -61,6 +67,7 @@ class Corpus {
   std::filesystem::path EntryFileOf(const CorpusEntry& entry) const;
 
   std::filesystem::path directory_;
+  std::shared_ptr<const void> lock_;  // none of who only reads
   std::vector<CorpusEntry> entries_;
   std::vector<std::filesystem::path> unlisted_;
 };

@@ -29,6 +29,8 @@ std::string_view KindOf(LeftOutReason reason) {
       return "user data";
     case LeftOutReason::kDevice:
       return "device memory";
+    case LeftOutReason::kScrubbed:
+      return "scrubbed memory";
     case LeftOutReason::kNone:
       return "other memory of the kernel";
   }

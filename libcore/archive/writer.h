@@ -51,6 +51,12 @@ struct ArchiveWriteSummary {
   uint64_t file_size = 0;  // in bytes
   uint64_t present_pages = 0, duplicate_pages = 0, zero_pages = 0, damaged_pages = 0;
   std::map<LeftOutReason, uint64_t> left_out_pages;
+
+  uint64_t left_out() const {
+    uint64_t pages = 0;
+    for (const auto& [reason, count] : left_out_pages) pages += count;
+    return pages;
+  }
 };
 
 // Writes to a temporary name beside `path`, fsyncs, renames. On any error, and when the process is

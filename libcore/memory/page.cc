@@ -38,6 +38,8 @@ std::string_view LeftOutReasonName(LeftOutReason reason) {
       return "user data";
     case LeftOutReason::kDevice:
       return "device";
+    case LeftOutReason::kScrubbed:
+      return "scrubbed";
   }
   return "unknown";
 }

@@ -27,11 +27,13 @@ enum class LeftOutReason : uint8_t {
   kPageCache,  // holds contents of a file; of one that was being written perhaps the only copy
   kUserData,   // belongs to user space: anonymous or shared memory, the files of a tmpfs
   kDevice,     // a device's memory
+  kScrubbed,   // taken out of an archive that was made to be given away
 };
 
 // As shown to people: "present", "zero", "not captured", "outside memory", "damaged".
 std::string_view PageFateName(PageFate fate);
-// As shown to people: "", "free", "page cache", "user data", "device".
+// As shown to people: "", "free", "page cache", "user data", "device",
+// "scrubbed".
 std::string_view LeftOutReasonName(LeftOutReason reason);
 
 // A read-only view of one page. The bytes stay valid while the view (or a copy of it) lives; a

@@ -26,6 +26,7 @@ int Main(int argc, char** argv) {
   AddWhatIfCommand(&app, &result);
   AddVerifyCommand(&app, &result);
   AddSalvageCommand(&app, &result);
+  AddScrubCommand(&app, &result);
   AddCompletion(&app);
   if (const auto code = ParseCommandLine(app, argc, argv)) return *code;
   if (result) return static_cast<int>(*result);

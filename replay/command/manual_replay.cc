@@ -37,7 +37,9 @@ Manual ReplayManual() {
        "  ktstr-replay what-if demo.kts --request write.json --for 5s\n\n"
        "Look whether an archive is whole, and keep what is left of one that is not:\n"
        "  ktstr-replay verify demo.kts\n"
-       "  ktstr-replay salvage broken.kts rest.kts",
+       "  ktstr-replay salvage broken.kts rest.kts\n\n"
+       "Give it away without what its users had in memory:\n"
+       "  ktstr-replay scrub demo.kts public.kts",
        {}}};
   manual.see_also = {"ktstr-analyze(1)", "ktstr-capture(1)", "ktstr-run(1)"};
   return manual;

@@ -11,6 +11,7 @@ void AddOpsCommand(Options* app, Result<ExitCode>* result);      // "ops"
 void AddResumeCommand(Options* app, Result<ExitCode>* result);   // "resume"
 void AddWhatIfCommand(Options* app, Result<ExitCode>* result);   // "what-if"
 void AddVerifyCommand(Options* app, Result<ExitCode>* result);   // "verify"
+void AddScrubCommand(Options* app, Result<ExitCode>* result);    // "scrub"
 void AddSalvageCommand(Options* app, Result<ExitCode>* result);  // "salvage"
 
 // What the manual page says beyond help.

@@ -68,6 +68,10 @@ INSTANTIATE_TEST_SUITE_P(
         State{"wrong-cpu", kFindings, {"error | scheduler_ended | scheduler ktstr_vtime"}},
         State{"scx-error", kFindings, {"error | scheduler_ended | scheduler ktstr_vtime"}},
         State{"self-exit", kFindings, {"warning | scheduler_ended | scheduler ktstr_vtime"}},
+        // One of each version of the format before the one that is written now.
+        State{"old/1.0", kExit, {"unreg_bpf | unregistered from BPF | enough for today"}},
+        State{"old/1.0", kFindings, {"warning | scheduler_ended | scheduler ktstr_vtime"}},
+        State{"old/1.0", kAnomalies, {}},
         State{"starve-cgroup",
               kFindings,
               {"warning | dsq_piled_up | DSQ 0x00000000000003e8",

@@ -1,6 +1,7 @@
 // A program for guests of tests: uses memory in every way that user space can, and tells what the
 // guest's kernel says of its pages.
 //
+//   memory_user secret  takes memory, keeps a secret there and in a file, and stays behind
 //   memory_user hold    takes memory and keeps it: a process stays behind
 //   memory_user module FILE   loads a kernel module
 //   memory_user print FILE    prints a file
@@ -18,6 +19,8 @@
 
 #include <cstdint>
 #include <vector>
+
+#include "secret.h"
 
 namespace {
 
@@ -69,14 +72,30 @@ void Hold() {
   if (mergeable != nullptr) madvise(mergeable, kMiB, MADV_MERGEABLE);
 }
 
-int HoldInProcess() {
+// 32 bytes that stand nowhere else: not in this program, which makes them at run time, and not in
+// what a host could have sent (tests/guest/secret.h).
+void Keep(const char* path) {
+  constexpr size_t kSize = 64 << 10;
+  auto* memory = static_cast<uint8_t*>(Map(kSize, MAP_PRIVATE | MAP_ANONYMOUS));
+  if (memory == nullptr) Die("memory for a secret");
+  for (size_t at = 0; at < kSize; at += ktstr::kSecretSize) ktstr::MakeSecret(memory + at);
+  const int fd = open(path, O_RDWR | O_CREAT | O_TRUNC, 0600);
+  if (fd < 0 || ftruncate(fd, kSize) != 0) Die(path);
+  void* mapped = mmap(nullptr, kSize, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+  if (mapped == MAP_FAILED) Die(path);
+  memcpy(mapped, memory, kSize);
+}
+
+void KeepSecret() { Keep("/tmp/secret"); }
+
+int StayInProcess(void (*hold)()) {
   int ready[2];
   if (pipe(ready) != 0) Die("pipe");
   const pid_t pid = fork();
   if (pid < 0) Die("fork");
   if (pid == 0) {
     setsid();
-    Hold();
+    hold();
     if (write(ready[1], "x", 1) != 1) Die("write");
     for (;;) pause();
   }
@@ -122,8 +141,9 @@ int main(int argc, char** argv) {
   if (argc == 3 && strcmp(argv[1], "module") == 0) return LoadModule(argv[2]);
   if (argc == 3 && strcmp(argv[1], "print") == 0) return Print(argv[2]);
   const char* what = argc == 2 ? argv[1] : "";
-  if (strcmp(what, "hold") == 0) return HoldInProcess();
+  if (strcmp(what, "hold") == 0) return StayInProcess(Hold);
+  if (strcmp(what, "secret") == 0) return StayInProcess(KeepSecret);
   if (strcmp(what, "flags") == 0) return PrintFlags();
-  fprintf(stderr, "usage: memory_user hold|flags|module FILE|print FILE\n");
+  fprintf(stderr, "usage: memory_user hold|secret|flags|module FILE|print FILE\n");
   return 2;
 }

@@ -63,6 +63,7 @@ const std::map<std::string, std::string> kWords = {
     {"ktstr-replay resume", "resume --help"},    // needs a guest
     {"ktstr-replay what-if", "what-if --help"},  // the same
     {"ktstr-replay verify", "verify STATE"},
+    {"ktstr-replay scrub", "scrub STATE NEW"},
     {"ktstr-replay salvage", "salvage STATE NEW"},
     {"ktstr-replay completion", "completion zsh"},
     {"ktstr-capture", "--help"},
