@@ -69,6 +69,10 @@ void AddMachineOptions(Options* app, MachineArguments* arguments) {
            "QEMU's process: where it is not the one that owns the socket, or without --qmp, which "
            "is then taken from its command line")
       .TypeName("PID");
+  app->Add("--timeout", &arguments->timeout,
+           "How long QEMU may take to let us in, and to answer each question: 500ms, 10s, 1min")
+      .TypeName("DURATION")
+      .ShowDefault();
 }
 
 void AddKernelInstance(Options* app, size_t* instance) {
@@ -81,8 +85,16 @@ Result<std::unique_ptr<QmpClient>> Connect(const MachineArguments& arguments) {
   if (arguments.qmp.empty() && arguments.pid == 0) {
     return Fail(ErrorCode::kInvalidArgument, "which machine? Name it with --qmp or --pid");
   }
-  if (!arguments.qmp.empty()) return QmpClient::Connect(arguments.qmp);
-  return QmpClient::Connect(KTSTR_TRY(MonitorOfProcess(arguments.pid)));
+  const auto timeout =
+      std::chrono::ceil<std::chrono::milliseconds>(KTSTR_TRY(ParseDuration(arguments.timeout)));
+  if (timeout.count() < 1) {
+    return Fail(ErrorCode::kInvalidArgument, "--timeout 0 leaves QEMU no time to answer");
+  }
+  const std::string address =
+      arguments.qmp.empty() ? KTSTR_TRY(MonitorOfProcess(arguments.pid)) : arguments.qmp;
+  auto qmp = KTSTR_TRY(QmpClient::Connect(address, timeout));
+  qmp->SetTimeout(timeout);
+  return qmp;
 }
 
 void AddArchiveOptions(Options* app, ArchiveArguments* arguments) {

@@ -24,6 +24,7 @@ struct ArchiveArguments {
 struct MachineArguments {
   std::string qmp;
   pid_t pid = 0;  // 0: the process at the other end
+  std::string timeout = "10s";
 };
 
 // What help of ktstr-capture, and of those subcommands that do not say it themselves, ends with.
@@ -31,15 +32,15 @@ inline constexpr char kProgramFooter[] =
     "Exit codes: 0 done, 1 a batch of operations failed, 2 wrong usage, 3 the input can't be\n"
     "used, 4 the machine or its environment failed.";
 
-// Adds --qmp and --pid.
+// Adds --qmp, --pid and --timeout.
 void AddMachineOptions(Options* app, MachineArguments* arguments);
 
 // Adds --kernel-instance, of which the value is 1 until it is given.
 void AddKernelInstance(Options* app, size_t* instance);
 
 // A connection to that machine's monitor: by its socket, else by what the command line of its
-// process says. Errors: kInvalidArgument when neither is named; those of MonitorOfProcess and
-// QmpClient::Connect.
+// process says. Errors: kInvalidArgument when neither is named, or of the time-out; those of
+// MonitorOfProcess and QmpClient::Connect.
 Result<std::unique_ptr<QmpClient>> Connect(const MachineArguments& arguments);
 
 // Adds -o, --force, --keep and --tag.

@@ -48,6 +48,8 @@ Result<UniqueFd> EndSignals() {
 
 enum class Wake { kInterval, kAsked };
 
+constexpr int kMostEvents = 1000;  // taken at once
+
 // The guest, as QEMU tells of it.
 class Machine {
  public:
@@ -55,7 +57,9 @@ class Machine {
 
   // Takes what QEMU has to say. Errors: kPeer when the guest is gone.
   Status Update() {
-    for (bool changed = run_state_.empty();;) {
+    bool changed = run_state_.empty();
+    // One that never stops talking does not keep us from showing what there is, nor from ending.
+    for (int taken = 0; taken < kMostEvents; ++taken) {
       const auto event = qmp_.NextEvent(After(milliseconds(0)));
       if (event) {
         KTSTR_TRY(Check(*event));
@@ -69,6 +73,7 @@ class Machine {
         changed = false;
       }
     }
+    return changed ? ReadRunState() : Status();
   }
   const std::string& run_state() const { return run_state_; }
   int fd() const { return qmp_.fd(); }

@@ -86,7 +86,7 @@ std::optional<GdbStop> ParseStop(std::string_view packet) {
 
 Result<std::unique_ptr<GdbStub>> GdbStub::Connect(const std::string& socket,
                                                   std::chrono::milliseconds timeout) {
-  UniqueFd fd = KTSTR_TRY(ConnectToUnixSocket(socket));
+  UniqueFd fd = KTSTR_TRY(ConnectToUnixSocket(socket, After(timeout)));
   return Open(std::move(fd), fmt::format("the gdbstub at '{}'", socket), timeout);
 }
 

@@ -95,11 +95,17 @@ Status JsonSocket::Fill(Deadline deadline) {
 }
 
 Result<nlohmann::json> JsonSocket::Receive(Deadline deadline) {
-  for (;;) {
+  for (bool filled = false;;) {
     const size_t end = received_.find('\n', searched_);
     if (end == std::string::npos) {
       searched_ = received_.size();
+      // One that never stops talking gets no more time than one that is silent.
+      if (filled && std::chrono::steady_clock::now() >= deadline) {
+        return Fail(ErrorCode::kTimeout, fmt::format("{} did not end its line of {} bytes in time",
+                                                     peer_, received_.size()));
+      }
       KTSTR_TRY(Fill(deadline));
+      filled = true;
       continue;
     }
     const std::string line = received_.substr(0, end);

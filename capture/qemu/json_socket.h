@@ -29,9 +29,12 @@ class JsonSocket {
   // when the other side is gone, kTimeout, kIo.
   Status Send(const nlohmann::json& message, Deadline deadline, std::span<const int> fds = {});
 
-  // The next object the peer sent. Errors: kTimeout, kPeer when the other side closed or sent
+  // The next object the peer sent. What has arrived already is given after the deadline, too.
+  // Errors: kTimeout, also of a line without an end; kPeer when the other side closed or sent
   // something other than lines of JSON objects, kIo.
   Result<nlohmann::json> Receive(Deadline deadline);
+  // Whether Receive has a line to give without asking the system.
+  bool HasLine() const { return received_.find('\n', searched_) != std::string::npos; }
 
  private:
   // Takes what has arrived within the deadline into received_.

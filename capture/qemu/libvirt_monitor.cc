@@ -37,7 +37,12 @@ Result<std::string> RunVirsh(std::vector<std::string> arguments, std::vector<int
                                               .kept_fds = std::move(files),
                                               .stdout_fd = out.get(),
                                               .stderr_fd = errors.get()}));
-  const int status = KTSTR_TRY(virsh.Wait(After(kVirshTimeout)));
+  const auto ended = virsh.Wait(After(kVirshTimeout));
+  if (!ended && ended.error().code() == ErrorCode::kTimeout) {
+    return Fail(ErrorCode::kTimeout,
+                fmt::format("virsh did not answer within {} s", kVirshTimeout.count()));
+  }
+  const int status = KTSTR_TRY(ended);
   std::string said = KTSTR_TRY(ReadTail(out.get(), kMostSaid));
   if (status == 0) return said;
   std::string why = KTSTR_TRY(ReadTail(errors.get(), 4096));

@@ -36,36 +36,45 @@ std::string VersionIn(const json& greeting) {
 Result<std::unique_ptr<QmpClient>> QmpClient::Connect(const std::string& address,
                                                       std::chrono::milliseconds timeout) {
   const QmpAddress where = KTSTR_TRY(ParseQmpAddress(address));
+  std::unique_ptr<QmpClient> client;
   if (!where.domain.empty()) {
     LibvirtMonitor monitor = KTSTR_TRY(ConnectToLibvirt(where.domain));
-    auto client = KTSTR_TRY(Open(std::move(monitor.socket),
-                                 fmt::format("libvirt's guest '{}'", where.domain), timeout));
+    client = KTSTR_TRY(Open(std::move(monitor.socket),
+                            fmt::format("libvirt's guest '{}'", where.domain), timeout));
     client->relay_ = std::move(monitor.relay);
     client->pid_ = monitor.pid;
-    return client;
+  } else {
+    const bool tcp = !where.port.empty();
+    const Deadline deadline = After(timeout);
+    UniqueFd fd = KTSTR_TRY(tcp ? ConnectToTcp(where.host, where.port, deadline)
+                                : ConnectToUnixSocket(where.path, deadline));
+    client = KTSTR_TRY(Open(std::move(fd),
+                            tcp ? fmt::format("QEMU at {}:{}", where.host, where.port)
+                                : fmt::format("QEMU at '{}'", where.path),
+                            std::chrono::milliseconds(PollTimeout(deadline))));
   }
-  if (!where.port.empty()) {
-    UniqueFd fd = KTSTR_TRY(ConnectToTcp(where.host, where.port));
-    return Open(std::move(fd), fmt::format("QEMU at {}:{}", where.host, where.port), timeout);
-  }
-  UniqueFd fd = KTSTR_TRY(ConnectToUnixSocket(where.path));
-  return Open(std::move(fd), fmt::format("QEMU at '{}'", where.path), timeout);
+  client->address_ = address;
+  return client;
 }
 
 Result<std::unique_ptr<QmpClient>> QmpClient::Open(UniqueFd socket, std::string name,
                                                    std::chrono::milliseconds timeout) {
   std::unique_ptr<QmpClient> client(new QmpClient(JsonSocket(std::move(socket), std::move(name))));
-  KTSTR_TRY(client->Negotiate(After(timeout)));
+  KTSTR_TRY(client->Negotiate(timeout));
   return client;
 }
 
-Status QmpClient::Negotiate(Deadline deadline) {
+Status QmpClient::Negotiate(std::chrono::milliseconds timeout) {
+  const Deadline deadline = After(timeout);
   auto first = socket_.Receive(deadline);
   if (!first) {
     const bool silent = first.error().code() == ErrorCode::kTimeout;
     return Fail(std::move(first).error().Wrap(fmt::format(
         "no QMP greeting from {}{}", name(),
-        silent ? " (QEMU serves one client per socket: is another one connected?)" : "")));
+        silent ? fmt::format(" within {} ms (QEMU serves one client per socket: is another one "
+                             "connected?)",
+                             timeout.count())
+               : "")));
   }
   const json* greeting = JsonMember(*first, "QMP");
   if (greeting == nullptr) {
@@ -82,7 +91,8 @@ Status QmpClient::Negotiate(Deadline deadline) {
 Result<json> QmpClient::Execute(std::string_view command) { return Execute(command, nullptr); }
 
 Result<json> QmpClient::Execute(std::string_view command, json arguments, const QmpCall& call) {
-  const Deadline deadline = After(call.timeout);
+  const std::chrono::milliseconds timeout = call.timeout.value_or(timeout_);
+  const Deadline deadline = After(timeout);
   const uint64_t id = next_id_++;
   json request = {{"execute", command}, {"id", id}};
   if (!arguments.is_null()) request["arguments"] = std::move(arguments);
@@ -91,22 +101,30 @@ Result<json> QmpClient::Execute(std::string_view command, json arguments, const 
   });
   if (!reply && reply.error().code() == ErrorCode::kTimeout) {
     return Fail(ErrorCode::kTimeout, fmt::format("{} did not answer '{}' within {} ms", name(),
-                                                 command, call.timeout.count()));
+                                                 command, timeout.count()));
   }
   if (!reply) return Fail(std::move(reply).error().Wrap(fmt::format("QMP '{}'", command)));
   return reply;
 }
 
+// Of a peer that says one thing after the other, but not what it was asked: whether there is time
+// for more.
+Status QmpClient::CheckTime(Deadline deadline) const {
+  if (socket_.HasLine() || std::chrono::steady_clock::now() < deadline) return {};
+  return Fail(ErrorCode::kTimeout, name() + " did not answer in time");
+}
+
 Result<json> QmpClient::AwaitReply(uint64_t id, std::string_view command, Deadline deadline) {
   for (;;) {
     json message = KTSTR_TRY(socket_.Receive(deadline));
-    if (message.contains("event")) {
-      QueueEvent(message);
-      continue;
-    }
     // A reply without an id is QEMU's to a command that it could not even parse.
     const auto answered = IntegerMember(message, "id");
-    if (answered && static_cast<uint64_t>(*answered) != id) continue;
+    const bool event = message.contains("event");
+    if (event) QueueEvent(message);
+    if (event || (answered && static_cast<uint64_t>(*answered) != id)) {
+      KTSTR_TRY(CheckTime(deadline));
+      continue;
+    }
     if (const json* error = JsonMember(message, "error")) {
       return Fail(ErrorCode::kPeer, fmt::format("{} refuses '{}': {} ({})", name(), command,
                                                 StringMember(*error, "desc", "no description"),
@@ -137,13 +155,16 @@ void QmpClient::QueueEvent(const json& message) {
 
 Status QmpClient::QueueOneEvent(Deadline deadline) {
   const json message = KTSTR_TRY(socket_.Receive(deadline));
+  if (message.contains("event")) {
+    QueueEvent(message);
+    return {};
+  }
   // Anything else is a reply that came after its caller gave up.
-  if (message.contains("event")) QueueEvent(message);
-  return {};
+  return CheckTime(deadline);
 }
 
 Result<QmpEvent> QmpClient::WaitForEvent(std::string_view wanted, Deadline deadline) {
-  for (;;) {
+  for (bool looked = false;; looked = true) {
     const auto found =
         std::ranges::find_if(events_, [&](const QmpEvent& e) { return e.name == wanted; });
     if (found != events_.end()) {
@@ -151,7 +172,9 @@ Result<QmpEvent> QmpClient::WaitForEvent(std::string_view wanted, Deadline deadl
       events_.erase(found);
       return event;
     }
-    if (auto queued = QueueOneEvent(deadline); !queued) {
+    Status queued = looked ? CheckTime(deadline) : Status();
+    if (queued) queued = QueueOneEvent(deadline);
+    if (!queued) {
       return Fail(std::move(queued).error().Wrap(fmt::format("waiting for event {}", wanted)));
     }
   }

@@ -25,8 +25,8 @@ struct QmpEvent {
 };
 
 struct QmpCall {
-  std::chrono::milliseconds timeout{10'000};
-  std::vector<int> fds = {};  // handed to QEMU with the command (getfd)
+  std::optional<std::chrono::milliseconds> timeout = {};  // nothing: the client's
+  std::vector<int> fds = {};                              // handed to QEMU with the command (getfd)
 };
 
 // One QMP session. Not for use by several threads at once.
@@ -35,12 +35,16 @@ class QmpClient {
   // Connects to what an address names as people and QEMU's command line write it: a path,
   // "unix:PATH,…", "HOST:PORT", "tcp:HOST:PORT,…", "libvirt:DOMAIN"; and negotiates. Errors:
   // kInvalidArgument; kIo when there is no such socket or nobody listens, kPeer when what answers
-  // is no QMP server, kTimeout when nothing answers (QEMU serves one client per socket).
+  // is no QMP server, kTimeout when nothing answers (QEMU serves one client per socket). The time
+  // is for all of it.
   static Result<std::unique_ptr<QmpClient>> Connect(
       const std::string& address, std::chrono::milliseconds timeout = std::chrono::seconds(5));
   // The same on a socket that is already connected; `name` is how messages call the peer.
   static Result<std::unique_ptr<QmpClient>> Open(UniqueFd socket, std::string name,
                                                  std::chrono::milliseconds timeout);
+
+  // How long a command may take from now on; 10 s until it is said.
+  void SetTimeout(std::chrono::milliseconds timeout) { timeout_ = timeout; }
 
   // Runs one command; yields its "return". Errors: kPeer when QEMU refuses (the message has class
   // and description) or went away, kTimeout, kIo.
@@ -60,6 +64,9 @@ class QmpClient {
 
   // "7.2.22", from the greeting.
   const std::string& qemu_version() const { return version_; }
+  // What Connect was given: who connects there when this client has gone reaches the same QEMU.
+  // Empty for a socket of our own.
+  const std::string& address() const { return address_; }
   // How messages name the peer.
   const std::string& name() const { return socket_.peer(); }
   // Whether files can be handed over with a command (QmpCall::fds).
@@ -72,15 +79,17 @@ class QmpClient {
 
  private:
   explicit QmpClient(JsonSocket socket) : socket_(std::move(socket)) {}
-  Status Negotiate(Deadline deadline);
+  Status Negotiate(std::chrono::milliseconds timeout);
   Result<nlohmann::json> AwaitReply(uint64_t id, std::string_view command, Deadline deadline);
+  Status CheckTime(Deadline deadline) const;
   Status QueueOneEvent(Deadline deadline);
   void QueueEvent(const nlohmann::json& message);
 
   std::shared_ptr<void> relay_;  // of a guest of libvirt's
   std::optional<pid_t> pid_;     // where the socket does not tell
   JsonSocket socket_;
-  std::string version_;
+  std::string address_, version_;
+  std::chrono::milliseconds timeout_{10'000};
   std::deque<QmpEvent> events_;
   uint64_t next_id_ = 1;
 };

@@ -11,6 +11,7 @@
 #include <memory>
 #include <sstream>
 
+#include "capture/system/connect.h"
 #include "capture/system/processes.h"
 #include "capture/system/system_error.h"
 
@@ -69,7 +70,7 @@ bool Holds(const fs::path& process, const std::string& target) {
 
 }  // namespace
 
-Result<UniqueFd> ConnectToTcp(const std::string& host, const std::string& port) {
+Result<UniqueFd> ConnectToTcp(const std::string& host, const std::string& port, Deadline deadline) {
   const addrinfo hints = {.ai_flags = AI_NUMERICSERV,
                           .ai_family = AF_UNSPEC,
                           .ai_socktype = SOCK_STREAM,
@@ -84,13 +85,15 @@ Result<UniqueFd> ConnectToTcp(const std::string& host, const std::string& port) 
                 fmt::format("looking for the host '{}': {}", host, gai_strerror(error)));
   }
   const std::unique_ptr<addrinfo, decltype(&freeaddrinfo)> all(found, freeaddrinfo);
-  int error = 0;
+  Error failed(ErrorCode::kIo, "it has no address");
   for (const addrinfo* each = found; each != nullptr; each = each->ai_next) {
     UniqueFd fd(socket(each->ai_family, each->ai_socktype | SOCK_CLOEXEC, each->ai_protocol));
-    if (fd.valid() && connect(fd.get(), each->ai_addr, each->ai_addrlen) == 0) return fd;
-    error = errno;
+    if (!fd.valid()) return FailErrno("making a socket");
+    auto connected = ConnectBy(deadline, fd.get(), each->ai_addr, each->ai_addrlen);
+    if (connected) return fd;
+    failed = std::move(connected).error();
   }
-  return FailErrno(fmt::format("connecting to port {} of '{}'", port, host), error);
+  return Fail(std::move(failed).Wrap(fmt::format("connecting to port {} of '{}'", port, host)));
 }
 
 Result<pid_t> ProcessAtOtherEnd(int socket) {

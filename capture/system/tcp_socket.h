@@ -5,13 +5,14 @@
 
 #include <string>
 
+#include "capture/system/deadline.h"
 #include "capture/system/unique_fd.h"
 #include "libcore/base/result.h"
 
 namespace ktstr {
 
-// A connection, closed on exec. Errors: kIo when there is no such host or nobody listens.
-Result<UniqueFd> ConnectToTcp(const std::string& host, const std::string& port);
+// A connection, closed on exec. Errors: kIo when there is no such host or nobody listens, kTimeout.
+Result<UniqueFd> ConnectToTcp(const std::string& host, const std::string& port, Deadline deadline);
 
 // The process that holds the other end of a connection, by /proc. Errors: kNotFound when it is on
 // another machine, or of another user.

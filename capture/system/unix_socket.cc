@@ -4,11 +4,12 @@
 #include <sys/socket.h>
 #include <sys/un.h>
 
+#include "capture/system/connect.h"
 #include "capture/system/system_error.h"
 
 namespace ktstr {
 
-Result<UniqueFd> ConnectToUnixSocket(const std::string& path) {
+Result<UniqueFd> ConnectToUnixSocket(const std::string& path, Deadline deadline) {
   sockaddr_un address = {};
   address.sun_family = AF_UNIX;
   const std::string text = path;
@@ -20,9 +21,10 @@ Result<UniqueFd> ConnectToUnixSocket(const std::string& path) {
   std::memcpy(address.sun_path, text.data(), text.size());
   UniqueFd fd(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
   if (!fd.valid()) return FailErrno("making a socket");
-  if (connect(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0) {
-    return FailErrno(fmt::format("connecting to the socket '{}'", text));
-  }
+  const std::string doing = fmt::format("connecting to the socket '{}'", text);
+  KTSTR_TRY(
+      ConnectBy(deadline, fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address)
+          .map_error([&](Error error) { return std::move(error).Wrap(doing); }));
   return fd;
 }
 

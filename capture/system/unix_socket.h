@@ -3,13 +3,15 @@
 
 #include <string>
 
+#include "capture/system/deadline.h"
 #include "capture/system/unique_fd.h"
 #include "libcore/base/result.h"
 
 namespace ktstr {
 
 // A stream socket that is connected to the one at `path`, closed on exec. Errors: kInvalidArgument
-// for a path that no socket can have; kIo when there is no such socket or nobody listens.
-Result<UniqueFd> ConnectToUnixSocket(const std::string& path);
+// for a path that no socket can have; kIo when there is no such socket or nobody listens; kTimeout
+// when too many wait there already.
+Result<UniqueFd> ConnectToUnixSocket(const std::string& path, Deadline deadline);
 
 }  // namespace ktstr

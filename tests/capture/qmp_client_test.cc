@@ -3,10 +3,14 @@
 #include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 
 #include <nlohmann/json.hpp>
 
+#include "capture/system/unix_socket.h"
+#include "fixtures/sample/temporary_directory.h"
 #include "scripted_peer.h"
 
 namespace ktstr {
@@ -124,8 +128,41 @@ TEST(QmpClientTest, ASilentPeerIsATimeoutThatHintsAtAnotherClient) {
   const auto client = Open(peer, milliseconds(20));
   ASSERT_FALSE(client);
   EXPECT_EQ(client.error().code(), ErrorCode::kTimeout);
-  EXPECT_THAT(client.error().ToString(), HasSubstr("one client"));
+  EXPECT_THAT(client.error().ToString(), AllOf(HasSubstr("one client"), HasSubstr("20 ms")));
 }
+
+// What a peer says without end instead of its answer, and with what it does so.
+struct Endless {
+  const char* what;
+  std::string said;
+};
+
+class EndlessPeerTest : public testing::TestWithParam<Endless> {};
+
+TEST_P(EndlessPeerTest, IsATimeoutThatNamesItsLimit) {
+  ScriptedPeer peer([](ScriptedPeer& p) {
+    p.Greet();
+    p.Hear();
+    while (p.SayBytes(GetParam().said)) continue;
+  });
+  const auto client = *Open(peer);
+  const auto answer = client->Execute("stop", nullptr, {.timeout = milliseconds(50)});
+  ASSERT_FALSE(answer);
+  EXPECT_EQ(answer.error().code(), ErrorCode::kTimeout);
+  EXPECT_THAT(answer.error().ToString(), AllOf(HasSubstr("'stop'"), HasSubstr("50 ms")));
+  const auto event = client->WaitForEvent("RESUME", After(milliseconds(50)));
+  ASSERT_FALSE(event);
+  EXPECT_EQ(event.error().code(), ErrorCode::kTimeout);
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    All, EndlessPeerTest,
+    testing::Values(Endless{"events", "{\"event\": \"NOTHING\"}\n"},
+                    Endless{"replies", "{\"id\": 1000, \"return\": {}}\n"},
+                    Endless{"blanks", std::string(5000, '\n')},
+                    Endless{"line", "{\"return\": \"" + std::string(5000, 'x')},
+                    Endless{"depth", std::string(5000, '[')}),
+    [](const testing::TestParamInfo<Endless>& info) { return info.param.what; });
 
 TEST(QmpClientTest, WhateverIsNoQmpServerIsRefused) {
   for (const char* greeting : {"SSH-2.0-OpenSSH_9.2", R"({"hello": "there"})", "[1, 2]", "17",
@@ -204,6 +241,24 @@ TEST(QmpClientTest, AFileThatIsNoSocketIsAnEnvironmentError) {
   const auto client = QmpClient::Connect("/etc/passwd");
   ASSERT_FALSE(client);
   EXPECT_EQ(client.error().code(), ErrorCode::kIo);
+}
+
+// A QEMU that is hung: the system takes connections for it until its queue is full.
+TEST(QmpClientTest, AQueueThatIsFullIsATimeoutThatNamesItsLimit) {
+  const synthetic::TemporaryDirectory directory;
+  const std::string path = directory / "vm.qmp";
+  const UniqueFd listener(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  sockaddr_un address = {};
+  address.sun_family = AF_UNIX;
+  std::memcpy(address.sun_path, path.data(), path.size());
+  ASSERT_EQ(bind(listener.get(), reinterpret_cast<sockaddr*>(&address), sizeof address), 0);
+  ASSERT_EQ(listen(listener.get(), 0), 0);
+  const auto waiting = ConnectToUnixSocket(path, After(seconds(10)));
+  ASSERT_TRUE(waiting) << waiting.error().ToString();
+  const auto client = QmpClient::Connect(path, milliseconds(50));
+  ASSERT_FALSE(client);
+  EXPECT_EQ(client.error().code(), ErrorCode::kTimeout);
+  EXPECT_THAT(client.error().ToString(), AllOf(HasSubstr(path), HasSubstr("50 ms")));
 }
 
 TEST(QmpClientTest, APathTooLongForASocketIsAUsageError) {

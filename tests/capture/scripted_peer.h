@@ -40,8 +40,9 @@ class ScriptedPeer {
 
   // For the script:
   void Say(const std::string& line) { SayBytes(line + "\n"); }
-  void SayBytes(const std::string& text) {
-    std::ignore = send(theirs_.get(), text.data(), text.size(), MSG_NOSIGNAL);
+  // Whether the client is still there.
+  bool SayBytes(const std::string& text) {
+    return send(theirs_.get(), text.data(), text.size(), MSG_NOSIGNAL) >= 0;
   }
   // What the client sent until and with the first of `end`, and `more` bytes; empty when it is
   // gone.
