@@ -233,14 +233,15 @@ Result<CaptureSummary> Capture(QmpClient& qmp, const CaptureOptions& options) {
         std::chrono::steady_clock::now() - since);
     return {};
   };
-  CaptureSummary summary = KTSTR_TRY(Write(frozen, prepared, options, memory_done));
-  summary.frozen_for = frozen_for;
+  auto written = Write(frozen, prepared, options, memory_done);
+  if (!written) return Fail(frozen.ResumeAfter(std::move(written).error()));
+  written->frozen_for = frozen_for;
   if (options.then == AfterCapture::kQuit) {
-    frozen.Abandon();
     const auto ended = qmp.Execute("quit");
-    if (!ended) return Fail(GoneAfterWriting(options, ended.error()));
+    if (!ended) return Fail(frozen.ResumeAfter(GoneAfterWriting(options, ended.error())));
+    frozen.Abandon();
   }
-  return summary;
+  return written;
 }
 
 }  // namespace ktstr

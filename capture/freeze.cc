@@ -8,6 +8,16 @@
 
 namespace ktstr {
 
+namespace {
+
+// What becomes of a guest that QEMU did not let go on.
+constexpr char kGuarded[] =
+    "the guest goes on when QEMU answers again, for which a process of ours waits (10 minutes at "
+    "most)";
+constexpr char kStandsStill[] = "the guest stands still";
+
+}  // namespace
+
 Result<Frozen> Frozen::Freeze(QmpClient& qmp) {
   const nlohmann::json status = KTSTR_TRY(qmp.Execute("query-status"));
   const std::string before = StringMember(status, "status", "unknown");
@@ -22,9 +32,17 @@ Result<Frozen> Frozen::Freeze(QmpClient& qmp) {
     }
   }
   const bool was_running = BoolMember(status, "running");
-  KTSTR_TRY(qmp.Execute("stop"));
-  return Frozen(State{&qmp, before, was_running, std::chrono::system_clock::now(),
-                      std::chrono::steady_clock::now(), nullptr, nullptr});
+  std::optional<ThawGuard> guard;
+  if (!qmp.address().empty()) {
+    guard.emplace(KTSTR_TRY(ThawGuard::Start(
+        qmp.address(), was_running ? ThawGuard::Guest::kGoesOn : ThawGuard::Guest::kStaysPut)));
+  }
+  auto stopped = qmp.Execute("stop");
+  Frozen frozen(State{&qmp, before, was_running, std::chrono::system_clock::now(),
+                      std::chrono::steady_clock::now(), std::move(guard), nullptr, nullptr});
+  if (stopped) return frozen;
+  // A QEMU that did not answer in time may stop the guest all the same, or later.
+  return Fail(frozen.ResumeAfter(std::move(stopped).error()));
 }
 
 Frozen& Frozen::operator=(Frozen&& other) noexcept {
@@ -43,10 +61,27 @@ Status Frozen::Resume() {
                 "the guest cannot go on while its memory is being changed");
   }
   const std::unique_ptr<State> state = std::move(state_);
-  if (state == nullptr || !state->was_running) return {};
-  KTSTR_TRY(state->qmp->Execute("cont"));
-  if (state->on_resume) state->on_resume();
+  if (state == nullptr) return {};
+  // Where this fails the guard takes over, since nobody dismisses it.
+  if (state->was_running) {
+    auto went_on = state->qmp->Execute("cont");
+    if (!went_on) {
+      return Fail(std::move(went_on).error().Wrap(state->guard ? kGuarded : kStandsStill));
+    }
+    if (state->on_resume) state->on_resume();
+  }
+  if (state->guard) state->guard->Dismiss();
   return {};
+}
+
+Error Frozen::ResumeAfter(Error error) {
+  const auto resumed = Resume();
+  return resumed ? error : std::move(error).Wrap(resumed.error().message());
+}
+
+void Frozen::Abandon() {
+  if (state_ != nullptr && state_->guard) state_->guard->Dismiss();
+  state_.reset();
 }
 
 std::chrono::microseconds Frozen::Age() const {

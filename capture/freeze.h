@@ -6,12 +6,14 @@
 #include <cstddef>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <type_traits>
 #include <utility>
 #include <vector>
 
 #include "capture/qemu/qmp_client.h"
+#include "capture/thaw_guard.h"
 #include "libcore/base/result.h"
 #include "libcore/kernel/exclusive.h"
 
@@ -19,11 +21,13 @@ namespace ktstr {
 
 // While one of these lives, every vCPU of the guest is parked and its block I/O is quiet. When it
 // goes, the guest goes on if it ran before; one that was stopped before (paused, at a breakpoint,
-// panicked, …) stays stopped.
+// panicked, …) stays stopped. A guest of somebody else's, which goes on when we end, has a guard
+// that sees to that however we end, kill -9 included.
 class Frozen {
  public:
   // Stops the guest. `qmp` must outlive the token. Errors: as QmpClient::Execute; kPeer when the
-  // guest is in a state that cannot be frozen (waiting for an incoming migration, for example).
+  // guest is in a state that cannot be frozen (waiting for an incoming migration, for example);
+  // kIo. After an error, too, the guest goes on as soon as QEMU answers.
   static Result<Frozen> Freeze(QmpClient& qmp);
 
   Frozen(Frozen&& other) noexcept = default;
@@ -37,11 +41,15 @@ class Frozen {
   template <typename Work>
   auto Exclusively(Work&& work) -> Result<std::invoke_result_t<Work, const Exclusive&>>;
 
-  // Ends the freeze. Errors: as QmpClient::Execute; kInvalidArgument within Exclusively.
+  // Ends the freeze. Errors: as QmpClient::Execute; kInvalidArgument within Exclusively. A guest
+  // of somebody else's that could not be let go on is then left to its guard.
   Status Resume();
-  // Ends the token without letting the guest go on: for a machine that is ended next. Not to be
-  // called within Exclusively.
-  void Abandon() { state_.reset(); }
+  // Ends the freeze after something has failed: that error, with what became of the guest when it
+  // could not be let go on.
+  Error ResumeAfter(Error error);
+  // Ends the token without letting the guest go on: for a machine that is ended. Not to be called
+  // within Exclusively.
+  void Abandon();
 
   QmpClient& qmp() const { return *state_->qmp; }
   // QEMU's run state before, such as "running", "paused", "debug", "postmigrate".
@@ -65,6 +73,7 @@ class Frozen {
     bool was_running;
     std::chrono::system_clock::time_point since;
     std::chrono::steady_clock::time_point since_steady;
+    std::optional<ThawGuard> guard;  // of a guest of somebody else's
     std::shared_ptr<const std::vector<std::byte>> saved;
     std::function<void()> on_resume;
     bool lent = false;  // Exclusively is at work

@@ -34,9 +34,11 @@ Result<ExitCode> Ops(const OpsArguments& arguments) {
   const auto qmp = KTSTR_TRY(Connect(arguments.machine));
   const InterruptGuard guard(kEndingSignals);
   Frozen frozen = KTSTR_TRY(Frozen::Freeze(*qmp));
-  const auto ops =
-      KTSTR_TRY(LiveOps::Open(frozen, arguments.machine.pid, arguments.kernel_instance));
-  const OpReply reply = KTSTR_TRY(ops->Dispatch(frozen, request));
+  auto ops = LiveOps::Open(frozen, arguments.machine.pid, arguments.kernel_instance);
+  if (!ops) return Fail(frozen.ResumeAfter(std::move(ops).error()));
+  auto dispatched = (*ops)->Dispatch(frozen, request);
+  if (!dispatched) return Fail(frozen.ResumeAfter(std::move(dispatched).error()));
+  const OpReply& reply = *dispatched;
   // The reply is printed whatever becomes of the capture: what was written is written.
   const auto captured = capture ? CaptureToo(frozen, arguments, request) : Status();
   const auto resumed = frozen.Resume();

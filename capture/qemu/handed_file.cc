@@ -26,11 +26,12 @@ namespace {
 // How descriptors that we hand to QEMU are called there; the number of our process follows.
 constexpr std::string_view kMark = "ktstr:";
 
-// Whether nobody uses a descriptor of that name any more: its process is this one, or is gone.
-bool IsLeftOver(const std::string& opaque) {
+// Whether nobody uses a descriptor of that name any more: its process is this one, `owner`, or
+// gone.
+bool IsLeftOver(const std::string& opaque, pid_t owner) {
   if (!opaque.starts_with(kMark)) return false;
   const auto pid = pid_t(std::strtol(opaque.c_str() + kMark.size(), nullptr, 10));
-  return pid == getpid() || (pid > 0 && kill(pid, 0) != 0 && errno == ESRCH);
+  return pid == getpid() || pid == owner || (pid > 0 && kill(pid, 0) != 0 && errno == ESRCH);
 }
 
 // Whether the process sees ours in its /proc, as far as can be told.
@@ -109,7 +110,7 @@ HandedFile::~HandedFile() {
   unlink(its_place_.c_str());
 }
 
-void RemoveHandedFiles(QmpClient& qmp) {
+void RemoveHandedFiles(QmpClient& qmp, pid_t owner) {
   if (!qmp.passes_files()) return;
   const auto sets = qmp.Execute("query-fdsets");
   if (!sets) return;
@@ -118,7 +119,7 @@ void RemoveHandedFiles(QmpClient& qmp) {
     const auto id = IntegerMember(set, "fdset-id");
     if (!id || fds == nullptr || !fds->is_array() || fds->empty()) continue;
     const bool ours = std::ranges::all_of(
-        *fds, [](const auto& fd) { return IsLeftOver(StringMember(fd, "opaque")); });
+        *fds, [&](const auto& fd) { return IsLeftOver(StringMember(fd, "opaque"), owner); });
     if (ours) std::ignore = qmp.Execute("remove-fd", {{"fdset-id", *id}});
   }
 }

@@ -1,6 +1,8 @@
 // A file of ours that QEMU opens.
 #pragma once
 
+#include <sys/types.h>
+
 #include <optional>
 #include <string>
 
@@ -40,7 +42,8 @@ class HandedFile {
 };
 
 // Takes away what QEMU keeps of files that were handed to it: one older than 9.1 closes no
-// descriptor while the guest stands still, and none later by itself.
-void RemoveHandedFiles(QmpClient& qmp);
+// descriptor while the guest stands still, and none later by itself. Those of this process, of
+// processes that have ended, and of `owner`, of which nobody may know yet that it has.
+void RemoveHandedFiles(QmpClient& qmp, pid_t owner = 0);
 
 }  // namespace ktstr

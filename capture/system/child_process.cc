@@ -71,17 +71,6 @@ class ForkThread {
   std::queue<std::packaged_task<pid_t()>> tasks_;
 };
 
-// Closes every file but the sorted `kept` ones from 3 on.
-void CloseAllBut(const std::vector<int>& kept) {
-  unsigned from = 3;
-  for (const int fd : kept) {
-    if (fd < 3) continue;
-    if (unsigned(fd) > from) syscall(SYS_close_range, from, unsigned(fd) - 1, 0);
-    from = unsigned(fd) + 1;
-  }
-  syscall(SYS_close_range, from, ~0U, 0);
-}
-
 struct Preparation {
   std::vector<char*> argv;
   std::vector<int> kept;  // sorted, the error pipe included
@@ -106,7 +95,7 @@ struct Preparation {
   dup2(p.null_fd, 0);
   dup2(p.stdout_fd < 0 ? p.null_fd : p.stdout_fd, 1);
   dup2(p.stderr_fd < 0 ? p.null_fd : p.stderr_fd, 2);
-  CloseAllBut(p.kept);
+  CloseFilesBut(p.kept);
   for (const int fd : p.kept) fcntl(fd, F_SETFD, fd == p.error_pipe ? FD_CLOEXEC : 0);
   execvp(p.argv[0], p.argv.data());
   const int error = errno;
@@ -115,6 +104,16 @@ struct Preparation {
 }
 
 }  // namespace
+
+void CloseFilesBut(const std::vector<int>& kept) {
+  unsigned from = 3;
+  for (const int fd : kept) {
+    if (fd < 3) continue;
+    if (unsigned(fd) > from) syscall(SYS_close_range, from, unsigned(fd) - 1, 0);
+    from = unsigned(fd) + 1;
+  }
+  syscall(SYS_close_range, from, ~0U, 0);
+}
 
 Result<ChildProcess> ChildProcess::Start(const ChildOptions& options) {
   const UniqueFd null(open("/dev/null", O_RDWR | O_CLOEXEC));

@@ -53,6 +53,9 @@ class ChildProcess {
   std::optional<int> status_;
 };
 
+// For a process that was just forked: closes every file from 3 on but these, which are sorted.
+void CloseFilesBut(const std::vector<int>& kept);
+
 // "ended with exit status 1", "was killed by signal 9 (Killed)".
 std::string DescribeWaitStatus(int status);
 
