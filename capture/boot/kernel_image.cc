@@ -60,7 +60,8 @@ class ModuleResolver {
 
 // "6.12.1-amd64 (someone@somewhere) #1 SMP …" at the place the header tells.
 Result<std::string> ReadRelease(const fs::path& path) {
-  if (!fs::exists(path)) {
+  std::error_code failed;  // as where a directory may not be looked into: reading says it below
+  if (!fs::exists(path, failed) && !failed) {
     return Fail(ErrorCode::kNotFound, fmt::format("there is no kernel '{}'", path.string()));
   }
   std::ifstream file(path, std::ios::binary);

@@ -70,7 +70,7 @@ Status ResolveScheduler(SchedulerSpec* scheduler, Roots* roots, MachineOptions* 
   fs::path object = scheduler->object;
   if (scheduler->object.find('/') == std::string::npos) {
     object = KTSTR_TRY(OwnScheduler(scheduler->object));
-  } else if (!fs::exists(object)) {
+  } else if (std::error_code failed; !fs::exists(object, failed) && !failed) {
     return Fail(ErrorCode::kNotFound, fmt::format("there is no BPF object '{}'", object.string()));
   }
   scheduler->object = "/schedulers/" + object.filename().string();
