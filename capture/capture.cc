@@ -58,7 +58,12 @@ Result<ArchiveMetadata> DescribeMachine(Frozen& frozen, const Prepared& prepared
   metadata.vmm_machine = prepared.facts.type;
   metadata.cpu_features = prepared.facts.cpu_features;
   metadata.run_state = frozen.state_before();
-  metadata.accelerator = BoolMember(KTSTR_TRY(qmp.Execute("query-kvm")), "enabled") ? "kvm" : "tcg";
+  const nlohmann::json kvm = KTSTR_TRY(qmp.Execute("query-kvm"));
+  const nlohmann::json* enabled = JsonMember(kvm, "enabled");
+  if (enabled == nullptr || !enabled->is_boolean()) {
+    return Fail(StrangeAnswer(qmp.name(), "query-kvm", kvm));
+  }
+  metadata.accelerator = enabled->get<bool>() ? "kvm" : "tcg";
   metadata.captured_at_ns =
       std::chrono::duration_cast<std::chrono::nanoseconds>(frozen.since().time_since_epoch())
           .count();
@@ -225,13 +230,16 @@ Result<CaptureSummary> Capture(QmpClient& qmp, const CaptureOptions& options) {
   Frozen frozen = KTSTR_TRY(Frozen::Freeze(qmp));
   const auto since = std::chrono::steady_clock::now() - frozen.Age();
   std::chrono::microseconds frozen_for{};
+  const auto take_time = [&] {
+    frozen_for = std::chrono::duration_cast<std::chrono::microseconds>(
+        std::chrono::steady_clock::now() - since);
+  };
+  frozen.OnResume(take_time);
   prepared.memory->SetStill(true);
   // The guest goes on as soon as its memory is read; the disk may take its time.
   const auto memory_done = [&]() -> Status {
-    if (options.then == AfterCapture::kResume) KTSTR_TRY(frozen.Resume());
-    frozen_for = std::chrono::duration_cast<std::chrono::microseconds>(
-        std::chrono::steady_clock::now() - since);
-    return {};
+    take_time();  // where it does not go on
+    return options.then == AfterCapture::kResume ? frozen.Resume() : Status();
   };
   auto written = Write(frozen, prepared, options, memory_done);
   if (!written) return Fail(frozen.ResumeAfter(std::move(written).error()));

@@ -20,7 +20,11 @@ constexpr char kStandsStill[] = "the guest stands still";
 
 Result<Frozen> Frozen::Freeze(QmpClient& qmp) {
   const nlohmann::json status = KTSTR_TRY(qmp.Execute("query-status"));
-  const std::string before = StringMember(status, "status", "unknown");
+  const std::string before = StringMember(status, "status");
+  const nlohmann::json* running = JsonMember(status, "running");
+  if (before.empty() || running == nullptr || !running->is_boolean()) {
+    return Fail(StrangeAnswer(qmp.name(), "query-status", status));
+  }
   // QEMU runStates (qapi/run-state.json) in which there is no machine to look at yet, or in which
   // it is being saved or loaded by somebody else.
   for (const char* busy :
@@ -31,15 +35,21 @@ Result<Frozen> Frozen::Freeze(QmpClient& qmp) {
           fmt::format("the guest cannot be frozen now: {} is in state '{}'", qmp.name(), before));
     }
   }
-  const bool was_running = BoolMember(status, "running");
+  const bool was_running = running->get<bool>();
   std::optional<ThawGuard> guard;
   if (!qmp.address().empty()) {
     guard.emplace(KTSTR_TRY(ThawGuard::Start(
         qmp.address(), was_running ? ThawGuard::Guest::kGoesOn : ThawGuard::Guest::kStaysPut)));
   }
   auto stopped = qmp.Execute("stop");
-  Frozen frozen(State{&qmp, before, was_running, std::chrono::system_clock::now(),
-                      std::chrono::steady_clock::now(), std::move(guard), nullptr, nullptr});
+  Frozen frozen(State{&qmp,
+                      before,
+                      was_running,
+                      std::chrono::system_clock::now(),
+                      std::chrono::steady_clock::now(),
+                      std::move(guard),
+                      nullptr,
+                      {}});
   if (stopped) return frozen;
   // A QEMU that did not answer in time may stop the guest all the same, or later.
   return Fail(frozen.ResumeAfter(std::move(stopped).error()));
@@ -68,7 +78,7 @@ Status Frozen::Resume() {
     if (!went_on) {
       return Fail(std::move(went_on).error().Wrap(state->guard ? kGuarded : kStandsStill));
     }
-    if (state->on_resume) state->on_resume();
+    for (const auto& then : state->on_resume) then();
   }
   if (state->guard) state->guard->Dismiss();
   return {};

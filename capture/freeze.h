@@ -60,8 +60,8 @@ class Frozen {
   // How long it has been standing still.
   std::chrono::microseconds Age() const;
 
-  // Called once the guest goes on, if it does.
-  void OnResume(std::function<void()> then) { state_->on_resume = std::move(then); }
+  // Called once the guest goes on, if it does, in the order in which they are said.
+  void OnResume(std::function<void()> then) { state_->on_resume.push_back(std::move(then)); }
 
   // The device state of this freeze, once SaveDeviceState (qemu/device_state.h) has saved it.
   std::shared_ptr<const std::vector<std::byte>>& saved_device_state() { return state_->saved; }
@@ -75,7 +75,7 @@ class Frozen {
     std::chrono::steady_clock::time_point since_steady;
     std::optional<ThawGuard> guard;  // of a guest of somebody else's
     std::shared_ptr<const std::vector<std::byte>> saved;
-    std::function<void()> on_resume;
+    std::vector<std::function<void()>> on_resume;
     bool lent = false;  // Exclusively is at work
   };
   explicit Frozen(State state) : state_(std::make_unique<State>(std::move(state))) {}

@@ -92,6 +92,7 @@ class Machine {
     const auto status = qmp_.Execute("query-status");
     if (!status) return Gone(status.error());
     run_state_ = StringMember(*status, "status");
+    if (run_state_.empty()) return Fail(StrangeAnswer(qmp_.name(), "query-status", *status));
     return {};
   }
 

@@ -1,5 +1,7 @@
 #include "capture/qemu/json_access.h"
 
+#include <fmt/format.h>
+
 #include <nlohmann/json.hpp>
 #include <utility>
 
@@ -33,6 +35,11 @@ std::string Brief(const json& value, size_t limit) {
   std::string text = value.dump(-1, ' ', true, json::error_handler_t::replace);
   if (text.size() > limit) text = text.substr(0, limit) + "…";
   return text;
+}
+
+Error StrangeAnswer(const std::string& who, std::string_view command, const json& answer) {
+  return Error(ErrorCode::kPeer,
+               fmt::format("{} answers '{}' with {}", who, command, Brief(answer)));
 }
 
 }  // namespace ktstr

@@ -6,6 +6,9 @@
 #include <nlohmann/json_fwd.hpp>
 #include <optional>
 #include <string>
+#include <string_view>
+
+#include "libcore/base/result.h"
 
 namespace ktstr {
 
@@ -23,5 +26,8 @@ bool BoolMember(const nlohmann::json& object, const char* name);
 
 // As text for a message: one line, valid UTF-8, at most `limit` bytes.
 std::string Brief(const nlohmann::json& value, size_t limit = 200);
+
+// kPeer: `who` answers a command with something of another type than it has.
+Error StrangeAnswer(const std::string& who, std::string_view command, const nlohmann::json& answer);
 
 }  // namespace ktstr

@@ -7,6 +7,7 @@
 #include <string_view>
 
 #include "capture/qemu/json_access.h"
+#include "capture/qemu/json_socket.h"
 
 namespace ktstr {
 
@@ -34,18 +35,25 @@ std::string WordName(const json& word) {
 Result<MachineFacts> AskMachineFacts(QmpClient& qmp) {
   MachineFacts facts;
   const json type = KTSTR_TRY(qmp.Execute("qom-get", {{"path", "/machine"}, {"property", "type"}}));
-  if (type.is_string()) facts.type = type.get<std::string>();
+  if (!type.is_string()) return Fail(StrangeAnswer(qmp.name(), "qom-get", type));
+  facts.type = type.get<std::string>();
   if (facts.type.ends_with(kTypeSuffix)) {
     facts.type.resize(facts.type.size() - kTypeSuffix.size());
   }
   const json cpus = KTSTR_TRY(qmp.Execute("query-cpus-fast"));
-  if (!cpus.is_array() || cpus.empty()) return facts;
-  const auto words = qmp.Execute(
-      "qom-get", {{"path", StringMember(cpus.front(), "qom-path")}, {"property", "feature-words"}});
-  if (!words || !words->is_array()) return facts;
+  const std::string cpu = cpus.is_array() && !cpus.empty() ? StringMember(cpus[0], "qom-path") : "";
+  if (cpu.empty()) return Fail(StrangeAnswer(qmp.name(), "query-cpus-fast", cpus));
+  const auto words = qmp.Execute("qom-get", {{"path", cpu}, {"property", "feature-words"}});
+  if (!words) {
+    // CPUs of other kinds have no such words; what is wrong with QEMU itself is wrong with all.
+    const bool refused = words.error().code() == ErrorCode::kPeer && !HasHungUp(qmp.fd());
+    return refused ? Result<MachineFacts>(facts) : Fail(words.error());
+  }
+  if (!words->is_array()) return Fail(StrangeAnswer(qmp.name(), "qom-get", *words));
   for (const json& word : *words) {
     const auto bits = IntegerMember(word, "features");
-    if (bits) facts.cpu_features[WordName(word)] = static_cast<uint32_t>(*bits);
+    if (!bits) return Fail(StrangeAnswer(qmp.name(), "qom-get", *words));
+    facts.cpu_features[WordName(word)] = static_cast<uint32_t>(*bits);
   }
   return facts;
 }

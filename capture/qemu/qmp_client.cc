@@ -36,22 +36,24 @@ std::string VersionIn(const json& greeting) {
 Result<std::unique_ptr<QmpClient>> QmpClient::Connect(const std::string& address,
                                                       std::chrono::milliseconds timeout) {
   const QmpAddress where = KTSTR_TRY(ParseQmpAddress(address));
+  const Deadline deadline = After(timeout);
   std::unique_ptr<QmpClient> client;
   if (!where.domain.empty()) {
     LibvirtMonitor monitor = KTSTR_TRY(ConnectToLibvirt(where.domain));
-    client = KTSTR_TRY(Open(std::move(monitor.socket),
-                            fmt::format("libvirt's guest '{}'", where.domain), timeout));
+    client.reset(new QmpClient(
+        JsonSocket(std::move(monitor.socket), fmt::format("libvirt's guest '{}'", where.domain))));
     client->relay_ = std::move(monitor.relay);
     client->pid_ = monitor.pid;
+    // libvirt has its own time-outs; from here on it is a thread of ours that answers.
+    KTSTR_TRY(client->Negotiate(After(timeout), timeout));
   } else {
     const bool tcp = !where.port.empty();
-    const Deadline deadline = After(timeout);
     UniqueFd fd = KTSTR_TRY(tcp ? ConnectToTcp(where.host, where.port, deadline)
                                 : ConnectToUnixSocket(where.path, deadline));
-    client = KTSTR_TRY(Open(std::move(fd),
-                            tcp ? fmt::format("QEMU at {}:{}", where.host, where.port)
-                                : fmt::format("QEMU at '{}'", where.path),
-                            std::chrono::milliseconds(PollTimeout(deadline))));
+    client.reset(new QmpClient(
+        JsonSocket(std::move(fd), tcp ? fmt::format("QEMU at {}:{}", where.host, where.port)
+                                      : fmt::format("QEMU at '{}'", where.path))));
+    KTSTR_TRY(client->Negotiate(deadline, timeout));
   }
   client->address_ = address;
   return client;
@@ -60,12 +62,11 @@ Result<std::unique_ptr<QmpClient>> QmpClient::Connect(const std::string& address
 Result<std::unique_ptr<QmpClient>> QmpClient::Open(UniqueFd socket, std::string name,
                                                    std::chrono::milliseconds timeout) {
   std::unique_ptr<QmpClient> client(new QmpClient(JsonSocket(std::move(socket), std::move(name))));
-  KTSTR_TRY(client->Negotiate(timeout));
+  KTSTR_TRY(client->Negotiate(After(timeout), timeout));
   return client;
 }
 
-Status QmpClient::Negotiate(std::chrono::milliseconds timeout) {
-  const Deadline deadline = After(timeout);
+Status QmpClient::Negotiate(Deadline deadline, std::chrono::milliseconds limit) {
   auto first = socket_.Receive(deadline);
   if (!first) {
     const bool silent = first.error().code() == ErrorCode::kTimeout;
@@ -73,19 +74,22 @@ Status QmpClient::Negotiate(std::chrono::milliseconds timeout) {
         "no QMP greeting from {}{}", name(),
         silent ? fmt::format(" within {} ms (QEMU serves one client per socket: is another one "
                              "connected?)",
-                             timeout.count())
+                             limit.count())
                : "")));
   }
   const json* greeting = JsonMember(*first, "QMP");
-  if (greeting == nullptr) {
+  if (greeting == nullptr || !greeting->is_object()) {
     return Fail(ErrorCode::kPeer,
                 fmt::format("{} is no QMP server: it greets with {}", name(), Brief(*first, 60)));
   }
   version_ = VersionIn(*greeting);
   const auto left = deadline - std::chrono::steady_clock::now();
   QmpCall call = {.timeout = std::chrono::ceil<std::chrono::milliseconds>(left)};
-  KTSTR_TRY(Execute("qmp_capabilities", nullptr, call));
-  return {};
+  auto ready = Execute("qmp_capabilities", nullptr, call);
+  if (ready) return {};
+  if (ready.error().code() != ErrorCode::kTimeout) return Fail(std::move(ready).error());
+  return Fail(ErrorCode::kTimeout, fmt::format("{} did not answer 'qmp_capabilities' within {} ms",
+                                               name(), limit.count()));
 }
 
 Result<json> QmpClient::Execute(std::string_view command) { return Execute(command, nullptr); }

@@ -79,7 +79,8 @@ class QmpClient {
 
  private:
   explicit QmpClient(JsonSocket socket) : socket_(std::move(socket)) {}
-  Status Negotiate(std::chrono::milliseconds timeout);
+  // `limit`: how long that was in all.
+  Status Negotiate(Deadline deadline, std::chrono::milliseconds limit);
   Result<nlohmann::json> AwaitReply(uint64_t id, std::string_view command, Deadline deadline);
   Status CheckTime(Deadline deadline) const;
   Status QueueOneEvent(Deadline deadline);

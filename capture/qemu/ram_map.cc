@@ -25,6 +25,7 @@ namespace {
 // devices and firmware.
 Result<std::set<std::string>> MemoryBackends(QmpClient& qmp) {
   const nlohmann::json answer = KTSTR_TRY(qmp.Execute("query-memdev"));
+  if (!answer.is_array()) return Fail(StrangeAnswer(qmp.name(), "query-memdev", answer));
   std::set<std::string> ids;
   for (const auto& backend : answer) {
     const std::string id = StringMember(backend, "id");

@@ -103,10 +103,13 @@ Unplugged FindUnplugged(std::span<const VirtioMemDevice> devices,
 Result<std::vector<VirtioMemDevice>> VirtioMemDevices(QmpClient& qmp) {
   std::vector<VirtioMemDevice> devices;
   const nlohmann::json answer = KTSTR_TRY(qmp.Execute("query-memory-devices"));
-  if (!answer.is_array()) return devices;
+  const auto strange = [&] { return StrangeAnswer(qmp.name(), "query-memory-devices", answer); };
+  if (!answer.is_array()) return Fail(strange());
   for (const auto& entry : answer) {
-    const auto data = entry.find("data");
-    if (StringMember(entry, "type") != "virtio-mem" || data == entry.end()) continue;
+    const nlohmann::json* data = JsonMember(entry, "data");
+    const std::string type = StringMember(entry, "type");
+    if (type.empty() || data == nullptr) return Fail(strange());
+    if (type != "virtio-mem") continue;
     const auto number = [&](const char* name) {
       return static_cast<uint64_t>(IntegerMember(*data, name).value_or(0));
     };
