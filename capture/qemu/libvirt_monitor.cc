@@ -15,6 +15,7 @@
 #include "capture/qemu/process_info.h"
 #include "capture/system/child_process.h"
 #include "capture/system/memory_file.h"
+#include "capture/system/start_thread.h"
 #include "capture/system/system_error.h"
 
 namespace ktstr {
@@ -72,11 +73,14 @@ Result<json> AskLibvirt(const std::string& domain, const json& command,
 class Relay {
  public:
   Relay(std::string domain, UniqueFd socket)
-      : domain_(std::move(domain)), socket_(std::move(socket)), thread_([this] { Serve(); }) {}
+      : domain_(std::move(domain)), socket_(std::move(socket)) {}
   // Its peer has gone by then, or goes away now.
-  ~Relay() {
-    shutdown(socket_.get(), SHUT_RDWR);
-    thread_.join();
+  ~Relay() { shutdown(socket_.get(), SHUT_RDWR); }
+
+  // Errors: those of StartThread.
+  Status Start() {
+    thread_ = KTSTR_TRY(StartThread("that asks libvirt", [this] { Serve(); }));
+    return {};
   }
 
   void Send(const json& message) {
@@ -146,7 +150,7 @@ class Relay {
   UniqueFd socket_;
   std::string received_;
   std::vector<UniqueFd> files_;
-  std::thread thread_;
+  std::jthread thread_;  // joined first
 };
 
 }  // namespace
@@ -166,6 +170,7 @@ Result<LibvirtMonitor> ConnectToLibvirt(const std::string& domain) {
   const pid_t pid = KTSTR_TRY(FindByGuestName(domain));
   SocketPair pair = KTSTR_TRY(MakeSocketPair());
   auto relay = std::make_shared<Relay>(domain, std::move(pair.theirs));
+  KTSTR_TRY(relay->Start());
   relay->Send({{"QMP", {{"version", *known}, {"capabilities", json::array()}}}});
   return LibvirtMonitor{std::move(relay), std::move(pair.ours), pid};
 }

@@ -3,8 +3,7 @@
 #include <signal.h>
 #include <sys/eventfd.h>
 
-#include <thread>
-
+#include "capture/system/start_thread.h"
 #include "capture/system/system_error.h"
 
 namespace ktstr {
@@ -22,9 +21,9 @@ Result<std::unique_ptr<Interrupt>> Interrupt::FromSignals() {
   sigaddset(&signals, SIGINT);
   sigaddset(&signals, SIGTERM);
   pthread_sigmask(SIG_BLOCK, &signals, nullptr);
-  std::thread([signals, target = interrupt.get()] {
+  KTSTR_TRY(StartThread("that waits for Ctrl-C", [signals, target = interrupt.get()] {
     for (int signal; sigwait(&signals, &signal) == 0;) target->Trigger();
-  }).detach();
+  })).detach();
   return interrupt;
 }
 

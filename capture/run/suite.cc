@@ -4,6 +4,8 @@
 #include <atomic>
 #include <thread>
 
+#include "libcore/base/side_thread.h"
+
 namespace ktstr {
 
 namespace {
@@ -32,8 +34,13 @@ std::vector<TestResult> RunSuite(const std::vector<SuiteJob>& jobs, int at_once,
     }
   };
   std::vector<std::jthread> threads;
-  for (int i = 0; i < std::clamp<int>(at_once, 1, int(jobs.size())); ++i)
-    threads.emplace_back(work);
+  for (int i = 0; i < std::clamp<int>(at_once, 1, int(jobs.size())); ++i) {
+    auto thread = TryThread(work);
+    if (!thread) break;
+    threads.push_back(*std::move(thread));
+  }
+  // Where the system has no threads left, fewer tests run at a time: one at least.
+  if (threads.empty()) work();
   threads.clear();  // joins
   return results;
 }

@@ -12,10 +12,11 @@
 #include <condition_variable>
 #include <functional>
 #include <future>
+#include <memory>
 #include <mutex>
 #include <queue>
-#include <thread>
 
+#include "capture/system/start_thread.h"
 #include "capture/system/system_error.h"
 
 namespace ktstr {
@@ -26,13 +27,19 @@ namespace {
 // PR_SET_PDEATHSIG). All children are therefore forked by one thread that lives as long as we do.
 class ForkThread {
  public:
-  static ForkThread& Get() {
+  static Result<ForkThread*> Get() {
     static std::mutex mutex;
     static ForkThread* thread = nullptr;  // never destroyed: its thread never ends
     const std::lock_guard lock(mutex);
     // A process that was forked from one of ours has no such thread yet.
-    if (thread == nullptr || thread->owner_ != getpid()) thread = new ForkThread;
-    return *thread;
+    if (thread == nullptr || thread->owner_ != getpid()) {
+      auto made = std::unique_ptr<ForkThread>(new ForkThread);
+      auto started =
+          KTSTR_TRY(StartThread("that starts processes", [of = made.get()] { of->Serve(); }));
+      started.detach();
+      thread = made.release();
+    }
+    return thread;
   }
 
   pid_t Run(std::function<pid_t()> fork_child) {
@@ -47,9 +54,7 @@ class ForkThread {
   }
 
  private:
-  ForkThread() {
-    std::thread([this] { Serve(); }).detach();
-  }
+  ForkThread() = default;
 
   [[noreturn]] void Serve() {
     sigset_t all;
@@ -136,7 +141,8 @@ Result<ChildProcess> ChildProcess::Start(const ChildOptions& options) {
   preparation.kept.push_back(error_writer.get());
   std::ranges::sort(preparation.kept);
 
-  const pid_t pid = ForkThread::Get().Run([&] {
+  ForkThread* const forks = KTSTR_TRY(ForkThread::Get());
+  const pid_t pid = forks->Run([&] {
     const pid_t child = fork();
     if (child == 0) BecomeChild(preparation);
     return child < 0 ? -errno : child;

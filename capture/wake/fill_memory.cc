@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "capture/live_memory.h"
+#include "libcore/base/side_thread.h"
 
 namespace ktstr {
 
@@ -81,7 +82,12 @@ class Filler {
     const unsigned threads = std::clamp(std::thread::hardware_concurrency(), 1U, 8U);
     {
       std::vector<std::jthread> workers;
-      for (unsigned i = 0; i < threads; ++i) workers.emplace_back([this] { WriteFrames(); });
+      for (unsigned i = 0; i < threads; ++i) {
+        auto worker = TryThread([this] { WriteFrames(); });
+        if (worker) workers.push_back(*std::move(worker));
+      }
+      // Where the system has no threads left.
+      if (workers.empty()) WriteFrames();
     }
     return error_ ? Status(Fail(*error_)) : Status();
   }
