@@ -3,7 +3,6 @@
 
 #include <fmt/format.h>
 
-#include <fstream>
 #include <nlohmann/json.hpp>
 #include <thread>
 
@@ -12,6 +11,7 @@
 #include "capture/command/command_line.h"
 #include "capture/guest/worker_catalog.h"
 #include "libcore/base/quantity.h"
+#include "libcore/base/text_file.h"
 
 namespace ktstr {
 
@@ -43,11 +43,7 @@ std::string WorkerKinds() {
 void Tell(const std::string& step) { fmt::print(stderr, "{}\n", step); }
 
 Status WriteText(const std::string& path, const std::string& text) {
-  std::ofstream file(path);
-  file << text;
-  file.close();
-  if (!file) return Fail(ErrorCode::kIo, fmt::format("writing '{}' failed", path));
-  return {};
+  return WriteTextFile(path, text);
 }
 
 Status WriteReport(GuestMachine& machine, const std::string& path) {

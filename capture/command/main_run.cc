@@ -20,6 +20,7 @@
 #include "capture/scenario/scenario_reader.h"
 #include "capture/system/system_error.h"
 #include "libcore/base/output.h"
+#include "libcore/base/private_directory.h"
 #include "libcore/base/program.h"
 #include "libcore/base/text_file.h"
 #include "libcore/cli/completion.h"
@@ -83,12 +84,7 @@ Result<std::vector<Scenario>> ReadScenarios(const Arguments& arguments) {
 
 // Two runs that write to one directory would mix up their files.
 Result<UniqueFd> LockDirectory(const fs::path& directory) {
-  std::error_code error;
-  fs::create_directories(directory, error);
-  if (error) {
-    return Fail(ErrorCode::kIo,
-                fmt::format("creating '{}': {}", directory.string(), error.message()));
-  }
+  KTSTR_TRY(MakePrivateDirectories(directory));
   UniqueFd fd(open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (!fd.valid()) return FailErrno(fmt::format("opening '{}'", directory.string()));
   if (flock(fd.get(), LOCK_EX | LOCK_NB) != 0) {

@@ -16,6 +16,7 @@
 #include "capture/system/system_error.h"
 #include "libcore/base/output_file.h"
 #include "libcore/base/cache_directory.h"
+#include "libcore/base/private_directory.h"
 
 namespace ktstr {
 
@@ -62,8 +63,7 @@ std::optional<AcceleratorChoice> Remembered(const std::string& key) {
 void Remember(const std::string& key, const AcceleratorChoice& choice) {
   const fs::path path = CacheFile();
   if (path.empty()) return;
-  std::error_code error;
-  fs::create_directories(path.parent_path(), error);
+  std::ignore = MakePrivateDirectories(path.parent_path());
   const std::string text = nlohmann::json{
       {"key", key},
       {"works", choice.accelerator == Accelerator::kKvm},

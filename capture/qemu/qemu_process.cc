@@ -1,6 +1,5 @@
 #include "capture/qemu/qemu_process.h"
 
-#include <fcntl.h>
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -9,6 +8,7 @@
 
 #include "capture/qemu/qemu_command.h"
 #include "capture/system/memory_file.h"
+#include "capture/system/private_file.h"
 #include "capture/system/system_error.h"
 
 namespace ktstr {
@@ -25,9 +25,7 @@ constexpr milliseconds kDyingTimeout(500);
 
 Result<UniqueFd> OpenConsole(const std::filesystem::path& path) {
   if (path.empty()) return MakeMemoryFile("console");
-  UniqueFd fd(open(path.c_str(), O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0644));
-  if (!fd.valid()) return FailErrno(fmt::format("creating the console's file '{}'", path.string()));
-  return fd;
+  return MakePrivateFile(path);
 }
 
 // The last line that is not empty.

@@ -2,13 +2,16 @@
 
 #include <fmt/format.h>
 
+#include "capture/system/private_file.h"
 #include "capture/system/system_error.h"
 
 namespace ktstr {
 
 Result<TestLog> TestLog::Create(const std::filesystem::path& file) {
-  std::FILE* opened = std::fopen(file.c_str(), "we");
+  UniqueFd fd = KTSTR_TRY(MakePrivateFile(file));
+  std::FILE* opened = fdopen(fd.get(), "w");
   if (opened == nullptr) return FailErrno(fmt::format("creating '{}'", file.string()));
+  fd.Release();  // it is the stream's
   return TestLog(opened);
 }
 

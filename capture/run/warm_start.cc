@@ -15,6 +15,7 @@
 #include "libcore/archive/checksum.h"
 #include "libcore/archive/reader.h"
 #include "libcore/base/cache_directory.h"
+#include "libcore/base/private_directory.h"
 #include "libcore/base/text_file.h"
 
 namespace ktstr {
@@ -119,12 +120,7 @@ Result<std::unique_ptr<GuestMachine>> WakeWarmState(const fs::path& state,
 
 Status KeepWarmState(GuestMachine& machine, const fs::path& file,
                      const std::vector<PlantedByte>& planted) {
-  std::error_code error;
-  fs::create_directories(file.parent_path(), error);
-  if (error) {
-    return Fail(ErrorCode::kIo,
-                fmt::format("creating '{}': {}", file.parent_path().string(), error.message()));
-  }
+  KTSTR_TRY(MakePrivateDirectories(file.parent_path()));
   CaptureOptions options;
   options.output = file;
   options.overwrite = true;  // another test may just have kept the same

@@ -5,6 +5,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
@@ -97,6 +98,7 @@ struct Preparation {
   sigset_t none;
   sigemptyset(&none);
   sigprocmask(SIG_SETMASK, &none, nullptr);
+  umask(S_IRWXG | S_IRWXO);
   dup2(p.null_fd, 0);
   dup2(p.stdout_fd < 0 ? p.null_fd : p.stdout_fd, 1);
   dup2(p.stderr_fd < 0 ? p.null_fd : p.stderr_fd, 2);

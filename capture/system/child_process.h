@@ -25,8 +25,8 @@ struct ChildOptions {
 class ChildProcess {
  public:
   // Starts it in a process group of its own (a Ctrl-C at our terminal is not its business), with
-  // /dev/null as its input. The kernel kills it when we end, kill -9 included. Errors: kIo,
-  // also when there is no such program.
+  // /dev/null as its input; what it makes (QEMU its sockets) is this user's alone. The kernel kills
+  // it when we end, kill -9 included. Errors: kIo, also when there is no such program.
   static Result<ChildProcess> Start(const ChildOptions& options);
 
   ChildProcess(ChildProcess&& other) noexcept;

@@ -10,6 +10,7 @@
 #include "capture/capture.h"
 #include "capture/run/kernel_choice.h"
 #include "capture/run/own_place.h"
+#include "libcore/base/private_directory.h"
 
 namespace ktstr {
 
@@ -120,8 +121,7 @@ Result<FrozenVm> VmTest::Freeze() {
 void VmTest::KeepFailure(const std::string& what) {
   if (kept_ || machine_ == nullptr) return;
   kept_ = true;
-  std::error_code ignored;
-  fs::create_directories(archive_.parent_path(), ignored);
+  std::ignore = MakePrivateDirectories(archive_.parent_path());
   auto frozen = Frozen::Freeze(machine_->qmp());
   auto kept = frozen
                   ? KeepFrozen(*frozen, machine_->qemu().pid(), archive_, name_, "assertion", what)
