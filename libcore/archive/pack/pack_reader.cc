@@ -18,7 +18,8 @@ PackReader::PackReader(std::unique_ptr<State> state) : state_(std::move(state)) 
 PackReader::~PackReader() = default;
 
 Result<std::unique_ptr<PackReader>> PackReader::Open(const std::string& path) {
-  auto state = std::make_unique<State>(KTSTR_TRY(archive::InputFile::Open(path)));
+  auto state =
+      std::make_unique<State>(State{KTSTR_TRY(archive::InputFile::Open(path)), {}, {}, {}});
   state->blocks = KTSTR_TRY(archive::ReadBlockPlaces(state->file));
   for (const BlockPlace& block : state->blocks) {
     if (block.type != BlockType::kArchive) continue;

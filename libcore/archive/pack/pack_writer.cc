@@ -249,8 +249,9 @@ Status Packer::WriteRecipes() {
   const archive::PageStore store = KTSTR_TRY(archive::PageStore::Open(*written, blocks_));
   for (size_t i = 0; i < archives_.size(); ++i) {
     const Recipe recipe = KTSTR_TRY(RecipeOf(i, store));
-    blocks_.push_back(KTSTR_TRY(
-        archive::AppendBlock(file_, archive::BlockType::kArchive, archive::EncodeRecipe(recipe))));
+    const Bytes payload = KTSTR_TRY(archive::EncodeRecipe(recipe));
+    blocks_.push_back(
+        KTSTR_TRY(archive::AppendBlock(file_, archive::BlockType::kArchive, payload)));
     Report();
   }
   return {};

@@ -17,6 +17,8 @@ namespace {
 constexpr size_t kStepsPerTask = 32;
 constexpr size_t kMaxText = 4096;
 constexpr size_t kMaxPagesPerFrame = 1024;  // FORMAT.md
+// PACK.md: enough for 64 Mi pages (256 GiB). Decoded they take eight times as much.
+constexpr uint64_t kMaxStepBytes = uint64_t{64} << 20;
 
 Error Damaged(const std::string& what) { return Error(ErrorCode::kDamaged, what); }
 
@@ -35,7 +37,7 @@ uint64_t ZigZag(int64_t value) { return (uint64_t(value) << 1) ^ uint64_t(value 
 int64_t UnZigZag(uint64_t value) { return int64_t(value >> 1) ^ -int64_t(value & 1); }
 
 // Pages that follow each other, which is the rule, are one byte each.
-std::vector<std::byte> EncodeSteps(const std::vector<Step>& steps) {
+Result<std::vector<std::byte>> EncodeSteps(const std::vector<Step>& steps) {
   ByteSink sink;
   sink.PutVarint(steps.size());
   uint64_t next = 0;
@@ -46,6 +48,11 @@ std::vector<std::byte> EncodeSteps(const std::vector<Step>& steps) {
       sink.PutVarint(ZigZag(int64_t(page - next)));
       next = page + 1;
     }
+  }
+  if (sink.size() > kMaxStepBytes) {
+    return Fail(
+        ErrorCode::kUnsupported,
+        fmt::format("an archive of {} memory frames is too large for a pack", steps.size()));
   }
   std::vector<std::byte> compressed;
   // Its only error is a parameter that is wrong.
@@ -58,7 +65,7 @@ Result<std::vector<Step>> DecodeSteps(std::span<const std::byte> compressed) {
   // Varints of a page each shrink well, but not without bound.
   constexpr uint64_t kMaxRatio = 1 << 16;
   if (size == ZSTD_CONTENTSIZE_ERROR || size == ZSTD_CONTENTSIZE_UNKNOWN ||
-      size / kMaxRatio > compressed.size()) {
+      size / kMaxRatio > compressed.size() || size > kMaxStepBytes) {
     return Fail(Damaged("the steps of an archive are unreadable"));
   }
   std::vector<std::byte> bytes(size);
@@ -71,7 +78,9 @@ Result<std::vector<Step>> DecodeSteps(std::span<const std::byte> compressed) {
     Step& step = steps.emplace_back();
     const uint64_t pages = source.GetVarint();
     if (pages > kMaxPagesPerFrame) return Fail(Damaged("a memory frame has too many pages"));
-    if (pages == 0) step.copy = source.GetVarint();
+    if (pages == 0 && (step.copy = source.GetVarint()) == 0) {
+      return Fail(Damaged("a step of an archive does nothing"));
+    }
     for (uint64_t p = 0; p < pages && source.ok(); ++p) {
       step.pages.push_back(next + uint64_t(UnZigZag(source.GetVarint())));
       next = step.pages.back() + 1;
@@ -107,8 +116,8 @@ Result<std::vector<std::byte>> CompressSteps(std::span<const Step> steps, const 
 
 }  // namespace
 
-std::vector<std::byte> EncodeRecipe(const Recipe& recipe) {
-  const std::vector<std::byte> steps = EncodeSteps(recipe.steps);
+Result<std::vector<std::byte>> EncodeRecipe(const Recipe& recipe) {
+  const std::vector<std::byte> steps = KTSTR_TRY(EncodeSteps(recipe.steps));
   ByteSink sink;
   PutText(sink, recipe.name);
   sink.PutVarint(recipe.file_size);
@@ -169,7 +178,14 @@ Status Rebuild(const Recipe& recipe, const PageStore& store, WorkerPool& pool,
     }
   } pending;
   DigestStream digest;
+  uint64_t left = recipe.file_size;
   const auto write = [&](std::span<const std::byte> bytes) -> Status {
+    // A few bytes of a pack can ask for more than any disk holds.
+    if (bytes.size() > left) {
+      return Fail(Damaged(fmt::format("'{}' is larger than the {} bytes that the pack says",
+                                      recipe.name, recipe.file_size)));
+    }
+    left -= bytes.size();
     digest.Add(bytes);
     return sink(bytes);
   };

@@ -30,7 +30,8 @@ struct Recipe {
   std::vector<std::byte> verbatim;
 };
 
-std::vector<std::byte> EncodeRecipe(const Recipe& recipe);
+// Errors: kUnsupported (more steps than a reader takes).
+Result<std::vector<std::byte>> EncodeRecipe(const Recipe& recipe);
 // Only name and size. Errors: kDamaged.
 Result<Recipe> DecodeRecipeHead(std::span<const std::byte> payload);
 // Errors: kDamaged.

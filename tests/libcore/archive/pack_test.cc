@@ -11,6 +11,7 @@
 #include "libcore/archive/container.h"
 #include "libcore/archive/frame_codec.h"
 #include "libcore/archive/pack/pack_reader.h"
+#include "libcore/archive/pack/recipe.h"
 #include "libcore/archive/section_writer.h"
 #include "libcore/archive/sections.h"
 
@@ -237,6 +238,40 @@ TEST_F(PackTest, AFileThatIsNoPackIsRefused) {
   EXPECT_THAT(PackReader::Open(path).error().ToString(), HasSubstr("it is no pack"));
   WriteFile(pack_, Bytes(3));
   EXPECT_THAT(PackReader::Open(pack_).error().ToString(), HasSubstr("too short"));
+}
+
+// A pack of one archive that is made so.
+std::string ErrorOfRecipe(const std::filesystem::path& pack, const Recipe& recipe) {
+  OutputFile file = OutputFile::Create(pack, OutputFile::Existing::kReplace).value();
+  EXPECT_TRUE(AppendPackHeader(file));
+  const Bytes payload = EncodeRecipe(recipe).value();
+  const BlockPlace place = AppendBlock(file, BlockType::kArchive, payload).value();
+  EXPECT_TRUE(AppendEnd(file, std::span(&place, 1)));
+  EXPECT_TRUE(file.Publish());
+  const auto reader = PackReader::Open(pack).value();
+  const auto out = pack.parent_path() / "out.kts";
+  const Status extracted = reader->Extract(0, out);
+  EXPECT_FALSE(std::filesystem::exists(out));
+  return extracted ? "" : extracted.error().ToString();
+}
+
+TEST_F(PackTest, AnArchiveThatIsLargerThanThePackSaysIsNotWritten) {
+  Recipe recipe{.name = "x", .file_size = 99, .zstd_version = ZSTD_versionString()};
+  recipe.verbatim.resize(100);
+  recipe.steps = {{.copy = 60, .pages = {}}, {.copy = 40, .pages = {}}};
+  EXPECT_THAT(ErrorOfRecipe(pack_, recipe),
+              HasSubstr("'x' is larger than the 99 bytes that the pack says"));
+}
+
+TEST_F(PackTest, StepsThatDoNothingOrAreTooManyAreRefused) {
+  Recipe recipe{.name = "x", .file_size = 0, .zstd_version = ZSTD_versionString()};
+  recipe.steps = {{.copy = 0, .pages = {}}};
+  EXPECT_THAT(ErrorOfRecipe(pack_, recipe), HasSubstr("a step of an archive does nothing"));
+  // Far from each other: ten bytes for each page.
+  std::vector<uint64_t> pages(1024);
+  for (size_t i = 0; i < pages.size(); ++i) pages[i] = i % 2 << 62;
+  recipe.steps.assign(7'500, {.copy = 0, .pages = pages});
+  EXPECT_EQ(EncodeRecipe(recipe).error().code(), ErrorCode::kUnsupported);
 }
 
 }  // namespace
