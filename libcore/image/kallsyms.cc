@@ -26,6 +26,11 @@ constexpr size_t kTokenTableMax = 64 << 10;
 constexpr size_t kMaxNameBytes = size_t{kMaxSymbols} * 16;
 // KSYM_NAME_LEN is 512 at most; anything longer is damage.
 constexpr size_t kMaxName = 4096;
+// Of all names, expanded. A byte can stand for 64 KiB of text, so that the table's own size is no
+// bound.
+constexpr size_t kMaxNamesText = size_t{256} << 20;
+// Of a list of addresses that were looked at; a message need not show more.
+constexpr size_t kMaxSeen = 512;
 
 // Reads an array that grows towards higher addresses as far as it is needed.
 class ByteStream {
@@ -91,7 +96,14 @@ Result<Names> ReadNames(const AddressSpace& space, const KallsymsTables& tables,
     }
     KTSTR_TRY(stream.Need(at + length));
     names.begin.push_back(static_cast<uint32_t>(names.text.size()));
-    for (size_t end = at + length; at < end; ++at) names.text += tokens[stream[at]];
+    for (size_t end = at + length; at < end; ++at) {
+      names.text += tokens[stream[at]];
+      if (names.text.size() - names.begin.back() > kMaxName || names.text.size() > kMaxNamesText) {
+        return Fail(
+            ErrorCode::kDamaged,
+            fmt::format("kallsyms entry {} of {} expands to a name that cannot be", i, count));
+      }
+    }
     if (names.text.size() == names.begin.back()) {
       return Fail(ErrorCode::kDamaged, fmt::format("kallsyms entry {} has no type letter", i));
     }
@@ -161,7 +173,9 @@ Result<KallsymsEncoding> ChooseEncoding(const Names& names, const RawAddresses& 
                 .substr(names.begin[i] + 1, names.begin[i + 1] - names.begin[i] - 1);
         if (name != symbol.name) continue;
         const uint64_t address = AddressAt(raw, encoding, i);
-        seen += fmt::format("; {}: {} at {:#x}", KallsymsEncodingName(encoding), name, address);
+        if (seen.size() < kMaxSeen) {
+          seen += fmt::format("; {}: {} at {:#x}", KallsymsEncodingName(encoding), name, address);
+        }
         if (address != symbol.address.value()) continue;
         ++matches;
         break;

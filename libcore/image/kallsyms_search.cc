@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <array>
 #include <cstring>
-#include <functional>
 #include <optional>
 
 namespace ktstr {
@@ -32,6 +31,9 @@ constexpr size_t kMostTokenText = 64 << 10;
 constexpr size_t kMaxTables = 32 << 20;  // from num_syms to token_table
 constexpr uint32_t kFewestSymbols = 16, kMostSymbols = 8 << 20;
 constexpr size_t kMarkerStep = 256;
+// Names that are looked at in all, before the search is given up: a guest can fill memory with
+// counts that each take long to refute. Two kernels' worth of the largest tables.
+constexpr uint64_t kMostSteps = 2 * uint64_t{kMostSymbols};
 
 constexpr size_t Aligned(size_t at) { return (at + 7) & ~size_t{7}; }
 
@@ -99,21 +101,21 @@ std::optional<TokenTable> TokensAround(const Image& image, size_t digits) {
 std::optional<TokenTable> FindTokens(const Image& image) {
   constexpr std::string_view kDigits("0\0001\0002\0003\0004\0005\0006\0007\0008\0009", 20);
   const std::string_view text = image.text();
-  const std::boyer_moore_horspool_searcher search(kDigits.begin(), kDigits.end());
-  for (auto at = text.begin();;) {
-    at = std::search(at, text.end(), search);
-    if (at == text.end()) return std::nullopt;
-    if (auto tokens = TokensAround(image, size_t(at - text.begin()))) return tokens;
-    ++at;
+  // Most of an image has no '0', which is looked for first: pages of zeros cost nearly nothing.
+  for (size_t at = 0; (at = text.find(kDigits, at)) != std::string_view::npos; ++at) {
+    if (auto tokens = TokensAround(image, at)) return tokens;
   }
+  return std::nullopt;
 }
 
 // Whether `count` names begin at `names` and end before `limit`, and markers that agree with them
-// come next.
-bool HasNames(const Image& image, size_t names, uint32_t count, size_t limit) {
+// come next. Takes the names that it looks at from `steps`, and says no when none are left.
+bool HasNames(const Image& image, size_t names, uint32_t count, size_t limit, uint64_t& steps) {
   std::vector<uint32_t> marks;
   size_t at = names;
   for (uint32_t i = 0; i < count; ++i) {
+    if (steps == 0) return false;
+    --steps;
     if (i % kMarkerStep == 0) marks.push_back(uint32_t(at - names));
     if (at + 2 > limit) return false;
     const size_t length = KallsymsNameLength([&] { return image.byte(at++); });
@@ -130,13 +132,14 @@ bool HasNames(const Image& image, size_t names, uint32_t count, size_t limit) {
 // Where num_syms stands.
 std::optional<size_t> FindCount(const Image& image, size_t token_table) {
   const size_t lowest = token_table - std::min(token_table, kMaxTables);
-  for (size_t at = token_table; at >= lowest + 8;) {
+  uint64_t steps = kMostSteps;
+  for (size_t at = token_table; at >= lowest + 8 && steps > 0;) {
     at -= 8;
     const auto count = *image.Get<uint32_t>(at);
     if (count < kFewestSymbols || count > kMostSymbols || *image.Get<uint32_t>(at + 4) != 0) {
       continue;
     }
-    if (HasNames(image, at + 8, count, token_table)) return at;
+    if (HasNames(image, at + 8, count, token_table, steps)) return at;
   }
   return std::nullopt;
 }

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "fixtures/synthetic/kernel_builder.h"
+#include "libcore/image/kallsyms_search.h"
 
 namespace ktstr {
 namespace {
@@ -103,6 +104,48 @@ TEST(KallsymsDamageTest, ATableInAPageThatWasLeftOutIsUnreadable) {
   guest.memory->LeaveOut(Pfn::Of(ImagePa(options, TableAt(guest, "kallsyms_names"))),
                          LeftOutReason::kFree);
   EXPECT_EQ(Decode(guest).error().code(), ErrorCode::kUnreadable);
+}
+
+// Two bytes of a name that stand for 10 KB: of a table with many such names nothing is made.
+TEST(KallsymsDamageTest, ANameThatExpandsBeyondAnyIsDamage) {
+  KernelOptions options;
+  SyntheticGuest guest = KernelBuilder(options).Finish();
+  constexpr uint16_t kFar = 30'000;  // from the table of tokens, where nothing else is
+  const std::string token(5'000, 'x');
+  guest.memory->PutBytes(ImagePa(options, TableAt(guest, "kallsyms_token_table") + kFar),
+                         std::as_bytes(std::span(token)));
+  for (uint64_t i = 0; i < 256; ++i) {
+    guest.memory->Put<uint16_t>(
+        ImagePa(options, TableAt(guest, "kallsyms_token_index") + i * sizeof kFar), kFar);
+  }
+  const auto decoded = Decode(guest);
+  ASSERT_FALSE(decoded);
+  EXPECT_EQ(decoded.error().code(), ErrorCode::kDamaged);
+  EXPECT_THAT(decoded.error().message(), ::testing::HasSubstr("expands to a name that cannot be"));
+}
+
+// Every word before the table of tokens is a count of symbols that takes a million steps to refute:
+// without an end to it the search would take days.
+TEST(KallsymsSearchTest, MemoryFullOfCountsDoesNotHoldTheSearch) {
+  constexpr Kva kImage{0xffffffff81000000};
+  constexpr uint64_t kBytes = 16 << 20;
+  synthetic::BufferMemory memory(2 * kBytes);
+  synthetic::PageTables tables(memory, Pa(0x1000), 4);
+  for (uint64_t at = 0; at < kBytes; at += 2 << 20) {
+    tables.Map(kImage + at, Pa(kBytes + at), 2 << 20);
+  }
+  const auto good = synthetic::BuildKallsyms({{"_text", kImage.value(), 'T'}},
+                                             KallsymsEncoding::kPlaceRelative, kImage);
+  const uint64_t table = kBytes - kPageSize;
+  // 0x200007 symbols; the first of the names, which begin with the next such word, has 7 bytes.
+  for (uint64_t at = 0; at < table; at += 8) memory.Put<uint64_t>(Pa(kBytes + at), 0x200007);
+  memory.PutBytes(Pa(kBytes + table), good.token_table);
+  const uint64_t index = table + (good.token_table.size() + 7) / 8 * 8;
+  memory.PutBytes(Pa(kBytes + index), good.token_index);
+  const AddressSpace space(memory, tables.root(), PagingMode::kFourLevel);
+  const auto found = FindKallsyms(space, kImage, kImage + kBytes);
+  ASSERT_FALSE(found);
+  EXPECT_EQ(found.error().code(), ErrorCode::kNotFound);
 }
 
 }  // namespace
