@@ -20,6 +20,10 @@ namespace ktstr {
 
 namespace {
 
+// An entry has 6 bytes; a table is of so many of them that the kernel's types must not say
+// otherwise.
+constexpr size_t kMaxEntry = 64;
+
 using R = OrcRegister;
 constexpr std::array kFirstNumbers = {R::kUndefined,  R::kPrevSp,    R::kDx,  R::kDi,
                                       R::kBp,         R::kSp,        R::kR10, R::kR13,
@@ -48,7 +52,10 @@ Result<OrcFormat> OrcFormat::From(const TypeInfo& types) {
   format.type_ = KTSTR_TRY(types.FindMember(kStruct, "type"));
   if (auto signal = types.FindMember(kStruct, "signal")) format.signal_ = *signal;
   if (auto end = types.FindMember(kStruct, "end")) format.end_ = *end;
-  if (format.entry_size_ == 0) return Fail(ErrorCode::kDamaged, "struct orc_entry has no size");
+  if (format.entry_size_ == 0 || format.entry_size_ > kMaxEntry) {
+    return Fail(ErrorCode::kDamaged,
+                fmt::format("struct orc_entry has {} bytes", format.entry_size_));
+  }
   return format;
 }
 

@@ -22,7 +22,7 @@ std::string ArrayText(const TypeInfo& types, TypeId array, int depth) {
     dimensions += fmt::format("[{}]", types.ElementCount(array));
     array = types.Target(array);
   }
-  return Text(types, array, depth) + dimensions;
+  return Text(types, array, depth + 1) + dimensions;
 }
 
 std::string PointerText(const TypeInfo& types, TypeId pointer, int depth) {

@@ -161,5 +161,18 @@ TEST(OrcFormatTest, AKernelWithoutOrcHasNoFormat) {
   EXPECT_EQ(format.error().code(), ErrorCode::kNotFound);
 }
 
+TEST(OrcFormatTest, AnEntryThatIsLargerThanAnyIsDamage) {
+  BtfBuilder types;
+  types.PackedStruct("orc_entry", {{"s16", "sp_offset"},
+                                   {"s16", "bp_offset"},
+                                   {"u32:4", "sp_reg"},
+                                   {"u32:4", "bp_reg"},
+                                   {"u32:3", "type"},
+                                   {"u64[100000000]", "more"}});
+  const auto format = OrcFormat::From(TypeInfo::Parse(types.Build()).value());
+  ASSERT_FALSE(format);
+  EXPECT_EQ(format.error().code(), ErrorCode::kDamaged);
+}
+
 }  // namespace
 }  // namespace ktstr

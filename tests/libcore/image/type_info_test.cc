@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include "fixtures/synthetic/btf_builder.h"
+#include "libcore/image/type_text.h"
 
 namespace ktstr {
 namespace {
@@ -200,6 +201,19 @@ TEST(TypeInfoTest, TagsOfDeclarationsAndOfWhatPointersPointTo) {
   EXPECT_THAT(types.TagsOfVariable(variables[0].variable), testing::IsEmpty());
   EXPECT_THAT(types.TagsOfVariable(variables[1].variable),
               testing::ElementsAre("contains:item:node"));
+}
+
+TEST(DamagedTypesTest, AnArrayOfItselfHasAText) {
+  const std::unique_ptr<btf, decltype(&btf__free)> made(btf__new_empty(), btf__free);
+  const int index = btf__add_int(made.get(), "int", 4, BTF_INT_SIGNED);
+  const int array = btf__add_array(made.get(), index, index + 1, 3);
+  ASSERT_EQ(array, index + 1);
+  uint32_t size = 0;
+  const auto* raw = static_cast<const std::byte*>(btf__raw_data(made.get(), &size));
+  const TypeInfo types = TypeInfo::Parse({raw, size}).value();
+  const std::string text = TypeText(types, TypeId(static_cast<uint32_t>(array)));
+  EXPECT_THAT(text, testing::StartsWith("…[3]"));
+  EXPECT_LT(text.size(), 10'000u);
 }
 
 }  // namespace
