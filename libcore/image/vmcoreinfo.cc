@@ -15,6 +15,8 @@ constexpr std::string_view kMagic = "OSRELEASE=";
 constexpr uint64_t kNoteHeaderSize = 0x18;
 // VMCOREINFO_BYTES.
 constexpr size_t kMaxText = kPageSize;
+// More kernels than any memory holds: a guest can fill its own with notes.
+constexpr size_t kMaxNotes = 64;
 
 template <typename T>
 std::optional<T> ParseNumber(std::string_view text, int base) {
@@ -78,6 +80,7 @@ std::vector<Vmcoreinfo> Vmcoreinfo::FindAll(const GuestMemory& memory) {
       for (const uint64_t offset : {uint64_t{0}, kNoteHeaderSize}) {
         if (!page.readable()) break;
         if (AsText(page.bytes()).compare(offset, kMagic.size(), kMagic) != 0) continue;
+        if (found.size() >= kMaxNotes) return found;
         auto info = ReadAt(memory, pfn.pa() + offset);
         if (info && texts.insert(info->lines_).second) found.push_back(*std::move(info));
       }

@@ -1,5 +1,6 @@
 #include "libcore/image/vmcoreinfo.h"
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include "fixtures/synthetic/buffer_memory.h"
@@ -80,6 +81,17 @@ TEST(VmcoreinfoTest, ANoteThatEndsBeforeThePageDoesNotNeedTheNextPage) {
   PutText(memory, Pa(kPageSize + 0x18), kNote);
   memory.LeaveOut(Pfn(2), LeftOutReason::kFree);
   EXPECT_TRUE(Vmcoreinfo::ReadAt(memory, Pa(kPageSize + 0x18)));
+}
+
+TEST(VmcoreinfoTest, OfMemoryFullOfNotesTheFirstOnesAreTaken) {
+  constexpr uint64_t kPages = 1000;
+  BufferMemory memory(kPages * kPageSize);
+  for (uint64_t i = 0; i < kPages; ++i) {
+    PutText(memory, Pa(i * kPageSize), fmt::format("{}EXTRA={}\n", kNote, i));
+  }
+  const auto notes = Vmcoreinfo::FindAll(memory);
+  EXPECT_EQ(notes.size(), 64u);
+  EXPECT_EQ(notes.front().pa(), Pa(0));
 }
 
 }  // namespace
