@@ -57,6 +57,12 @@ Result<uint64_t> ObjectReader::Unsigned(const Member& member) {
 Result<Kva> ObjectReader::Pointer(const Member& member) { return Kva(KTSTR_TRY(Unsigned(member))); }
 
 Result<std::string> ObjectReader::Text(const Member& member) {
+  // Names in structures have some bytes; what a guest's types say can be anything.
+  constexpr uint64_t kMaxText = uint64_t{1} << 20;
+  if (member.size > kMaxText) {
+    return Fail(ErrorCode::kUnsupported,
+                fmt::format("a member of {} bytes is not a text", member.size));
+  }
   std::string text(member.size, '\0');
   KTSTR_TRY(Read(member.offset, std::as_writable_bytes(std::span(text))));
   text.resize(std::min(text.find('\0'), text.size()));

@@ -2,6 +2,8 @@
 // the programs, are values.
 #include "libcore/walk/bpf/arena_map.h"
 
+#include <fmt/format.h>
+
 namespace ktstr {
 
 std::optional<int64_t> ArenaMaps::Read(const BpfMapShape& map, BpfValueSink& sink,
@@ -22,6 +24,11 @@ std::optional<int64_t> ArenaMaps::Read(const BpfMapShape& map, BpfValueSink& sin
     if (!*mapped) break;
     from = **mapped;
     const uint64_t offset = from - arena->kernel_begin;
+    if (!walk_.meter->Take()) {
+      walk_.anomalies.Add("cap", from,
+                          fmt::format("BPF map {}: stopped after {} pages", map.id, count));
+      return std::nullopt;
+    }
     pages.push_back({.map_id = map.id,
                      .page = static_cast<int64_t>(offset / kPageSize),
                      .user_address = Hex(arena->begin + offset),

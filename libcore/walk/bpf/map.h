@@ -67,6 +67,9 @@ struct BpfElementRow {
 struct BpfMapLimits {
   WalkLimits walk;
   size_t max_values_per_map = size_t{1} << 16;  // beyond that: an anomaly "cap"
+  // Of the values of all maps together, in bytes of JSON. Elements can overlap: a guest needs no
+  // memory to have many large ones.
+  size_t max_text = size_t{256} << 20;
 };
 
 struct BpfMaps {

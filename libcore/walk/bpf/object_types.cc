@@ -7,6 +7,9 @@ namespace ktstr {
 namespace {
 // BTF_MAX_SIZE in kernel/bpf/btf.c.
 constexpr uint64_t kMaxBtfBytes = uint64_t{16} << 20;
+// Modules' types go on where the kernel's own end, and no further types go on from theirs. A few
+// more would do no harm; a chain without end would.
+constexpr int kMaxBases = 4;
 }  // namespace
 
 BpfObjectTypes::BpfObjectTypes(const Walk& walk) : walk_(walk) {}
@@ -19,7 +22,16 @@ const TypeInfo* BpfObjectTypes::At(Kva btf) {
   if (is_kernels && (!base || base->is_null())) return &walk_.types;
   const auto found = known_.find(btf.value());
   if (found != known_.end()) return found->second.get();
-  return known_.emplace(btf.value(), Parse(btf, base.value_or(Kva()))).first->second.get();
+  // Known before it is parsed: one that is its own base has none.
+  known_.emplace(btf.value(), nullptr);
+  if (depth_ >= kMaxBases) {
+    walk_.anomalies.Add("damage", btf, "BTF is based on BTF, again and again");
+    return nullptr;
+  }
+  ++depth_;
+  std::unique_ptr<TypeInfo> parsed = Parse(btf, base.value_or(Kva()));
+  --depth_;
+  return (known_[btf.value()] = std::move(parsed)).get();
 }
 
 std::unique_ptr<TypeInfo> BpfObjectTypes::Parse(Kva btf, Kva base) {
@@ -27,10 +39,13 @@ std::unique_ptr<TypeInfo> BpfObjectTypes::Parse(Kva btf, Kva base) {
   const auto data = object.Pointer(btf_.data);
   const auto size = object.Unsigned(btf_.data_size);
   if (!data || !size) return nullptr;
-  if (*size > kMaxBtfBytes) {
-    walk_.anomalies.Add("damage", btf, fmt::format("BTF of {} bytes", *size));
+  if (*size > kMaxBtfBytes || *size > bytes_left_) {
+    walk_.anomalies.Add(
+        "damage", btf,
+        fmt::format("BTF of {} bytes, of {} that are left for all", *size, bytes_left_));
     return nullptr;
   }
+  bytes_left_ -= *size;
   std::vector<std::byte> raw(*size);
   if (const auto read = walk_.kernel.Read(*data, raw); !read) {
     walk_.anomalies.Add(read.error(), *data, "reading BTF");

@@ -21,7 +21,7 @@ class BpfObjectTypes {
   explicit BpfObjectTypes(const Walk& walk);
 
   // The types of the struct btf at `btf`, the kernel's own for its own. Null for a null pointer,
-  // and with an anomaly for one that cannot be read or parsed.
+  // and with an anomaly for one that cannot be read or parsed, or beyond a limit.
   const TypeInfo* At(Kva btf);
 
  private:
@@ -30,6 +30,9 @@ class BpfObjectTypes {
   Walk walk_;
   BtfMembers btf_{walk_};
   std::unordered_map<uint64_t, std::unique_ptr<TypeInfo>> known_;
+  int depth_ = 0;  // of types that go on where others end
+  // Of all together, in bytes: a guest can have as many objects say that theirs is large.
+  uint64_t bytes_left_ = uint64_t{256} << 20;
 };
 
 }  // namespace ktstr

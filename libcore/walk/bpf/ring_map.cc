@@ -62,6 +62,10 @@ class RingReader : public BpfMapReader {
     const char* state = (header & kBusy) != 0        ? "being written"
                         : (header & kDiscarded) != 0 ? "discarded"
                                                      : "unread";
+    if (length > BpfValueSink::kMaxValueBytes) {
+      sink.Damage(record, fmt::format("a record of {} bytes", length));
+      return true;
+    }
     std::vector<std::byte> bytes(length);
     if (const auto read = walk_.kernel.Read(record + kHeaderSize, bytes); !read) {
       sink.Missing(read.error(), record, "a record");

@@ -1,6 +1,8 @@
 // Tries of prefixes (lpm_trie, kernel/bpf/lpm_trie.c): a binary tree whose nodes have the prefix's
 // bytes and behind them the value. Nodes that only lead on are marked, and are no entries. A key is
 // the prefix's length in bits (u32) and its bytes, as in struct bpf_lpm_trie_key.
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cstring>
 #include <unordered_set>
@@ -42,6 +44,11 @@ class TrieReader : public BpfMapReader {
       if (!seen.insert(at.value()).second) {
         sink.Damage(at, "a node of its tree is reached twice");
         continue;
+      }
+      if (!walk_.meter->Take()) {
+        walk_.anomalies.Add("cap", at,
+                            fmt::format("BPF map {}: stopped after {} nodes", map.id, seen.size()));
+        return std::nullopt;
       }
       CellReader node(walk_, at, "a node of a BPF trie");
       const auto flags = node.Unsigned(node_.flags), length = node.Unsigned(node_.length);

@@ -11,7 +11,6 @@ namespace ktstr {
 
 namespace {
 
-constexpr uint64_t kMaxValueBytes = uint64_t{64} << 20;
 // A map that is larger than memory, for its size was overwritten, is not gone through to its end.
 constexpr size_t kMaxMissing = 256;
 // Lists in elements of lists; the kernel (btf_check_and_fixup_fields) allows one in the other.
@@ -20,7 +19,11 @@ constexpr int kMaxNesting = 4;
 }  // namespace
 
 BpfValueSink::BpfValueSink(const Walk& walk, const BpfMapLimits& limits)
-    : walk_(walk), limits_(limits), cpus_(ListCpus(walk)), special_(walk) {
+    : walk_(walk),
+      limits_(limits),
+      cpus_(ListCpus(walk)),
+      special_(walk),
+      text_left_(limits.max_text) {
   special_.SeeElements([this](const BpfElement& element) { AddElement(element); });
 }
 
@@ -48,12 +51,13 @@ BpfMapValueRow* BpfValueSink::Add(std::string key, Kva kva, const TypeInfo* type
   row.value = types == nullptr || type == TypeId{0}
                   ? BytesToJson(buffer_)
                   : ToJson({*types, type, kva, tags}, buffer_, special_);
+  if (!TakeText(row.value.size())) return nullptr;
   row.value_kva = Hex(kva);
   return &maps_->values.emplace_back(std::move(row));
 }
 
 BpfMapValueRow* BpfValueSink::AddJson(std::string key, Kva kva, std::string value) {
-  if (!Count(value.size())) return nullptr;
+  if (!Count(value.size()) || !TakeText(value.size())) return nullptr;
   BpfMapValueRow row = {.map_id = map_.id, .key = std::move(key), .value = std::move(value)};
   row.value_kva = Hex(kva);
   return &maps_->values.emplace_back(std::move(row));
@@ -65,6 +69,7 @@ void BpfValueSink::AddElement(const BpfElement& element) {
         "damage", element.head,
         fmt::format("BPF map {}: lists in lists, {} deep", map_.id, kMaxNesting));
   }
+  if (capped_ || !walk_.meter->Take()) return;
   if (elements_++ >= limits_.max_values_per_map) {
     if (elements_ == limits_.max_values_per_map + 1) {
       walk_.anomalies.Add("cap", element.head,
@@ -89,7 +94,7 @@ void BpfValueSink::AddElement(const BpfElement& element) {
                      : tl::unexpected<Error>(place.error());
   --nesting_;
   if (value) {
-    maps_->elements[at].value = *std::move(value);
+    if (TakeText(value->size())) maps_->elements[at].value = *std::move(value);
   } else {
     Missing(value.error(), element.kva, "an element of a list or tree");
   }
@@ -140,10 +145,24 @@ void BpfValueSink::Damage(Kva at, std::string_view what) {
 
 bool BpfValueSink::Count(uint64_t size) {
   if (capped_) return false;
-  if (tried_++ < limits_.max_values_per_map && size <= kMaxValueBytes) return true;
+  if (tried_++ < limits_.max_values_per_map && size <= kMaxValueBytes && walk_.meter->Take()) {
+    return true;
+  }
   capped_ = true;
   walk_.anomalies.Add("cap", map_.kva,
                       fmt::format("BPF map {}: stopped after {} values", map_.id, tried_ - 1));
+  return false;
+}
+
+bool BpfValueSink::TakeText(size_t size) {
+  if (size <= text_left_) {
+    text_left_ -= size;
+    return true;
+  }
+  capped_ = true;
+  walk_.anomalies.Add("cap", map_.kva,
+                      fmt::format("BPF map {}: the values of all maps have more than {} MiB",
+                                  map_.id, limits_.max_text >> 20));
   return false;
 }
 

@@ -18,6 +18,9 @@ namespace ktstr {
 
 class BpfValueSink {
  public:
+  // Of one value or key.
+  static constexpr uint64_t kMaxValueBytes = uint64_t{64} << 20;
+
   BpfValueSink(const Walk& walk, const BpfMapLimits& limits);
   BpfValueSink(const BpfValueSink&) = delete;  // what sees elements refers to it
 
@@ -51,6 +54,8 @@ class BpfValueSink {
 
  private:
   bool Count(uint64_t size);
+  // Whether there is room for so many bytes of text; ends the map where there is none.
+  bool TakeText(size_t size);
   void AddElement(const BpfElement& element);
 
   Walk walk_;
@@ -65,6 +70,7 @@ class BpfValueSink {
   size_t tried_ = 0;     // values of this map
   size_t missing_ = 0;   // what could not be read of it
   bool capped_ = false;
+  size_t text_left_;  // of limits_.max_text, in bytes
   std::vector<std::byte> buffer_;
 };
 

@@ -11,9 +11,8 @@ std::vector<Kva> WalkChain(const Walk& walk, Kva first, std::string_view name) {
   std::vector<Kva> nodes;
   std::unordered_set<uint64_t> visited;
   for (Kva at = first; !at.is_null() && (at.value() & 1) == 0;) {
-    if (nodes.size() >= walk.limits.max_nodes) {
-      walk.anomalies.Add("cap", at,
-                         fmt::format("{}: stopped after {} nodes", name, walk.limits.max_nodes));
+    if (nodes.size() >= walk.limits.max_nodes || !walk.meter->Take()) {
+      walk.anomalies.Add("cap", at, fmt::format("{}: stopped after {} nodes", name, nodes.size()));
       break;
     }
     if (walk.limits.IsStopped()) {

@@ -116,9 +116,9 @@ class ListWalker {
   // False at the cap, and where a stop is wanted.
   bool Append(const std::vector<Kva>& more, std::vector<Kva>& nodes) {
     for (const Kva node : more) {
-      if (visited_.size() >= walk_.limits.max_nodes) {
-        walk_.anomalies.Add(
-            "cap", node, fmt::format("{}: stopped after {} nodes", name_, walk_.limits.max_nodes));
+      if (visited_.size() >= walk_.limits.max_nodes || !walk_.meter->Take()) {
+        walk_.anomalies.Add("cap", node,
+                            fmt::format("{}: stopped after {} nodes", name_, visited_.size()));
         capped_ = true;
         return false;
       }

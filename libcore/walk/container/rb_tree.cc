@@ -59,10 +59,10 @@ class TreeWalker {
   // The node to which `parent` leads when there is one and it belongs to the tree.
   std::optional<Pending> Visit(const Pending& parent, Kva kva) {
     if (kva.is_null() || capped_) return std::nullopt;
-    if (visited_.size() >= walk_.limits.max_nodes) {
+    if (visited_.size() >= walk_.limits.max_nodes || !walk_.meter->Take()) {
       capped_ = true;
       walk_.anomalies.Add("cap", kva,
-                          fmt::format("{}: stopped after {} nodes", name_, walk_.limits.max_nodes));
+                          fmt::format("{}: stopped after {} nodes", name_, visited_.size()));
       return std::nullopt;
     }
     if (walk_.limits.IsStopped()) {

@@ -24,6 +24,8 @@ constexpr int kMaxTables = 8;
 constexpr uint64_t kMaxBuckets = uint64_t{1} << 24;
 // lib/rhashtable.c: the tables of a nested bucket array are pages of pointers.
 constexpr uint64_t kPointersPerPage = kPageSize / sizeof(uint64_t);
+// The top one has a page at most.
+constexpr uint64_t kMaxNest = 9;
 
 struct TableMembers : Fields {
   explicit TableMembers(const Walk& walk) : Fields(walk, "rhashtable") {}
@@ -76,6 +78,10 @@ class RhashtableWalker {
     }
     const Kva array = table + array_.buckets->offset;
     if (*nest == 0) return WalkBuckets(array, *size);
+    if (*nest > kMaxNest) {
+      walk_.anomalies.Add("damage", table, fmt::format("{}: a nest of 2^{}", name_, *nest));
+      return;
+    }
     if (const auto top = walk_.kernel.Read<uint64_t>(array)) {
       WalkNested(Kva(*top), uint64_t{1} << *nest, *size);
     } else {

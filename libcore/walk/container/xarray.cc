@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <optional>
 
 #include "libcore/walk/row/fields.h"
@@ -19,6 +20,8 @@ namespace {
 // are siblings, retry and zero marks, those above point to nodes.
 constexpr uint64_t kInternalBits = 2;
 constexpr uint64_t kSmallestNode = 4096;
+// XA_CHUNK_SIZE; a guest's own types can say anything.
+constexpr size_t kMaxSlots = 64;
 // 64 bits of index in chunks of at least 4 bits.
 constexpr int kMaxDepth = 16;
 
@@ -61,11 +64,10 @@ class XarrayWalker {
  private:
   void Take(uint64_t index, uint64_t entry) {
     if (entry == 0 || IsInternal(entry) || capped_) return;
-    if (entries_.size() >= walk_.limits.max_nodes) {
+    if (entries_.size() >= walk_.limits.max_nodes || !walk_.meter->Take()) {
       capped_ = true;
-      walk_.anomalies.Add(
-          "cap", Kva(entry),
-          fmt::format("{}: stopped after {} entries", name_, walk_.limits.max_nodes));
+      walk_.anomalies.Add("cap", Kva(entry),
+                          fmt::format("{}: stopped after {} entries", name_, entries_.size()));
       return;
     }
     entries_.push_back({index, Kva(entry)});
@@ -86,7 +88,7 @@ class XarrayWalker {
     }
     ObjectReader node(walk_.kernel, kva);
     const auto shift = node.Integer(*node_.shift);
-    const size_t slot_count = node_.slots->size / sizeof(uint64_t);
+    const size_t slot_count = std::min(node_.slots->size / sizeof(uint64_t), kMaxSlots);
     std::vector<uint64_t> slots(slot_count);
     const auto read =
         node.Read(node_.slots->offset, std::as_writable_bytes(std::span<uint64_t>(slots)));

@@ -77,6 +77,11 @@ Result<MemoryMap> MemoryMap::Of(const GuestKernel& kernel, uint64_t page_size) {
 }
 
 Status MemoryMap::AddSection(uint64_t number, uint64_t section_mem_map) {
+  // Of 52 bits of physical address, 128 MiB each.
+  constexpr uint64_t kMostSections = uint64_t{1} << 25;
+  if (number >= kMostSections) {
+    return Fail(ErrorCode::kDamaged, fmt::format("memory has no section {}", number));
+  }
   if (present_.size() <= number) present_.resize(number + 1);
   if ((section_mem_map & kHasMemMap) == 0) return {};
   // The kernel stores where frame 0 would be: with SPARSEMEM_VMEMMAP the same for all sections.

@@ -18,6 +18,12 @@ const RowTable<AnomalyRow>& AnomalyRow::Table() {
 }
 
 void Anomalies::Add(std::string kind, std::optional<Kva> address, std::string detail) {
+  if (rows_.size() >= kMostRows) {
+    if (left_out_++ == 0) rows_.emplace_back();
+    rows_.back() = {walker_, "cap", std::nullopt,
+                    fmt::format("{} more anomalies are left out", left_out_)};
+    return;
+  }
   rows_.push_back({walker_, std::move(kind), address ? std::optional(Hex(*address)) : std::nullopt,
                    std::move(detail)});
 }

@@ -24,9 +24,11 @@ struct AnomalyRow {
   friend bool operator==(const AnomalyRow&, const AnomalyRow&) = default;
 };
 
-// The anomalies of one walker.
+// The anomalies of one walker: so many as anybody reads, and how many more there were.
 class Anomalies {
  public:
+  static constexpr size_t kMostRows = 100'000;
+
   explicit Anomalies(std::string_view walker) : walker_(walker) {}
 
   void Add(std::string kind, std::optional<Kva> address, std::string detail);
@@ -41,6 +43,23 @@ class Anomalies {
  private:
   std::string walker_;
   std::vector<AnomalyRow> rows_;
+  uint64_t left_out_ = 0;
+};
+
+// What is left of WalkLimits::max_all_nodes for one walk.
+class WalkMeter {
+ public:
+  explicit WalkMeter(size_t nodes) : left_(nodes) {}
+
+  // False when nothing is left.
+  bool Take(size_t nodes = 1) {
+    if (left_ < nodes) return false;
+    left_ -= nodes;
+    return true;
+  }
+
+ private:
+  size_t left_;
 };
 
 // What a walker yields.
@@ -52,7 +71,11 @@ struct Walked {
 
 // How far a walker goes before it says "cap", and what else ends it.
 struct WalkLimits {
+  // Of one container.
   size_t max_nodes = size_t{4} << 20;  // PID_MAX_LIMIT, include/linux/threads.h
+  // Of all its containers together, frames of stacks and values of maps included: a guest can have
+  // each of a thousand lists lead to the same million nodes. It bounds the memory that rows take.
+  size_t max_all_nodes = size_t{4} << 20;
   // A walk of one container ends where this is wanted, with an anomaly "stopped"; may be nullptr.
   const Stop* stop = nullptr;
 

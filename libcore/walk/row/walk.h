@@ -1,6 +1,8 @@
 // Walk: what everything that goes through a kernel's memory needs at hand, in one piece.
 #pragma once
 
+#include <memory>
+
 #include "libcore/kernel/guest_kernel.h"
 #include "libcore/walk/row/anomaly.h"
 #include "libcore/walk/row/pointer_space.h"
@@ -15,6 +17,8 @@ struct Walk {
   WalkLimits limits = {};  // how far to go, and what else ends it
   // What to ask where the pointers of a container lead; null: they are the kernel's.
   const PointerSpace* pointers = nullptr;
+  // What all containers of this walk may still visit; never null.
+  std::shared_ptr<WalkMeter> meter = std::make_shared<WalkMeter>(limits.max_all_nodes);
 
   // Errors: those of GuestKernel::types.
   static Result<Walk> Of(const GuestKernel& kernel, Anomalies& anomalies,
@@ -22,8 +26,10 @@ struct Walk {
     return Walk{kernel, *KTSTR_TRY(kernel.types()), anomalies, limits};
   }
   // The same walk as far as `other`, or with what is wrong told there.
-  Walk Within(const WalkLimits& other) const { return {kernel, types, anomalies, other, pointers}; }
-  Walk NotingIn(Anomalies& other) const { return {kernel, types, other, limits, pointers}; }
+  Walk Within(const WalkLimits& other) const {
+    return {kernel, types, anomalies, other, pointers, meter};
+  }
+  Walk NotingIn(Anomalies& other) const { return {kernel, types, other, limits, pointers, meter}; }
   // What a pointer of a container leads to. Errors: those of PointerSpace and of reading.
   template <typename T>
   Result<T> Follow(Kva pointer) const {

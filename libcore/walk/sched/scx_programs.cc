@@ -20,7 +20,10 @@ std::unordered_map<uint64_t, ScxProgram> ScxPrograms::Of(Kva ops,
   std::unordered_map<uint64_t, ScxProgram> programs;
   const auto type = walk_.types.FindStruct(structure.name);
   if (!type || !map_.kernel_data || !map_.user_value || !value_.data) return programs;
-  std::vector<uint64_t> callbacks(walk_.types.SizeOf(*type).value_or(0) / sizeof(uint64_t));
+  // The guest's own types say how large it is, and where its members are.
+  constexpr uint64_t kMostBytes = 64 << 10;
+  std::vector<uint64_t> callbacks(std::min(walk_.types.SizeOf(*type).value_or(0), kMostBytes) /
+                                  sizeof(uint64_t));
   std::vector<uint64_t> of_map(callbacks.size()), ids(callbacks.size());
   const auto read = [&](Kva kva, std::vector<uint64_t>& words) {
     return walk_.kernel.Read(kva, std::as_writable_bytes(std::span<uint64_t>(words))).has_value();
@@ -38,7 +41,8 @@ std::unordered_map<uint64_t, ScxProgram> ScxPrograms::Of(Kva ops,
     }
     for (const NamedMember& callback : walk_.types.MembersOf(*type)) {
       const uint64_t word = callback.member.offset / sizeof(uint64_t);
-      if (callback.member.kind != TypeKind::kPointer || callbacks[word] == 0) continue;
+      if (callback.member.kind != TypeKind::kPointer || word >= callbacks.size()) continue;
+      if (callbacks[word] == 0) continue;
       if (callbacks[word] != of_map[word] || ids[word] == 0) continue;
       const auto id = static_cast<int64_t>(ids[word]);
       programs.insert_or_assign(callback.member.offset, ScxProgram{id, names_.NameOf(id)});

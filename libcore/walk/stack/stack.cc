@@ -225,7 +225,13 @@ Result<Walked<StackFrameRow>> WalkStacks(const GuestKernel& kernel, const WalkLi
   TextSymbols text(walk);
   StackWalker walker = KTSTR_TRY(StackWalker::Create(walk, text));
   Walked<StackFrameRow> walked;
-  for (const TaskRef& task : tasks) walker.Run(task, walked.rows);
+  for (const TaskRef& task : tasks) {
+    const size_t before = walked.rows.size();
+    walker.Run(task, walked.rows);
+    if (walk.meter->Take(walked.rows.size() - before)) continue;
+    anomalies.Add("cap", task.task, fmt::format("stopped after {} frames", walked.rows.size()));
+    break;
+  }
   walked.anomalies = std::move(anomalies).Take();
   return walked;
 }

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <vector>
 
 #include "libcore/walk/row/row_reader.h"
@@ -28,6 +29,11 @@ constexpr uint64_t kEmptyLine = 3;
 constexpr uint64_t kBlockHeader = sizeof(uint64_t);
 // CONFIG_LOG_BUF_SHIFT ends at 25; log_buf_len= at 31.
 constexpr uint64_t kMaxSizeBits = 31;
+// So many records are read, and so much text of theirs: records of a guest's making can be without
+// end, and share their text.
+constexpr uint64_t kMaxRecords = uint64_t{4} << 20, kMostText = uint64_t{256} << 20;
+// Descriptors that cannot be read: a ring of more of them is not there.
+constexpr uint64_t kMaxMissing = 10'000;
 // caller_id: the top bit marks a CPU, otherwise it is a thread id (kernel/printk/printk.c).
 constexpr uint64_t kCallerIsCpu = 0x80000000;
 
@@ -98,6 +104,11 @@ class LogWalker {
     // Ids wrap at 2^62; at most as many records as there are descriptors.
     for (uint64_t n = 0; n <= ring_.count_mask; ++n) {
       const uint64_t id = (ring_.tail_id + n) & kIdMask;
+      if (n == kMaxRecords || text_left_ == 0 || missing_ > kMaxMissing) {
+        walk_.anomalies.Add("cap", ring_.descs,
+                            fmt::format("the log: stopped after {} records", n));
+        return rows;
+      }
       if (auto row = Read(id)) rows.push_back(*std::move(row));
       if (id == ring_.head_id) return rows;
     }
@@ -116,7 +127,10 @@ class LogWalker {
     const auto state_var = desc.Unsigned(m_.state_var);
     const auto begin = desc.Unsigned(m_.begin);
     const auto next = desc.Unsigned(m_.next);
-    if (!state_var || !begin || !next) return std::nullopt;
+    if (!state_var || !begin || !next) {
+      ++missing_;
+      return std::nullopt;
+    }
     const auto state = static_cast<DescriptorState>(*state_var >> kStateShift);
     if ((*state_var & kIdMask) != id || state == kReserved) {
       walk_.anomalies.Add("being written", at,
@@ -163,7 +177,8 @@ class LogWalker {
                           fmt::format("the text of log record {:#x} was overwritten", id));
       return std::nullopt;
     }
-    std::string text(std::min(length, size - kBlockHeader), '\0');
+    std::string text(std::min({length, size - kBlockHeader, text_left_}), '\0');
+    text_left_ -= text.size();
     const auto read =
         walk_.kernel.Read(ring_.data + at + kBlockHeader, std::as_writable_bytes(std::span(text)));
     if (read) return text;
@@ -175,6 +190,8 @@ class LogWalker {
   RowReader<LogRow> columns_{walk_};
   const RingMembers& m_;
   const Ring& ring_;
+  uint64_t text_left_ = kMostText;  // in bytes
+  uint64_t missing_ = 0;
 };
 
 }  // namespace

@@ -65,6 +65,10 @@ class FileTables {
     std::vector<OpenFile> found;
     std::array<uint64_t, kChunk> files;
     for (uint64_t fd = 0; fd < size; fd += kChunk) {
+      if (!walk_.meter->Take()) {
+        walk_.anomalies.Add("cap", slots, fmt::format("open files: stopped at number {}", fd));
+        break;
+      }
       const auto chunk = std::span(files).first(std::min<uint64_t>(kChunk, size - fd));
       const Kva at = slots + fd * sizeof(uint64_t);
       if (const Status read = walk_.kernel.Read(at, std::as_writable_bytes(chunk)); !read) {

@@ -50,6 +50,14 @@ bool StackWaiters::IsOnList(Kva node) const {
   return next_prev && prev_next && *next_prev == node && *prev_next == node;
 }
 
+bool StackWaiters::Step(Kva at) const {
+  if (steps_left_ == 0) return false;
+  if (--steps_left_ == 0) {
+    walk_.anomalies.Add("cap", at, "lists of waiters are too long: not all of them are read");
+  }
+  return true;
+}
+
 bool StackWaiters::IsWaiter(const Layout& layout, Kva node) const {
   const Kva waiter = node - layout.list;
   if (layout.function) {
@@ -72,7 +80,7 @@ std::optional<std::unordered_set<uint64_t>> StackWaiters::RingOf(const Layout& l
     const auto next = walk_.kernel.Read<Kva>(at);
     const auto back = next ? walk_.kernel.Read<Kva>(*next + sizeof(uint64_t)) : next;
     if (!back || *back != at || !IsWaiter(layout, at)) return std::nullopt;
-    if (ring.size() >= walk_.limits.max_nodes) return std::nullopt;
+    if (ring.size() >= walk_.limits.max_nodes || !Step(at)) return std::nullopt;
     if (!ring.insert((at - layout.list).value()).second) return std::nullopt;
     at = *next;
   } while (at != first);
@@ -104,7 +112,7 @@ std::optional<FoundWaiter> StackWaiters::Check(const Layout& layout, Kva waiter)
   std::optional<Kva> head;
   int64_t waiters = 1;
   Kva at = node;
-  for (size_t n = 0; n < walk_.limits.max_nodes; ++n) {
+  for (size_t n = 0; n < walk_.limits.max_nodes && Step(at); ++n) {
     const auto next = walk_.kernel.Read<Kva>(at);
     if (!next) return std::nullopt;
     if (*next == node) {

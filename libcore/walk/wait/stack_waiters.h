@@ -39,10 +39,14 @@ class StackWaiters {
   std::optional<std::unordered_set<uint64_t>> RingOf(const Layout& layout, Kva waiter) const;
   bool IsWaiter(const Layout& layout, Kva node) const;
   bool IsOnList(Kva node) const;
+  // Takes one step of a list; false, with an anomaly once, when there are none left.
+  bool Step(Kva at) const;
 
   Walk walk_;
   const std::unordered_set<uint64_t>& tasks_;
   std::optional<Kva> text_begin_, text_end_;
+  // Each waiter's list is gone through whole: enough for 8,000 that wait in one.
+  mutable uint64_t steps_left_ = uint64_t{1} << 26;
 };
 
 }  // namespace ktstr

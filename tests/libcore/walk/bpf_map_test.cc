@@ -262,6 +262,12 @@ TEST_F(DamagedBpfMapTest, TheCapOnValuesEndsTheMapAndSaysSo) {
   EXPECT_THAT(maps.anomalies, HasAnomaly("cap", map_));
 }
 
+TEST_F(DamagedBpfMapTest, ValuesThatAreMoreTextThanAllMayHaveEndTheMap) {
+  const BpfMaps maps = WalkDamaged({.max_text = 5});
+  EXPECT_LT(maps.values.size(), 8u);
+  EXPECT_THAT(maps.anomalies, HasAnomaly("cap", map_));
+}
+
 TEST_F(DamagedBpfMapTest, AsManyValuesAsTheCapAreNotOneTooMany) {
   const BpfMaps maps = WalkDamaged({.max_values_per_map = 8});
   EXPECT_THAT(Keys(maps), SizeIs(8));
@@ -327,6 +333,31 @@ TEST_F(BpfMapTest, TypesThatCannotBeReadLeaveValuesAsBytes) {
   const BpfMaps maps = Walk();
   EXPECT_THAT(Values(maps, 1), ElementsAre(KeyValue("0", R"("0100000000000000")")));
   EXPECT_THAT(maps.anomalies, HasAnomaly("unmapped", guest_.Wild()));
+}
+
+TEST_F(BpfMapTest, TypesThatAreBasedOnThemselvesHaveAnEnd) {
+  const Kva map =
+      bpf_.AddArray({.id = 1, .max_entries = 1, .key_type = "int", .value_type = "point"});
+  const Kva btf = b().Allocate(b().SizeOf("btf"));
+  sched_.Finish();
+  bpf_.Finish();
+  // Its own base, and one of many that are based on each other.
+  std::vector<Kva> chain = {btf};
+  for (int i = 0; i < 100; ++i) chain.push_back(b().Allocate(b().SizeOf("btf")));
+  chain.push_back(chain.back());
+  const auto types = bpf_.program_types().Build();
+  const Kva data = b().Allocate(types.size());
+  b().PutBytes(data, types);
+  for (size_t i = 0; i + 1 < chain.size(); ++i) {
+    b().Set("btf", chain[i], "data", data.value());
+    b().Set("btf", chain[i], "data_size", types.size());
+    b().Set("btf", chain[i], "base_btf", chain[i + 1].value());
+  }
+  b().Set("bpf_map", map, "btf", btf.value());
+  const auto maps = WalkBpfMaps(guest_.Open());
+  ASSERT_TRUE(maps);
+  EXPECT_THAT(maps->maps, SizeIs(1));
+  EXPECT_THAT(maps->anomalies, HasAnomaly("damage", chain[4]));
 }
 
 }  // namespace

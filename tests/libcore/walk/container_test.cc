@@ -54,6 +54,26 @@ TEST_F(ChainTest, AllNodesInOrder) {
   EXPECT_THAT(anomalies_.rows(), NoAnomalies());
 }
 
+// Each of a thousand chains may lead to the same million nodes.
+TEST_F(ChainTest, AllChainsOfAWalkTogetherHaveALimit) {
+  const ktstr::Walk walk = guest_.Begin(anomalies_, {.max_all_nodes = 50});
+  EXPECT_THAT(WalkChain(walk, nodes_[0], "one"), ElementsAreArray(nodes_));
+  EXPECT_THAT(anomalies_.rows(), NoAnomalies());
+  EXPECT_THAT(WalkChain(walk, nodes_[0], "another"), ElementsAreArray(FirstNodes(10)));
+  EXPECT_THAT(anomalies_.rows(), HasAnomaly("cap", nodes_[10]));
+  // Wherever its anomalies go.
+  EXPECT_THAT(WalkChain(walk.Within({}), nodes_[0], "a third"), IsEmpty());
+}
+
+TEST(AnomaliesTest, OfVeryManyTheFirstAreKeptAndTheRestCounted) {
+  Anomalies anomalies("test");
+  for (size_t i = 0; i < Anomalies::kMostRows + 5; ++i) anomalies.Add("damage", std::nullopt, "x");
+  ASSERT_EQ(anomalies.rows().size(), Anomalies::kMostRows + 1);
+  EXPECT_EQ(anomalies.rows()[Anomalies::kMostRows - 1].kind, "damage");
+  EXPECT_EQ(anomalies.rows().back().kind, "cap");
+  EXPECT_EQ(anomalies.rows().back().detail, "5 more anomalies are left out");
+}
+
 TEST_F(ChainTest, ANullsMarkEndsIt) {
   b().Put<uint64_t>(nodes_[7], 0x1235);
   EXPECT_THAT(Walk(), ElementsAreArray(FirstNodes(8)));
@@ -331,6 +351,13 @@ TEST_F(RhashtableTest, AnObjectInAPageThatWasLeftOutCostsOnlyItsBucket) {
 TEST_F(RhashtableTest, ATableOfASizeThatCannotBeIsDamage) {
   Fill();
   b().Set("bucket_table", buckets_, "size", 0x7fffffff);
+  EXPECT_THAT(Walk(), IsEmpty());
+  EXPECT_THAT(anomalies_.rows(), HasAnomaly("damage", buckets_));
+}
+
+TEST_F(RhashtableTest, ANestThatCannotBeIsDamage) {
+  Fill();
+  b().Set("bucket_table", buckets_, "nest", 70);
   EXPECT_THAT(Walk(), IsEmpty());
   EXPECT_THAT(anomalies_.rows(), HasAnomaly("damage", buckets_));
 }

@@ -104,5 +104,26 @@ TEST(LogWalkTest, ATextThatWasOverwrittenIsUnknownNotAnothersText) {
   EXPECT_EQ(walked.anomalies[0].kind, "overwritten");
 }
 
+TEST(LogWalkTest, ARingOfMoreRecordsThanMemoryHoldsEndsSoon) {
+  KernelBuilder builder;
+  LogBuilder log(builder);
+  log.Add({.text = "first"});
+  log.Finish();
+  const auto offset_of = [&](const char* path) {
+    return builder.MemberOf("printk_ringbuffer", path).offset;
+  };
+  const uint64_t count_bits = offset_of("desc_ring.count_bits");
+  const uint64_t head_id = offset_of("desc_ring.head_id.counter");
+  auto guest = builder.Finish();
+  const auto kernel = GuestKernel::Open(*guest.memory, guest.vcpus).value();
+  const Kva ring = kernel->ReadSymbol<Kva>("prb").value();
+  guest.memory->Put<uint32_t>(kernel->Translate(ring + count_bits).value(), 31);
+  guest.memory->Put<uint64_t>(kernel->Translate(ring + head_id).value(), 0x7fffffff);
+  const auto walked = WalkLog(*kernel).value();
+  ASSERT_FALSE(walked.anomalies.empty());
+  EXPECT_EQ(walked.anomalies.back().kind, "cap");
+  EXPECT_LE(walked.anomalies.size(), Anomalies::kMostRows + 1);
+}
+
 }  // namespace
 }  // namespace ktstr
