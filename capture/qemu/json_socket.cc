@@ -8,13 +8,15 @@
 #include <vector>
 
 #include "capture/system/system_error.h"
+#include "libcore/base/json_shape.h"
+#include "libcore/base/safe_text.h"
 
 namespace ktstr {
 
 namespace {
 
 // The longest line taken from a peer, in bytes. A report of 10,000 tasks is 3 MB.
-constexpr size_t kLineLimit = size_t{256} << 20;
+constexpr size_t kLineLimit = size_t{64} << 20;
 constexpr size_t kMaxFds = 16;
 
 }  // namespace
@@ -112,6 +114,10 @@ Result<nlohmann::json> JsonSocket::Receive(Deadline deadline) {
     received_.erase(0, end + 1);
     searched_ = 0;
     if (line.find_first_not_of(" \r\t") == std::string::npos) continue;
+    if (IsTooDeep(line)) {
+      return Fail(ErrorCode::kPeer, fmt::format("{} sent JSON that is too deep: '{}'", peer_,
+                                                SafeText(line.substr(0, 60))));
+    }
     nlohmann::json message = nlohmann::json::parse(line, nullptr, /*allow_exceptions=*/false);
     if (std::exchange(in_the_middle_, false) && !message.is_object()) continue;
     if (!message.is_object()) {

@@ -17,6 +17,7 @@
 #include "capture/system/memory_file.h"
 #include "capture/system/start_thread.h"
 #include "capture/system/system_error.h"
+#include "libcore/base/json_shape.h"
 
 namespace ktstr {
 
@@ -62,7 +63,7 @@ Result<json> AskLibvirt(const std::string& domain, const json& command,
   }
   arguments.insert(arguments.end(), {"--cmd", command.dump()});
   const std::string said = KTSTR_TRY(RunVirsh(std::move(arguments), std::move(kept)));
-  json reply = json::parse(said, nullptr, false);
+  json reply = IsTooDeep(said) ? json() : json::parse(said, nullptr, false);
   if (reply.is_discarded() || !reply.is_object()) {
     return Fail(ErrorCode::kPeer, "virsh answers with no JSON object: " + said.substr(0, 200));
   }

@@ -7,6 +7,7 @@
 #include <limits>
 #include <nlohmann/json.hpp>
 
+#include "libcore/base/json_shape.h"
 #include "libcore/base/utf8.h"
 
 namespace ktstr {
@@ -31,23 +32,8 @@ Status CheckShape(std::string_view text) {
   if (text.size() > kOpJsonMax) {
     return Wrong(fmt::format("{} bytes of JSON; the limit is {}", text.size(), kOpJsonMax));
   }
-  int depth = 0;
-  size_t tokens = 0;
-  bool in_string = false;
-  for (size_t i = 0; i < text.size(); ++i) {
-    const char c = text[i];
-    if (in_string) {
-      if (c == '\\') ++i;
-      if (c == '"') in_string = false;
-      continue;
-    }
-    if (c == '"') in_string = true;
-    if (c == '{' || c == '[') ++depth;
-    if (c == '}' || c == ']') --depth;
-    if (c == '{' || c == '[' || c == ',' || c == ':') ++tokens;
-    if (depth > kMaxDepth || tokens > kMaxTokens) return Wrong("JSON that is too deep or too long");
-  }
-  return {};
+  if (KeepsWithin({.depth = kMaxDepth, .tokens = kMaxTokens}, text)) return {};
+  return Wrong("JSON that is too deep or too long");
 }
 
 Result<Json> ParseObject(std::string_view text) {
@@ -352,9 +338,8 @@ std::string ToJson(const OpRequest& request) {
 std::string ToJson(const OpReply& reply) {
   Json values = Json::array();
   for (const OpValue& value : reply.read_values) values.push_back(std::visit(ValueToJson(), value));
-  Json json = {{"request_id", reply.request_id},
-               {"success", reply.success},
-               {"reason", reply.reason}};
+  Json json = {
+      {"request_id", reply.request_id}, {"success", reply.success}, {"reason", reply.reason}};
   if (reply.error) {
     json["error"] = {{"entry", reply.error->entry},
                      {"code", OpErrorCodeName(reply.error->code)},

@@ -230,6 +230,21 @@ TEST(QmpClientTest, AFileHandedOverArrives) {
   EXPECT_EQ(arrived, info.st_ino);
 }
 
+// Functions that copy or print JSON call themselves for each array in an array.
+TEST(QmpClientTest, AnAnswerThatIsDeeperThanAnyIsRefused) {
+  ScriptedPeer peer([](ScriptedPeer& p) {
+    p.Greet();
+    p.Hear();
+    p.Say(R"({"id": 2, "return": )" + std::string(200'000, '[') + std::string(200'000, ']') + "}");
+    p.AwaitEnd();
+  });
+  const auto client = *Open(peer);
+  const auto answer = client->Execute("query-status");
+  ASSERT_FALSE(answer);
+  EXPECT_EQ(answer.error().code(), ErrorCode::kPeer);
+  EXPECT_THAT(answer.error().ToString(), HasSubstr("JSON that is too deep"));
+}
+
 TEST(QmpClientTest, ASocketThatIsNotThereIsAnEnvironmentErrorThatNamesIt) {
   const auto client = QmpClient::Connect("/nonexistent/vm.qmp");
   ASSERT_FALSE(client);
