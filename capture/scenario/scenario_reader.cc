@@ -7,7 +7,9 @@
 
 #include "capture/scenario/scenario_sections.h"
 #include "libcore/base/nearest_word.h"
+#include "libcore/base/safe_text.h"
 #include "libcore/base/text_file.h"
+#include "libcore/base/utf8.h"
 #include "libcore/toml/toml_table.h"
 
 namespace ktstr {
@@ -96,6 +98,10 @@ Result<Scenario> ParseScenario(std::string_view text, const std::filesystem::pat
 }
 
 Result<TriggerSpec> ParseTrigger(const std::string& text) {
+  if (!IsUtf8(text)) {
+    return Fail(ErrorCode::kInvalidArgument,
+                fmt::format("the trigger '{}' is no UTF-8", SafeText(text)));
+  }
   // As a scenario's section says it, so that there is one reader for both.
   std::string section = "[[trigger]]\n";
   std::string_view rest = text;

@@ -252,6 +252,7 @@ TEST(ScenarioReader, ATriggerCanStandOnACommandLine) {
   EXPECT_THAT(ParseTrigger("stal,over=1s").error().message(), HasSubstr("did you mean 'stall'?"));
   EXPECT_THAT(ParseTrigger("stall").error().message(), HasSubstr("needs 'over'"));
   EXPECT_THAT(ParseTrigger("").error().message(), HasSubstr("unknown word"));
+  EXPECT_THAT(ParseTrigger("stall,over=1s\xff").error().message(), HasSubstr("is no UTF-8"));
   EXPECT_THAT(ParseTrigger("stall,,=").error().message(), HasSubstr("NAME,KEY=VALUE"));
   EXPECT_FALSE(DefaultTriggers().empty());
 }
