@@ -49,7 +49,8 @@ Result<std::string> Pack(Session& session, PackArguments arguments) {
                                        {"pages", summary.pages},
                                        {"shared_pages", summary.shared_pages},
                                        {"not_rebuilt", summary.not_rebuilt}};
-  return json.dump(2) + "\n";
+  // A path need not be UTF-8.
+  return json.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + "\n";
 }
 
 Result<std::string> Unpack(Session&, const PackArguments& arguments) {

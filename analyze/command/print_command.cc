@@ -48,7 +48,12 @@ Result<std::string> Json(MemorySource& memory, const PrintArguments& arguments,
   std::string value;
   if (place.member.is_bit_field()) {
     const Value cell = KTSTR_TRY(ReadValue(*KTSTR_TRY(memory.Kernel()), types, place));
-    value = std::to_string(std::get<int64_t>(cell));
+    // A number, or the name of an enumerator.
+    const auto* number = std::get_if<int64_t>(&cell);
+    const auto* name = std::get_if<std::string>(&cell);
+    value = number != nullptr ? std::to_string(*number)
+            : name != nullptr ? TextToJson(*name)
+                              : "null";
   } else {
     value = KTSTR_TRY(ReadJson(*KTSTR_TRY(memory.Kernel()), types, place, special));
   }
