@@ -1,5 +1,6 @@
 // ktstr-analyze schema [TABLE]
 #include "analyze/command/command.h"
+#include "analyze/index/cells.h"
 #include "analyze/text/output.h"
 #include "analyze/text/schema.h"
 
@@ -23,7 +24,7 @@ Result<std::string> Describe(const std::string& name, bool json) {
 std::vector<std::string> SchemaNames() {
   std::vector<std::string> names;
   for (const auto& row : SchemaList().rows) {
-    const auto& name = std::get<std::string>(row[1]);
+    const auto& name = TextOf(row[1]);
     names.push_back(name.substr(0, name.find('(')));
   }
   return names;

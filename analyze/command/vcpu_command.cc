@@ -4,6 +4,7 @@
 #include <map>
 
 #include "analyze/command/command.h"
+#include "analyze/index/cells.h"
 #include "analyze/text/registers.h"
 
 namespace ktstr {
@@ -19,7 +20,7 @@ Result<SymbolByCpu> AskIndex(Session& session) {
                                                    "rip_symbol IS NOT NULL"));
   SymbolByCpu symbols;
   for (const auto& row : answer.rows) {
-    symbols[std::get<int64_t>(row[0])] = std::get<std::string>(row[1]);
+    symbols[IntegerOf(row[0])] = TextOf(row[1]);
   }
   return symbols;
 }

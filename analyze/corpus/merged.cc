@@ -10,6 +10,7 @@
 #include <set>
 
 #include "analyze/corpus/parallel.h"
+#include "analyze/index/cells.h"
 #include "analyze/index/index.h"
 #include "analyze/index/log_search.h"
 #include "analyze/index/seal.h"
@@ -40,8 +41,7 @@ std::map<std::string, std::string> Merged(const fs::path& path) {
   if (!key || key->rows.size() != 1 || key->rows[0][0] != Value(Key())) return names;
   const auto archives = database->Query("SELECT digest, name FROM archive");
   if (!archives) return names;
-  for (const auto& row : archives->rows)
-    names[std::get<std::string>(row[0])] = std::get<std::string>(row[1]);
+  for (const auto& row : archives->rows) names[TextOf(row[0])] = TextOf(row[1]);
   return names;
 }
 
@@ -54,8 +54,7 @@ Result<std::map<std::string, std::vector<std::string>>> Sources(const Database& 
       "NOT LIKE 'sqlite_%' AND m.name != 'index_key' ORDER BY m.name, c.cid",
       schema)));
   std::map<std::string, std::vector<std::string>> sources;
-  for (const auto& row : rows.rows)
-    sources[std::get<std::string>(row[0])].push_back(std::get<std::string>(row[1]));
+  for (const auto& row : rows.rows) sources[TextOf(row[0])].push_back(TextOf(row[1]));
   return sources;
 }
 

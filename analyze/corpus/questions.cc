@@ -7,6 +7,7 @@
 #include <system_error>
 
 #include "analyze/check/check.h"
+#include "analyze/index/cells.h"
 #include "analyze/text/output.h"
 #include "libcore/base/text_file.h"
 
@@ -37,7 +38,7 @@ Result<QueryResult> AskTables(const Database& index, const QueryLimits& limits) 
                   limits));
   std::string sql;
   for (const auto& row : names.rows) {
-    const std::string& name = std::get<std::string>(row[0]);
+    const std::string& name = TextOf(row[0]);
     sql += fmt::format("{}SELECT '{}' AS \"table\", count(*) AS rows FROM \"{}\"",
                        sql.empty() ? "" : " UNION ALL ", name, name);
   }

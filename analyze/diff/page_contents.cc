@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "analyze/index/cells.h"
 #include "libcore/walk/stack/stack_bounds.h"
 
 namespace ktstr {
@@ -96,8 +97,8 @@ void PageContents::AddTasks(const Database& index) {
   const auto stack = (*types)->FindMember("task_struct", "stack");
   const auto stack_size = TaskStackSize(*kernel_);
   for (const auto& row : rows->rows) {
-    const Kva task(std::stoull(std::get<std::string>(row[0]), nullptr, 16));
-    const auto& name = std::get<std::string>(row[1]);
+    const Kva task(std::strtoull(TextOf(row[0]).c_str(), nullptr, 16));
+    const auto& name = TextOf(row[1]);
     if (size) Add(task, *size, {0, 0, Range::Kind::kTaskStruct, name});
     if (!stack || !stack_size) continue;
     const auto base = kernel_->Read<uint64_t>(task + stack->offset);

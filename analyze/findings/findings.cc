@@ -5,14 +5,11 @@
 #include <algorithm>
 #include <array>
 
+#include "analyze/index/cells.h"
+
 namespace ktstr {
 
 namespace {
-
-std::string TextOf(const Value& value) {
-  const auto* text = std::get_if<std::string>(&value);
-  return text == nullptr ? std::string() : *text;
-}
 
 // A rule that finds more names the first of them and says how many more there are.
 constexpr size_t kMaxFindingsPerRule = 100;

@@ -38,11 +38,23 @@ fs::path CacheDirectory() {
   return cache.empty() ? fs::path() : fs::path(cache) / "index";
 }
 
+// Everything that a database is made of, as SQL; empty where it cannot be told.
+std::vector<std::vector<Value>> SchemaOf(const Database& database) {
+  auto parts = database.Query("SELECT type, name, tbl_name, sql FROM sqlite_schema ORDER BY 1, 2");
+  return parts ? std::move(parts->rows) : std::vector<std::vector<Value>>();
+}
+
+// That of an index of this program.
+const std::vector<std::vector<Value>>& OurSchema();
+
+// An index file can be anybody's: one that has a view in the place of a table, or a trigger, would
+// run what it says. (That its rows are those of the archive nobody can tell but by making them
+// again.)
 std::optional<Database> OpenIfItFits(const fs::path& path, const std::string& digest) {
   std::error_code ignored;
   if (!fs::is_regular_file(path, ignored) || !SealHolds(path)) return std::nullopt;
   auto database = Database::Open(path, Database::Mode::kReadOnly);
-  if (!database) return std::nullopt;
+  if (!database || SchemaOf(*database) != OurSchema()) return std::nullopt;
   const auto key = database->Query("SELECT digest, schema FROM index_key");
   if (!key || key->rows.size() != 1) return std::nullopt;
   if (key->rows[0][0] != Value(digest) || key->rows[0][1] != Value(SchemaKey()))
@@ -68,6 +80,16 @@ std::optional<std::string> FileOf(const std::string& archive) {
 // Of writing tables, and what comes of them, in the same unit as kTableSteps.
 constexpr uint64_t kWriteSteps = 40, kRestSteps = 10;
 
+// Once all tables are there: what makes them fast to ask, and views. Errors: kIo.
+Status AddWhatIsMadeOfTables(Database& database) {
+  KTSTR_TRY(
+      database.Execute("CREATE INDEX task_by_pid ON task (pid);"
+                       "CREATE INDEX task_by_kva ON task (task_kva);"
+                       "CREATE INDEX stack_frame_by_task ON stack_frame (task_kva, depth)"));
+  KTSTR_TRY(AddLogSearch(database));
+  return AddViews(database);
+}
+
 // An index in the making. Another process never sees half of one.
 class NewIndex {
  public:
@@ -86,12 +108,7 @@ class NewIndex {
 
   // Once all tables are in it: adds what is made of them, and the key. Errors: kIo.
   Result<Database> Finish(const std::string& digest) && {
-    KTSTR_TRY(
-        database_->Execute("CREATE INDEX task_by_pid ON task (pid);"
-                           "CREATE INDEX task_by_kva ON task (task_kva);"
-                           "CREATE INDEX stack_frame_by_task ON stack_frame (task_kva, depth)"));
-    KTSTR_TRY(AddLogSearch(*database_));
-    KTSTR_TRY(AddViews(*database_));
+    KTSTR_TRY(AddWhatIsMadeOfTables(*database_));
     KTSTR_TRY(AddFindings(*database_));
     KTSTR_TRY(database_->Execute(
         fmt::format("INSERT INTO index_key VALUES ('{}', '{}'); COMMIT", digest, SchemaKey())));
@@ -141,6 +158,23 @@ Status LostPages(const ArchiveReader& archive) {
   return Fail(
       ErrorCode::kDamaged,
       fmt::format("{} has pages that were damaged already when it was written", archive.path()));
+}
+
+// Of an empty one. Findings are a table like the others here: no rule has to look for any.
+Result<std::vector<std::vector<Value>>> SchemaOfNone() {
+  NewIndex index = KTSTR_TRY(NewIndex::InMemory());
+  for (const TableInfo* info : AllTableInfos()) {
+    if (info == &FindingRow::Table().info) continue;
+    KTSTR_TRY(index.database().AddTable(EmptyTable(*info)));
+  }
+  KTSTR_TRY(AddWhatIsMadeOfTables(index.database()));
+  KTSTR_TRY(index.database().AddTable(EmptyTable(FindingRow::Table().info)));
+  return SchemaOf(index.database());
+}
+
+const std::vector<std::vector<Value>>& OurSchema() {
+  static const auto schema = SchemaOfNone().value_or(std::vector<std::vector<Value>>());
+  return schema;
 }
 
 // At the first place that takes it; the last one is memory.

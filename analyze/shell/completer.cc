@@ -7,6 +7,7 @@
 #include <cctype>
 #include <map>
 
+#include "analyze/index/cells.h"
 #include "analyze/text/schema.h"
 
 namespace ktstr {
@@ -32,14 +33,14 @@ const std::vector<Table>& KnownTables() {
   static const std::vector<Table> tables = [] {
     std::vector<Table> all;
     for (const auto& row : SchemaList().rows) {
-      const auto& kind = std::get<std::string>(row[0]);
+      const auto& kind = TextOf(row[0]);
       if (kind == "function") continue;
-      const auto& signature = std::get<std::string>(row[1]);
+      const auto& signature = TextOf(row[1]);
       Table table{signature.substr(0, signature.find('(')), {}, kind == "table function"};
       const auto schema = SchemaOf(table.name);
       if (!schema) continue;
       for (const auto& column : schema->columns.rows) {
-        table.columns.push_back(std::get<std::string>(column[0]));
+        table.columns.push_back(TextOf(column[0]));
       }
       all.push_back(table);
       if (!table.is_function) continue;

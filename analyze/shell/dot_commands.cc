@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <charconv>
 
+#include "analyze/index/cells.h"
 #include "analyze/shell/words.h"
 #include "analyze/text/output.h"
 #include "analyze/text/schema.h"
@@ -41,8 +42,8 @@ Result<std::string> ListTables(const Context&, const Words& words) {
   const std::string pattern = words.empty() ? "%" : words[0];
   std::vector<std::string> names;
   for (const auto& row : SchemaList().rows) {
-    const auto& kind = std::get<std::string>(row[0]);
-    const auto& name = std::get<std::string>(row[1]);
+    const auto& kind = TextOf(row[0]);
+    const auto& name = TextOf(row[1]);
     if (kind != "table" && kind != "view") continue;
     if (sqlite3_strlike(pattern.c_str(), name.c_str(), 0) == 0) names.push_back(name);
   }

@@ -5,6 +5,7 @@
 #include <string_view>
 #include <vector>
 
+#include "analyze/index/cells.h"
 #include "analyze/text/schema.h"
 #include "libcore/base/nearest_word.h"
 
@@ -37,8 +38,8 @@ bool HasWord(std::string_view text, std::string_view word) {
 std::vector<std::string> Candidates(const Unknown& unknown, std::string_view sql) {
   std::vector<std::string> names;
   for (const auto& row : SchemaList().rows) {
-    const auto& kind = std::get<std::string>(row[0]);
-    const auto& signature = std::get<std::string>(row[1]);
+    const auto& kind = TextOf(row[0]);
+    const auto& signature = TextOf(row[1]);
     const std::string name = signature.substr(0, signature.find('('));
     const bool is_function = kind == "function";
     if (is_function ? unknown.functions : unknown.tables) names.push_back(name);
@@ -46,7 +47,7 @@ std::vector<std::string> Candidates(const Unknown& unknown, std::string_view sql
     const auto schema = SchemaOf(name);
     if (!schema) continue;
     for (const auto& column : schema->columns.rows) {
-      names.push_back(std::get<std::string>(column[0]));
+      names.push_back(TextOf(column[0]));
     }
   }
   return names;

@@ -4,6 +4,8 @@
 #include <map>
 #include <tuple>
 
+#include "analyze/index/cells.h"
+
 namespace ktstr {
 
 namespace {
@@ -62,12 +64,13 @@ Result<StackGroups> GroupStacks(const Database& index, const QueryResult& tasks,
   const QueryResult frames = KTSTR_TRY(index.Query(kFrames));
   Grouping grouping;
   for (size_t r = 0; r < frames.rows.size();) {
-    const auto& kva = std::get<std::string>(frames.rows[r][0]);
+    const std::string& kva = TextOf(frames.rows[r][0]);
     OneStack stack;
-    for (; r < frames.rows.size() && frames.rows[r][0] == Value(kva); ++r) {
-      const auto& row = frames.rows[r];
+    for (bool same = true; same;
+         same = r < frames.rows.size() && TextOf(frames.rows[r][0]) == kva) {
+      const auto& row = frames.rows[r++];
       stack.running = row[2] == Value(int64_t{1});
-      const auto& text = std::get<std::string>(row[3]);
+      const auto& text = TextOf(row[3]);
       if (row[1] == Value(int64_t{1})) {
         stack.end = text;
       } else {

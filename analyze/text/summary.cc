@@ -5,6 +5,7 @@
 #include <map>
 #include <nlohmann/json.hpp>
 
+#include "analyze/index/cells.h"
 #include "analyze/text/output.h"
 #include "libcore/base/quantity.h"
 #include "libcore/base/safe_text.h"
@@ -146,7 +147,7 @@ Result<std::string> LogPart(const Database& index, size_t max_width) {
 // What is wrong, first of all; nothing when nothing was found.
 Result<std::string> FindingsPart(const Database& index, size_t max_width) {
   const QueryResult count = KTSTR_TRY(index.Query("SELECT count(*) FROM finding"));
-  const auto findings = std::get<int64_t>(count.rows[0][0]);
+  const auto findings = IntegerOf(count.rows[0][0]);
   if (findings == 0) return std::string();
   std::string text = fmt::format("\nFindings: {}", findings);
   if (findings > kFindingLines) text += fmt::format(", the first {} of them", kFindingLines);
@@ -156,7 +157,7 @@ Result<std::string> FindingsPart(const Database& index, size_t max_width) {
 
 Result<int64_t> Count(const Database& index, std::string_view table) {
   const QueryResult count = KTSTR_TRY(index.Query(fmt::format("SELECT count(*) FROM {}", table)));
-  return std::get<int64_t>(count.rows[0][0]);
+  return IntegerOf(count.rows[0][0]);
 }
 
 // All CPUs, or the busiest of many.

@@ -14,6 +14,8 @@
 
 #include "analyze/index/seal.h"
 #include "analyze/index/tables.h"
+#include "analyze/text/folded_stacks.h"
+#include "analyze/text/summary.h"
 #include "archives.h"
 #include "libcore/archive/container.h"
 #include "libcore/base/text_file.h"
@@ -71,16 +73,16 @@ TEST_F(IndexTest, TheLogCanBeSearchedByWords) {
 
 TEST_F(IndexTest, IsReadTheSecondTimeNotBuilt) {
   ASSERT_TRUE(OpenIndex(archive_, {}));
-  // What only a rebuilt index would not have.
+  // What a rebuilt index would have.
   {
     Database writable =
         Database::Open(archive_.string() + ".index", Database::Mode::kCreate).value();
-    ASSERT_TRUE(writable.Execute("CREATE TABLE mark (x)"));
+    ASSERT_TRUE(writable.Execute("DELETE FROM task"));
   }
   ASSERT_TRUE(SealIndex(archive_.string() + ".index"));
   const auto again = OpenIndex(archive_, {});
   ASSERT_TRUE(again);
-  EXPECT_EQ(Count(*again, "mark"), 0);
+  EXPECT_EQ(Count(*again, "task"), 0);
 }
 
 TEST_F(IndexTest, TellsHowFarItIsWhileItIsBuilt) {
@@ -171,6 +173,43 @@ TEST_F(IndexTest, StandsBesideTheFileThatADescriptorNames) {
   }
   close(fd);
   EXPECT_EQ(IndexPaths("/dev/shm/x.kts", "digest").front(), "/dev/shm/x.kts.index");
+}
+
+// Asked for its key, this one would count for ever.
+TEST_F(IndexTest, OfSomebodyElsesMakingIsNotAsked) {
+  ASSERT_TRUE(OpenIndex(archive_, {}));
+  {
+    Database writable =
+        Database::Open(archive_.string() + ".index", Database::Mode::kCreate).value();
+    ASSERT_TRUE(writable.Execute(
+        "DROP TABLE index_key; CREATE VIEW index_key AS WITH RECURSIVE n(x) AS (SELECT 1 UNION ALL "
+        "SELECT x + 1 FROM n) SELECT max(x) AS digest, max(x) AS schema FROM n"));
+  }
+  ASSERT_TRUE(SealIndex(archive_.string() + ".index"));
+  const auto index = OpenIndex(archive_, {});
+  ASSERT_TRUE(index) << index.error().ToString();
+  EXPECT_EQ(index->Query("SELECT type FROM sqlite_schema WHERE name = 'index_key'")->rows[0][0],
+            Value(std::string("table")));
+}
+
+// The column says what a cell should be, but SQLite takes any.
+TEST_F(IndexTest, CellsOfOtherTypesThanTheirColumnsAreNoDanger) {
+  ASSERT_TRUE(OpenIndex(archive_, {}));
+  {
+    Database writable =
+        Database::Open(archive_.string() + ".index", Database::Mode::kCreate).value();
+    ASSERT_TRUE(writable.Execute(
+        "INSERT INTO stack_frame (task_kva, depth, kind) VALUES (NULL, 'x', 7), (NULL, 1, NULL);"
+        "UPDATE task SET pid = 'x', task_kva = 1.5; UPDATE machine SET value = 7"));
+  }
+  ASSERT_TRUE(SealIndex(archive_.string() + ".index"));
+  const auto index = OpenIndex(archive_, {});
+  ASSERT_TRUE(index);
+  EXPECT_EQ(Count(*index, "stack_frame WHERE kind = 7"), 1);
+  EXPECT_TRUE(FoldedStackText(*index));
+  EXPECT_TRUE(FoldedStackJson(*index));
+  EXPECT_TRUE(SummaryText(*index, "a.kts", 100));
+  EXPECT_TRUE(SummaryJson(*index));
 }
 
 TEST_F(IndexTest, AFileThatIsNoIndexIsReplaced) {
