@@ -1,9 +1,9 @@
 #!/bin/bash
-# Installs what is missing, builds, and runs every test.
+# Installs what is missing, builds, and runs every test, then each fuzzer (tests/fuzz) for half a minute.
 #
 #   bash tests/run.sh [--no-guest] [--sanitize LIST] [CTEST_OPTION...]
 #
-#   --no-guest       leave out the tests that boot a guest in QEMU
+#   --no-guest       leave out the tests that boot a guest in QEMU, and the fuzzers
 #   --sanitize LIST  build with these sanitizers, such as address,undefined, in a directory of its own
 #
 # Exit code 1 when a test failed, 4 when the machine cannot run them.
@@ -49,3 +49,5 @@ configure_and_build -- "${flags[@]}" -DKTSTR_TESTS=ON -DKTSTR_WERROR=ON -DKTSTR_
   -DKTSTR_GUEST_TESTS="$([ "$guest" = yes ] && echo ON || echo OFF)"
 step "testing"
 ctest --test-dir "$build" --output-on-failure -j "$(nproc)" "$@" || exit 1
+# Who asks for some tests waits for no fuzzers, nor who is in the middle of a change.
+if [ "$guest" = yes ] && [ -z "$sanitize" ] && [ $# = 0 ]; then bash "$root/tests/fuzz/run.sh" 30; fi
