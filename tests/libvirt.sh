@@ -13,6 +13,7 @@ source "$(dirname "$0")/../fixtures/setup/common.sh"
 
 programs=${1:-$build}/bin
 export LIBVIRT_DEFAULT_URI=${LIBVIRT_DEFAULT_URI:-qemu:///system}
+ensure_packages strace
 virsh list >/dev/null || give_up "no libvirt at $LIBVIRT_DEFAULT_URI"
 kernel=$(bash "$root/fixtures/guest/kernel.sh" 6.12) || exit 4
 directory=$(mktemp -d)
@@ -52,6 +53,20 @@ for _ in $(seq 60); do
 done
 [[ $text == *"end Kernel panic"* ]] || fail "the guest's log has no panic"
 [ "$(virsh domstate "$domain" | head -n 1)" = running ] || fail "the guest did not go on"
+step "killing a capture while the guest stands still"
+capture=("$programs/ktstr-capture" --qmp "libvirt:$domain" -o "$archive" --force)
+strace -qq -s 300 -e trace=sendmsg -o "$directory/trace" "${capture[@]}" >/dev/null || fail "no capture behind strace"
+stop=$(grep '^sendmsg(' "$directory/trace" | grep -nF 'execute\":\"stop' | cut -d : -f 1)
+[ -n "$stop" ] || fail "strace saw no stop"
+if strace -qq -o "$directory/trace" -e "inject=sendmsg:signal=KILL:when=$((stop + 2))" "${capture[@]}" 2>/dev/null; then
+  fail "the capture was not killed"
+fi
+for _ in $(seq 100); do
+  state=$(virsh domstate "$domain" | head -n 1)
+  [ "$state" != running ] || break
+done
+[ "$state" = running ] || fail "the guest did not go on after its capture was killed: $state"
+"${capture[@]}" || fail "no capture after one that was killed"
 if "$programs/ktstr-capture" --qmp libvirt:no-such-guest -o "$archive" --force 2>"$directory/said"; then
   fail "a guest that is not there was captured"
 fi
