@@ -1,5 +1,6 @@
 #!/bin/bash
-# Installs what is missing, builds, and runs every test, then each fuzzer (tests/fuzz) for half a minute.
+# Installs what is missing, builds, and runs every test, then those of threads with the thread sanitizer, and each fuzzer
+# (tests/fuzz), with those of memory, for half a minute.
 #
 #   bash tests/run.sh [--no-guest] [--sanitize LIST] [CTEST_OPTION...]
 #
@@ -49,5 +50,13 @@ configure_and_build -- "${flags[@]}" -DKTSTR_TESTS=ON -DKTSTR_WERROR=ON -DKTSTR_
   -DKTSTR_GUEST_TESTS="$([ "$guest" = yes ] && echo ON || echo OFF)"
 step "testing"
 ctest --test-dir "$build" --output-on-failure -j "$(nproc)" "$@" || exit 1
-# Who asks for some tests waits for no fuzzers, nor who is in the middle of a change.
-if [ "$guest" = yes ] && [ -z "$sanitize" ] && [ $# = 0 ]; then bash "$root/tests/fuzz/run.sh" 30; fi
+# Who asks for some tests waits for no more than these, nor who is in the middle of a change.
+if [ "$guest" = no ] || [ -n "$sanitize" ] || [ $# -gt 0 ]; then exit 0; fi
+step "testing readers in several threads, with the thread sanitizer"
+(
+  build="$build-thread"
+  configure_and_build replay_test -- -DCMAKE_CXX_FLAGS_RELEASE=-O0 -DKTSTR_SANITIZE=thread -DKTSTR_TESTS=ON \
+    -DKTSTR_GUEST_TESTS=OFF -DKTSTR_BENCHMARKS=OFF
+  quietly "$build/tests/replay/replay_test" --gtest_brief=1
+) || exit $?
+bash "$root/tests/fuzz/run.sh" 30
