@@ -242,15 +242,20 @@ std::set<std::string> Database::IncompleteIn(const std::string& sql) const {
   return Both(tables_->incomplete, read);
 }
 
-Status Database::AddTable(const TableData& table) {
-  const TableInfo& info = table.info();
-  std::string columns, marks;
+std::string CreateTableSql(const TableInfo& info) {
+  std::string columns;
   for (const ColumnInfo& column : info.columns) {
     columns +=
         fmt::format("{}\"{}\" {}", columns.empty() ? "" : ", ", column.name, SqlType(column.type));
-    marks += marks.empty() ? "?" : ",?";
   }
-  KTSTR_TRY(Execute(fmt::format("CREATE TABLE \"{}\" ({})", info.name, columns)));
+  return fmt::format("CREATE TABLE \"{}\" ({})", info.name, columns);
+}
+
+Status Database::AddTable(const TableData& table) {
+  const TableInfo& info = table.info();
+  std::string marks;
+  for (size_t c = 0; c < info.columns.size(); ++c) marks += marks.empty() ? "?" : ",?";
+  KTSTR_TRY(Execute(CreateTableSql(info)));
   sqlite3_stmt* raw = nullptr;
   const std::string insert = fmt::format("INSERT INTO \"{}\" VALUES ({})", info.name, marks);
   if (sqlite3_prepare_v2(db_.get(), insert.c_str(), -1, &raw, nullptr) != SQLITE_OK) {

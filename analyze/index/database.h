@@ -25,6 +25,9 @@ struct QueryResult {
   bool has_more = false;  // whether max_rows left some out
 };
 
+// The statement that declares a table of ours.
+std::string CreateTableSql(const TableInfo& info);
+
 struct QueryLimits {
   double timeout_s = 0;           // 0: none
   size_t max_rows = SIZE_MAX;     // the first ones

@@ -12,6 +12,7 @@
 
 #include "analyze/findings/findings.h"
 #include "analyze/index/log_search.h"
+#include "analyze/index/own_schema.h"
 #include "analyze/index/seal.h"
 #include "analyze/index/table_writer.h"
 #include "analyze/index/tables.h"
@@ -38,23 +39,11 @@ fs::path CacheDirectory() {
   return cache.empty() ? fs::path() : fs::path(cache) / "index";
 }
 
-// Everything that a database is made of, as SQL; empty where it cannot be told.
-std::vector<std::vector<Value>> SchemaOf(const Database& database) {
-  auto parts = database.Query("SELECT type, name, tbl_name, sql FROM sqlite_schema ORDER BY 1, 2");
-  return parts ? std::move(parts->rows) : std::vector<std::vector<Value>>();
-}
-
-// That of an index of this program.
-const std::vector<std::vector<Value>>& OurSchema();
-
-// An index file can be anybody's: one that has a view in the place of a table, or a trigger, would
-// run what it says. (That its rows are those of the archive nobody can tell but by making them
-// again.)
 std::optional<Database> OpenIfItFits(const fs::path& path, const std::string& digest) {
   std::error_code ignored;
   if (!fs::is_regular_file(path, ignored) || !SealHolds(path)) return std::nullopt;
   auto database = Database::Open(path, Database::Mode::kReadOnly);
-  if (!database || SchemaOf(*database) != OurSchema()) return std::nullopt;
+  if (!database || !HasOurSchema(*database)) return std::nullopt;
   const auto key = database->Query("SELECT digest, schema FROM index_key");
   if (!key || key->rows.size() != 1) return std::nullopt;
   if (key->rows[0][0] != Value(digest) || key->rows[0][1] != Value(SchemaKey()))
@@ -82,10 +71,7 @@ constexpr uint64_t kWriteSteps = 40, kRestSteps = 10;
 
 // Once all tables are there: what makes them fast to ask, and views. Errors: kIo.
 Status AddWhatIsMadeOfTables(Database& database) {
-  KTSTR_TRY(
-      database.Execute("CREATE INDEX task_by_pid ON task (pid);"
-                       "CREATE INDEX task_by_kva ON task (task_kva);"
-                       "CREATE INDEX stack_frame_by_task ON stack_frame (task_kva, depth)"));
+  for (const char* statement : kTableIndexes) KTSTR_TRY(database.Execute(statement));
   KTSTR_TRY(AddLogSearch(database));
   return AddViews(database);
 }
@@ -125,7 +111,7 @@ class NewIndex {
 
   static Result<NewIndex> Begin(std::optional<TemporaryFile> file, Database database) {
     // The first write finds out whether the file can be there.
-    KTSTR_TRY(database.Execute("BEGIN; CREATE TABLE index_key (digest TEXT, schema TEXT)"));
+    KTSTR_TRY(database.Execute(fmt::format("BEGIN; {}", kIndexKeyTable)));
     return NewIndex(std::move(file), std::move(database));
   }
 
@@ -158,23 +144,6 @@ Status LostPages(const ArchiveReader& archive) {
   return Fail(
       ErrorCode::kDamaged,
       fmt::format("{} has pages that were damaged already when it was written", archive.path()));
-}
-
-// Of an empty one. Findings are a table like the others here: no rule has to look for any.
-Result<std::vector<std::vector<Value>>> SchemaOfNone() {
-  NewIndex index = KTSTR_TRY(NewIndex::InMemory());
-  for (const TableInfo* info : AllTableInfos()) {
-    if (info == &FindingRow::Table().info) continue;
-    KTSTR_TRY(index.database().AddTable(EmptyTable(*info)));
-  }
-  KTSTR_TRY(AddWhatIsMadeOfTables(index.database()));
-  KTSTR_TRY(index.database().AddTable(EmptyTable(FindingRow::Table().info)));
-  return SchemaOf(index.database());
-}
-
-const std::vector<std::vector<Value>>& OurSchema() {
-  static const auto schema = SchemaOfNone().value_or(std::vector<std::vector<Value>>());
-  return schema;
 }
 
 // At the first place that takes it; the last one is memory.

@@ -17,10 +17,8 @@ Status AddLogSearch(Database& index) {
   const QueryResult has = KTSTR_TRY(index.Query("SELECT sqlite_compileoption_used('ENABLE_FTS5')"));
   if (has.rows[0][0] != Value(int64_t{1})) return {};
   // The texts stay in log: this holds the words and where they are.
-  return index.Execute(
-      "CREATE VIRTUAL TABLE log_text USING fts5(seq UNINDEXED, time_ns UNINDEXED, level UNINDEXED, "
-      "text, content='log');"
-      "INSERT INTO log_text(log_text) VALUES ('rebuild')");
+  KTSTR_TRY(index.Execute(kLogSearchStatement));
+  return index.Execute("INSERT INTO log_text(log_text) VALUES ('rebuild')");
 }
 
 }  // namespace ktstr

@@ -93,7 +93,7 @@ INSTANTIATE_TEST_SUITE_P(
                                                        : info.param.sql == kExit      ? "Exit"
                                                        : info.param.sql == kAnomalies ? "Anomalies"
                                                                                       : "Trigger");
-      std::erase(name, '-');
+      std::erase_if(name, [](unsigned char c) { return std::isalnum(c) == 0; });
       return name;
     });
 
