@@ -107,14 +107,22 @@ Result<Corpus> Corpus::Open(const fs::path& directory, Purpose purpose) {
 
 Result<Corpus> Corpus::OpenOrCreate(const fs::path& directory) {
   std::error_code ignored;
-  if (!fs::exists(directory / kMarker, ignored)) {
-    if (fs::exists(directory, ignored) && !fs::is_empty(directory, ignored)) {
+  const fs::path marker = directory / kMarker;
+  if (!fs::exists(marker, ignored)) {
+    // Another process may make it a corpus meanwhile.
+    const bool others =
+        fs::exists(directory, ignored) && !fs::is_empty(directory, ignored) &&
+        std::ranges::any_of(fs::directory_iterator(directory, ignored), [](const auto& entry) {
+          const std::string name = entry.path().filename().string();
+          return name != kMarker && name != "archives" && !name.starts_with('.');
+        });
+    if (others && !fs::exists(marker, ignored)) {
       return Fail(ErrorCode::kExists,
                   fmt::format("'{}' is no corpus, and not empty: name a directory of its own",
                               directory.string()));
     }
-    KTSTR_TRY(MakePrivateDirectories(directory / "archives"));
-    KTSTR_TRY(WriteMarker(directory / kMarker));
+    KTSTR_TRY(MakePrivateDirectories(directory));
+    KTSTR_TRY(WriteMarker(marker));
   }
   return Open(directory, Purpose::kChange);
 }

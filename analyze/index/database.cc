@@ -92,6 +92,21 @@ int Bind(sqlite3_stmt* statement, int index, const Value& value) {
   return sqlite3_bind_null(statement, index);
 }
 
+// Errors of SQLite's that are no fault of the query.
+bool IsOfTheFile(int code) {
+  switch (code & 0xff) {  // without what extended codes add
+    case SQLITE_IOERR:
+    case SQLITE_CORRUPT:
+    case SQLITE_NOTADB:
+    case SQLITE_CANTOPEN:
+    case SQLITE_FULL:
+    case SQLITE_NOMEM:
+      return true;
+    default:
+      return false;
+  }
+}
+
 std::string_view SqlType(ColumnType type) {
   switch (type) {
     case ColumnType::kInteger:
@@ -151,6 +166,7 @@ Status Database::Execute(const std::string& sql) {
 }
 
 Error Database::WhyEnded(int code, const QueryLimits& limits) const {
+  if (IsOfTheFile(code)) return LastError("reading the index");
   if (code != SQLITE_INTERRUPT) {
     return Error(ErrorCode::kInvalidArgument, sqlite3_errmsg(db_.get()));
   }
@@ -203,6 +219,7 @@ Result<QueryResult> Database::Query(const std::string& sql, const QueryLimits& l
     return Fail(ErrorCode::kInvalidArgument,
                 "the query would change something; only reading is allowed");
   }
+  if (IsOfTheFile(prepared)) return Fail(LastError("reading the index"));
   if (prepared != SQLITE_OK) {
     return Fail(ErrorCode::kInvalidArgument,
                 fmt::format("{}{}", sqlite3_errmsg(db), PlaceIn(sql, sqlite3_error_offset(db))));
@@ -280,6 +297,8 @@ Status Database::CopyTo(const std::string& path) const {
   TemporaryFile temporary = KTSTR_TRY(TemporaryFile::Beside(path));
   {
     Database copy = KTSTR_TRY(Open(temporary.path(), Mode::kCreate));
+    // A journal would be a file beside it, of a name that nobody looks after.
+    KTSTR_TRY(copy.Execute("PRAGMA journal_mode=OFF"));
     // Page by page: a VACUUM would number rows anew, by which full-text search finds them.
     sqlite3_backup* backup = sqlite3_backup_init(copy.handle(), "main", handle(), "main");
     if (backup == nullptr) return Fail(copy.LastError("writing " + path));

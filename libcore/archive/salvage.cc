@@ -221,8 +221,10 @@ Result<Salvaged> SalvageArchive(const std::string& path) {
   salvaged.device_state = std::move(end.device_state);
   salvaged.frames = frames.size();
   std::vector<MemoryRegion> regions = end.regions ? *end.regions : RegionsOf(runs);
-  salvaged.memory = std::make_unique<archive::SalvagedMemory>(std::move(file), std::move(regions),
-                                                              std::move(runs), std::move(frames));
+  auto memory = std::make_unique<archive::SalvagedMemory>(std::move(file), std::move(regions),
+                                                          std::move(runs), std::move(frames));
+  salvaged.check_reads = [reads = memory.get()] { return reads->CheckReads(); };
+  salvaged.memory = std::move(memory);
   return salvaged;
 }
 

@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -25,6 +26,10 @@ struct Salvaged {
   std::string digest;                                  // of the archive; empty where it is lost
   bool regions_known = true;  // else memory has the regions that are known to have been there
   uint64_t frames = 0;        // that are intact
+  // Whether all that memory was asked for so far could be read from the file: pages of a frame that
+  // was intact, and then could not be read again, are kDamaged, too. Errors: kIo. Valid while the
+  // memory lives.
+  std::function<Status()> check_reads;
   // That are lost, where it is known how many there were.
   std::optional<uint64_t> lost_frames;
 };

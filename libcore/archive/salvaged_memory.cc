@@ -76,13 +76,23 @@ SalvagedMemory::Pages SalvagedMemory::PagesOf(size_t frame) const {
   }
   std::vector<std::byte> compressed(frames_[frame].size);
   auto pages = std::make_shared<std::vector<std::byte>>(frames_[frame].pages * kPageSize);
-  if (!file_.ReadAt(frames_[frame].offset, compressed) || !DecompressFrame(compressed, *pages)) {
+  Status read = file_.ReadAt(frames_[frame].offset, compressed);
+  if (read) read = DecompressFrame(compressed, *pages);
+  const std::lock_guard lock(mutex_);
+  if (!read) {
+    if (!failure_) failure_ = read.error();
     return nullptr;
   }
-  const std::lock_guard lock(mutex_);
   if (cache_.size() >= kMostCached) cache_.clear();
   cache_[frame] = pages;
   return pages;
+}
+
+Status SalvagedMemory::CheckReads() const {
+  const std::lock_guard lock(mutex_);
+  if (!failure_) return {};
+  return Fail(ErrorCode::kIo, fmt::format("{} cannot be read any more as it was a moment ago: {}",
+                                          file_.name(), failure_->ToString()));
 }
 
 Result<std::byte*> SalvagedMemory::Writable(Pfn pfn) {

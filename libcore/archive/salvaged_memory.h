@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <span>
 #include <unordered_map>
 #include <vector>
@@ -41,6 +42,9 @@ class SalvagedMemory : public GuestMemory {
   // kReadOnly.
   Result<std::byte*> Writable(Pfn pfn) override;
 
+  // Errors: the first one of reading a frame again.
+  Status CheckReads() const;
+
  private:
   using Pages = std::shared_ptr<const std::vector<std::byte>>;
 
@@ -55,6 +59,7 @@ class SalvagedMemory : public GuestMemory {
 
   mutable std::mutex mutex_;
   mutable std::unordered_map<size_t, Pages> cache_;  // of the frames looked at last
+  mutable std::optional<Error> failure_;
 };
 
 }  // namespace ktstr::archive

@@ -53,7 +53,13 @@ Result<ExitCode> Run(const SalvageArguments& arguments) {
   if (salvaged.device_state) contents.device_state = *salvaged.device_state;
   contents.metadata.parent_digest = salvaged.digest;
   contents.metadata.tags["salvaged"] = account;
-  const auto written = KTSTR_TRY(WriteArchive(arguments.output, contents, {}));
+  // What it says that it has it must have.
+  ArchiveWriteOptions options;
+  options.accept = [&salvaged](const std::string&) -> Result<bool> {
+    KTSTR_TRY(salvaged.check_reads());
+    return true;
+  };
+  const auto written = KTSTR_TRY(WriteArchive(arguments.output, contents, options));
   KTSTR_TRY(Output::Standard().Write(fmt::format(
       "{}: {}; {} pages are lost\n", SafeText(arguments.output), account, written.damaged_pages)));
   return ExitCode::kDone;

@@ -20,12 +20,13 @@ namespace fs = std::filesystem;
 
 // The frozen machine that stands for each archive of an example.
 const std::map<std::string, std::string> kArchives = {
-    {"demo.kts", "stall.kts"},          {"stall.kts", "stall.kts"}, {"before.kts", "stall.kts"},
-    {"after.kts", "starve-cgroup.kts"}, {"2.kts", "stall.kts"},     {"5.kts", "starve-cgroup.kts"},
+    {"demo.kts", "stall.kts"},      {"stall.kts", "stall.kts"},         {"before.kts", "stall.kts"},
+    {"broken.kts", "stall.kts"},    {"after.kts", "starve-cgroup.kts"}, {"2.kts", "stall.kts"},
+    {"5.kts", "starve-cgroup.kts"},
 };
 
 // Archives that an example makes.
-const std::set<std::string> kMade = {"changed.kts"};
+const std::set<std::string> kMade = {"changed.kts", "rest.kts", "public.kts"};
 
 // What a command asks whose answer is "no" of these machines: exit code 1.
 bool IsAnsweredNo(const std::string& command) {

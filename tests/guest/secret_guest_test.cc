@@ -6,6 +6,8 @@
 
 #include <string>
 
+#include "analyze/html/html_report.h"
+#include "analyze/index/index.h"
 #include "capture/capture.h"
 #include "fixtures/sample/temporary_directory.h"
 #include "guest_tests.h"
@@ -80,6 +82,13 @@ TEST_F(SecretGuestTest, IsNotInAnArchiveThatIsToBeWithoutIt) {
   const std::string whole = Capture("whole.kts", Keep::kAll);
   EXPECT_GE(Count(AllOf(whole), secret), (64u << 10) / kSecretSize);
   EXPECT_EQ(Count(AllOf(Capture("kernel.kts", Keep::kKernel)), secret), 0u);
+  // A report has what it shows, and no other memory of the machine that it is made of.
+  const auto index = OpenIndex(whole, {});
+  ASSERT_TRUE(index) << index.error().ToString();
+  const auto report = HtmlReport(*index, whole);
+  ASSERT_TRUE(report) << report.error().ToString();
+  EXPECT_EQ(Count(*report, secret), 0u);
+  EXPECT_EQ(Count(ReadTextFile(whole + ".index").value(), secret), 0u);
 
   const auto machine = FrozenMachine::Open(whole);
   ASSERT_TRUE(machine) << machine.error().ToString();

@@ -137,7 +137,7 @@ class FileFaultTest : public testing::TestWithParam<Operation> {
     // The next run, once what came of this one, whole as it is, is out of the way.
     for (const std::string& result : GetParam().results) fs::remove_all(Now() / result);
     const Ran again = Run("");
-    const bool added = again.err.find("in the corpus already") != std::string::npos;
+    const bool added = again.out.find("in the corpus already") != std::string::npos;
     EXPECT_TRUE(again.exit_code == 0 || added) << again.err;
     EXPECT_EQ(again.exit_code == 0 ? again.out : right_, right_);
     std::set<std::string> files = Files();

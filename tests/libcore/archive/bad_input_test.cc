@@ -1,4 +1,5 @@
 #include <fmt/format.h>
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sys/stat.h>
 
@@ -115,15 +116,27 @@ TEST_F(BadInputTest, AFlippedByteIsReportedForThePartThatItIsIn) {
     return ErrorOf(bad);
   };
   EXPECT_EQ(error_at(17), "is damaged: the header does not match its checksum");
-  const std::pair<SectionType, const char*> names[] = {
-      {SectionType::kMetadata, "META"}, {SectionType::kVcpus, "VCPU"},
-      {SectionType::kRegions, "RGNS"},  {SectionType::kPageTable, "PAGE"},
-      {SectionType::kFrames, "FRMS"},   {SectionType::kDeviceState, "DEVS"}};
+  const std::pair<SectionType, const char*> names[] = {{SectionType::kMetadata, "META"},
+                                                       {SectionType::kVcpus, "VCPU"},
+                                                       {SectionType::kRegions, "RGNS"},
+                                                       {SectionType::kPageTable, "PAGE"},
+                                                       {SectionType::kFrames, "FRMS"}};
   for (const auto& [type, name] : names) {
     const DirectoryEntry* section = container.Find(type);
     ASSERT_NE(section, nullptr) << name;
     EXPECT_EQ(error_at(section->offset + section->frame_size - 1),
               fmt::format("is damaged: section {} does not match its checksum", name));
+  }
+  // Not needed to open it: found by who asks for it.
+  const DirectoryEntry* devices = container.Find(SectionType::kDeviceState);
+  ASSERT_NE(devices, nullptr);
+  EXPECT_EQ(error_at(devices->offset + devices->frame_size - 1), "it opened");
+  const auto opened = ArchiveReader::Open(directory_ / "bad.kts");
+  ASSERT_TRUE(opened);
+  for (const Error& error :
+       {(*opened)->CheckOtherSections().error(), (*opened)->ReadDeviceState().error()}) {
+    EXPECT_THAT(error.ToString(),
+                testing::HasSubstr("is damaged: section DEVS does not match its checksum"));
   }
   const DirectoryEntry& last = container.sections.back();
   const uint64_t directory = last.offset + last.frame_size;
