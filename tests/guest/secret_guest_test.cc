@@ -68,6 +68,7 @@ class SecretGuestTest : public testing::Test {
     CaptureOptions options;
     options.output = (directory_ / name).string();
     options.keep = keep;
+    options.pid = machine_->qemu().pid();
     const auto summary = ktstr::Capture(machine_->qmp(), options);
     EXPECT_TRUE(summary) << summary.error().ToString();
     return options.output;
@@ -80,7 +81,8 @@ class SecretGuestTest : public testing::Test {
 TEST_F(SecretGuestTest, IsNotInAnArchiveThatIsToBeWithoutIt) {
   const std::string secret = Secret();
   const std::string whole = Capture("whole.kts", Keep::kAll);
-  EXPECT_GE(Count(AllOf(whole), secret), (64u << 10) / kSecretSize);
+  // Pages that are equal are stored once.
+  EXPECT_GE(Count(AllOf(whole), secret), kPageSize / kSecretSize);
   EXPECT_EQ(Count(AllOf(Capture("kernel.kts", Keep::kKernel)), secret), 0u);
   // A report has what it shows, and no other memory of the machine that it is made of.
   const auto index = OpenIndex(whole, {});
