@@ -15,6 +15,15 @@ namespace ktstr::archive {
 
 static_assert(std::endian::native == std::endian::little, "numbers are copied as they are");
 
+inline std::string_view AsText(std::span<const std::byte> bytes) {
+  return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
+}
+
+// Of a number as a varint, in bytes.
+constexpr size_t VarintSize(uint64_t value) {
+  return (static_cast<size_t>(std::bit_width(value | 1)) + 6) / 7;
+}
+
 class ByteSink {
  public:
   template <typename T>

@@ -24,6 +24,13 @@ struct Container {
   uint64_t last_frame_bytes = 0;  // of the last one; 0 when there is none
 
   uint64_t frame_count() const { return frame_offsets.size() - 1; }
+  // Of a memory frame, in bytes: in the file, with its place record; and decompressed.
+  uint64_t CompressedBytes(uint64_t frame) const {
+    return frame_offsets[frame + 1] - frame_offsets[frame];
+  }
+  uint64_t DecompressedBytes(uint64_t frame) const {
+    return frame + 1 == frame_count() ? last_frame_bytes : frame_bytes;
+  }
   // nullptr when there is none.
   const DirectoryEntry* Find(SectionType type) const;
 };

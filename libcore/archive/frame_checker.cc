@@ -8,6 +8,7 @@
 #include <thread>
 
 #include "libcore/archive/checksum.h"
+#include "libcore/archive/frame_codec.h"
 #include "libcore/base/side_thread.h"
 
 namespace ktstr::archive {
@@ -105,6 +106,20 @@ Result<std::vector<uint64_t>> CheckFrames(const InputFile& file, std::span<const
     checker.Work();
   }
   return checker.Take();
+}
+
+Result<std::vector<uint64_t>> DamagedFrames(const InputFile& file, const Container& container,
+                                            const FrameInfo* info) {
+  if (info != nullptr) return CheckFrames(file, container.frame_offsets, info->checksums, 0);
+  std::vector<uint64_t> damaged;
+  std::vector<std::byte> frame, pages;
+  for (uint64_t i = 0; i < container.frame_count(); ++i) {
+    frame.resize(container.CompressedBytes(i));
+    pages.resize(container.DecompressedBytes(i));
+    KTSTR_TRY(file.ReadAt(container.frame_offsets[i], frame));
+    if (!DecompressFrame(frame, pages)) damaged.push_back(i);
+  }
+  return damaged;
 }
 
 }  // namespace ktstr::archive

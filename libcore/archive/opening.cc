@@ -57,9 +57,8 @@ Result<Opening> OpeningPieces::Finish() const {
   const auto vcpus = GetPart(source);
   const auto metadata = GetPart(source);
   if (!source.ok()) return Fail(ErrorCode::kDamaged, "the opening ends too early");
-  return Opening{
-      KTSTR_TRY(DecodeRegions(regions)), KTSTR_TRY(DecodeVcpus(vcpus)),
-      KTSTR_TRY(DecodeMetadata({reinterpret_cast<const char*>(metadata.data()), metadata.size()}))};
+  return Opening{KTSTR_TRY(DecodeRegions(regions)), KTSTR_TRY(DecodeVcpus(vcpus)),
+                 KTSTR_TRY(DecodeMetadata(AsText(metadata)))};
 }
 
 }  // namespace ktstr::archive

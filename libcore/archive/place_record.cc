@@ -31,9 +31,8 @@ void PutRun(const PlacedRun& run, ByteSink& sink) {
 }
 
 size_t SizeOf(const PlacedRun& run) {
-  ByteSink sink;
-  PutRun(run, sink);
-  return sink.size();
+  return VarintSize(run.first.value()) + VarintSize((run.pages - 1) << 3) +
+         (HasArgument(run.kind) ? VarintSize(run.argument) : 0);
 }
 
 // Moves as many runs as fit out of `runs`, but all of stored pages, and keeps the order of both.

@@ -4,9 +4,9 @@
 
 #include <algorithm>
 #include <map>
-#include <string_view>
 #include <tuple>
 
+#include "libcore/archive/bytes.h"
 #include "libcore/archive/checksum.h"
 #include "libcore/archive/container.h"
 #include "libcore/archive/frame_checker.h"
@@ -48,10 +48,6 @@ Result<archive::SectionPayload> ReadRequired(const archive::InputFile& file,
     return Fail(ErrorCode::kDamaged, fmt::format("it has no section for the {}", what));
   }
   return ReadSection(file, *section);
-}
-
-std::string_view AsText(std::span<const std::byte> bytes) {
-  return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
 }
 
 bool IsDecodedOnOpening(SectionType type) {
@@ -113,7 +109,7 @@ Status ArchiveReader::ReadSections(State& state, Damage damage) {
   };
   const auto read_metadata = [&]() -> Status {
     const auto metadata = KTSTR_TRY(read(SectionType::kMetadata, "metadata"));
-    state.metadata = KTSTR_TRY(archive::DecodeMetadata(AsText(metadata.bytes())));
+    state.metadata = KTSTR_TRY(archive::DecodeMetadata(archive::AsText(metadata.bytes())));
     return {};
   };
   const auto read_vcpus = [&]() -> Status {
@@ -198,9 +194,7 @@ std::vector<PageCount> ArchiveReader::CountPages() const {
 }
 
 uint64_t ArchiveReader::pages_in_frame(uint64_t frame) const {
-  const auto& container = state_->container;
-  const bool last = frame + 1 == container.frame_count();
-  return (last ? container.last_frame_bytes : container.frame_bytes) / kPageSize;
+  return state_->container.DecompressedBytes(frame) / kPageSize;
 }
 
 std::vector<std::pair<Pfn, uint64_t>> ArchiveReader::PagesOfFrames(
@@ -228,7 +222,7 @@ Status ArchiveReader::ReadFrame(uint64_t frame, std::span<std::byte> out) const 
   }
   const auto& offsets = state_->container.frame_offsets;
   thread_local Bytes compressed;
-  compressed.resize(offsets[frame + 1] - offsets[frame]);
+  compressed.resize(state_->container.CompressedBytes(frame));
   Status status = state_->file.ReadAt(offsets[frame], compressed);
   if (status) {
     if (archive::Checksum(compressed) != state_->frames.checksums[frame]) {

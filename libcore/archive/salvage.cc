@@ -7,11 +7,10 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <string_view>
 
+#include "libcore/archive/bytes.h"
 #include "libcore/archive/container.h"
 #include "libcore/archive/frame_checker.h"
-#include "libcore/archive/frame_codec.h"
 #include "libcore/archive/frame_scan.h"
 #include "libcore/archive/metadata_codec.h"
 #include "libcore/archive/opening.h"
@@ -60,9 +59,7 @@ EndParts ReadEnd(const InputFile& file) {
   end.container = ToOptional(archive::ReadContainerFromEnd(file));
   if (!end.container) return end;
   if (const auto payload = Section(file, end, SectionType::kMetadata)) {
-    const auto bytes = payload->bytes();
-    end.metadata = ToOptional(
-        archive::DecodeMetadata({reinterpret_cast<const char*>(bytes.data()), bytes.size()}));
+    end.metadata = ToOptional(archive::DecodeMetadata(archive::AsText(payload->bytes())));
   }
   if (const auto payload = Section(file, end, SectionType::kVcpus)) {
     end.vcpus = ToOptional(archive::DecodeVcpus(payload->bytes()));
@@ -76,11 +73,10 @@ EndParts ReadEnd(const InputFile& file) {
   const auto page_table = Section(file, end, SectionType::kPageTable);
   if (page_table && end.regions) {
     const archive::Container& container = *end.container;
-    const uint64_t frames = container.frame_count();
-    const uint64_t stored =
-        frames == 0
-            ? 0
-            : ((frames - 1) * container.frame_bytes + container.last_frame_bytes) / kPageSize;
+    uint64_t stored = 0;
+    for (uint64_t i = 0; i < container.frame_count(); ++i) {
+      stored += container.DecompressedBytes(i) / kPageSize;
+    }
     end.page_table = ToOptional(archive::PageTable::Decode(
         page_table->bytes(), RegionMap(*end.regions).page_count(), stored));
   }
@@ -111,31 +107,18 @@ std::vector<KnownRun> RunsOf(const archive::PageTable& table, const RegionMap& r
   return known;
 }
 
-// The frames that the seek table leads to and that are intact: by the checksums of the section FRMS
-// where that is there, by their own else.
+// The frames that the seek table leads to and that are intact.
 Result<std::vector<IntactFrame>> FramesOf(const InputFile& file, const EndParts& end) {
   const archive::Container& container = *end.container;
-  std::vector<uint64_t> damaged;
-  if (end.frames) {
-    damaged = KTSTR_TRY(CheckFrames(file, container.frame_offsets, end.frames->checksums, 0));
-  }
+  const std::vector<uint64_t> damaged =
+      KTSTR_TRY(DamagedFrames(file, container, end.frames ? &*end.frames : nullptr));
   std::vector<IntactFrame> intact;
-  std::vector<std::byte> compressed, pages;
   const uint64_t pages_per_frame = container.frame_bytes / kPageSize;
   for (uint64_t i = 0; i < container.frame_count(); ++i) {
     if (std::ranges::binary_search(damaged, i)) continue;
-    const bool last = i + 1 == container.frame_count();
-    const uint64_t offset = container.frame_offsets[i];
-    const uint64_t size = container.frame_offsets[i + 1] - offset;
-    const uint64_t bytes = last ? container.last_frame_bytes : container.frame_bytes;
-    if (!end.frames) {
-      compressed.resize(size);
-      pages.resize(bytes);
-      if (!file.ReadAt(offset, compressed) || !archive::DecompressFrame(compressed, pages))
-        continue;
-    }
-    intact.push_back({i * pages_per_frame, offset, static_cast<uint32_t>(size),
-                      static_cast<uint32_t>(bytes / kPageSize)});
+    intact.push_back({i * pages_per_frame, container.frame_offsets[i],
+                      static_cast<uint32_t>(container.CompressedBytes(i)),
+                      static_cast<uint32_t>(container.DecompressedBytes(i) / kPageSize)});
   }
   return intact;
 }

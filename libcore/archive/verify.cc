@@ -4,7 +4,6 @@
 
 #include "libcore/archive/container.h"
 #include "libcore/archive/frame_checker.h"
-#include "libcore/archive/frame_codec.h"
 #include "libcore/archive/reader.h"
 #include "libcore/archive/sections.h"
 
@@ -17,25 +16,15 @@ using archive::DirectoryEntry;
 using archive::InputFile;
 using archive::SectionType;
 
-// By the checksums of the section FRMS; where that is damaged, by the frames' own.
-Result<std::vector<uint64_t>> DamagedFrames(const InputFile& file, const Container& container) {
+// Nothing where the section FRMS is damaged.
+std::optional<archive::FrameInfo> FrameInfoOf(const InputFile& file, const Container& container) {
   const DirectoryEntry* section = container.Find(SectionType::kFrames);
-  if (section != nullptr) {
-    if (const auto payload = ReadSection(file, *section)) {
-      if (const auto info = archive::DecodeFrameInfo(payload->bytes(), container)) {
-        return CheckFrames(file, container.frame_offsets, info->checksums, 0);
-      }
-    }
-  }
-  std::vector<uint64_t> damaged;
-  for (uint64_t i = 0; i < container.frame_count(); ++i) {
-    const bool last = i + 1 == container.frame_count();
-    std::vector<std::byte> frame(container.frame_offsets[i + 1] - container.frame_offsets[i]);
-    std::vector<std::byte> pages(last ? container.last_frame_bytes : container.frame_bytes);
-    KTSTR_TRY(file.ReadAt(container.frame_offsets[i], frame));
-    if (!archive::DecompressFrame(frame, pages)) damaged.push_back(i);
-  }
-  return damaged;
+  if (section == nullptr) return std::nullopt;
+  const auto payload = ReadSection(file, *section);
+  if (!payload) return std::nullopt;
+  auto info = archive::DecodeFrameInfo(payload->bytes(), container);
+  if (!info) return std::nullopt;
+  return *std::move(info);
 }
 
 }  // namespace
@@ -51,12 +40,13 @@ Result<Verification> VerifyArchive(const std::string& path) {
   }
   verification.frames = container->frame_count();
   verification.sections = container->sections.size();
-  for (const uint64_t frame : KTSTR_TRY(DamagedFrames(file, *container))) {
-    const uint64_t offset = container->frame_offsets[frame];
+  const auto info = FrameInfoOf(file, *container);
+  const auto frames = KTSTR_TRY(DamagedFrames(file, *container, info ? &*info : nullptr));
+  for (const uint64_t frame : frames) {
     verification.damaged.push_back({.frame = frame,
                                     .section = {},
-                                    .offset = offset,
-                                    .size = container->frame_offsets[frame + 1] - offset,
+                                    .offset = container->frame_offsets[frame],
+                                    .size = container->CompressedBytes(frame),
                                     .why = "does not match its checksum"});
   }
   for (const DirectoryEntry& section : container->sections) {

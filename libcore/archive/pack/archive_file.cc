@@ -7,7 +7,6 @@
 #include <numeric>
 
 #include "libcore/archive/frame_codec.h"
-#include "libcore/archive/place_record.h"
 #include "libcore/memory/page.h"
 
 namespace ktstr::archive {
@@ -19,12 +18,11 @@ Result<ArchiveFile> ArchiveFile::Open(const std::string& path) {
 }
 
 uint64_t ArchiveFile::PageCount(uint64_t frame) const {
-  const bool last = frame + 1 == frame_count();
-  return (last ? container_.last_frame_bytes : container_.frame_bytes) / kPageSize;
+  return container_.DecompressedBytes(frame) / kPageSize;
 }
 
 uint64_t ArchiveFile::CompressedSize(uint64_t frame) const {
-  return container_.frame_offsets[frame + 1] - container_.frame_offsets[frame];
+  return container_.CompressedBytes(frame);
 }
 
 Result<std::vector<std::byte>> ArchiveFile::ReadBytes(uint64_t begin, uint64_t end) const {

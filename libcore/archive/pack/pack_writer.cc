@@ -87,7 +87,12 @@ class Packer {
   // Whether the frame has a page that another archive has, too: then it is made again from pages.
   bool IsShared(size_t index, uint64_t frame) const;
   std::span<const Digest> HashesOf(size_t index, uint64_t frame) const;
-  Result<std::vector<Step>> StepsOf(size_t index, const archive::PageStore& store);
+  // What is to be done for a memory frame, and the size of the place record that then follows.
+  struct FrameStep {
+    Step step;
+    uint64_t record = 0;  // in bytes
+  };
+  Result<std::vector<FrameStep>> StepsOf(size_t index, const archive::PageStore& store);
   Status AppendVerbatim(const ArchiveFile& archive, uint64_t begin, uint64_t end, Recipe* recipe);
   Result<Recipe> RecipeOf(size_t index, const archive::PageStore& store);
   void Report() {
@@ -183,26 +188,30 @@ Status Packer::WritePages() {
 }
 
 // For each frame a step; one without pages for a frame that is to be kept as it is.
-Result<std::vector<Step>> Packer::StepsOf(size_t index, const archive::PageStore& store) {
+Result<std::vector<Packer::FrameStep>> Packer::StepsOf(size_t index,
+                                                       const archive::PageStore& store) {
   const ArchiveFile& file = archives_[index];
-  const auto parts = KTSTR_TRY(OverFrames(
-      file.frame_count(), pool_, [&](uint64_t begin, uint64_t end) -> Result<std::vector<Step>> {
-        archive::PageStore::Cursor cursor(store);
-        archive::FrameCompressor compressor(levels_[index].value_or(1));
-        Bytes pages;
-        std::vector<Step> steps;
-        for (uint64_t frame = begin; frame < end; ++frame) {
-          Step& step = steps.emplace_back();
-          if (!IsShared(index, frame)) continue;
-          for (const Digest& hash : HashesOf(index, frame))
-            step.pages.push_back(uses_.at(hash).number);
-          Bytes again;
-          KTSTR_TRY(archive::CompressStep(step, cursor, compressor, pages, again));
-          if (again != KTSTR_TRY(file.ReadCompressed(frame)).pages) step.pages.clear();
-        }
-        return steps;
-      }));
-  std::vector<Step> all;
+  const auto parts = KTSTR_TRY(
+      OverFrames(file.frame_count(), pool_,
+                 [&](uint64_t begin, uint64_t end) -> Result<std::vector<FrameStep>> {
+                   archive::PageStore::Cursor cursor(store);
+                   archive::FrameCompressor compressor(levels_[index].value_or(1));
+                   Bytes pages;
+                   std::vector<FrameStep> steps;
+                   for (uint64_t frame = begin; frame < end; ++frame) {
+                     auto& [step, record] = steps.emplace_back();
+                     if (!IsShared(index, frame)) continue;
+                     for (const Digest& hash : HashesOf(index, frame))
+                       step.pages.push_back(uses_.at(hash).number);
+                     Bytes again;
+                     KTSTR_TRY(archive::CompressStep(step, cursor, compressor, pages, again));
+                     const auto stands = KTSTR_TRY(file.ReadCompressed(frame));
+                     if (again != stands.pages) step.pages.clear();
+                     record = stands.record.size();
+                   }
+                   return steps;
+                 }));
+  std::vector<FrameStep> all;
   for (const auto& part : parts) all.insert(all.end(), part.begin(), part.end());
   return all;
 }
@@ -226,15 +235,15 @@ Result<Recipe> Packer::RecipeOf(size_t index, const archive::PageStore& store) {
                 .steps = {},
                 .verbatim = {}};
   KTSTR_TRY(AppendVerbatim(file, 0, file.frames_begin(), &recipe));
-  std::vector<Step> steps = KTSTR_TRY(StepsOf(index, store));
+  std::vector<FrameStep> steps = KTSTR_TRY(StepsOf(index, store));
   uint64_t at = file.frames_begin();
   for (uint64_t frame = 0; frame < steps.size(); ++frame) {
     const uint64_t end = at + file.CompressedSize(frame);
-    if (steps[frame].pages.empty()) {
+    auto& [step, record] = steps[frame];
+    if (step.pages.empty()) {
       KTSTR_TRY(AppendVerbatim(file, at, end, &recipe));
     } else {
-      recipe.steps.push_back(std::move(steps[frame]));
-      const uint64_t record = KTSTR_TRY(file.ReadCompressed(frame)).record.size();
+      recipe.steps.push_back(std::move(step));
       if (record > 0) KTSTR_TRY(AppendVerbatim(file, end - record, end, &recipe));
     }
     at = end;
