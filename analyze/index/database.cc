@@ -134,6 +134,12 @@ std::string PlaceIn(const std::string& sql, int offset) {
                      CutAtCharacter(rest.substr(0, rest.find('\n')), kShown));
 }
 
+std::set<std::string> Both(const std::set<std::string>& a, const std::set<std::string>& b) {
+  std::set<std::string> both;
+  std::ranges::set_intersection(a, b, std::inserter(both, both.end()));
+  return both;
+}
+
 }  // namespace
 
 void Database::Closer::operator()(sqlite3* db) const { sqlite3_close_v2(db); }
@@ -233,16 +239,6 @@ Result<QueryResult> Database::Query(const std::string& sql, const QueryLimits& l
   const StoppedBy stopped_by(db, *stop_, Stop(interrupt_, After(limits.timeout_s)));
   return TakeRows(raw, limits);
 }
-
-namespace {
-
-std::set<std::string> Both(const std::set<std::string>& a, const std::set<std::string>& b) {
-  std::set<std::string> both;
-  std::ranges::set_intersection(a, b, std::inserter(both, both.end()));
-  return both;
-}
-
-}  // namespace
 
 std::set<std::string> Database::TakeIncompleteRead() const {
   return Both(tables_->incomplete, std::exchange(tables_->read, {}));

@@ -69,13 +69,6 @@ std::optional<std::string> FileOf(const std::string& archive) {
 // Of writing tables, and what comes of them, in the same unit as kTableSteps.
 constexpr uint64_t kWriteSteps = 40, kRestSteps = 10;
 
-// Once all tables are there: what makes them fast to ask, and views. Errors: kIo.
-Status AddWhatIsMadeOfTables(Database& database) {
-  for (const char* statement : kTableIndexes) KTSTR_TRY(database.Execute(statement));
-  KTSTR_TRY(AddLogSearch(database));
-  return AddViews(database);
-}
-
 // An index in the making. Another process never sees half of one.
 class NewIndex {
  public:
@@ -94,7 +87,9 @@ class NewIndex {
 
   // Once all tables are in it: adds what is made of them, and the key. Errors: kIo.
   Result<Database> Finish(const std::string& digest) && {
-    KTSTR_TRY(AddWhatIsMadeOfTables(*database_));
+    for (const char* statement : kTableIndexes) KTSTR_TRY(database_->Execute(statement));
+    KTSTR_TRY(AddLogSearch(*database_));
+    KTSTR_TRY(AddViews(*database_));
     KTSTR_TRY(AddFindings(*database_));
     KTSTR_TRY(database_->Execute(
         fmt::format("INSERT INTO index_key VALUES ('{}', '{}'); COMMIT", digest, SchemaKey())));
