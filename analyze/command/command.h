@@ -77,7 +77,8 @@ class Session {
   std::optional<MemorySource> memory_;
   QueryAnomalies anomalies_;
   uint64_t told_anomalies_ = 0;
-  std::optional<Error> damage_;    // of the archive, as far as it was looked for
+  std::optional<Error> damage_;  // of the archive, as far as it was looked for
+  bool told_damage_ = false;
   std::optional<Database> index_;  // uses the two above
 };
 

@@ -2,6 +2,7 @@
 #include <fmt/ranges.h>
 
 #include <filesystem>
+#include <utility>
 
 #include "analyze/command/command.h"
 #include "analyze/index/index.h"
@@ -93,8 +94,9 @@ Status Session::Settle(Scope scope) {
   const std::set<std::string> lacking =
       scope == Scope::kAll ? index_->incomplete() : index_->TakeIncompleteRead();
   const std::string damage = SafeText(damage_->ToString());
+  const bool told = std::exchange(told_damage_, true);
   if (lacking.empty()) {
-    notes_ += fmt::format("note: {}; this answer lacks nothing for it\n", damage);
+    if (!told) notes_ += fmt::format("note: {}; this answer lacks nothing for it\n", damage);
     return {};
   }
   const std::string what =

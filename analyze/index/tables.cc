@@ -64,14 +64,6 @@ class Collector {
     Fail(std::string(Row::Table().info.name), walked.error());
     return {};
   }
-  // Runs `add`, which adds several tables that one walk has made.
-  template <typename Function>
-  void Together(const Function& add) {
-    together_ = true;
-    met_damage_ = MeetsDamage();
-    add();
-    together_ = false;
-  }
   void MarkIncomplete(const std::string& table) { incomplete_.insert(table); }
   bool is_incomplete(const std::string& table) const { return incomplete_.contains(table); }
   // Once damage was met, whatever a walker stumbled over may come of it: what was read in vain is
@@ -87,7 +79,7 @@ class Collector {
   }
   void Fail(const std::string& walker, const Error& error) {
     // Its walk ended here, and not for the sake of the table that comes next.
-    if (!together_ && MeetsDamage()) MarkIncomplete(walker);
+    if (MeetsDamage()) MarkIncomplete(walker);
     Anomalies anomalies(walker);
     anomalies.Add(error, std::nullopt, "walking");
     Note(std::move(anomalies).Take());
@@ -109,7 +101,7 @@ class Collector {
 
  private:
   void Keep(std::unique_ptr<TableData> table) {
-    if (together_ ? met_damage_ : MeetsDamage()) MarkIncomplete(std::string(table->info().name));
+    if (MeetsDamage()) MarkIncomplete(std::string(table->info().name));
     if (sink_) sink_(*table);
     tables_.push_back(std::move(table));
   }
@@ -122,7 +114,6 @@ class Collector {
   TableSink sink_;
   const SnapshotMemory* memory_;
   uint64_t seen_views_ = 0;  // of damaged pages
-  bool together_ = false, met_damage_ = false;
   std::set<std::string> incomplete_;
   Tables tables_;
   std::vector<AnomalyRow> anomalies_;
@@ -130,31 +121,25 @@ class Collector {
 
 void AddScx(Result<ScxState> state, Collector& tables) {
   if (!state) return tables.Fail("scx", state.error());
-  tables.Together([&] {
-    tables.Add(std::move(state->schedulers));
-    tables.Add(std::move(state->ops));
-    tables.Add(std::move(state->events));
-  });
+  tables.Add(std::move(state->schedulers));
+  tables.Add(std::move(state->ops));
+  tables.Add(std::move(state->events));
   tables.Note(std::move(state->anomalies));
 }
 
 void AddDsqs(Result<DsqState> state, Collector& tables) {
   if (!state) return tables.Fail("dsq", state.error());
-  tables.Together([&] {
-    tables.Add(std::move(state->dsqs));
-    tables.Add(std::move(state->tasks));
-  });
+  tables.Add(std::move(state->dsqs));
+  tables.Add(std::move(state->tasks));
   tables.Note(std::move(state->anomalies));
 }
 
 void AddBpfMaps(Result<BpfMaps> maps, Collector& tables) {
   if (!maps) return tables.Fail("bpf_map", maps.error());
-  tables.Together([&] {
-    tables.Add(std::move(maps->maps));
-    tables.Add(std::move(maps->values));
-    tables.Add(std::move(maps->elements));
-    tables.Add(std::move(maps->arena_pages));
-  });
+  tables.Add(std::move(maps->maps));
+  tables.Add(std::move(maps->values));
+  tables.Add(std::move(maps->elements));
+  tables.Add(std::move(maps->arena_pages));
   tables.Note(std::move(maps->anomalies));
 }
 
@@ -230,14 +215,10 @@ void MarkDependents(const ArchiveReader& archive, Collector& tables) {
   if (archive.has_lost(Part::kMetadata)) mark({"machine", "derivation", "tag"});
   if (archive.has_lost(Part::kVcpus)) mark({"vcpu", "crash_note", "stack_frame"});
   if (tables.is_incomplete("stack_frame")) mark({"task", "lock_wait", "pipe_end"});
-  // Which are what their names say.
-  for (const char* name : {"scx", "dsq", "bpf_map"}) {
-    if (!tables.is_incomplete(name)) continue;
-    for (const TableInfo* info : AllTableInfos()) {
-      if (info->name.starts_with(std::string(name) + "_"))
-        tables.MarkIncomplete(std::string(info->name));
-    }
-  }
+  // One walk makes them all, and its damage is told of the first.
+  if (tables.is_incomplete("scx")) mark({"scx_op", "scx_event", "scx_cpu"});
+  if (tables.is_incomplete("dsq")) mark({"dsq_task"});
+  if (tables.is_incomplete("bpf_map")) mark({"bpf_map_value", "bpf_element", "bpf_arena_page"});
   if (tables.is_incomplete("log")) mark({"log_text"});
 }
 

@@ -74,6 +74,18 @@ TEST_F(DamageTest, OfTheRegistersTouchesWhatIsMadeOfThem) {
   }
 }
 
+TEST_F(DamageTest, IsToldOnceAndNotTakenBack) {
+  FlipIn(SectionType::kVcpus);
+  const std::string report = (directory_ / "x.html").string();
+  for (const std::string& words : {"report -o " + report + " --accept-damage",
+                                   "export-db " + report + ".db --accept-damage"}) {
+    const Ran ran = Analyze(words);
+    EXPECT_EQ(ran.exit_code, 3) << words;
+    EXPECT_THAT(ran.err, HasSubstr("may lack something")) << words;
+    EXPECT_THAT(ran.err, testing::Not(HasSubstr("lacks nothing"))) << words;
+  }
+}
+
 // 6 of 33 flips gave an empty table, with nothing on standard error and exit code 0.
 TEST_F(DamageTest, OfPagesIsNeverAShorterAnswerWithoutAWord) {
   const std::string whole = Analyze("tasks").out;
