@@ -14,6 +14,7 @@
 #include <system_error>
 
 #include "libcore/archive/reader.h"
+#include "libcore/base/in_the_making.h"
 #include "libcore/base/nearest_word.h"
 #include "libcore/base/private_directory.h"
 #include "libcore/base/temporary_file.h"
@@ -111,11 +112,8 @@ Result<Corpus> Corpus::OpenOrCreate(const fs::path& directory) {
   if (!fs::exists(marker, ignored)) {
     // Another process may make it a corpus meanwhile.
     const bool others =
-        fs::exists(directory, ignored) && !fs::is_empty(directory, ignored) &&
-        std::ranges::any_of(fs::directory_iterator(directory, ignored), [](const auto& entry) {
-          const std::string name = entry.path().filename().string();
-          return name != kMarker && name != "archives" && !name.starts_with('.');
-        });
+        std::ranges::any_of(fs::directory_iterator(directory, ignored),
+                            [](const auto& entry) { return !IsNameInTheMaking(entry.path()); });
     if (others && !fs::exists(marker, ignored)) {
       return Fail(ErrorCode::kExists,
                   fmt::format("'{}' is no corpus, and not empty: name a directory of its own",

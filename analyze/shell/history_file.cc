@@ -10,6 +10,7 @@
 #include <cstring>
 #include <fstream>
 
+#include "libcore/base/in_the_making.h"
 #include "libcore/base/private_directory.h"
 #include "libcore/base/text_file.h"
 
@@ -19,15 +20,13 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr mode_t kForItsOwner = 0600;
-
 Status AppendLine(const fs::path& path, const std::string& lines) {
-  const int fd = open(path.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC | O_APPEND, kForItsOwner);
+  const int fd = open(path.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC | O_APPEND, kOwnerOnly);
   if (fd < 0) {
     return Fail(ErrorCode::kIo, fmt::format("opening {}: {}", path.string(), std::strerror(errno)));
   }
   // One that was made before, by whatever means.
-  (void)fchmod(fd, kForItsOwner);
+  (void)fchmod(fd, kOwnerOnly);
   const ssize_t written = write(fd, lines.data(), lines.size());
   close(fd);
   if (written == static_cast<ssize_t>(lines.size())) return {};

@@ -57,11 +57,15 @@ Result<int> OpenInTheMaking(const fs::path& name, const fs::path& final_path, mo
   }
 }
 
+bool IsNameInTheMaking(const fs::path& path) {
+  const std::string name = path.filename().string();
+  return name.starts_with('.') && name.ends_with(kSuffix);
+}
+
 void RemoveLeftovers(const fs::path& directory) {
   std::error_code ignored;
   for (const auto& entry : fs::directory_iterator(directory, ignored)) {
-    const std::string name = entry.path().filename().string();
-    if (!name.starts_with('.') || !name.ends_with(kSuffix)) continue;
+    if (!IsNameInTheMaking(entry.path())) continue;
     const int fd = open(entry.path().c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
     if (fd < 0) continue;
     if (flock(fd, LOCK_EX | LOCK_NB) == 0) unlink(entry.path().c_str());

@@ -23,6 +23,9 @@ Result<int> OpenInTheMaking(const std::filesystem::path& name,
 // The same of a file that has no name yet.
 void MarkAsInTheMaking(int fd);
 
+// Whether a file has such a name.
+bool IsNameInTheMaking(const std::filesystem::path& path);
+
 // Removes the files in the making in a directory that nobody makes any more.
 void RemoveLeftovers(const std::filesystem::path& directory);
 

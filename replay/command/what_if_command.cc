@@ -16,6 +16,7 @@
 #include "capture/system/child_process.h"
 #include "capture/wake/waking_directory.h"
 #include "libcore/archive/reader.h"
+#include "libcore/base/private_directory.h"
 #include "libcore/ops/request_file.h"
 #include "replay/command/replay_command.h"
 #include "replay/command/waking_options.h"
@@ -56,11 +57,7 @@ class WhatIf {
 
  private:
   Status CheckPlace(const fs::path& out, std::initializer_list<std::string> files) const {
-    std::error_code error;
-    fs::create_directories(out, error);
-    if (error) {
-      return Fail(ErrorCode::kIo, fmt::format("creating '{}': {}", out.string(), error.message()));
-    }
+    KTSTR_TRY(MakePrivateDirectories(out));
     for (const std::string& file : files) KTSTR_TRY(CheckOutput(file, arguments_.force));
     return {};
   }

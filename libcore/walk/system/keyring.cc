@@ -69,18 +69,13 @@ class Keys {
     CellReader of_type(walk_, *type, "key_type");
     const auto name = of_type.Pointer(type_.name);
     if (!name) return false;
-    constexpr std::string_view kName = "keyring";
-    std::string text(kName.size() + 1, '\0');
-    const auto read = walk_.kernel.Read(*name, std::as_writable_bytes(std::span(text)));
-    return read && text.c_str() == kName;
+    const auto text = walk_.kernel.ReadString(*name, kMostOfText);
+    return text && *text == "keyring";
   }
 
   uint64_t LengthOf(Kva text) const {
-    for (uint64_t length = 0; length < kMostOfText; ++length) {
-      const auto c = walk_.kernel.Read<char>(text + length);
-      if (!c || *c == '\0') return length + 1;
-    }
-    return kMostOfText;
+    const auto read = walk_.kernel.ReadString(text, kMostOfText);
+    return read ? read->size() + 1 : kMostOfText;
   }
 
   const Walk& walk_;
