@@ -12,17 +12,6 @@ namespace ktstr {
 
 namespace {
 
-// What stands behind "-- KEY: " in a line of the comment that a finding's file begins with.
-std::string_view InComment(std::string_view text, std::string_view key) {
-  const std::string begin = fmt::format("-- {}: ", key);
-  while (text.starts_with("--")) {
-    const std::string_view line = text.substr(0, text.find('\n'));
-    if (line.starts_with(begin)) return line.substr(begin.size());
-    text.remove_prefix(std::min(line.size() + 1, text.size()));
-  }
-  return {};
-}
-
 std::string Quoted(const std::vector<std::string>& names) {
   return fmt::format("'{}'", fmt::join(names, "', '"));
 }
@@ -39,13 +28,13 @@ Result<Rule> RuleOfFinding(const std::string& finding) {
   }
   Rule rule;
   rule.name = finding;
-  const std::string_view check = InComment(found->text, "check");
+  const std::string_view check = HeaderOf(*found, "check");
   const size_t colon = check.find(": ");
   if (colon != check.npos) {
     rule.severity = KTSTR_TRY(ParseSeverity(check.substr(0, colon)));
     rule.message = check.substr(colon + 2);
   }
-  rule.when = InComment(found->text, "when");
+  rule.when = HeaderOf(*found, "when");
   // Where a finding's severity is always the same, it says nothing.
   const bool same = found->text.find("' AS severity") != std::string_view::npos;
   rule.sql = fmt::format("SELECT {}subject, detail FROM finding WHERE rule = '{}'",

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "analyze/findings/findings.h"
+#include "analyze/findings/verdict.h"
 #include "analyze/index/capture_rows.h"
 #include "libcore/walk/bpf/holder.h"
 #include "libcore/walk/bpf/map.h"
@@ -87,15 +88,17 @@ class Collector {
   void Note(std::vector<AnomalyRow> anomalies) {
     std::move(anomalies.begin(), anomalies.end(), std::back_inserter(anomalies_));
   }
-  // Every table but that of findings, which are computed from these; those that nothing was added
-  // to are empty.
+  // Every table but those that are made of these; those that nothing was added to are empty.
   BuiltTables Take() && {
     Add(std::move(anomalies_));
     for (const TableInfo* info : AllTableInfos()) {
-      if (info == &FindingRow::Table().info || Has(*info)) continue;
+      if (IsMadeOfOthers(*info) || Has(*info)) continue;
       Keep(std::make_unique<EmptyTable>(*info));
     }
-    if (!incomplete_.empty()) incomplete_.insert(std::string(FindingRow::Table().info.name));
+    if (incomplete_.empty()) return {std::move(tables_), {}};
+    for (const TableInfo* info : AllTableInfos()) {
+      if (IsMadeOfOthers(*info)) incomplete_.insert(std::string(info->name));
+    }
     return {std::move(tables_), std::move(incomplete_)};
   }
 
@@ -194,7 +197,11 @@ std::vector<const TableInfo*> AllTableInfos() {
       &BpfArenaPageRow::Table().info, &BpfProgRow::Table().info,     &BpfLinkRow::Table().info,
       &BpfHolderRow::Table().info,    &CgroupRow::Table().info,      &TimerRow::Table().info,
       &WorkItemRow::Table().info,     &LogRow::Table().info,         &AnomalyRow::Table().info,
-      &FindingRow::Table().info};
+      &FindingRow::Table().info,      &VerdictRow::Table().info};
+}
+
+bool IsMadeOfOthers(const TableInfo& table) {
+  return &table == &FindingRow::Table().info || &table == &VerdictRow::Table().info;
 }
 
 Tables KernelTables(const GuestKernel& kernel) {

@@ -22,6 +22,8 @@ using TableSink = std::function<void(const TableData&)>;
 
 // The declarations of all tables, in the order in which documentation lists them.
 std::vector<const TableInfo*> AllTableInfos();
+// Whether a table is made of the rows of others: those of findings.
+bool IsMadeOfOthers(const TableInfo& table);
 
 // What every walker makes of a kernel, with its vCPUs; rows of the table "anomaly" are what could
 // not be read. Tables that take an archive to fill are empty.

@@ -85,7 +85,9 @@ QueryResult SchemaList() {
   for (const ScalarFunction& function : MemoryFunctions()) {
     add("function", Signature(function, function.optional), function.meaning);
   }
-  add("function", std::string(kCpuInList.signature), kCpuInList.meaning);
+  for (const SqlFunctionInfo& function : kSqlFunctions) {
+    add("function", std::string(function.signature), function.meaning);
+  }
   return result;
 }
 
@@ -116,8 +118,9 @@ Result<Schema> SchemaOf(const std::string& name) {
     }
     names.push_back(function.name);
   }
-  if (own == kCpuInList.name) {
-    return Schema{Heading(kCpuInList.signature, kCpuInList.meaning), {}};
+  for (const SqlFunctionInfo& function : kSqlFunctions) {
+    if (own == function.name) return Schema{Heading(function.signature, function.meaning), {}};
+    names.push_back(function.name);
   }
   return Fail(ErrorCode::kInvalidArgument, UnknownWord("table, view or function", name, names));
 }

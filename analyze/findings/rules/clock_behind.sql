@@ -1,5 +1,7 @@
 -- The clock of a run queue that has work is more than a second behind: its CPU has not scheduled or ticked since.
 -- check: warning: no run queue's clock is more than a second behind
+-- rank: 50
+-- counted: CPU whose clock stands still, CPUs whose clocks stand still
 SELECT CASE WHEN clock_behind_ns > 10000000000 THEN 'error' ELSE 'warning' END AS severity,
        printf('CPU %d', cpu) AS subject,
        printf('runs %s (%d), and its run queue''s clock is %.3f s behind that of other CPUs',

@@ -1,6 +1,8 @@
 -- A structure of the kernel's is damaged, or could not be walked to its end. What a kernel that is
 -- newer than this program was tried with no longer has is no damage.
 -- check: error: no structure of the kernel's is damaged, and each was walked to its end
+-- rank: 90
+-- counted: damaged structure, damaged structures
 SELECT CASE WHEN kind IN ('cycle', 'damage') THEN 'error' ELSE 'warning' END AS severity,
        printf('%s: %s', walker, kind) AS subject,
        printf('%d times, first at %s: %s', count(*), coalesce(address, 'an unknown place'),

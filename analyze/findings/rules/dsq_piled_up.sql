@@ -1,8 +1,9 @@
 -- Tasks have stood in one dispatch queue for longer than a second.
 -- check: warning: no task has stood in a dispatch queue for longer than a second
 -- when: SELECT 1 FROM scx
+-- counted: long queue, long queues
 SELECT CASE WHEN max(t.waiting_ms) > 10000 THEN 'error' ELSE 'warning' END AS severity,
-       printf('DSQ %s', q.dsq_id) || coalesce(' of CPU ' || q.cpu, '') ||
+       'DSQ ' || dsq_name(q.dsq_id) || coalesce(' of CPU ' || q.cpu, '') ||
          coalesce((SELECT ' of scheduler ' || n.name FROM scheduler_name n WHERE n.scheduler = q.scheduler AND n.level > 0), '')
          AS subject,
        printf('%d tasks wait in this %s queue, the first for %.3f s', count(*), q.kind,

@@ -1,13 +1,15 @@
 -- A CPU idles while tasks that may use it have waited in a shared dispatch queue for longer than 10 ms.
 -- check: warning: no CPU idles while tasks that may use it wait
+-- rank: 80
+-- counted: idle CPU, idle CPUs
 SELECT 'warning' AS severity,
        printf('CPU %d', c.cpu) AS subject,
        printf(iif(count(*) = 1,
-                  'idle, while %d task that may use it waits in DSQ %s%s, for %d ms',
-                  'idle, while %d tasks that may use it wait in DSQ %s%s, the first for %d ms'),
-              count(*), q.dsq_id,
+                  'idle, while %d task that may use it waits in DSQ %s%s, for %.3f s',
+                  'idle, while %d tasks that may use it wait in DSQ %s%s, the first for %.3f s'),
+              count(*), dsq_name(q.dsq_id),
               coalesce((SELECT ' of scheduler ' || n.name FROM scheduler_name n WHERE n.scheduler = q.scheduler AND n.level > 0), ''),
-              max(w.waiting_ms)) AS detail,
+              max(w.waiting_ms) / 1e3) AS detail,
        json_array(json_object('table', 'cpu', 'cpu', c.cpu),
                   json_object('table', 'dsq_task', 'dsq_kva', q.dsq_kva, 'pids',
                               json_group_array(w.pid))) AS evidence

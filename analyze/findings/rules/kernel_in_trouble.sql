@@ -1,5 +1,7 @@
 -- The kernel log tells of a panic, an oops, a bug, a stall or a hung task.
 -- check: error: the kernel log tells of no panic, oops, bug, stall or hung task
+-- rank: 70
+-- counted: report in the log, reports in the log
 SELECT 'error' AS severity,
        'kernel log' AS subject,
        printf(iif(count(*) = 1, '%d line, after %.3f s: %s',

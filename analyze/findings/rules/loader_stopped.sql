@@ -1,6 +1,8 @@
 -- A scheduler that decides in user space is stopped (SIGSTOP, a debugger): its process holds the scheduler and a queue between the two, and runnable tasks wait in no dispatch queue. Of the tasks that wait for it the queue map holds those that it has not taken out yet.
 -- check: error: no scheduler waits for a process of its own that is stopped
 -- when: SELECT 1 FROM scx
+-- rank: 20
+-- counted: stopped process of a scheduler, stopped processes of schedulers
 SELECT 'error' AS severity,
        printf('%s (%d)', t.comm, t.pid) AS subject,
        printf('the scheduler''s process is stopped and %d task%s for it, the first for %.3f s; queue map %s',

@@ -1,5 +1,7 @@
 -- Tasks wait for each other in a circle: each waits for a lock that the next one holds.
 -- check: error: no tasks wait for each other in a circle
+-- rank: 14
+-- counted: task in a circle of locks, tasks in a circle of locks
 WITH RECURSIVE chain(first, at, path, length) AS (
   SELECT task_kva, owner_kva, json_array(pid), 1 FROM lock_wait WHERE owner_kva IS NOT NULL
   UNION ALL

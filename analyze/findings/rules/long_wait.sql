@@ -1,5 +1,6 @@
 -- A task that could run has waited for a CPU for longer than a second.
 -- check: warning: no runnable task has waited for a CPU for longer than a second
+-- counted: long wait, long waits
 SELECT CASE WHEN wait_ns > 10000000000 THEN 'error' ELSE 'warning' END AS severity,
        printf('%s (%d)', comm, pid) AS subject,
        printf('class %s%s, on CPU %s: runnable for %.3f s without running%s', coalesce(class, '?'),

@@ -1,6 +1,8 @@
 -- A sched_ext scheduler is loaded, but the kernel schedules without asking it.
 -- check: warning: the kernel asks the sched_ext scheduler that is loaded
 -- when: SELECT 1 FROM scx
+-- rank: 40
+-- counted: bypassed scheduler, bypassed schedulers
 SELECT 'warning' AS severity,
        'scheduler ' || name AS subject,
        printf('is %s, with a bypass depth of %d', enable_state, bypass_depth) AS detail,

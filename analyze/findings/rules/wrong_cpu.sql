@@ -1,6 +1,8 @@
 -- A task stands in the local dispatch queue of a CPU that it may not use.
 -- check: error: no task stands in the local dispatch queue of a CPU that it may not use
 -- when: SELECT 1 FROM scx
+-- rank: 24
+-- counted: task on a wrong CPU, tasks on wrong CPUs
 SELECT 'error' AS severity,
        printf('%s (%d)', t.comm, t.pid) AS subject,
        printf('stands in the local queue of CPU %d, and may use only %s', q.cpu, t.affinity)
