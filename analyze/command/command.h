@@ -90,6 +90,7 @@ void AddQuestionCommands(Options* app, Command* chosen);
 
 // The subcommands. Each adds itself to `app`; `chosen` becomes what the command line names.
 Command SummaryCommand();
+void AddFindingsCommand(Options* app, Command* chosen);
 void AddTableCommands(Options* app, Command* chosen);  // tasks, cpus, log, rq, … (one table each)
 void AddBpfCommands(Options* app, Command* chosen);    // maps, progs
 void AddSqlCommand(Options* app, Command* chosen);

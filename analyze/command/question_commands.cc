@@ -7,6 +7,7 @@ void AddQuestionCommands(Options* app, Command* chosen) {
   app->AddSubcommand(
       "summary", "One screen: kernel, machine, what runs where, last log lines (default)",
       [chosen](Options* summary) { summary->OnChosen([chosen] { *chosen = SummaryCommand(); }); });
+  AddFindingsCommand(app, chosen);
   AddTableCommands(app, chosen);
   AddStackCommand(app, chosen);
   AddBpfCommands(app, chosen);

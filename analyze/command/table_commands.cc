@@ -25,10 +25,6 @@ struct TableCommand {
 
 const std::vector<TableCommand>& TableCommands() {
   static const std::vector<TableCommand> commands = {
-      {"findings",
-       "What is wrong, by rules over everything that was read",
-       {{"findings", "SELECT severity, subject, detail, rule FROM finding",
-         "SELECT * FROM finding"}}},
       {"tasks",
        "Every thread: state, CPU, class, priority, runtime",
        {{"tasks",

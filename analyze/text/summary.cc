@@ -6,7 +6,9 @@
 #include <nlohmann/json.hpp>
 
 #include "analyze/index/cells.h"
+#include "analyze/text/findings_text.h"
 #include "analyze/text/output.h"
+#include "analyze/text/wrap.h"
 #include "libcore/base/quantity.h"
 #include "libcore/base/safe_text.h"
 
@@ -16,7 +18,7 @@ namespace {
 
 constexpr int kLogLines = 8;
 constexpr int kAnomalyLines = 5;
-constexpr int kFindingLines = 8;
+constexpr size_t kFindingLines = 8;
 // How many CPUs are shown one by one; a larger machine shows its busiest.
 constexpr int kCpuLines = 16;
 
@@ -32,8 +34,6 @@ constexpr const char* kStateQuery =
     "SELECT state, count(*) AS tasks FROM task WHERE pid != 0 GROUP BY state ORDER BY tasks DESC";
 constexpr const char* kLogQuery =
     "SELECT time_ns, level, text FROM (SELECT * FROM log ORDER BY seq DESC LIMIT {}) ORDER BY seq";
-constexpr const char* kFindingQuery =
-    "SELECT severity, subject, detail, rule FROM finding LIMIT {}";
 constexpr const char* kAnomalyQuery = "SELECT walker, kind, detail FROM anomaly LIMIT {}";
 
 class Facts {
@@ -144,17 +144,6 @@ Result<std::string> LogPart(const Database& index, size_t max_width) {
   return Indented(text, max_width);
 }
 
-// What is wrong, first of all; nothing when nothing was found.
-Result<std::string> FindingsPart(const Database& index, size_t max_width) {
-  const QueryResult count = KTSTR_TRY(index.Query("SELECT count(*) FROM finding"));
-  const auto findings = IntegerOf(count.rows[0][0]);
-  if (findings == 0) return std::string();
-  std::string text = fmt::format("\nFindings: {}", findings);
-  if (findings > kFindingLines) text += fmt::format(", the first {} of them", kFindingLines);
-  const QueryResult first = KTSTR_TRY(index.Query(fmt::format(kFindingQuery, kFindingLines)));
-  return text + "\n" + Indented(ToTextTable(first, {max_width > 2 ? max_width - 2 : 0}), max_width);
-}
-
 Result<int64_t> Count(const Database& index, std::string_view table) {
   const QueryResult count = KTSTR_TRY(index.Query(fmt::format("SELECT count(*) FROM {}", table)));
   return IntegerOf(count.rows[0][0]);
@@ -174,11 +163,15 @@ Result<std::string> SummaryText(const Database& index, const std::string& name, 
   std::string why = facts.Text("trigger") == "unknown" ? "no reason given" : facts.Text("trigger");
   if (facts.Text("trigger_detail") != "unknown") why += ": " + facts.Text("trigger_detail");
   const auto line = [max_width](std::string_view label, const std::string& text) {
-    const std::string whole = fmt::format("{:<9} {}", label, text);
-    return (max_width == 0 ? whole : CutTo(whole, max_width)) + "\n";
+    return Wrapped(fmt::format("{:<9} {}", label, text), max_width, 10) + "\n";
   };
 
-  std::string text =
+  std::string text = KTSTR_TRY(VerdictText(index, max_width)) + "\n";
+  if (const std::string others = KTSTR_TRY(OtherFindingsText(index, max_width, kFindingLines));
+      !others.empty()) {
+    text += others + "\n";
+  }
+  text +=
       line("archive", fmt::format("{}, {}, digest {}", SafeText(name),
                                   FormatSize(uint64_t(facts.Number("archive_bytes").value_or(0))),
                                   facts.Text("digest")));
@@ -196,8 +189,6 @@ Result<std::string> SummaryText(const Database& index, const std::string& name, 
   text += line("KASLR", KTSTR_TRY(KaslrLine(index, facts)));
   text += line("memory", KTSTR_TRY(MemoryLine(index, facts)));
   text += line("tasks", KTSTR_TRY(TasksLine(index)));
-
-  text += KTSTR_TRY(FindingsPart(index, max_width));
 
   const QueryResult cpus = KTSTR_TRY(CpuRows(index));
   const int64_t cpu_count = KTSTR_TRY(Count(index, "cpu"));
@@ -222,6 +213,7 @@ Result<std::string> SummaryJson(const Database& index) {
     return nlohmann::ordered_json::parse(ToJson(KTSTR_TRY(index.Query(sql))));
   };
   nlohmann::ordered_json summary;
+  summary["verdict"] = KTSTR_TRY(part("SELECT * FROM verdict"))[0];
   summary["machine"] = KTSTR_TRY(part("SELECT key, value FROM machine"));
   summary["kernels"] = KTSTR_TRY(part("SELECT * FROM kernel ORDER BY instance"));
   summary["derivations"] = KTSTR_TRY(part("SELECT * FROM derivation"));

@@ -173,12 +173,15 @@ INSTANTIATE_TEST_SUITE_P(
     States, BuiltInRulesTest,
     testing::Values(
         State{"stall",
-              {"dsq_piled_up", "idle_beside_work", "not_allowed_on_idle_cpus", "long_wait"}},
+              {"scheduler_stalled", "dsq_piled_up", "idle_beside_work", "not_allowed_on_idle_cpus",
+               "long_wait"}},
         State{"lost-task", {"lost_task", "long_wait"}}, State{"wrong-cpu", {"scheduler_ended"}},
         State{"scx-error", {"scheduler_ended"}}, State{"self-exit", {"scheduler_ended"}},
-        State{"starve-cgroup", {"dsq_piled_up", "long_wait"}},
-        State{"panic", {"kernel_in_trouble"}}, State{"oops", {"kernel_in_trouble"}},
-        State{"soft-lockup", {"kernel_in_trouble", "watchdog_near", "dsq_piled_up", "long_wait"}},
+        State{"starve-cgroup", {"dsq_unconsumed", "dsq_piled_up", "long_wait"}},
+        State{"panic", {"kernel_crashed", "kernel_in_trouble"}},
+        State{"oops", {"kernel_crashed", "kernel_in_trouble"}},
+        State{"soft-lockup",
+              {"cpu_stuck", "kernel_in_trouble", "watchdog_near", "dsq_piled_up", "long_wait"}},
         State{"rt-hog", {"dsq_piled_up", "long_wait", "cpu_hog"}}),
     [](const testing::TestParamInfo<State>& info) {
       std::string name = info.param.name;

@@ -47,19 +47,7 @@ class FindingsMachine {
 
   // "rule severity subject: detail" of each finding.
   std::vector<std::string> Findings() {
-    Database index = Database::InMemory().value();
-    for (const auto& table : tables_) EXPECT_TRUE(index.AddTable(*table));
-    for (const TableInfo* info : AllTableInfos()) {
-      const bool there = std::any_of(tables_.begin(), tables_.end(),
-                                     [&](const auto& table) { return &table->info() == info; });
-      if (!there && info != &FindingRow::Table().info) {
-        EXPECT_TRUE(index.AddTable(EmptyTable(*info)));
-      }
-    }
-    const Status views = AddViews(index);
-    EXPECT_TRUE(views) << views.error().ToString();
-    const Status added = AddFindings(index);
-    EXPECT_TRUE(added) << added.error().ToString();
+    Database index = Index();
     const auto found = index.Query("SELECT rule, severity, subject, detail, evidence FROM finding");
     std::vector<std::string> findings;
     for (const auto& row : found->rows) {
@@ -71,8 +59,40 @@ class FindingsMachine {
     }
     return findings;
   }
+  // The sentence of the verdict, and how certain it is: "… (likely)".
+  std::string Verdict() {
+    const auto verdict = Index().Query("SELECT sentence || ' (' || certainty || ')' FROM verdict");
+    EXPECT_EQ(verdict->rows.size(), 1u);
+    return std::get<std::string>(verdict->rows.at(0).at(0));
+  }
+  // "rule <- rule" of each finding that another one explains.
+  std::vector<std::string> Explained() {
+    const auto pairs = Index().Query(
+        "SELECT DISTINCT e.rule || ' <- ' || c.rule FROM finding e JOIN finding c ON c.rank = "
+        "e.explained_by ORDER BY e.rank");
+    std::vector<std::string> explained;
+    for (const auto& row : pairs->rows) explained.push_back(std::get<std::string>(row[0]));
+    return explained;
+  }
 
  private:
+  Database Index() {
+    Database index = Database::InMemory().value();
+    for (const auto& table : tables_) EXPECT_TRUE(index.AddTable(*table));
+    for (const TableInfo* info : AllTableInfos()) {
+      const bool there = std::any_of(tables_.begin(), tables_.end(),
+                                     [&](const auto& table) { return &table->info() == info; });
+      if (!there && !IsMadeOfOthers(*info)) {
+        EXPECT_TRUE(index.AddTable(EmptyTable(*info)));
+      }
+    }
+    const Status views = AddViews(index);
+    EXPECT_TRUE(views) << views.error().ToString();
+    const Status added = AddFindings(index);
+    EXPECT_TRUE(added) << added.error().ToString();
+    return index;
+  }
+
   Tables tables_;
 };
 

@@ -161,7 +161,7 @@ TEST(FindingsTest, ASubSchedulerIsNamedWithItsCgroup) {
   waits[2].watchdog_margin_ms = 2000;
   EXPECT_THAT(FindingsMachine().With(waits).Findings(),
               ElementsAre("watchdog_near warning scheduler qmap of cgroup /a/b: task 7 has been "
-                          "runnable for 3000 ms of the 5000 ms after which the watchdog ends the "
+                          "runnable for 3.000 s of the 5.000 s after which the watchdog ends the "
                           "scheduler"));
   bypassed[1].bypass_depth = 1;
   EXPECT_THAT(FindingsMachine().With(bypassed).Findings(),
@@ -186,10 +186,10 @@ TEST(FindingsTest, WhatWaitsForASubSchedulerNamesIt) {
           .Findings(),
       ElementsAre("lost_task error t5 (5): runnable for 3.000 s and in no dispatch queue; the "
                   "scheduler qmap of cgroup /a/b has had it since its enqueueing 9",
-                  "dsq_piled_up warning DSQ 0x0000000000000007 of scheduler qmap of cgroup /a: 1 "
-                  "tasks wait in this user queue, the first for 1.200 s",
                   "long_wait warning t5 (5): class ext of scheduler qmap of cgroup /a/b, on CPU "
-                  "0: runnable for 3.000 s without running"));
+                  "0: runnable for 3.000 s without running",
+                  "dsq_piled_up warning DSQ 0x7 of scheduler qmap of cgroup /a: 1 task waits in "
+                  "this user queue, the first for 1.200 s"));
 }
 
 TEST(FindingsTest, ACpuThatASubSchedulerWasNotGivenMayIdleBesideItsWork) {
@@ -209,8 +209,8 @@ TEST(FindingsTest, ACpuThatASubSchedulerWasNotGivenMayIdleBesideItsWork) {
                   .With(cpus)
                   .Findings(),
               ElementsAre("idle_beside_work warning CPU 1: idle, while 1 task that may use it "
-                          "waits in DSQ 0x0000000000000007 of scheduler qmap of cgroup /a, for 200 "
-                          "ms"));
+                          "waits in DSQ 0x7 of scheduler qmap of cgroup /a, for "
+                          "0.200 s"));
 }
 
 TEST(FindingsTest, AQueueWhoseTasksAgeIsPiledUp) {
@@ -219,7 +219,7 @@ TEST(FindingsTest, AQueueWhoseTasksAgeIsPiledUp) {
       .With(std::vector{InQueue(5, 1200), InQueue(6, 300)})
       .With(std::vector{Task(5), Task(6)});
   EXPECT_THAT(machine.Findings(),
-              ElementsAre("dsq_piled_up warning DSQ 0x0000000000000007: 2 tasks wait in this user "
+              ElementsAre("dsq_piled_up warning DSQ 0x7: 2 tasks wait in this user "
                           "queue, the first for 1.200 s"));
 }
 
@@ -236,10 +236,10 @@ TEST(FindingsTest, AnIdleCpuBesideWorkThatItMayDo) {
   };
   EXPECT_THAT(machine("0-1", 50),
               ElementsAre("idle_beside_work warning CPU 0: idle, while 1 task that may use it "
-                          "waits in DSQ 0x0000000000000007, for 50 ms"));
+                          "waits in DSQ 0x7, for 0.050 s"));
   EXPECT_THAT(machine("1", 50),
-              ElementsAre("not_allowed_on_idle_cpus info t5 (5): waits in DSQ 0x0000000000000007 "
-                          "for 50 ms and may use only CPU 1, which is not idle"));
+              ElementsAre("not_allowed_on_idle_cpus info t5 (5): waits in DSQ 0x7 "
+                          "for 0.050 s and may use only CPU 1, which is not idle"));
   EXPECT_THAT(machine("0-1", 1), IsEmpty());
 }
 
@@ -285,8 +285,8 @@ TEST(FindingsTest, AWatchdogThatIsAboutToFire) {
   scx.watchdog_margin_ms = 500;
   scx.exit_kind = "none";
   EXPECT_THAT(FindingsMachine().With(std::vector{scx}).Findings(),
-              ElementsAre("watchdog_near warning scheduler s: task 5 has been runnable for 1500 ms "
-                          "of the 2000 ms after which the watchdog ends the scheduler"));
+              ElementsAre("watchdog_near warning scheduler s: task 5 has been runnable for 1.500 s "
+                          "of the 2.000 s after which the watchdog ends the scheduler"));
   scx.watchdog_margin_ms = 1500;
   EXPECT_THAT(FindingsMachine().With(std::vector{scx}).Findings(), IsEmpty());
 }
@@ -355,12 +355,14 @@ TEST(FindingsTest, AKernelInTrouble) {
     row.text = text;
     return row;
   };
-  EXPECT_THAT(FindingsMachine()
-                  .With(std::vector{line(1, 6, "BUG in no way"), line(2, 1, "BUG: kernel NULL"),
-                                    line(3, 0, "Kernel panic - not syncing: test")})
-                  .Findings(),
-              ElementsAre("kernel_in_trouble error kernel log: 2 such lines, the first after "
-                          "2.000 s: BUG: kernel NULL"));
+  EXPECT_THAT(
+      FindingsMachine()
+          .With(std::vector{line(1, 6, "BUG in no way"), line(2, 1, "BUG: scheduling while atomic"),
+                            line(3, 0, "Kernel panic - not syncing: test")})
+          .Findings(),
+      ElementsAre("kernel_crashed error a task: Kernel panic - not syncing: test",
+                  "kernel_in_trouble error kernel log: 2 such lines, the first after "
+                  "2.000 s: BUG: scheduling while atomic"));
   EXPECT_THAT(FindingsMachine().With(std::vector{line(1, 6, "all is well")}).Findings(), IsEmpty());
   // kernel/reboot.c says so with level 0 of every machine that is switched off.
   EXPECT_THAT(FindingsMachine().With(std::vector{line(1, 0, "reboot: Power down")}).Findings(),

@@ -42,11 +42,61 @@ constexpr char kTrigger[] =
 constexpr char kFindings[] =
     "SELECT severity, rule, subject FROM finding ORDER BY severity, rule, subject";
 constexpr char kExit[] = "SELECT exit_kind, exit_reason, exit_message FROM scx";
+constexpr char kVerdict[] =
+    "SELECT sentence || ' (' || certainty || ')', coalesce(explains, '') FROM verdict";
 constexpr char kAnomalies[] = "SELECT * FROM anomaly";
 
 INSTANTIATE_TEST_SUITE_P(
     All, StatesTest,
     testing::Values(
+        State{"lost-task",
+              kVerdict,
+              {"The scheduler ktstr_vtime took victim-0 (47) in enqueue 1.067 s ago and never "
+               "dispatched it, although it may use CPUs 0-1 (certain) | 1 long wait"}},
+        State{"oops",
+              kVerdict,
+              {"ktstr-write (49) on CPU 0 wrote to NULL in lkdtm_EXCEPTION+0x4, 3.171 s after "
+               "boot; called by lkdtm_do_action, direct_entry, full_proxy_write, vfs_write "
+               "(certain) | 1 report in the log"}},
+        State{"panic",
+              kVerdict,
+              {"The kernel panicked in ktstr-write (48) on CPU 0: sysrq triggered crash, 2.872 s "
+               "after boot; called by sysrq_handle_crash, __handle_sysrq, write_sysrq_trigger, "
+               "proc_reg_write (certain) | 1 report in the log"}},
+        State{"rt-hog",
+              kVerdict,
+              {"hog-0 (47, FIFO 50) has had CPU 1 for 1.068 s; victim-0 (44) and 1 more are pinned "
+               "there: not the scheduler's fault, its class comes before sched_ext's (certain) | 1 "
+               "long queue, 1 long wait"}},
+        State{"scx-error",
+              kVerdict,
+              {"The scheduler ktstr_vtime ended itself with an error in vtime_dispatch+0x11c: an "
+               "error was asked for (certain) | "}},
+        State{"self-exit",
+              kVerdict,
+              {"The scheduler ktstr_vtime ended itself: enough for today, exit code 42 (certain) "
+               "| "}},
+        State{"soft-lockup",
+              kVerdict,
+              {"CPU 1 has been in lkdtm_SOFTLOCKUP for 3.450 s with preemption off: ktstr-write "
+               "(49); migration/1 (23) waits for it (certain) | 1 report in the log, 1 watchdog "
+               "that is near, 1 long queue, 2 long waits"}},
+        State{"stall",
+              kVerdict,
+              {"The scheduler ktstr_vtime has dispatched nothing for 1.064 s: 8 tasks in DSQ 0x0, "
+               "CPU 1 idles, CPU 0 only keeps spin-0 (44); the watchdog strikes in 3.905 s; its "
+               "variable stall = 1 (certain) | 1 idle CPU, 1 long queue, 5 long waits, 1 task that "
+               "may not use the idle CPUs"}},
+        State{"starve-cgroup",
+              kVerdict,
+              {"Every runnable task of /starved waits in DSQ 0x3e8, the first for 1.016 s, while "
+               "fed-0 (44) of /fed runs: nothing consumes DSQ 0x3e8 (likely) | 1 long queue, 2 "
+               "long waits"}},
+        State{"wrong-cpu",
+              kVerdict,
+              {"The scheduler ktstr_vtime dispatched pinned-0 (44) to CPU 0; it may use only CPU "
+               "1; the kernel ended it, in process_ddsp_deferred_locals (a direct dispatch, by its "
+               "select_cpu or enqueue) (certain) | "}},
         State{"stall", kTrigger, {"kernel", "stall"}}, State{"stall", kAnomalies, {}},
         State{"lost-task", kAnomalies, {}},
         State{"wrong-cpu",
@@ -57,11 +107,12 @@ INSTANTIATE_TEST_SUITE_P(
         State{"self-exit", kExit, {"unreg_bpf | unregistered from BPF | enough for today"}},
         State{"stall",
               kFindings,
-              {"info | not_allowed_on_idle_cpus | kworker/0:1 (11)",
-               "warning | dsq_piled_up | DSQ 0x0000000000000000",
-               "warning | idle_beside_work | CPU 1", "warning | long_wait | sleep-0 (48)",
-               "warning | long_wait | sleep-1 (49)", "warning | long_wait | spin-1 (45)",
-               "warning | long_wait | spin-2 (46)", "warning | long_wait | spin-3 (47)"}},
+              {"error | scheduler_stalled | scheduler ktstr_vtime",
+               "info | not_allowed_on_idle_cpus | kworker/0:1 (11)",
+               "warning | dsq_piled_up | DSQ 0x0", "warning | idle_beside_work | CPU 1",
+               "warning | long_wait | sleep-0 (48)", "warning | long_wait | sleep-1 (49)",
+               "warning | long_wait | spin-1 (45)", "warning | long_wait | spin-2 (46)",
+               "warning | long_wait | spin-3 (47)"}},
         State{"lost-task",
               kFindings,
               {"error | lost_task | victim-0 (47)", "warning | long_wait | victim-0 (47)"}},
@@ -74,23 +125,30 @@ INSTANTIATE_TEST_SUITE_P(
         State{"old/1.0", kAnomalies, {}},
         State{"starve-cgroup",
               kFindings,
-              {"warning | dsq_piled_up | DSQ 0x00000000000003e8",
+              {"error | dsq_unconsumed | DSQ 0x3e8", "warning | dsq_piled_up | DSQ 0x3e8",
                "warning | long_wait | starved-0 (46)", "warning | long_wait | starved-1 (47)"}},
-        State{"panic", kFindings, {"error | kernel_in_trouble | kernel log"}},
-        State{"oops", kFindings, {"error | kernel_in_trouble | kernel log"}},
+        State{"panic",
+              kFindings,
+              {"error | kernel_crashed | ktstr-write (48) on CPU 0",
+               "error | kernel_in_trouble | kernel log"}},
+        State{"oops",
+              kFindings,
+              {"error | kernel_crashed | ktstr-write (49) on CPU 0",
+               "error | kernel_in_trouble | kernel log"}},
         State{"soft-lockup",
               kFindings,
-              {"error | kernel_in_trouble | kernel log",
-               "warning | dsq_piled_up | DSQ 0x0000000000000000",
-               "warning | long_wait | kworker/1:1 (38)", "warning | long_wait | migration/1 (23)",
+              {"error | cpu_stuck | CPU 1", "error | kernel_in_trouble | kernel log",
+               "warning | dsq_piled_up | DSQ 0x0", "warning | long_wait | kworker/1:1 (38)",
+               "warning | long_wait | migration/1 (23)",
                "warning | watchdog_near | scheduler ktstr_vtime"}},
         State{"rt-hog",
               kFindings,
-              {"warning | cpu_hog | CPU 1", "warning | dsq_piled_up | DSQ 0x0000000000000000",
+              {"warning | cpu_hog | CPU 1", "warning | dsq_piled_up | DSQ 0x0",
                "warning | long_wait | victim-0 (44)"}}),
     [](const testing::TestParamInfo<State>& info) {
       std::string name = info.param.name + std::string(info.param.sql == kFindings    ? "Findings"
                                                        : info.param.sql == kExit      ? "Exit"
+                                                       : info.param.sql == kVerdict   ? "Verdict"
                                                        : info.param.sql == kAnomalies ? "Anomalies"
                                                                                       : "Trigger");
       std::erase_if(name, [](unsigned char c) { return std::isalnum(c) == 0; });

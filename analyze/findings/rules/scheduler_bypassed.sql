@@ -5,6 +5,7 @@
 -- counted: bypassed scheduler, bypassed schedulers
 SELECT 'warning' AS severity,
        'scheduler ' || name AS subject,
+       printf('The kernel schedules in place of the scheduler %s, which is %s (bypass depth %d)', name, enable_state, bypass_depth) AS sentence,
        printf('is %s, with a bypass depth of %d', enable_state, bypass_depth) AS detail,
        json_array(json_object('table', 'scx', 'scheduler', scheduler, 'bypass_depth', bypass_depth))
          AS evidence

@@ -5,8 +5,9 @@
 -- counted: watchdog that is near, watchdogs that are near
 SELECT CASE WHEN watchdog_margin_ms <= 0 THEN 'error' ELSE 'warning' END AS severity,
        'scheduler ' || name AS subject,
-       printf('%s (%d) has been runnable for %.3f s of the %.3f s after which the watchdog ends the scheduler',
-              coalesce((SELECT t.comm FROM task t WHERE t.pid = oldest_runnable_pid AND t.pid != 0), 'a task'), oldest_runnable_pid,
+       printf('%s has been runnable for %.3f s of the %.3f s after which the watchdog ends the scheduler',
+              coalesce((SELECT printf('%s (%d)', t.comm, t.pid) FROM task t WHERE t.pid = oldest_runnable_pid AND t.pid != 0),
+                       'task ' || oldest_runnable_pid),
               oldest_waiting_ms / 1e3, watchdog_timeout_ms / 1e3) AS detail,
        json_array(json_object('table', 'scx', 'scheduler', scheduler, 'watchdog_margin_ms',
                               watchdog_margin_ms),

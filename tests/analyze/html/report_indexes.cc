@@ -124,7 +124,7 @@ Database MakeIndex(Tables tables) {
   for (const TableInfo* info : AllTableInfos()) {
     const bool there = std::any_of(tables.begin(), tables.end(),
                                    [&](const auto& table) { return &table->info() == info; });
-    if (!there && info != &FindingRow::Table().info) {
+    if (!there && !IsMadeOfOthers(*info)) {
       tables.push_back(std::make_unique<EmptyTable>(*info));
     }
   }
