@@ -17,7 +17,9 @@ CaseResult ForCi(const TestResult& result) {
   ci.outcome = result.verdict == Verdict::kFailed ? CaseResult::Outcome::kFailed
                                                   : CaseResult::Outcome::kError;
   ci.type = result.trigger.empty() ? std::string(VerdictName(result.verdict)) : result.trigger;
-  ci.message = fmt::format("{}", fmt::join(result.problems, "; "));
+  // The cause first: what happened is read before what was expected.
+  ci.message = fmt::format("{}{}{}", result.cause, result.cause.empty() ? "" : "; ",
+                           fmt::join(result.problems, "; "));
   if (!result.log.empty()) ci.output += fmt::format("log: {}\n", result.log.string());
   for (const auto& archive : result.archives)
     ci.output += fmt::format("archive: {}\n", archive.string());

@@ -29,6 +29,7 @@ std::string ResultText(const TestResult& result) {
       "{:<{}} {:<11} {:6.1f} s{}\n", SafeText(result.name), kNameWidth, VerdictName(result.verdict),
       std::chrono::duration<double>(result.duration).count(),
       result.began_from.empty() ? "" : fmt::format(", from {}", SafeText(result.began_from)));
+  if (!result.cause.empty()) text += fmt::format("    {}\n", SafeText(result.cause));
   for (const std::string& problem : result.problems) {
     // Of an expectation the problem says it all; a trigger is named.
     const bool named = !result.trigger.empty() && result.trigger != "expectation";

@@ -14,6 +14,7 @@
 #include "capture/run/expectations.h"
 #include "capture/run/first_machine.h"
 #include "capture/run/kept_archives.h"
+#include "capture/run/kept_verdict.h"
 #include "capture/run/monitor.h"
 #include "capture/run/payload_end.h"
 #include "capture/run/scheduler_start.h"
@@ -393,6 +394,12 @@ TestResult RunTest(const Scenario& scenario, const TestOptions& options,
     }
     break;
   }
+  if (result.verdict == Verdict::kFailed && !result.archives.empty()) {
+    auto cause = VerdictOf(options.analyze, result.archives.back());
+    if (!cause) log->Add("the archive could not be asked: " + cause.error().ToString());
+    result.cause = std::move(cause).value_or("");
+  }
+  if (!result.cause.empty()) log->Add("what the machine shows: " + result.cause);
   for (const std::string& problem : result.problems) log->Add(problem);
   log->Add(fmt::format("verdict: {}", VerdictName(result.verdict)));
   result.duration = duration_cast<milliseconds>(log->age());

@@ -43,6 +43,8 @@ struct TestResult {
   Verdict verdict = Verdict::kError;
   std::string trigger;                // what ended it; empty when it passed
   std::vector<std::string> problems;  // one sentence each; none when it passed
+  // What the machine that was kept shows (kept_verdict.h); empty when nothing, or none was kept.
+  std::string cause;
   std::vector<std::filesystem::path> archives;
   std::string began_from;  // what was woken; empty when the machine was booted
   std::filesystem::path log, console;

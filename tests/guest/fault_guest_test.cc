@@ -22,7 +22,8 @@ struct Question {
 struct Fault {
   const char* scenario;
   const char* trigger;
-  const char* detail;  // a part of it
+  const char* detail;   // a part of it
+  const char* verdict;  // a regular expression of POSIX
   std::vector<Question> questions;
   const char* kernel = "";  // one of Debian's; "" is the scenario's own
 };
@@ -52,6 +53,11 @@ TEST_P(FaultGuestTest, LeavesAnArchiveThatShowsTheCause) {
   EXPECT_EQ(metadata.tags.at("scenario"), fault.scenario);
   EXPECT_EQ(metadata.tags.at("phase"), "fault");
   EXPECT_GT(std::stoll(metadata.tags.at("guest_time_ns")), 0);
+  const auto verdict = Rows(archive, "SELECT sentence FROM verdict");
+  ASSERT_THAT(verdict, SizeIs(1));
+  EXPECT_THAT(verdict.front(), MatchesRegex(fault.verdict));
+  // It is what ktstr-run says, too.
+  EXPECT_THAT(run.said(), HasSubstr(verdict.front()));
   for (const Question& question : fault.questions) {
     const auto rows = Rows(archive, question.sql);
     ASSERT_FALSE(rows.empty()) << question.sql;
@@ -68,6 +74,8 @@ INSTANTIATE_TEST_SUITE_P(
         Fault{"stall",
               "stall",
               "without running; the limit is 1.000 s",
+              "The scheduler ktstr_vtime has dispatched nothing for .* tasks in DSQ .*; its "
+              "variable stall = 1",
               {{"SELECT count(*) >= 3 FROM dsq_task JOIN dsq USING (dsq_id) WHERE kind = 'user'",
                 "1"},
                {"SELECT enable_state FROM scx", "enabled"},
@@ -76,6 +84,8 @@ INSTANTIATE_TEST_SUITE_P(
         Fault{"lost-task",
               "stall",
               "victim-0",
+              "The scheduler ktstr_vtime took victim-0 .* in enqueue .* never dispatched it, "
+              "although it may use CPUs 0-1",
               {{"SELECT comm FROM task WHERE class = 'ext' AND on_rq = 1 AND on_cpu = 0 AND "
                 "scx_waiting_ms > 900 AND pid NOT IN (SELECT pid FROM dsq_task)",
                 "victim-0"},
@@ -83,12 +93,16 @@ INSTANTIATE_TEST_SUITE_P(
         Fault{"wrong-cpu",
               "scheduler-exit",
               "target CPU 0 not allowed for pinned-0",
+              "The scheduler ktstr_vtime dispatched pinned-0 .[0-9]+. to CPU 0; it may use only "
+              "CPU 1; the kernel ended it.*",
               {{kExit, "error runtime error SCX_DSQ_LOCAL.* not allowed for pinned-0.*"},
                {"SELECT exit_backtrace FROM scx", ".*task_can_run_on_remote_rq.*|.*dispatch.*"},
                {"SELECT affinity FROM task WHERE comm = 'pinned-0'", "1"}}},
         Fault{"scx-error",
               "scheduler-exit",
               "an error was asked for",
+              "The scheduler ktstr_vtime ended itself with an error in vtime_[a-z_]+.*: an error "
+              "was asked for",
               {{kExit, "error_bpf scx_bpf_error an error was asked for"},
                {"SELECT exit_backtrace FROM scx", ".*scx_bpf_error_bstr.*"},
                // Nothing has been switched back yet.
@@ -98,17 +112,22 @@ INSTANTIATE_TEST_SUITE_P(
             "starve-cgroup",
             "stall",
             "starved-",
+            "Every runnable task of /starved waits in DSQ 0x3e8, .* fed-.* nothing consumes DSQ "
+            "0x3e8",
             {{"SELECT count(*) >= 1 FROM dsq_task JOIN task USING (pid) WHERE cgroup = '/starved'",
               "1"},
              {"SELECT count(*) FROM finding WHERE rule = 'dsq_piled_up'", "[1-9]"}}},
         Fault{"self-exit",
               "scheduler-exit",
               "enough for today",
+              "The scheduler ktstr_vtime ended itself: enough for today, exit code 42",
               {{kExit, "unreg_bpf unregistered from BPF enough for today"},
                {"SELECT exit_code FROM scx", "0x000000000000002a"}}},
         Fault{"panic",
               "panic",
               "Kernel panic - not syncing: sysrq triggered crash",
+              "The kernel panicked in ktstr-write .*: sysrq triggered crash, .*called by "
+              "sysrq_handle_crash.*",
               {{"SELECT count(*) FROM log WHERE text LIKE 'Kernel panic - not syncing%'", "1"},
                // The one that panicked is in the middle of it.
                {"SELECT count(*) FROM stack_frame f JOIN task t ON t.pid = f.pid WHERE t.comm = "
@@ -117,6 +136,7 @@ INSTANTIATE_TEST_SUITE_P(
         Fault{"oops",
               "oops",
               "BUG: kernel NULL pointer dereference",
+              "ktstr-write .* wrote to NULL in lkdtm_EXCEPTION.*; called by .*",
               {{"SELECT count(*) >= 1 FROM log WHERE text LIKE '%RIP: 0010:lkdtm_EXCEPTION%'", "1"},
                {"SELECT count(*) FROM stack_frame f JOIN task t ON t.pid = f.pid WHERE t.comm = "
                 "'ktstr-write' AND f.symbol = 'lkdtm_EXCEPTION'",
@@ -124,6 +144,7 @@ INSTANTIATE_TEST_SUITE_P(
         Fault{"soft-lockup",
               "soft-lockup",
               "BUG: soft lockup - CPU#",
+              "CPU [01] has been in lkdtm_SOFTLOCKUP for .* with preemption off: ktstr-write .*",
               {{"SELECT count(*) FROM stack_frame f JOIN task t ON t.pid = f.pid WHERE t.comm = "
                 "'ktstr-write' AND t.on_cpu = 1 AND f.symbol = 'lkdtm_SOFTLOCKUP'",
                 "[1-9]"}}},
@@ -131,21 +152,26 @@ INSTANTIATE_TEST_SUITE_P(
             "rt-hog",
             "worker-gap",
             "victim-0 did nothing for",
+            "hog-0 .[0-9]+, FIFO 50. has had CPU 1 for .*; .* pinned there: not the scheduler.s "
+            "fault.*",
             {{"SELECT curr_comm FROM cpu WHERE cpu = 1", "hog-0"},
              {"SELECT class, policy FROM task WHERE comm = 'hog-0'", "rt.*"},
-             // The finding cpu_hog looks at the time since it last came to the CPU, which is short
-             // where the kernel's server for the fair class has just had its 50 ms in a second.
+             // The kernel's server for the fair class may have had its 50 ms in a second just now.
              {"SELECT sum_exec_runtime_ns > 500000000 FROM task WHERE comm = 'hog-0'", "1"}}},
         // Kernels of today, which keep a scheduler's state in an object of its own.
         Fault{"lost-task",
               "stall",
               "victim-0",
+              "The scheduler ktstr_vtime took victim-0 .* in enqueue .* never dispatched it, "
+              "although it may use CPUs 0-1",
               {{"SELECT subject FROM finding WHERE rule = 'lost_task'", "victim-0 .*"},
                {"SELECT count(*) FROM anomaly", "0"}},
               "newest-7"},
         Fault{"scx-error",
               "scheduler-exit",
               "an error was asked for",
+              "The scheduler ktstr_vtime ended itself with an error in vtime_[a-z_]+.*: an error "
+              "was asked for",
               {{kExit, "error_bpf scx_bpf_error an error was asked for"},
                {"SELECT exit_backtrace FROM scx", ".*scx_bpf_error_bstr.*"},
                {kFinding, "scheduler_ended"},
@@ -154,6 +180,7 @@ INSTANTIATE_TEST_SUITE_P(
         Fault{"eevdf-rt-hog",
               "worker-gap",
               "victim-0 did nothing for",
+              "hog-0 .[0-9]+, FIFO .* has had CPU 1 for .* pinned there",
               {{"SELECT class FROM task WHERE comm = 'victim-0'", "fair"}}}),
     [](const testing::TestParamInfo<Fault>& info) {
       std::string name = std::string(info.param.scenario) + info.param.kernel;
