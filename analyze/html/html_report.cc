@@ -127,7 +127,10 @@ Result<std::string> ReportTitle(const Database& index) {
 Result<std::string> HtmlReport(const Database& index, const std::string& name) {
   SharedTexts texts;
   const QueryResult findings =
-      KTSTR_TRY(index.Query("SELECT severity, subject, detail, rule, evidence FROM finding"));
+      KTSTR_TRY(index.Query("SELECT rank, severity, subject, detail, rule, explained_by, evidence "
+                            "FROM finding ORDER BY rank"));
+  const QueryResult verdict = KTSTR_TRY(
+      index.Query("SELECT sentence, certainty, severity, explains, evidence FROM verdict"));
   const TasksAndStacks tasks = KTSTR_TRY(TasksAndStacksJson(index, texts));
   const QueryResult now = KTSTR_TRY(index.Query("SELECT * FROM cpu_now"));
   std::string tables = tasks.tasks;
@@ -138,11 +141,12 @@ Result<std::string> HtmlReport(const Database& index, const std::string& name) {
   }
   // One after the other: the texts that they share come last.
   const std::string finding_columns = ColumnsJson(findings, {FindTableInfo("finding")}, texts);
+  const std::string verdict_columns = ColumnsJson(verdict, {FindTableInfo("verdict")}, texts);
   const std::string now_columns = ColumnsJson(now, {}, texts);
   const std::string json = fmt::format(
-      "{{\"name\":{},\"findings\":{},\"cpu_now\":{},\"tables\":[{}],\"stacks\":{},"
+      "{{\"name\":{},\"verdict\":{},\"findings\":{},\"cpu_now\":{},\"tables\":[{}],\"stacks\":{},"
       "\"exit_texts\":{},\"texts\":{}}}",
-      JsonText(name), finding_columns, now_columns, tables, tasks.stacks,
+      JsonText(name), verdict_columns, finding_columns, now_columns, tables, tasks.stacks,
       KTSTR_TRY(ExitTextsJson(index)), TextsJson(texts));
   return HtmlPage(KTSTR_TRY(ReportTitle(index)), json);
 }

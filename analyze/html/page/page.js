@@ -63,37 +63,79 @@ function makeStates() {
               ...links.flatMap((link, index) => index === 0 ? [link] : [', ', link]));
 }
 
+// What happened, as the headline, with how sure that is and what it explains.
+function makeVerdict() {
+  const verdict = new Rows(report.verdict);
+  const parts = [];
+  for (let row = 0; row < verdict.length; ++row) {
+    const explains = verdict.get(row, 'explains');
+    parts.push(make('section',
+        {id: 'verdict', className: `verdict ${verdict.get(row, 'severity')}`},
+        make('h2', {}, verdict.get(row, 'sentence')),
+        make('p', {}, make('b', {}, verdict.get(row, 'certainty')),
+             explains ? `; explains ${explains}` : ''),
+        ...makeEvidenceFold(verdict.get(row, 'evidence'))));
+  }
+  return parts;
+}
+
+// Findings that nothing explains; below each, folded, what it explains.
 function makeFindings() {
   const findings = new Rows(report.findings);
   if (findings.length === 0) return make('p', {}, 'No rule found anything wrong.');
-  const list = make('div', {className: 'findings'});
-  const add = (from, to) => {
-    for (let row = from; row < to; ++row) list.append(makeFinding(findings, row));
-  };
-  add(0, Math.min(findings.length, FINDINGS_SHOWN));
-  if (findings.length > FINDINGS_SHOWN) {
-    const more = makeLink(`show ${findings.length - FINDINGS_SHOWN} more`, () => {
-      more.remove();
-      add(FINDINGS_SHOWN, findings.length);
-    });
-    return make('div', {}, list, more);
+  const below = new Map();
+  for (let row = 0; row < findings.length; ++row) {
+    const cause = findings.get(row, 'explained_by');
+    if (!below.has(cause)) below.set(cause, []);
+    below.get(cause).push(row);
   }
-  return list;
+  return makeFindingList(findings, below, null);
 }
 
-function makeFinding(findings, row) {
-  const severity = findings.get(row, 'severity');
-  const evidence = make('details', {}, make('summary', {}, 'evidence'));
-  evidence.addEventListener('toggle', () => {
-    if (evidence.open && evidence.children.length === 1) {
-      evidence.append(makeEvidence(findings.get(row, 'evidence')));
-    }
+function makeFindingList(findings, below, cause) {
+  const rows = below.get(cause) ?? [];
+  const list = make('div', {className: 'findings'});
+  const add = (from, to) => {
+    for (const row of rows.slice(from, to)) list.append(makeFinding(findings, below, row));
+  };
+  add(0, FINDINGS_SHOWN);
+  if (rows.length <= FINDINGS_SHOWN) return list;
+  const more = makeLink(`show ${rows.length - FINDINGS_SHOWN} more`, () => {
+    more.remove();
+    add(FINDINGS_SHOWN, rows.length);
   });
-  return make('article', {className: `finding ${severity}`},
-      make('p', {}, make('span', {className: 'severity'}, severity), ' ',
-           make('b', {}, findings.get(row, 'subject')), ' ',
-           make('small', {}, findings.get(row, 'rule'))),
-      make('p', {}, findings.get(row, 'detail')), evidence);
+  return make('div', {}, list, more);
+}
+
+function makeFinding(findings, below, row) {
+  const severity = findings.get(row, 'severity');
+  const rank = findings.get(row, 'rank');
+  const parts = [
+    make('p', {}, make('span', {className: 'severity'}, severity), ' ',
+         make('b', {}, findings.get(row, 'subject')), ' ',
+         make('small', {}, findings.get(row, 'rule'))),
+    make('p', {}, findings.get(row, 'detail')),
+    ...makeEvidenceFold(findings.get(row, 'evidence')),
+  ];
+  const explained = below.get(rank)?.length ?? 0;
+  if (explained > 0) {
+    parts.push(makeFold(`explains ${plural(explained, 'finding')}`,
+                        () => makeFindingList(findings, below, rank)));
+  }
+  return make('article', {className: `finding ${severity}`}, ...parts);
+}
+
+// What is made when it is opened.
+function makeFold(title, build) {
+  const fold = make('details', {}, make('summary', {}, title));
+  fold.addEventListener('toggle', () => {
+    if (fold.open && fold.children.length === 1) fold.append(build());
+  });
+  return fold;
+}
+
+function makeEvidenceFold(evidence) {
+  return evidence === '[]' ? [] : [makeFold('evidence', () => makeEvidence(evidence))];
 }
 
 function makeEvidence(text) {
@@ -170,7 +212,7 @@ function addSection(title, ...children) {
 }
 
 function addSections() {
-  document.getElementById('report').append(makeFacts());
+  document.getElementById('report').append(...makeVerdict(), makeFacts());
   addSection('Findings', makeFindings());
   addSection('Machine', new Picture().build());
   const sections = new Map();
@@ -202,8 +244,24 @@ function addThemeSwitch() {
   });
 }
 
+// '/' goes to the filter of the table that is in sight, or of the tasks.
+function addFilterKey() {
+  document.addEventListener('keydown', (event) => {
+    const typing = event.target.closest?.('input, textarea, [contenteditable]');
+    if (event.key !== '/' || event.ctrlKey || event.metaKey || event.altKey || typing) return;
+    event.preventDefault();
+    const inSight = [...tables.values()].find(({details}) => {
+      const place = details.getBoundingClientRect();
+      return details.open && place.bottom > 0 && place.top < window.innerHeight;
+    });
+    if (inSight === undefined) return showTable('task', '');
+    inSight.table.input.focus();
+  });
+}
+
 address.read();
 addThemeSwitch();
+addFilterKey();
 addSections();
 document.getElementById(address.place)?.scrollIntoView();
 window.addEventListener('beforeprint', () => {

@@ -96,7 +96,15 @@ std::string HtmlPageTest::why_not_;
 
 TEST_F(HtmlPageTest, ShowsOfAStallItsFindingsItsCpusAndWhoWaitsInWhichQueue) {
   OpenState("stall");
-  EXPECT_GE(Ask("document.querySelectorAll('.finding').length"), 4);
+  EXPECT_THAT(Ask("document.querySelector('main > .verdict h2').textContent").get<std::string>(),
+              testing::StartsWith("The scheduler ktstr_vtime has dispatched nothing for 1.064 s"));
+  EXPECT_THAT(Ask("document.querySelector('.verdict p').textContent").get<std::string>(),
+              testing::HasSubstr("certain; explains 1 idle CPU, 1 long queue, 5 long waits"));
+  // It is what a person sees first, and folded below its finding stands what it explains.
+  EXPECT_LT(Ask("document.querySelector('.verdict').getBoundingClientRect().bottom"), 600);
+  EXPECT_EQ(Ask("document.querySelectorAll('.finding').length"), 1);
+  Ask("[...document.querySelectorAll('.finding summary')].at(-1).click()");
+  EXPECT_EQ(Ask("document.querySelectorAll('.finding').length"), 9);
   EXPECT_EQ(Ask("[...document.querySelectorAll('.cpu .heading b')].map((b) => b.textContent)"),
             json({"CPU 0", "CPU 1"}));
   EXPECT_THAT(Ask("document.querySelector('.dsqs').textContent").get<std::string>(),
@@ -104,6 +112,13 @@ TEST_F(HtmlPageTest, ShowsOfAStallItsFindingsItsCpusAndWhoWaitsInWhichQueue) {
   EXPECT_EQ(Ask("[...document.querySelectorAll('.dsq')].find((dsq) => dsq.textContent.startsWith("
                 "'user 0x0')).querySelectorAll('.bar').length"),
             8);
+}
+
+TEST_F(HtmlPageTest, ASlashGoesToTheFilterAndALinkPastTheHead) {
+  OpenState("stall");
+  Ask("document.dispatchEvent(new KeyboardEvent('keydown', {key: '/', bubbles: true}))");
+  EXPECT_THAT(Ask("document.activeElement.id").get<std::string>(), testing::StartsWith("filter-"));
+  EXPECT_EQ(Ask("document.querySelector('a.skip').getAttribute('href')"), "#report");
 }
 
 TEST_F(HtmlPageTest, ATasksNameIsShownAndNotRun) {
