@@ -2,10 +2,14 @@
 // by the queries that a person would ask.
 #include <gmock/gmock.h>
 
+#include <cstdlib>
 #include <filesystem>
+#include <fstream>
 
 #include "analyze/index/index.h"
+#include "analyze/text/findings_text.h"
 #include "analyze/text/output.h"
+#include "libcore/base/safe_text.h"
 
 namespace ktstr {
 namespace {
@@ -35,6 +39,30 @@ TEST_P(StatesTest, ShowsItsCause) {
     for (const auto& value : row) text += (text.empty() ? "" : " | ") + ToDisplay(value);
   }
   EXPECT_THAT(rows, ElementsAreArray(state.rows));
+}
+
+// As a terminal of 80 columns shows them: nothing is cut, and no line is longer.
+TEST(StateFindingsTest, FitATerminal) {
+  const std::filesystem::path expected = KTSTR_EXPECTED_DIR;
+  int states = 0;
+  for (const auto& entry : std::filesystem::directory_iterator(KTSTR_STATE_DIR)) {
+    if (entry.path().extension() != ".kts") continue;
+    ++states;
+    const auto index = OpenIndex(entry.path(), {.use_file = false});
+    ASSERT_TRUE(index) << index.error().ToString();
+    const auto text = FindingsText(*index, 80, FindingsShown::kAll);
+    ASSERT_TRUE(text) << text.error().ToString();
+    for (size_t at = 0; at < text->size();) {
+      const size_t end = text->find('\n', at);
+      EXPECT_LE(DisplayWidth(text->substr(at, end - at)), 80u) << text->substr(at, end - at);
+      at = end + 1;
+    }
+    const auto file = expected / entry.path().stem() / "findings-80.txt";
+    if (std::getenv("KTSTR_WRITE_EXPECTED") != nullptr) std::ofstream(file) << *text;
+    std::ifstream in(file);
+    EXPECT_EQ(*text, std::string(std::istreambuf_iterator<char>(in), {})) << file;
+  }
+  EXPECT_GE(states, 10);
 }
 
 constexpr char kTrigger[] =
