@@ -32,8 +32,12 @@ constexpr const char* kCpuQuery =
     "ORDER BY {} LIMIT {}";
 constexpr const char* kStateQuery =
     "SELECT state, count(*) AS tasks FROM task WHERE pid != 0 GROUP BY state ORDER BY tasks DESC";
+// The first line of the log that the verdict rests on.
+constexpr const char* kMomentQuery =
+    "SELECT min(s.value) FROM verdict v, json_each(v.evidence) e, json_each(e.value, '$.seqs') s "
+    "WHERE json_extract(e.value, '$.table') = 'log'";
 constexpr const char* kLogQuery =
-    "SELECT time_ns, level, text FROM (SELECT * FROM log ORDER BY seq DESC LIMIT {}) ORDER BY seq";
+    "SELECT time_ns, level, text FROM (SELECT * FROM log {} LIMIT {}) ORDER BY seq";
 constexpr const char* kAnomalyQuery = "SELECT walker, kind, detail FROM anomaly LIMIT {}";
 
 class Facts {
@@ -133,15 +137,30 @@ std::string Indented(const std::string& text, size_t max_width) {
   return out;
 }
 
+// The lines from the moment on that the verdict tells of, and else the last ones.
+Result<std::string> LogSql(const Database& index) {
+  const QueryResult moment = KTSTR_TRY(index.Query(kMomentQuery));
+  const auto* seq = std::get_if<int64_t>(&moment.rows[0][0]);
+  return fmt::format(
+      kLogQuery,
+      seq == nullptr ? "ORDER BY seq DESC" : fmt::format("WHERE seq >= {} ORDER BY seq", *seq),
+      kLogLines);
+}
+
 Result<std::string> LogPart(const Database& index, size_t max_width) {
-  const QueryResult log = KTSTR_TRY(index.Query(fmt::format(kLogQuery, kLogLines)));
+  const std::string sql = KTSTR_TRY(LogSql(index));
+  const QueryResult log = KTSTR_TRY(index.Query(sql));
+  const QueryResult count = KTSTR_TRY(index.Query("SELECT count(*) FROM log"));
+  const bool last = sql.find("WHERE") == sql.npos;
   std::string text;
   for (const auto& row : log.rows) {
     const auto* ns = std::get_if<int64_t>(&row[0]);
     text += fmt::format("[{:12.6f}] {}\n", ns == nullptr ? 0.0 : static_cast<double>(*ns) / 1e9,
                         ToDisplay(row[2]));
   }
-  return Indented(text, max_width);
+  return fmt::format(fmt::runtime(last ? "\nLast of {} kernel log lines\n{}"
+                                       : "\nThe kernel log from that moment on, of {} lines\n{}"),
+                     IntegerOf(count.rows[0][0]), Indented(text, max_width));
 }
 
 Result<int64_t> Count(const Database& index, std::string_view table) {
@@ -196,7 +215,6 @@ Result<std::string> SummaryText(const Database& index, const std::string& name, 
                                 : "\nCPUs\n";
   text += Indented(ToTextTable(cpus, {max_width > 2 ? max_width - 2 : 0}), max_width);
 
-  text += fmt::format("\nLast of {} kernel log lines\n", KTSTR_TRY(Count(index, "log")));
   text += KTSTR_TRY(LogPart(index, max_width));
 
   const int64_t anomalies = KTSTR_TRY(Count(index, "anomaly"));
@@ -221,7 +239,7 @@ Result<std::string> SummaryJson(const Database& index) {
   summary["findings"] = KTSTR_TRY(part("SELECT * FROM finding"));
   summary["cpus"] = KTSTR_TRY(part(fmt::format(kCpuQuery, "c.cpu", -1)));
   summary["tasks_by_state"] = KTSTR_TRY(part(kStateQuery));
-  summary["log"] = KTSTR_TRY(part(fmt::format(kLogQuery, kLogLines)));
+  summary["log"] = KTSTR_TRY(part(KTSTR_TRY(LogSql(index))));
   summary["anomalies"] = KTSTR_TRY(part(fmt::format(kAnomalyQuery, -1)));
   return summary.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + "\n";
 }
