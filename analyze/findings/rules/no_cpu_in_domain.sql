@@ -4,8 +4,11 @@
 -- rank: 33
 -- counted: task in a queue of CPUs that it may not use, tasks in queues of CPUs that they may not use
 WITH now AS (SELECT max(clock_ns) AS ns FROM cpu),
+-- By CPU, since a queue can hold ten thousands.
 other AS (
-  SELECT w.dsq_kva, t.cpu, t.last_arrival_ns FROM dsq_task w JOIN task t ON t.task_kva = w.task_kva)
+  SELECT w.dsq_kva, t.cpu, max(t.last_arrival_ns) AS last_arrival_ns, count(*) AS n
+  FROM dsq_task w JOIN task t ON t.task_kva = w.task_kva
+  GROUP BY w.dsq_kva, t.cpu)
 SELECT 'warning' AS severity,
        printf('%s (%d)', t.comm, t.pid) AS subject,
        printf('may use only %s, and DSQ %s, in which it has waited for %.3f s, is consumed by others: CPU%s %s', t.affinity,
@@ -21,5 +24,5 @@ FROM dsq q JOIN dsq_task w ON w.dsq_kva = q.dsq_kva JOIN task t ON t.task_kva = 
 JOIN other o ON o.dsq_kva = q.dsq_kva AND o.last_arrival_ns > (SELECT ns FROM now) - w.waiting_ms * 1000000
 WHERE q.kind = 'user' AND w.waiting_ms > 1000
 GROUP BY w.task_kva
-HAVING sum(cpu_in_list(t.affinity, o.cpu)) = 0 AND count(*) >= 2
+HAVING sum(cpu_in_list(t.affinity, o.cpu)) = 0 AND sum(o.n) >= 2
 ORDER BY w.waiting_ms DESC;
