@@ -47,7 +47,8 @@ inline constexpr uint64_t kMaxSectionRatio = 1024;
 inline constexpr uint32_t kMaxPagesPerFrame = 1024;
 // A memory frame and its place record take at most so many bytes more than ZSTD_COMPRESSBOUND.
 inline constexpr size_t kFrameSlack = 64;
-inline constexpr uint64_t kMaxPfn = uint64_t{1} << 52;
+// x86-64 and arm64 have at most 52 bits of physical address.
+inline constexpr uint64_t kMaxPfn = uint64_t{1} << (52 - kPageShift);
 inline constexpr uint64_t kMaxPages = (uint64_t{1} << 32) - 1;
 
 // How the pages of a run of the page table are had. The values are those of the file.

@@ -112,7 +112,10 @@ TEST(RegionsTest, RegionsThatAreNotAscendingDisjointAndSaneAreRefused) {
   EXPECT_FALSE(valid({{Pfn(0), Pfn(2)}, {Pfn(1), Pfn(3)}}));
   EXPECT_FALSE(valid({{Pfn(4), Pfn(5)}, {Pfn(0), Pfn(1)}}));
   EXPECT_FALSE(valid({{Pfn(0), Pfn(kMaxPages + 1)}}));
-  EXPECT_FALSE(valid({{Pfn(kMaxPfn), Pfn(kMaxPfn + 1)}}));
+  // The last page that 52 bits of physical address reach, and the one behind it.
+  constexpr uint64_t kEnd = uint64_t{1} << 40;
+  EXPECT_TRUE(valid({{Pfn(kEnd - 1), Pfn(kEnd)}}));
+  EXPECT_FALSE(valid({{Pfn(kEnd), Pfn(kEnd + 1)}}));
   EXPECT_FALSE(valid({{Pfn(0), Pfn(kMaxPages)}, {Pfn(kMaxPages), Pfn(kMaxPages + 1)}}));
   EXPECT_FALSE(DecodeRegions(std::vector<std::byte>(15)));
 }
