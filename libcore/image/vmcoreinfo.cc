@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <charconv>
 #include <set>
+#include <utility>
 
 namespace ktstr {
 
@@ -17,6 +18,9 @@ constexpr uint64_t kNoteHeaderSize = 0x18;
 constexpr size_t kMaxText = kPageSize;
 // More kernels than any memory holds: a guest can fill its own with notes.
 constexpr size_t kMaxNotes = 64;
+// Pages that are the same as the one before them, or cannot be read as it cannot: 128 GiB. An
+// archive needs a few bytes to have 2^32 of them.
+constexpr uint64_t kMaxRepeated = uint64_t{1} << 25;
 
 template <typename T>
 std::optional<T> ParseNumber(std::string_view text, int base) {
@@ -74,9 +78,13 @@ Result<Vmcoreinfo> Vmcoreinfo::ReadAt(const GuestMemory& memory, Pa pa) {
 std::vector<Vmcoreinfo> Vmcoreinfo::FindAll(const GuestMemory& memory) {
   std::vector<Vmcoreinfo> found;
   std::set<std::map<std::string, std::string, std::less<>>> texts;
+  const std::byte* previous = nullptr;
+  uint64_t repeated = 0;
   for (const MemoryRegion& region : memory.regions()) {
     for (Pfn pfn = region.begin; (pfn = memory.NextTouched(pfn)) < region.end; pfn = pfn + 1) {
       const PageView page = memory.View(pfn);
+      repeated += page.data() == std::exchange(previous, page.data());
+      if (repeated > kMaxRepeated) return found;
       for (const uint64_t offset : {uint64_t{0}, kNoteHeaderSize}) {
         if (!page.readable()) break;
         if (AsText(page.bytes()).compare(offset, kMagic.size(), kMagic) != 0) continue;

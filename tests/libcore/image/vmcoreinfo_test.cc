@@ -70,6 +70,29 @@ TEST(VmcoreinfoTest, ARegionMayEndWithAPageThatCannotBeRead) {
   EXPECT_EQ(Vmcoreinfo::FindAll(memory).size(), 1u);
 }
 
+// As many pages as an archive can have, all one and the same.
+class RepeatedMemory : public GuestMemory {
+ public:
+  std::span<const MemoryRegion> regions() const override { return {&kRegion, 1}; }
+  PageView View(Pfn) const override {
+    ++views_;
+    return PageView::Present(page_.data());
+  }
+  Result<std::byte*> Writable(Pfn) override { return Fail(ErrorCode::kReadOnly, "a test's"); }
+  uint64_t views() const { return views_; }
+
+ private:
+  static constexpr MemoryRegion kRegion = {Pfn(0), Pfn(0xffffffff)};
+  std::array<std::byte, kPageSize> page_ = {std::byte(1)};
+  mutable uint64_t views_ = 0;
+};
+
+TEST(VmcoreinfoTest, OfOnePageThatMemoryRepeatsWithoutEndNotAllAreLookedAt) {
+  const RepeatedMemory memory;
+  EXPECT_TRUE(Vmcoreinfo::FindAll(memory).empty());
+  EXPECT_LT(memory.views(), uint64_t{1} << 26);
+}
+
 TEST(VmcoreinfoTest, TextThatOnlyBeginsLikeANoteIsNone) {
   BufferMemory memory(4 * kPageSize);
   PutText(memory, Pa(kPageSize), "OSRELEASE=6.12.1 is what uname says");
