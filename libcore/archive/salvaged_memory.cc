@@ -10,9 +10,6 @@ namespace ktstr::archive {
 
 namespace {
 
-// Decompressed frames that are kept; all go when there are more.
-constexpr size_t kMostCached = 1024;
-
 std::vector<KnownRun> WithoutOverlap(std::vector<KnownRun> runs) {
   std::ranges::stable_sort(runs, {}, [](const KnownRun& known) { return known.run.first; });
   std::vector<KnownRun> kept;
@@ -26,11 +23,13 @@ std::vector<KnownRun> WithoutOverlap(std::vector<KnownRun> runs) {
 }  // namespace
 
 SalvagedMemory::SalvagedMemory(InputFile file, std::vector<MemoryRegion> regions,
-                               std::vector<KnownRun> runs, std::vector<IntactFrame> frames)
+                               std::vector<KnownRun> runs, std::vector<IntactFrame> frames,
+                               size_t cache_bytes)
     : file_(std::move(file)),
       regions_(std::move(regions)),
       runs_(WithoutOverlap(std::move(runs))),
-      frames_(std::move(frames)) {
+      frames_(std::move(frames)),
+      cache_bytes_(cache_bytes) {
   std::ranges::sort(frames_, {}, &IntactFrame::first_stored);
 }
 
@@ -83,8 +82,12 @@ SalvagedMemory::Pages SalvagedMemory::PagesOf(size_t frame) const {
     if (!failure_) failure_ = read.error();
     return nullptr;
   }
-  if (cache_.size() >= kMostCached) cache_.clear();
-  cache_[frame] = pages;
+  if (cached_bytes_ + pages->size() > cache_bytes_) {
+    cache_.clear();
+    cached_bytes_ = 0;
+  }
+  // Another thread may have read it meanwhile.
+  if (cache_.emplace(frame, pages).second) cached_bytes_ += pages->size();
   return pages;
 }
 

@@ -10,6 +10,8 @@
 #include "archive_files.h"
 #include "fixtures/sample/temporary_directory.h"
 #include "libcore/archive/container.h"
+#include "libcore/archive/frame_codec.h"
+#include "libcore/archive/salvaged_memory.h"
 
 namespace ktstr::archive {
 namespace {
@@ -144,6 +146,35 @@ TEST_F(SalvageTest, OfAnArchiveThatIsBothEveryFrameThatIsLeftIsRecovered) {
     EXPECT_EQ(salvaged->frames, expected) << cut << " " << at << " " << other;
     CheckPages(*salvaged->memory);
   }
+}
+
+// A frame of few bytes can have 1024 pages: frames say nothing of how much memory is kept.
+TEST_F(SalvageTest, ItsMemoryKeepsSoManyBytesHoweverManyFramesTheyAreOf) {
+  constexpr uint64_t kFrames = 3, kPages = 2;
+  FrameCompressor compressor(1);
+  Bytes file;
+  std::vector<IntactFrame> frames;
+  for (uint64_t i = 0; i < kFrames; ++i) {
+    const uint64_t offset = file.size();
+    const Bytes pages(kPages * kPageSize, std::byte(i + 1));
+    const auto size = static_cast<uint32_t>(compressor.Compress(pages, file).value());
+    frames.push_back({i * kPages, offset, size, kPages});
+  }
+  WriteFile(path_, file);
+  const MemoryRegion region = {Pfn(0), Pfn(kFrames * kPages)};
+  const KnownRun run = {{.first = Pfn(0), .pages = kFrames * kPages, .kind = RunKind::kStored}};
+  // Room for two frames.
+  const SalvagedMemory memory(InputFile::Open(path_).value(), {region}, {run}, frames,
+                              2 * kPages * kPageSize);
+  const PageView first = memory.View(Pfn(0)), second = memory.View(Pfn(kPages));
+  EXPECT_EQ(memory.View(Pfn(0)).data(), first.data());
+  EXPECT_EQ(memory.View(Pfn(kPages)).data(), second.data());
+  const PageView third = memory.View(Pfn(2 * kPages));
+  EXPECT_EQ(memory.View(Pfn(2 * kPages)).data(), third.data());
+  // Now it is read again, into other memory, and what was looked at before stays as it was.
+  EXPECT_NE(memory.View(Pfn(0)).data(), first.data());
+  EXPECT_EQ(memory.View(Pfn(0)).data()[0], std::byte(1));
+  EXPECT_EQ(first.data()[0], std::byte(1));
 }
 
 TEST_F(SalvageTest, WhatIsNoArchiveIsRefused) {
