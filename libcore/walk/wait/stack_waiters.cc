@@ -5,17 +5,23 @@
 namespace ktstr {
 
 namespace {
+
+// Steps through lists of waiters, for each node that a walk may visit.
+constexpr uint64_t kStepsPerNode = 16;
+
 std::optional<Kva> AddressOf(const GuestKernel& kernel, const char* name) {
   const auto kva = kernel.symbol_kva(name);
   return kva ? std::optional(*kva) : std::nullopt;
 }
+
 }  // namespace
 
 StackWaiters::StackWaiters(const Walk& walk, const std::unordered_set<uint64_t>& tasks)
     : walk_(walk),
       tasks_(tasks),
       text_begin_(AddressOf(walk.kernel, "_stext")),
-      text_end_(AddressOf(walk.kernel, "_etext")) {}
+      text_end_(AddressOf(walk.kernel, "_etext")),
+      steps_left_(kStepsPerNode * walk.limits.max_all_nodes) {}
 
 std::optional<StackWaiters::Layout> StackWaiters::LayoutOf(const WaiterShape& shape) const {
   const auto task = walk_.types.FindMember(shape.waiter, shape.task);

@@ -45,8 +45,9 @@ class StackWaiters {
   Walk walk_;
   const std::unordered_set<uint64_t>& tasks_;
   std::optional<Kva> text_begin_, text_end_;
-  // Each waiter's list is gone through whole: enough for 8,000 that wait in one.
-  mutable uint64_t steps_left_ = uint64_t{1} << 26;
+  // Each waiter's list is gone through whole: unless a caller says otherwise, enough for 8,000 that
+  // wait in one.
+  mutable uint64_t steps_left_;
 };
 
 }  // namespace ktstr

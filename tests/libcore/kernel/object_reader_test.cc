@@ -40,6 +40,8 @@ TEST(ObjectReaderTest, IntegersHaveTheirWidthAndSign) {
   EXPECT_EQ(reader.Unsigned(member("wide")), 0xfedcba9876543210u);
   EXPECT_EQ(reader.Text(member("name")), "abc");
   EXPECT_EQ(reader.Integer(Member{.size = 16}).error().code(), ErrorCode::kUnsupported);
+  // The guest's own types say how large a text is: nothing is read, nor room made for it.
+  EXPECT_EQ(reader.Text(Member{.size = 1 << 30}).error().code(), ErrorCode::kUnsupported);
 }
 
 TEST(ObjectReaderTest, AnObjectOverManyPagesIsReadWholeAndAMissingPageCostsOnlyItsOwnMembers) {

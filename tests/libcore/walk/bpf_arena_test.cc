@@ -23,13 +23,13 @@ class BpfArenaTest : public ::testing::Test {
   }
   synthetic::KernelBuilder& b() { return guest_.builder(); }
 
-  // An arena of 16 pages at an address of user space. Returns where the kernel has its first page,
-  // of which none is there yet.
-  Kva AddArena(uint32_t id, uint64_t begin, Kva area) {
-    const Kva map =
-        bpf_.AddIn(Type::kArena,
-                   {.id = id, .name = "arena", .key_size = 0, .value_size = 0, .max_entries = 16},
-                   "bpf_arena", 0);
+  // An arena at an address of user space. Returns where the kernel has its first page, of which
+  // none is there yet.
+  Kva AddArena(uint32_t id, uint64_t begin, Kva area, uint32_t pages = 16) {
+    const Kva map = bpf_.AddIn(
+        Type::kArena,
+        {.id = id, .name = "arena", .key_size = 0, .value_size = 0, .max_entries = pages},
+        "bpf_arena", 0);
     const Kva vm = b().Allocate(b().SizeOf("vm_struct"));
     b().Set("vm_struct", vm, "addr", area.value());
     b().Set("bpf_arena", bpf_.ContainerOf(map), "user_vm_start", begin);
@@ -41,8 +41,8 @@ class BpfArenaTest : public ::testing::Test {
     bpf_.Finish();
     return guest_.Open();
   }
-  static BpfMaps WalkMaps(const GuestKernel& kernel) {
-    auto maps = WalkBpfMaps(kernel);
+  static BpfMaps WalkMaps(const GuestKernel& kernel, const BpfMapLimits& limits = {}) {
+    auto maps = WalkBpfMaps(kernel, limits);
     if (maps) return *std::move(maps);
     ADD_FAILURE() << maps.error().ToString();
     return {};
@@ -68,6 +68,16 @@ TEST_F(BpfArenaTest, ItsPagesAreThoseThatAreMapped) {
                           Page{7, 15, Hex(kBegin + 15 * kPageSize), Hex(first + 15 * kPageSize)}));
   EXPECT_EQ(maps.maps.at(0).entries, 3);
   EXPECT_THAT(maps.anomalies, NoAnomalies());
+}
+
+TEST_F(BpfArenaTest, ItsPagesAreTakenAsFarAsTheWalkGoes) {
+  b().AllocateAt(AddArena(7, kBegin, kArea, 64), 64 * kPageSize);
+  const BpfMaps maps = WalkMaps(Open(), {.walk = {.max_all_nodes = 40}});
+  EXPECT_GT(maps.arena_pages.size(), 20u);
+  EXPECT_LE(maps.arena_pages.size(), 40u);
+  EXPECT_EQ(maps.maps.at(0).entries, std::nullopt);
+  ASSERT_EQ(maps.anomalies.size(), 1u) << ToText(maps.anomalies);
+  EXPECT_EQ(maps.anomalies[0].kind, "cap");
 }
 
 TEST_F(BpfArenaTest, OneThatNobodyHasMappedHasNoPages) {

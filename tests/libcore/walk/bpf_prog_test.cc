@@ -4,6 +4,7 @@
 #include "libcore/walk/bpf/holder.h"
 #include "libcore/walk/bpf/prog.h"
 #include "libcore/walk/sched/scx.h"
+#include "libcore/walk/sched/scx_programs.h"
 #include "scx_guest.h"
 
 namespace ktstr {
@@ -146,6 +147,28 @@ TEST_F(BpfProgTest, CallbacksOfASchedulerTellTheProgramsBehindThem) {
             std::pair(std::optional<int64_t>(52), std::string("my_dispatch")));
   EXPECT_EQ(programs["init"].first, std::nullopt);
   EXPECT_THAT(state->anomalies, NoAnomalies());
+}
+
+TEST_F(BpfProgTest, CallbacksAreLookedForOnlyWhereASchedulerCanHaveThem) {
+  // More memory than there is, were the types believed, and a callback behind all that is read.
+  b().types().Struct(
+      "large_ops",
+      {{"u32", "timeout_ms"}, {"() *", "enqueue"}, {"u8[1073741824]", "rest"}, {"() *", "last"}});
+  constexpr uint64_t kEnqueue = 8, kRead = 64 << 10;  // in bytes
+  const Kva enqueue = b().Text("trampoline");
+  const Kva ops = b().Allocate(kRead);
+  b().Put(ops + kEnqueue, enqueue);
+  const Kva map = maps_.ContainerOf(
+      maps_.AddIn(BpfBuilder::Type::kStructOps, {.id = 9}, "bpf_struct_ops_map", kRead));
+  b().Put(map + b().MemberOf("bpf_struct_ops_map", "kvalue.data").offset + kEnqueue, enqueue);
+  const Kva ids = b().AllocateVmalloc(b().SizeOf("bpf_struct_ops_value") + kRead);
+  b().Set("bpf_struct_ops_map", map, "uvalue", ids.value());
+  b().Put<uint64_t>(ids + b().MemberOf("bpf_struct_ops_value", "data").offset + kEnqueue, 51);
+  Finish();
+  Anomalies anomalies("test");
+  const auto programs = ScxPrograms(guest_.Begin(anomalies)).Of(ops, {"large_ops"});
+  ASSERT_EQ(programs.size(), 1u);
+  EXPECT_EQ(programs.at(kEnqueue).id, 51);
 }
 
 }  // namespace

@@ -18,10 +18,10 @@ class BpfRingTest : public ::testing::Test {
  protected:
   synthetic::KernelBuilder& b() { return guest_.builder(); }
 
-  BpfMaps Walk() {
+  BpfMaps Walk(const BpfMapLimits& limits = {}) {
     sched_.Finish();
     bpf_.Finish();
-    auto maps = WalkBpfMaps(guest_.Open());
+    auto maps = WalkBpfMaps(guest_.Open(), limits);
     if (maps) return *std::move(maps);
     ADD_FAILURE() << maps.error().ToString();
     return {};
@@ -65,12 +65,14 @@ class BpfRingTest : public ::testing::Test {
     b().Set("bpf_ringbuf", ring, "mask", 4095);
     b().Set("bpf_ringbuf", ring, "consumer_pos", consumer);
     b().Set("bpf_ringbuf", ring, "producer_pos", producer);
+    ring_ = ring;
     return ring + b().MemberOf("bpf_ringbuf", "data").offset;
   }
 
   WalkGuest guest_;
   synthetic::SchedBuilder sched_{guest_.builder()};
   BpfBuilder bpf_{guest_.builder()};
+  Kva ring_;  // the struct bpf_ringbuf, where there is one
 };
 
 TEST_F(BpfRingTest, AQueueThatWentRoundIsReadInItsOrder) {
@@ -108,6 +110,16 @@ TEST_F(BpfRingTest, ARecordThatReachesBehindItsEndEndsTheRing) {
   EXPECT_THAT(maps.anomalies, HasAnomaly("damage", data + 16));
 }
 
+TEST_F(BpfRingTest, ARecordOfASizeThatNoneHasIsDamage) {
+  constexpr uint32_t kSize = 256 << 20;
+  const Kva data = AddRing(/*consumer=*/0, /*producer=*/kSize + 8);
+  b().Set("bpf_ringbuf", ring_, "mask", (1 << 30) - 1);
+  b().Put<uint32_t>(data, kSize);
+  const BpfMaps maps = Walk();
+  EXPECT_THAT(maps.values, IsEmpty());
+  EXPECT_THAT(maps.anomalies, HasAnomaly("damage", data));
+}
+
 TEST_F(BpfRingTest, PositionsFurtherApartThanTheRingAreDamage) {
   AddRing(/*consumer=*/0, /*producer=*/8192);
   const BpfMaps maps = Walk();
@@ -115,16 +127,30 @@ TEST_F(BpfRingTest, PositionsFurtherApartThanTheRingAreDamage) {
   EXPECT_EQ(maps.anomalies.at(0).kind, "damage");
 }
 
-TEST_F(BpfRingTest, ANodeOfATrieThatIsReachedTwiceEndsThere) {
-  b().types().Struct(
-      "lpm_trie_node",
-      {{"void *[2]", "child"}, {"u32", "prefixlen"}, {"u32", "flags"}, {"u8[0]", "data"}});
-  b().types().Struct("lpm_trie", {{"bpf_map", "map"}, {"lpm_trie_node *", "root"}});
-  const Kva map = bpf_.AddIn(
-      Type::kLpmTrie, {.id = 1, .key_size = 5, .value_size = 8, .max_entries = 4}, "lpm_trie", 0);
-  const Kva root = b().Allocate(64), leaf = b().Allocate(64);
-  b().Set("lpm_trie", bpf_.ContainerOf(map), "root", root.value());
-  b().Set("lpm_trie_node", root, "flags", 1);
+class BpfTrieTest : public BpfRingTest {
+ protected:
+  BpfTrieTest() {
+    b().types().Struct(
+        "lpm_trie_node",
+        {{"void *[2]", "child"}, {"u32", "prefixlen"}, {"u32", "flags"}, {"u8[0]", "data"}});
+    b().types().Struct("lpm_trie", {{"bpf_map", "map"}, {"lpm_trie_node *", "root"}});
+  }
+  void AddTrie(Kva root) {
+    const Kva map = bpf_.AddIn(
+        Type::kLpmTrie, {.id = 1, .key_size = 5, .value_size = 8, .max_entries = 4}, "lpm_trie", 0);
+    b().Set("lpm_trie", bpf_.ContainerOf(map), "root", root.value());
+  }
+  // One that only leads on.
+  Kva NewNode() {
+    const Kva node = b().Allocate(64);
+    b().Set("lpm_trie_node", node, "flags", 1);
+    return node;
+  }
+};
+
+TEST_F(BpfTrieTest, ANodeThatIsReachedTwiceEndsThere) {
+  const Kva root = NewNode(), leaf = b().Allocate(64);
+  AddTrie(root);
   b().Set("lpm_trie_node", leaf, "prefixlen", 3);
   b().Put(root, leaf);
   b().Put(root + 8, leaf);
@@ -139,6 +165,17 @@ TEST_F(BpfRingTest, ANodeOfATrieThatIsReachedTwiceEndsThere) {
   EXPECT_EQ(maps.maps.at(0).entries, 1);
   EXPECT_THAT(maps.anomalies, HasAnomaly("damage", root));
   EXPECT_THAT(maps.anomalies, HasAnomaly("damage", leaf));
+}
+
+TEST_F(BpfTrieTest, NodesThatOnlyLeadOnHaveALimitToo) {
+  std::vector<Kva> nodes;
+  for (int i = 0; i < 64; ++i) nodes.push_back(NewNode());
+  for (size_t i = 1; i < nodes.size(); ++i) b().Put(nodes[i - 1], nodes[i]);
+  AddTrie(nodes[0]);
+  const BpfMaps maps = Walk({.walk = {.max_all_nodes = 40}});
+  EXPECT_EQ(maps.maps.at(0).entries, std::nullopt);
+  ASSERT_EQ(maps.anomalies.size(), 1u) << ToText(maps.anomalies);
+  EXPECT_EQ(maps.anomalies[0].kind, "cap");
 }
 
 }  // namespace

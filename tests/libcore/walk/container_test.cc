@@ -126,8 +126,8 @@ TEST_F(ChainTest, AWalkThatShallStopDoesAndSaysSo) {
 // Objects 0 and 5000 and some between, so that there are three levels of nodes.
 class XarrayTest : public ContainerTest {
  protected:
-  XarrayTest() {
-    DefineXarrayTypes(b().types());
+  explicit XarrayTest(uint32_t slots_of_types = 64) {
+    DefineXarrayTypes(b().types(), slots_of_types);
     array_ = b().Data("the_array", b().SizeOf("xarray"));
     for (const uint64_t index : {0, 1, 63, 64, 70, 4095, 4096, 5000}) {
       entries_[index] = b().Allocate(64);
@@ -155,6 +155,17 @@ class XarrayTest : public ContainerTest {
 };
 
 TEST_F(XarrayTest, AllEntriesInOrderOfTheirIndex) {
+  EXPECT_THAT(Walk(), ElementsAre(0, 1, 63, 64, 70, 4095, 4096, 5000));
+  EXPECT_THAT(anomalies_.rows(), NoAnomalies());
+}
+
+// 2 GiB, were they believed.
+class XarrayOfManySlotsTest : public XarrayTest {
+ protected:
+  XarrayOfManySlotsTest() : XarrayTest(1 << 28) {}
+};
+
+TEST_F(XarrayOfManySlotsTest, OfANodeNoMoreSlotsAreReadThanAnyKernelHas) {
   EXPECT_THAT(Walk(), ElementsAre(0, 1, 63, 64, 70, 4095, 4096, 5000));
   EXPECT_THAT(anomalies_.rows(), NoAnomalies());
 }

@@ -144,6 +144,16 @@ TEST_F(DamagedFilesTest, ATableThatIsItsOwnSlots) {
   EXPECT_THAT(Walk(), ElementsAre("2 5 write"));
 }
 
+TEST_F(PipeEndTest, TablesOfAllProcessesTogetherHaveALimit) {
+  // A page of each process's table has 512 files: 64 pages are more than may be looked at.
+  const auto large = files_.AddTable(64 * 512);
+  NewTask(1, large);
+  files_.Open(large, 3, reader_);
+  files_.Open(large, 63 * 512, writer_);
+  EXPECT_THAT(Walk({.max_all_nodes = 40}), ElementsAre("1 3 read"));
+  EXPECT_THAT(anomalies_, HasAnomaly("cap", large.slots));
+}
+
 TEST_F(DamagedFilesTest, ATableLongerThanTheCap) {
   EXPECT_THAT(Walk({.max_nodes = 100}), ElementsAre("1 3 read", "2 5 write"));
   EXPECT_THAT(anomalies_, HasAnomaly("cap", table_.table));

@@ -29,6 +29,19 @@ class UnwindTest : public ::testing::Test {
   StackGuest guest_;
 };
 
+TEST_F(UnwindTest, FramesOfAllStacksTogetherHaveALimit) {
+  for (uint32_t pid = 1; pid <= 10; ++pid) guest_.sched.AddProcess({.pid = pid, .state = 1});
+  const size_t all = guest_.WalkAll().size();
+  EXPECT_GE(all, 40u);
+  EXPECT_THAT(guest_.anomalies, NoAnomalies());
+  const auto walked = WalkStacks(guest_.Open(), {.max_all_nodes = 30});
+  ASSERT_TRUE(walked) << walked.error().ToString();
+  EXPECT_GT(walked->rows.size(), 4u);
+  EXPECT_LT(walked->rows.size(), all);
+  ASSERT_EQ(walked->anomalies.size(), 1u) << ToText(walked->anomalies);
+  EXPECT_EQ(walked->anomalies[0].kind, "cap");
+}
+
 class UnwindFormatTest : public ::testing::TestWithParam<OrcStyle> {};
 
 TEST_P(UnwindFormatTest, ASleepingThreadIsUnwoundThroughItsCalls) {

@@ -102,6 +102,24 @@ TEST_F(LockWaitTest, AWaiterThatWasTakenOffTheListWaitsForNothing) {
   EXPECT_THAT(Walk(), IsEmpty());
 }
 
+// Each waiter's list is gone through whole: of many in one it would take as long as they are many,
+// squared.
+TEST_F(LockWaitTest, OfVeryManyWaitersOfOneLockSomeAreToldAndThatThereAreMore) {
+  constexpr uint32_t kWaiters = 60;
+  const Kva mutex = locks_.AddMutex(NewTask(1));
+  for (uint32_t i = 0; i < kWaiters; ++i) locks_.AddWaiter(NewTask(2 + i), mutex);
+  Finish();
+  const GuestKernel& kernel = guest_.Open();
+  const auto stacks = WalkStacks(kernel).value();
+  const auto walked = WalkLockWaits(kernel, stacks.rows, {.max_all_nodes = 100});
+  ASSERT_TRUE(walked) << walked.error().ToString();
+  EXPECT_GT(walked->rows.size(), 10u);
+  EXPECT_LT(walked->rows.size(), kWaiters);
+  for (const LockWaitRow& row : walked->rows) EXPECT_EQ(row.waiters, kWaiters);
+  ASSERT_EQ(walked->anomalies.size(), 1u) << ToText(walked->anomalies);
+  EXPECT_EQ(walked->anomalies[0].kind, "cap");
+}
+
 // One of two locks is damaged in the way that the function says.
 class DamagedLockTest : public LockWaitTest {
  protected:
