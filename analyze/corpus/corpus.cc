@@ -13,6 +13,7 @@
 #include <string_view>
 #include <system_error>
 
+#include "analyze/corpus/copy_into.h"
 #include "libcore/archive/reader.h"
 #include "libcore/base/in_the_making.h"
 #include "libcore/base/nearest_word.h"
@@ -67,9 +68,7 @@ Result<std::shared_ptr<const void>> LockFile(const fs::path& path) {
 // Never half a file under its name.
 Status Copy(const fs::path& from, const fs::path& to) {
   TemporaryFile temporary = KTSTR_TRY(TemporaryFile::Beside(to));
-  std::error_code error;
-  fs::copy_file(from, temporary.path(), fs::copy_options::overwrite_existing, error);
-  if (error) return Fail(IoError("copying", from, error));
+  KTSTR_TRY(CopyInto(from, temporary));
   return temporary.Keep();
 }
 
@@ -210,7 +209,11 @@ Result<CorpusEntry> Corpus::Add(const NewEntry& added) {
   }
   // An archive without an entry, should it end here, is not listed and can be added again.
   KTSTR_TRY(Copy(added.archive, ArchiveOf(entry)));
-  KTSTR_TRY(WriteEntry(EntryFileOf(entry), entry));
+  if (Status written = WriteEntry(EntryFileOf(entry), entry); !written) {
+    std::error_code ignored;
+    fs::remove(ArchiveOf(entry), ignored);
+    return Fail(std::move(written).error());
+  }
   std::erase(unlisted_, ArchiveOf(entry));
   entries_.insert(std::ranges::upper_bound(entries_, entry.name, {}, &CorpusEntry::name), entry);
   return entry;

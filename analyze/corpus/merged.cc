@@ -9,6 +9,7 @@
 #include <map>
 #include <set>
 
+#include "analyze/corpus/copy_into.h"
 #include "analyze/corpus/parallel.h"
 #include "analyze/index/cells.h"
 #include "analyze/index/index.h"
@@ -143,10 +144,7 @@ Result<Database> OpenMerged(const Corpus& corpus, int jobs,
   const TemporaryFile spare = KTSTR_TRY(TemporaryFile::Beside(corpus.directory() / "spare.index"));
   TemporaryFile temporary = KTSTR_TRY(TemporaryFile::Beside(path));
   const bool anew = missing.size() == corpus.entries().size();
-  std::error_code error;
-  if (!anew) fs::copy_file(path, temporary.path(), fs::copy_options::overwrite_existing, error);
-  if (error)
-    return Fail(ErrorCode::kIo, fmt::format("copying '{}': {}", path.string(), error.message()));
+  if (!anew) KTSTR_TRY(CopyInto(path, temporary));
   {
     Database merged = KTSTR_TRY(Database::Open(temporary.path(), Database::Mode::kCreate));
     KTSTR_TRY(merged.Execute("PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF"));

@@ -1,15 +1,19 @@
 // Proves that ktstr-capture and ktstr-run end with an error and exit code 4 (not by abort) where
-// the system gives them no more memory, processes or threads, however much of them it gave before,
-// and that a guest of somebody else's then goes on.
+// the system gives them no more memory, processes, threads or room on a disk, however much of them
+// it gave before, that a guest of somebody else's then goes on, and that no part of an archive is
+// left.
 #include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <filesystem>
+#include <memory>
+#include <optional>
 
 #include "../guest/guest_tests.h"
 #include "faulted_program.h"
 #include "fixtures/sample/temporary_directory.h"
+#include "small_disk.h"
 
 namespace ktstr {
 namespace {
@@ -31,21 +35,32 @@ ProgramEnd RunWithoutProcesses(std::vector<std::string> argv) {
   return RunToEnd(argv);
 }
 
+// A guest of somebody else's, as small as can be; the test has a monitor of its own.
+struct SmallGuest {
+  TemporaryDirectory directory;
+  std::string socket = directory / "qmp";
+  std::optional<ChildProcess> qemu;
+  std::unique_ptr<QmpClient> qmp;
+
+  Status Start() {
+    auto [ours, theirs] = *MakeSocketPair();
+    qemu.emplace(KTSTR_TRY(ChildProcess::Start(
+        {.argv = {"qemu-system-x86_64", "-nodefaults", "-display", "none", "-accel", "tcg", "-M",
+                  "q35,memory-backend=ram", "-m", "64M", "-object",
+                  "memory-backend-memfd,id=ram,size=64M,share=on", "-chardev",
+                  fmt::format("socket,id=own,fd={}", theirs.get()), "-mon",
+                  "chardev=own,mode=control", "-qmp", "unix:" + socket + ",server=on,wait=off"},
+         .kept_fds = {theirs.get()}})));
+    theirs.Close();
+    qmp = KTSTR_TRY(QmpClient::Open(std::move(ours), "QEMU", seconds(60)));
+    return {};
+  }
+};
+
 TEST(ShortSystemTest, ACaptureUnderAnyLimitOnMemoryWorksOrEndsWithExitCode4) {
-  const TemporaryDirectory directory, out;
-  auto [ours, theirs] = *MakeSocketPair();
-  const std::string socket = directory / "qmp";
-  const auto qemu = ChildProcess::Start(
-      {.argv = {"qemu-system-x86_64", "-nodefaults", "-display", "none", "-accel", "tcg", "-M",
-                "q35,memory-backend=ram", "-m", "64M", "-object",
-                "memory-backend-memfd,id=ram,size=64M,share=on", "-chardev",
-                fmt::format("socket,id=own,fd={}", theirs.get()), "-mon",
-                "chardev=own,mode=control", "-qmp", "unix:" + socket + ",server=on,wait=off"},
-       .kept_fds = {theirs.get()}});
-  ASSERT_OK(qemu);
-  theirs.Close();
-  const auto qmp = QmpClient::Open(std::move(ours), "QEMU", seconds(60));
-  ASSERT_OK(qmp);
+  const TemporaryDirectory out;
+  SmallGuest guest;
+  ASSERT_OK(guest.Start());
   int refused = 0;
   bool worked = false;
   // From so little that the program begins, to enough. 64 MiB of it is the guest's RAM.
@@ -53,8 +68,8 @@ TEST(ShortSystemTest, ACaptureUnderAnyLimitOnMemoryWorksOrEndsWithExitCode4) {
     SCOPED_TRACE(fmt::format("{} MiB", mib));
     const ProgramEnd end =
         RunLimited(fmt::format("-v {}", mib << 10),
-                   {KTSTR_CAPTURE_PROGRAM, "--qmp", socket, "-o", out / "a.kts"});
-    EXPECT_EQ(AwaitRunning(**qmp), "running");
+                   {KTSTR_CAPTURE_PROGRAM, "--qmp", guest.socket, "-o", out / "a.kts"});
+    EXPECT_EQ(AwaitRunning(*guest.qmp), "running");
     EXPECT_TRUE(AwaitGuards());
     worked = end.exit_code == 0;
     // What ends before main() is the system's word (127).
@@ -66,6 +81,34 @@ TEST(ShortSystemTest, ACaptureUnderAnyLimitOnMemoryWorksOrEndsWithExitCode4) {
   }
   EXPECT_TRUE(worked);
   EXPECT_GT(refused, 5);
+}
+
+TEST(ShortSystemTest, ACaptureToAFullFileSystemLeavesNothingThereAndTheGuestRunning) {
+  const TemporaryDirectory out;
+  const SmallDisk disk(out.path());
+  if (!disk.why_not().empty()) GTEST_SKIP() << disk.why_not();
+  SmallGuest guest;
+  ASSERT_OK(guest.Start());
+  const auto capture = [&] {
+    return RunToEnd({KTSTR_CAPTURE_PROGRAM, "--qmp", guest.socket, "-o", out / "a.kts"});
+  };
+  const uint64_t room = disk.Free(), page = sysconf(_SC_PAGESIZE);
+  const ProgramEnd well = capture();
+  ASSERT_EQ(well.exit_code, 0) << well.said;
+  const uint64_t needed = room - disk.Free();
+  for (const uint64_t left : {uint64_t{0}, page, needed / 2 / page * page, needed - page}) {
+    SCOPED_TRACE(fmt::format("{} of {} bytes are left", left, needed));
+    std::filesystem::remove(out / "a.kts");
+    ASSERT_NO_FATAL_FAILURE(disk.Fill(left));
+    const ProgramEnd end = capture();
+    EXPECT_EQ(end.exit_code, 4) << end.said;
+    EXPECT_THAT(end.said, testing::HasSubstr("No space left on device"));
+    EXPECT_THAT(disk.Files(), testing::IsEmpty());
+    EXPECT_EQ(AwaitRunning(*guest.qmp), "running");
+    EXPECT_TRUE(AwaitGuards());
+    disk.Empty();
+    EXPECT_EQ(capture().exit_code, 0);
+  }
 }
 
 TEST(ShortSystemTest, WithoutMoreProcessesBootingIsAnError) {
