@@ -206,7 +206,7 @@ TEST(RunGuestTest, AQueryThatIsNoneIsAnError) {
 TEST(RunGuestTest, AfterAFaultOfTcgAMachineIsBootedAnew) {
   const TemporaryDirectory directory;
   const std::string place = directory / "cache";
-  const std::string kernel = StockKernel("6.12");
+  const std::string kernel = SchedExtKernel("small");
   const Variable cache("XDG_CACHE_HOME", place.c_str());
   const Variable accelerator("KTSTR_TEST_ACCEL", nullptr);
   Write(directory / "says", "#!/bin/sh\necho 'int3: 0000 [#1]' > /dev/console\n");
