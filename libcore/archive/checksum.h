@@ -35,7 +35,7 @@ inline Digest DigestOf(std::span<const std::byte> bytes) {
 // The same of bytes that come in pieces.
 class DigestStream {
  public:
-  DigestStream() : state_(XXH3_createState(), XXH3_freeState) { XXH3_128bits_reset(state_.get()); }
+  DigestStream() : state_(XXH3_createState()) { XXH3_128bits_reset(state_.get()); }
 
   void Add(std::span<const std::byte> bytes) {
     XXH3_128bits_update(state_.get(), bytes.data(), bytes.size());
@@ -43,7 +43,10 @@ class DigestStream {
   Digest Get() const { return CanonicalDigest(XXH3_128bits_digest(state_.get())); }
 
  private:
-  std::unique_ptr<XXH3_state_t, decltype(&XXH3_freeState)> state_;
+  struct Free {
+    void operator()(XXH3_state_t* state) const { XXH3_freeState(state); }
+  };
+  std::unique_ptr<XXH3_state_t, Free> state_;
 };
 
 }  // namespace ktstr::archive
