@@ -16,6 +16,8 @@
 set -euo pipefail
 # shellcheck source=fixtures/setup/common.sh
 source "$(dirname "$0")/../../fixtures/setup/common.sh"
+# shellcheck source=tests/sanitize/builds.sh
+source "$root/tests/sanitize/builds.sh"
 
 case "${1:-}" in
   -h | --help)
@@ -25,7 +27,6 @@ case "${1:-}" in
 esac
 seconds=${1:-30}
 shift || true
-build="$build-fuzz"
 # What no input may go beyond: of one input, and of all that is in memory at a time.
 input_seconds=25
 one_allocation_mb=600
@@ -33,8 +34,8 @@ memory_mb=2560
 
 ensure_packages "${build_packages[@]}" "${fuzz_packages[@]}"
 step "building the fuzzers"
-configure_and_build fuzzers -- -DCMAKE_CXX_COMPILER=clang++ -DCMAKE_CXX_FLAGS_RELEASE="-O1 -gline-tables-only" \
-  -DKTSTR_SANITIZE=address,undefined -DKTSTR_FUZZERS=ON -DKTSTR_TESTS=OFF -DKTSTR_SCHEDULERS=OFF -DKTSTR_BENCHMARKS=OFF
+configure_sanitized address,undefined
+build_targets fuzzers
 programs="$build/tests/fuzz"
 state="$root/fixtures/states/stall.kts"
 rm -rf "$build/seeds"
