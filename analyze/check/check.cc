@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
 #include "analyze/text/output.h"
@@ -158,7 +159,15 @@ std::string ToJson(const std::vector<RuleResult>& results) {
   return list.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
 }
 
-std::vector<CaseResult> ForCi(const std::vector<RuleResult>& results, const std::string& group) {
+bool SomethingFails(const std::vector<RuleResult>& results, Severity fail_on) {
+  return std::ranges::any_of(results, [&](const RuleResult& result) {
+    return result.outcome == Outcome::kError ||
+           (result.outcome == Outcome::kFails && result.rule->severity <= fail_on);
+  });
+}
+
+std::vector<CaseResult> ForCi(const std::vector<RuleResult>& results, const std::string& group,
+                              Severity fail_on) {
   std::vector<CaseResult> cases;
   for (const RuleResult& result : results) {
     CaseResult& ci = cases.emplace_back();
@@ -168,9 +177,14 @@ std::vector<CaseResult> ForCi(const std::vector<RuleResult>& results, const std:
     ci.type = SeverityName(result.rule->severity);
     if (result.outcome == Outcome::kNotApplicable) ci.outcome = CaseResult::Outcome::kSkipped;
     if (result.outcome == Outcome::kFails) {
-      ci.outcome = CaseResult::Outcome::kFailed;
       ci.message = fmt::format("not so: {}", result.rule->message);
       ci.output = RowsText(result, 0);
+      if (result.rule->severity <= fail_on) {
+        ci.outcome = CaseResult::Outcome::kFailed;
+      } else {
+        // JUnit has no message of a case that passed.
+        ci.output = fmt::format("{}: {}\n{}", ci.type, ci.message, ci.output);
+      }
     }
     if (result.outcome == Outcome::kError) {
       ci.outcome = CaseResult::Outcome::kError;

@@ -45,8 +45,12 @@ std::vector<RuleResult> RunRules(const Database& index, const std::vector<Rule>&
 // For people: a line for each rule, and below one that fails its first rows.
 std::string ToText(const std::vector<RuleResult>& results, size_t terminal_width);
 std::string ToJson(const std::vector<RuleResult>& results);
-// For CI; `group` names the archive.
-std::vector<CaseResult> ForCi(const std::vector<RuleResult>& results, const std::string& group);
+// Whether a rule of that severity or worse fails, or could not be asked.
+bool SomethingFails(const std::vector<RuleResult>& results, Severity fail_on);
+// For CI, which then says "failed" exactly where SomethingFails does; of a rule that fails and is
+// less severe, a case that passed tells it in its message and output. `group` names the archive.
+std::vector<CaseResult> ForCi(const std::vector<RuleResult>& results, const std::string& group,
+                              Severity fail_on);
 
 struct CheckCounts {
   size_t hold = 0, fail = 0, not_applicable = 0, errors = 0;

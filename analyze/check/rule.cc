@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <optional>
 #include <set>
 
 #include "analyze/check/finding_rule.h"
@@ -23,7 +24,8 @@ constexpr std::string_view kBuiltIn =
     ;
 
 // What the findings that the rule is about say of it; `seen` are those that rules before it name.
-Rule ReadFindings(TomlTable& table, std::vector<std::string>* seen) {
+// Nothing where it names one that is not there, or none.
+std::optional<Rule> ReadFindings(TomlTable& table, std::vector<std::string>* seen) {
   Rule rule;
   std::vector<std::string> findings;
   table.Read("findings", &findings);
@@ -31,33 +33,50 @@ Rule ReadFindings(TomlTable& table, std::vector<std::string>* seen) {
     rule.sql = OtherFindingsQuery(*seen);
     return rule;
   }
+  bool all_known = true;
   for (const std::string& finding : findings) {
     auto known = RuleOfFinding(finding);
     if (!known) {
       table.Complain("findings", known.error().message());
-      return rule;
+      all_known = false;
+      continue;
     }
     if (findings.size() == 1) rule = *std::move(known);
     seen->push_back(finding);
   }
   if (findings.size() > 1) rule.sql = FindingsQuery(findings);
   if (findings.empty()) table.Complain("findings", "'findings' names none");
-  return rule;
+  return all_known && !findings.empty() ? std::optional(rule) : std::nullopt;
+}
+
+// Blanks say nothing either.
+bool SaysSomething(const std::string& text) {
+  return text.find_first_not_of(" \t\r\n") != std::string::npos;
+}
+
+// Complains of a key that is not there, or says nothing.
+void RequireText(TomlTable& table, std::string_view key, const std::string& text) {
+  if (!table.Has(key)) {
+    table.Require(key);
+  } else if (!SaysSomething(text)) {
+    table.Complain(key, fmt::format("'{}' says nothing", key));
+  }
 }
 
 Rule ReadRule(TomlTable table, const std::string& file, std::set<std::string>* names,
               std::vector<std::string>* findings) {
   Rule rule;
   const bool of_findings = table.Has("findings");
+  // Whether findings are named that are there: else what they would say is no mistake of its own.
+  bool known = true;
   if (of_findings) {
-    rule = ReadFindings(table, findings);
+    auto found = ReadFindings(table, findings);
+    known = found.has_value();
+    if (found) rule = *std::move(found);
     if (table.Has("sql")) table.Complain("sql", "a rule has 'findings' or 'sql', not both");
     if (table.Has("rows")) table.Complain("rows", "'rows' is for rules that have 'sql'");
-  } else {
-    table.Require("sql");
   }
-  if (rule.name.empty()) table.Require("name");
-  if (rule.message.empty()) table.Require("message");
+  const bool names_itself = !rule.name.empty(), explains_itself = !rule.message.empty();
   table.Read("name", &rule.name);
   auto severity = size_t(rule.severity);
   size_t wanted = 0;
@@ -68,8 +87,13 @@ Rule ReadRule(TomlTable table, const std::string& file, std::set<std::string>* n
   table.ReadWord("rows", kWanted, &wanted);
   rule.wants_rows = wanted == 1;
   table.Read("sql", &rule.sql);
+  if (!of_findings) RequireText(table, "sql", rule.sql);
+  if (known && (!names_itself || table.Has("name"))) RequireText(table, "name", rule.name);
+  if (known && (!explains_itself || table.Has("message"))) {
+    RequireText(table, "message", rule.message);
+  }
   rule.place = fmt::format("{}:{}", file, table.LineOf(of_findings ? "findings" : "sql"));
-  if (!names->insert(rule.name).second) {
+  if (SaysSomething(rule.name) && !names->insert(rule.name).second) {
     table.Complain("name", fmt::format("another rule is called '{}' too", rule.name));
   }
   table.Finish();
@@ -99,8 +123,8 @@ Result<std::vector<Rule>> ParseRules(std::string_view text, const std::string& n
     rules.push_back(ReadRule(table, name, &names, &findings));
   }
   root.Finish();
-  if (rules.empty()) problem.Report(0, "there is no [[rule]] in it");
-  KTSTR_TRY(problem.ToStatus());
+  if (rules.empty() && !problem.found()) problem.Report(0, "there is no [[rule]] in it");
+  KTSTR_TRY(problem.AllToStatus());
   return rules;
 }
 

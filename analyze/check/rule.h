@@ -3,7 +3,7 @@
 //   [[rule]]
 //   name = "nobody_waits"
 //   severity = "error"           # or "warning", "info"
-//   message = "a task waits for longer than 5 s"
+//   message = "no task waits for longer than 5 s"
 //   when = "SELECT 1 FROM scx"   # optional: only where this gives rows
 //   rows = "none"                # what must come: none (the default) or some
 //   sql = "SELECT comm, pid FROM task WHERE scx_waiting_ms > 5000"
@@ -33,14 +33,15 @@ Result<Severity> ParseSeverity(std::string_view name);
 struct Rule {
   std::string name;
   Severity severity = Severity::kError;
-  std::string message;  // what it means when it does not hold
+  std::string message;  // what holds when all is well; every rule has one
   std::string when;     // a query; empty: always
   bool wants_rows = false;
   std::string sql;
   std::string place;  // "FILE:LINE" of the query
 };
 
-// The rules of a file. Errors: kNotFound (no such file); kInvalidArgument, as "FILE:LINE: …".
+// The rules of a file. Errors: kNotFound (no such file); kInvalidArgument with all mistakes of the
+// file, in the order of their lines, each as "FILE:LINE: …".
 Result<std::vector<Rule>> ReadRules(const std::filesystem::path& file);
 // The same of a text that is called `name` in messages.
 Result<std::vector<Rule>> ParseRules(std::string_view text, const std::string& name);

@@ -45,7 +45,8 @@ void AddCheckOptions(Options* command, CheckArguments* arguments) {
       .Offer(BuiltInRuleNames);
   command
       ->Add("--fail-on", &arguments->fail_on,
-            "Exit code 1 for rules of this severity or worse: error, warning or info")
+            "Exit code 1, and a failure in --junit and --tap, for rules of this severity or worse: "
+            "error, warning or info")
       .TypeName("SEVERITY")
       .Offer([] {
         return std::vector<std::string>{"error", "warning", "info"};
@@ -70,15 +71,6 @@ Result<std::vector<Rule>> ChooseRules(const CheckArguments& arguments) {
   }
   if (arguments.only.empty()) return rules;
   return Named(std::move(rules), arguments.only);
-}
-
-Result<bool> SomethingFails(const std::vector<RuleResult>& results,
-                            const CheckArguments& arguments) {
-  const Severity least = KTSTR_TRY(ParseSeverity(arguments.fail_on));
-  return std::ranges::any_of(results, [&](const RuleResult& result) {
-    return result.outcome == RuleResult::Outcome::kError ||
-           (result.outcome == RuleResult::Outcome::kFails && result.rule->severity <= least);
-  });
 }
 
 }  // namespace ktstr

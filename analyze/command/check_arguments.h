@@ -16,18 +16,14 @@ struct CheckArguments {
   bool built_in = false;           // besides the files
   bool tap = false;
   std::string junit;  // a file; empty: none
-  std::string fail_on = "info";
+  std::string fail_on = "warning";
   CheckOptions options;
 };
 
 void AddCheckOptions(Options* command, CheckArguments* arguments);
 
 // The rules of the files, or the built-in ones where no file is given. Errors: those of ReadRules;
-// kInvalidArgument for a rule that is not there.
+// kInvalidArgument for a rule that is not there, and for a severity of `fail_on` that is none.
 Result<std::vector<Rule>> ChooseRules(const CheckArguments& arguments);
-
-// Whether a rule of `fail_on` or worse fails or could not be asked. Errors: kInvalidArgument.
-Result<bool> SomethingFails(const std::vector<RuleResult>& results,
-                            const CheckArguments& arguments);
 
 }  // namespace ktstr

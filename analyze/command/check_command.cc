@@ -38,13 +38,15 @@ Result<std::string> Check(Session& session, const Arguments& arguments) {
   const Database& index = *KTSTR_TRY(session.Index());
   const auto results = RunRules(index, rules, arguments.options);
   if (!HasKernel(index)) session.set_exit_code(ExitCode::kBadInput);
-  if (KTSTR_TRY(SomethingFails(results, arguments))) session.set_exit_code(ExitCode::kAnswerIsNo);
+  const Severity fail_on = KTSTR_TRY(ParseSeverity(arguments.fail_on));
+  if (SomethingFails(results, fail_on)) session.set_exit_code(ExitCode::kAnswerIsNo);
   const std::string& archive = session.arguments().archive;
   if (!arguments.junit.empty()) {
-    KTSTR_TRY(WriteTextFile(arguments.junit, ToJunit("ktstr-analyze", ForCi(results, archive)),
+    KTSTR_TRY(WriteTextFile(arguments.junit,
+                            ToJunit("ktstr-analyze", ForCi(results, archive, fail_on)),
                             Readers::kByUmask));
   }
-  if (arguments.tap) return ToTap(ForCi(results, archive));
+  if (arguments.tap) return ToTap(ForCi(results, archive, fail_on));
   return session.json() ? ToJson(results) : ToText(results, TerminalWidth());
 }
 

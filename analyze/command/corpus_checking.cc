@@ -32,6 +32,7 @@ struct ExpectArguments : CorpusArguments {
 
 Result<std::string> Check(Session& session, const CorpusCheckArguments& arguments) {
   const std::vector<Rule> rules = KTSTR_TRY(ChooseRules(arguments.check));
+  const Severity fail_on = KTSTR_TRY(ParseSeverity(arguments.check.fail_on));
   const Corpus corpus = KTSTR_TRY(Corpus::Open(arguments.directory));
   const auto entries = KTSTR_TRY(ChosenEntries(corpus, arguments));
   PatientBar bar("checking");
@@ -39,14 +40,15 @@ Result<std::string> Check(Session& session, const CorpusCheckArguments& argument
   const auto checks = CheckCorpus(corpus, entries, rules, arguments.check.options, arguments.jobs,
                                   [&](const ArchiveCheck&) { bar.Set(++done, entries.size()); });
   for (const ArchiveCheck& check : checks) {
-    if (!check.error.empty() || KTSTR_TRY(SomethingFails(check.results, arguments.check)))
+    if (!check.error.empty() || SomethingFails(check.results, fail_on)) {
       session.set_exit_code(ExitCode::kAnswerIsNo);
+    }
   }
   if (!arguments.check.junit.empty()) {
-    KTSTR_TRY(WriteTextFile(arguments.check.junit, ToJunit("ktstr-analyze", ForCi(checks)),
+    KTSTR_TRY(WriteTextFile(arguments.check.junit, ToJunit("ktstr-analyze", ForCi(checks, fail_on)),
                             Readers::kByUmask));
   }
-  if (arguments.check.tap) return ToTap(ForCi(checks));
+  if (arguments.check.tap) return ToTap(ForCi(checks, fail_on));
   return session.json() ? ToJson(checks) : ToText(checks, TerminalWidth());
 }
 

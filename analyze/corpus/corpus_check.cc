@@ -82,7 +82,7 @@ std::string ToJson(const std::vector<ArchiveCheck>& checks) {
   return list.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
 }
 
-std::vector<CaseResult> ForCi(const std::vector<ArchiveCheck>& checks) {
+std::vector<CaseResult> ForCi(const std::vector<ArchiveCheck>& checks, Severity fail_on) {
   std::vector<CaseResult> cases;
   for (const ArchiveCheck& check : checks) {
     if (!check.error.empty()) {
@@ -93,7 +93,9 @@ std::vector<CaseResult> ForCi(const std::vector<ArchiveCheck>& checks) {
       ci.type = "error";
       ci.message = check.error;
     }
-    for (CaseResult& ci : ForCi(check.results, check.entry.name)) cases.push_back(std::move(ci));
+    for (CaseResult& ci : ForCi(check.results, check.entry.name, fail_on)) {
+      cases.push_back(std::move(ci));
+    }
   }
   return cases;
 }

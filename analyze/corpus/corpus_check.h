@@ -26,6 +26,6 @@ std::vector<ArchiveCheck> CheckCorpus(const Corpus& corpus, const std::vector<Co
 // A line for each archive: how many rules hold and fail, and which fail.
 std::string ToText(const std::vector<ArchiveCheck>& checks, size_t terminal_width);
 std::string ToJson(const std::vector<ArchiveCheck>& checks);
-std::vector<CaseResult> ForCi(const std::vector<ArchiveCheck>& checks);
+std::vector<CaseResult> ForCi(const std::vector<ArchiveCheck>& checks, Severity fail_on);
 
 }  // namespace ktstr

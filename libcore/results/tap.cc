@@ -40,7 +40,8 @@ std::string ToTap(const std::vector<CaseResult>& cases) {
     const bool passed = skipped || result.outcome == CaseResult::Outcome::kPassed;
     tap += fmt::format("{} {} - {}{}\n", passed ? "ok" : "not ok", i + 1, Description(result),
                        skipped ? " # SKIP not applicable" : "");
-    if (passed) continue;
+    // One that passed may still have something to say.
+    if (skipped || (passed && result.message.empty())) continue;
     tap += "  ---\n";
     AddBlock("type", result.type, &tap);
     AddBlock("message", result.message, &tap);

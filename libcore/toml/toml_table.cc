@@ -39,14 +39,22 @@ json ToJson(const toml::node& node) {
 }  // namespace
 
 void TomlProblem::Report(int line, const std::string& what) {
-  if (found()) return;
-  text_ =
-      line > 0 ? fmt::format("{}:{}: {}", file_, line, what) : fmt::format("{}: {}", file_, what);
+  mistakes_.emplace_back(line, line > 0 ? fmt::format("{}:{}: {}", file_, line, what)
+                                        : fmt::format("{}: {}", file_, what));
 }
 
 Status TomlProblem::ToStatus() const {
   if (!found()) return {};
-  return Fail(ErrorCode::kInvalidArgument, text_);
+  return Fail(ErrorCode::kInvalidArgument, mistakes_.front().second);
+}
+
+Status TomlProblem::AllToStatus() const {
+  if (!found()) return {};
+  auto sorted = mistakes_;
+  std::ranges::stable_sort(sorted, {}, &std::pair<int, std::string>::first);
+  std::string text;
+  for (const auto& [line, mistake] : sorted) text += (text.empty() ? "" : "; ") + mistake;
+  return Fail(ErrorCode::kInvalidArgument, text);
 }
 
 Result<toml::table> ParseToml(std::string_view text, const std::string& file) {
@@ -131,7 +139,7 @@ void TomlTable::Read(std::string_view key, std::chrono::microseconds* value) {
   if (!Has(key)) return;
   std::string text;
   Read(key, &text);
-  if (problem_->found()) return;
+  if (!Find(key)->is_string()) return;  // which has been told
   const auto parsed = ParseDuration(text);
   if (parsed) *value = *parsed;
   if (!parsed) Complain(key, fmt::format("'{}' of {}: {}", key, what_, parsed.error().message()));
@@ -153,7 +161,7 @@ void TomlTable::ReadWord(std::string_view key, std::span<const std::string_view>
   if (!Has(key)) return;
   std::string word;
   Read(key, &word);
-  if (problem_->found()) return;
+  if (!Find(key)->is_string()) return;  // which has been told
   const auto found = std::ranges::find(words, word);
   if (found == words.end()) {
     return Complain(key, UnknownWord(fmt::format("word for '{}' of {}:", key, what_), word, words));
@@ -209,7 +217,7 @@ void TomlTable::Finish() {
     for (const auto& [name, value] : *node_) {
       if (name.str() == key) line = static_cast<int>(name.source().begin.line);
     }
-    return Report(line, UnknownWord(fmt::format("key in {}:", what_), key, Views(asked_)));
+    Report(line, UnknownWord(fmt::format("key in {}:", what_), key, Views(asked_)));
   }
 }
 

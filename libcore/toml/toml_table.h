@@ -11,27 +11,30 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "libcore/base/result.h"
 
 namespace ktstr {
 
-// The first thing wrong with a file. Readers go on with defaults after it, and look here at the
-// end.
+// What is wrong with a file. Readers go on with defaults after a mistake, and look here at the end.
 class TomlProblem {
  public:
   explicit TomlProblem(std::string file) : file_(std::move(file)) {}
 
-  // Remembers "FILE:LINE: what" unless there is one already. Line 0: the file as a whole.
+  // Remembers "FILE:LINE: what". Line 0: the file as a whole.
   void Report(int line, const std::string& what);
-  bool found() const { return !text_.empty(); }
-  // kInvalidArgument with the problem, or nothing.
+  bool found() const { return !mistakes_.empty(); }
+  // kInvalidArgument with the mistake that was reported first, or nothing: others may come of it.
   Status ToStatus() const;
+  // The same with all of them in the order of their lines, for a reader that reports none that
+  // come of others.
+  Status AllToStatus() const;
 
  private:
   std::string file_;
-  std::string text_;
+  std::vector<std::pair<int, std::string>> mistakes_;  // by line
 };
 
 // The whole file. Errors: kInvalidArgument, as "FILE:LINE: …".
@@ -78,7 +81,7 @@ class TomlTable {
   void Complain(std::string_view key, const std::string& what) { Report(LineOf(key), what); }
   void Report(int line, const std::string& what) { problem_->Report(line, what); }
 
-  // Complains of the first key that nobody has asked for.
+  // Complains of each key that nobody has asked for.
   void Finish();
 
  private:

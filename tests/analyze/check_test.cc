@@ -3,10 +3,13 @@
 
 #include <gmock/gmock.h>
 
+#include <algorithm>
 #include <filesystem>
 
 #include "analyze/findings/findings.h"
 #include "analyze/index/index.h"
+#include "libcore/results/junit.h"
+#include "libcore/results/tap.h"
 
 namespace ktstr {
 namespace {
@@ -54,7 +57,32 @@ TEST(RulesTest, MistakesAreToldWithTheirLine) {
   EXPECT_THAT(Wrong(std::string(kRule) + "severity = 'warn'"), HasSubstr("'warning'"));
   EXPECT_THAT(Wrong(std::string(kRule) + "serverity = 'info'"), HasSubstr("r.toml:5: "));
   EXPECT_EQ(Wrong(std::string(kRule) + kRule), "r.toml:6: another rule is called 'a' too");
+  EXPECT_EQ(Wrong("[[rule]]\nname = 'a'\nmessage = ' '\nsql = 'x'"),
+            "r.toml:3: 'message' says nothing");
   EXPECT_EQ(ReadRules("no/such.toml").error().code(), ErrorCode::kNotFound);
+}
+
+TEST(RulesTest, AllMistakesAreToldAtOnceAndNoneThatComesOfAnother) {
+  EXPECT_EQ(
+      Wrong(R"([[rule]]
+nme = "a"
+sql = "SELECT 1"
+[[rule]]
+name = "b"
+message = "m"
+severity = "fatal"
+rows = "all"
+sql = ""
+[[rule]]
+findings = ["lost_tsk", "long_wiat"]
+)"),
+      "r.toml:1: [[rule]] needs 'name'; r.toml:1: [[rule]] needs 'message'; "
+      "r.toml:2: unknown key in [[rule]]: 'nme'; did you mean 'name'?; "
+      "r.toml:7: unknown word for 'severity' of [[rule]]: 'fatal'; there are error, warning, info; "
+      "r.toml:8: unknown word for 'rows' of [[rule]]: 'all'; there are none, some; "
+      "r.toml:9: 'sql' says nothing; "
+      "r.toml:11: unknown finding 'lost_tsk'; did you mean 'lost_task'?; "
+      "r.toml:11: unknown finding 'long_wiat'; did you mean 'long_wait'?");
 }
 
 std::vector<Rule> FourRules() {
@@ -138,7 +166,7 @@ ERROR error   broken    cannot be asked
 }
 
 TEST_F(CheckTest, CiIsToldTheSame) {
-  const auto cases = ForCi(Run(), "a.kts");
+  const auto cases = ForCi(Run(), "a.kts", Severity::kWarning);
   EXPECT_EQ(cases[0].outcome, CaseResult::Outcome::kPassed);
   EXPECT_EQ(cases[1].outcome, CaseResult::Outcome::kFailed);
   EXPECT_EQ(cases[1].group, "a.kts");
@@ -146,6 +174,25 @@ TEST_F(CheckTest, CiIsToldTheSame) {
   EXPECT_THAT(cases[1].output, HasSubstr("and 1 more"));
   EXPECT_EQ(cases[2].outcome, CaseResult::Outcome::kSkipped);
   EXPECT_EQ(cases[3].outcome, CaseResult::Outcome::kError);
+}
+
+// Of each severity, CI is told of a failure exactly where the exit code tells of one.
+TEST_F(CheckTest, WhatIsLessSevereThanAskedForPassesInCiAsItDoesInTheExitCode) {
+  rules_.pop_back();  // without the one that cannot be asked, which always counts
+  for (const Severity fail_on : {Severity::kError, Severity::kWarning, Severity::kInfo}) {
+    const auto results = Run();
+    const auto cases = ForCi(results, "a.kts", fail_on);
+    const bool ci_fails = std::ranges::any_of(
+        cases, [](const CaseResult& ci) { return ci.outcome == CaseResult::Outcome::kFailed; });
+    EXPECT_EQ(ci_fails, SomethingFails(results, fail_on));
+    EXPECT_EQ(ci_fails, fail_on != Severity::kError);
+    EXPECT_THAT(cases[1].output, HasSubstr("and 1 more"));
+  }
+  const auto cases = ForCi(Run(), "a.kts", Severity::kError);
+  EXPECT_THAT(cases[1].output, testing::StartsWith("warning: not so: there is no large one\n"));
+  EXPECT_THAT(ToJunit("s", cases), HasSubstr("failures=\"0\""));
+  EXPECT_THAT(ToTap(cases), HasSubstr("ok 2 - a.kts: none\n  ---\n"));
+  EXPECT_THAT(ToTap(cases), testing::Not(HasSubstr("not ok")));
 }
 
 // On real frozen machines: which of the built-in rules each one breaks.

@@ -167,7 +167,7 @@ sql = "SELECT 1 WHERE size_of('task_struct') < 8"
             "beta        1     1               0  no_beta\n"
             "gamma       2     0               0\n"
             "3 archives: all rules hold in 2\n");
-  EXPECT_EQ(ForCi(checks).size(), 6u);
+  EXPECT_EQ(ForCi(checks, Severity::kWarning).size(), 6u);
 }
 
 TEST_F(CorpusTest, AnArchiveThatCannotBeReadIsAnError) {
@@ -176,7 +176,7 @@ TEST_F(CorpusTest, AnArchiveThatCannotBeReadIsAnError) {
   const auto checks = CheckCorpus(corpus, corpus.entries(), BuiltInRules(), {}, 2, nullptr);
   EXPECT_EQ(checks[0].error, "");
   EXPECT_NE(checks[1].error, "");
-  EXPECT_EQ(ForCi(checks)[checks[0].results.size()].outcome, CaseResult::Outcome::kError);
+  EXPECT_EQ(ForCi(checks, Severity::kWarning)[checks[0].results.size()].outcome, CaseResult::Outcome::kError);
 }
 
 TEST_F(CorpusTest, AnswersThatChangeAreDifferences) {
