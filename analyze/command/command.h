@@ -100,6 +100,7 @@ void AddReadCommand(Options* app, Command* chosen);
 void AddSymbolCommand(Options* app, Command* chosen);
 void AddVcpuCommand(Options* app, Command* chosen);
 void AddStackCommand(Options* app, Command* chosen);
+void AddDumpCommand(Options* app, Command* chosen);
 void AddDiffCommand(Options* app, Command* chosen);
 void AddReportCommand(Options* app, Command* chosen);
 void AddSchemaCommand(Options* app, Command* chosen);

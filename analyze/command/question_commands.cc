@@ -10,6 +10,7 @@ void AddQuestionCommands(Options* app, Command* chosen) {
   AddFindingsCommand(app, chosen);
   AddTableCommands(app, chosen);
   AddStackCommand(app, chosen);
+  AddDumpCommand(app, chosen);
   AddBpfCommands(app, chosen);
   AddPrintCommand(app, chosen);
   AddReadCommand(app, chosen);

@@ -81,6 +81,12 @@ Result<std::optional<std::string>> MemorySource::Symbolize(Kva kva) {
   return SymbolizeAddress(*kernel, *KTSTR_TRY(Text()), kva);
 }
 
+Result<std::optional<uint64_t>> MemorySource::FunctionSize(Kva kva) {
+  TextSymbols* text = KTSTR_TRY(Text());
+  const auto place = text->Find(kva);
+  return place ? text->SizeOf(*place) : std::nullopt;
+}
+
 Result<Kva> MemorySource::Lookup(const std::string& name) {
   const GuestKernel* kernel = KTSTR_TRY(Kernel());
   const auto symbol = kernel->symbol_kva(name);

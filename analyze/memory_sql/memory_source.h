@@ -50,6 +50,9 @@ class MemorySource {
   // "name+0x…" of an address of text or of the kernel's data; nothing for any other. Errors: those
   // of Kernel.
   Result<std::optional<std::string>> Symbolize(Kva kva);
+  // How many bytes the function at an address of text has, as the kernel's own messages tell it;
+  // nothing where that is not known. Errors: those of Kernel.
+  Result<std::optional<uint64_t>> FunctionSize(Kva kva);
   // The address of a symbol: of the kernel's, else of the generated code of a BPF program, by its
   // own name or the kernel's for it, else of a module's text. Errors: kNotFound, with the nearest
   // name; kInvalidArgument for a per-CPU one; kAmbiguous; those of Kernel.

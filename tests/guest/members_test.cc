@@ -91,6 +91,7 @@ const std::map<std::string, std::string> kGone = {
      "of each scheduler in 7.3: scx_sched_pcpu, where it is looked for next"},
     {"rq.scx.cpus_to_wait",
      "of each scheduler in 7.3: scx_sched_pcpu, where it is looked for next"},
+    {"rq.scx.ops_qseq", "no run queue counts that any more in 7.3"},
     {"sched_domain.span", "nothing marks the mask behind the domain since 7.0"},
     {"sched_rt_entity.my_q", "with RT_GROUP_SCHED only"},
     {"scx_sched.event_stats_cpu", "in scx_sched.pcpu since 6.18"},

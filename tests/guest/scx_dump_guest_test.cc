@@ -8,6 +8,10 @@
 #include <regex>
 #include <sstream>
 
+#include "analyze/index/index.h"
+#include "analyze/memory_sql/memory_source.h"
+#include "analyze/text/scx_dump.h"
+#include "dump_text.h"
 #include "fixtures/sample/temporary_directory.h"
 #include "frozen_guest.h"
 #include "guest_tests.h"
@@ -129,6 +133,12 @@ class ScxDumpGuestTest : public testing::TestWithParam<std::string> {
     const auto log = WalkLog(guest_->kept());
     ASSERT_OK(log);
     dump_ = DumpReader().Read(log->rows);
+    for (const LogRow& row : log->rows) {
+      constexpr std::string_view kMark = "sched_ext_dump: ";
+      if (row.text && row.text->starts_with(kMark)) {
+        logged_.push_back(row.text->substr(kMark.size()));
+      }
+    }
     const auto tasks = WalkTasks(guest_->kept());
     ASSERT_OK(tasks);
     for (const TaskRow& row : tasks->rows) {
@@ -177,6 +187,7 @@ class ScxDumpGuestTest : public testing::TestWithParam<std::string> {
   std::unique_ptr<GuestMachine> machine_;
   std::unique_ptr<FrozenGuest> guest_;
   Dump dump_;
+  std::vector<std::string> logged_;  // the kernel's lines
   std::map<int64_t, TaskRow> tasks_;
 };
 
@@ -282,6 +293,61 @@ TEST_P(ScxDumpGuestTest, TablesSayWhatTheKernelsDumpSays) {
     ASSERT_TRUE(events.contains(name)) << name;
     EXPECT_GE(events[name], count) << name;
   }
+}
+
+// The lines of names and values, without the values.
+std::vector<std::string> WithoutValues(const std::vector<std::string>& lines) {
+  static const std::regex value("=[^ ]+");
+  std::vector<std::string> names;
+  for (const std::string& line : lines) {
+    if (line.find('=') != std::string::npos) names.push_back(std::regex_replace(line, value, "="));
+  }
+  return names;
+}
+
+// Our own dump of the frozen machine, and the lines that the kernel has logged a moment before: the
+// same but for how long tasks wait. (The log has no empty lines.)
+TEST_P(ScxDumpGuestTest, OurDumpSaysOfTheSameTasksTheSameLines) {
+  auto opened = FrozenMachine::Open(directory_ / "dump.kts");
+  ASSERT_OK(opened);
+  const std::shared_ptr<FrozenMachine> machine = *std::move(opened);
+  auto index = OpenIndex(*machine, {});
+  ASSERT_OK(index);
+  MemorySource memory(machine);
+  const auto dumps = ScxDumps(*index, memory);
+  ASSERT_OK(dumps);
+  ASSERT_EQ(dumps->size(), 1u);
+  const ParsedDump ours = ParseDump(dumps->front().lines), kernels = ParseDump(logged_);
+
+  std::vector<std::string> head = kernels.head;
+  std::ranges::replace(head, "Debug dump triggered by SysRq-D",
+                       "Debug dump triggered by freezing the machine");
+  EXPECT_EQ(ours.head, head);
+  size_t compared = 0;
+  for (const auto& [pid, task] : kernels.tasks) {
+    // One that was still running then came into the queue a moment later.
+    const bool stood = std::ranges::any_of(task.lines, [](const std::string& line) {
+      return line.find(" dsq_id=0x3e8") != std::string::npos;
+    });
+    if (!stood || !StandsStill(pid)) continue;
+    SCOPED_TRACE(pid);
+    ASSERT_TRUE(ours.tasks.contains(pid));
+    EXPECT_EQ(ours.tasks.at(pid).lines, task.lines);
+    EXPECT_EQ(ours.tasks.at(pid).cpu, task.cpu);
+    EXPECT_LE(ours.tasks.at(pid).since_ms, task.since_ms);
+    ++compared;
+  }
+  EXPECT_GE(compared, 3u);
+  EXPECT_EQ(ours.event_lines, kernels.event_lines);
+  // What a CPU runs and how much is a matter of the moment, but not what is said of it. One that
+  // has become idle is left out.
+  size_t compared_cpus = 0;
+  for (const auto& [cpu, lines] : kernels.cpus) {
+    if (!ours.cpus.contains(cpu)) continue;
+    ++compared_cpus;
+    EXPECT_EQ(WithoutValues(ours.cpus.at(cpu)), WithoutValues(lines));
+  }
+  EXPECT_GE(compared_cpus, 1u);
 }
 
 INSTANTIATE_TEST_SUITE_P(Kernels, ScxDumpGuestTest,

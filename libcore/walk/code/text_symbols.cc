@@ -6,6 +6,25 @@
 
 namespace ktstr {
 
+namespace {
+
+// From the symbol at `begin` to the next one above it (get_symbol_pos() in kernel/kallsyms.c).
+std::optional<uint64_t> ToNextSymbol(const SymbolTable& symbols, uint64_t begin) {
+  size_t low = 0, high = symbols.size();
+  while (low < high) {
+    const size_t middle = low + (high - low) / 2;
+    if (symbols.at(middle).address <= begin) {
+      low = middle + 1;
+    } else {
+      high = middle;
+    }
+  }
+  if (low == symbols.size()) return std::nullopt;
+  return symbols.at(low).address - begin;
+}
+
+}  // namespace
+
 TextSymbols::TextSymbols(const GuestKernel& kernel, const WalkLimits& limits, Anomalies& anomalies)
     : kernel_(kernel), anomalies_(anomalies) {
   AddRange("_text", "_etext");
@@ -87,6 +106,22 @@ std::optional<TextPlace> TextSymbols::Find(Kva kva) {
     }
   }
   return std::nullopt;
+}
+
+std::optional<uint64_t> TextSymbols::SizeOf(const TextPlace& place) {
+  const auto size_of = [](const TextRange& text) { return text.end - text.begin; };
+  if (place.symbol.empty()) return std::nullopt;
+  switch (place.kind) {
+    case TextKind::kKernel:
+      return ToNextSymbol(kernel_.symbols(), place.begin.value());
+    case TextKind::kModule:
+      return ToNextSymbol(SymbolsOf(place.index), place.begin.value());
+    case TextKind::kBpf:
+      return size_of(bpf_[place.index].text);
+    case TextKind::kFtrace:
+      break;
+  }
+  return size_of(ftrace_[place.index].text);
 }
 
 }  // namespace ktstr

@@ -38,6 +38,10 @@ class TextSymbols {
   // Nothing for an address that is no text. Not for several threads at once.
   std::optional<TextPlace> Find(Kva kva);
 
+  // How many bytes a place's symbol has, as the kernel reckons them for %pS: to the next symbol (of
+  // generated code to its end). Nothing for text without a name, and behind the last symbol.
+  std::optional<uint64_t> SizeOf(const TextPlace& place);
+
   // The code of that name outside of the kernel's own text: a BPF program's by the name that the
   // kernel gives it ("bpf_prog_6deef7357e7b4530_name") or its own, or a module's symbol. Errors:
   // kNotFound, kAmbiguous.

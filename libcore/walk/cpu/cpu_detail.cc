@@ -79,6 +79,7 @@ void CpuDetails::FillScx(CellReader& rq, uint32_t cpu, CpuScx& scx) const {
   scx.to_kick_if_idle = list(scx_.to_kick_if_idle, sched_pcpu_.to_kick_if_idle);
   scx.to_preempt = list(scx_.to_preempt, sched_pcpu_.to_preempt);
   scx.to_wait = list(scx_.to_wait, sched_pcpu_.to_wait);
+  if (scx_.to_sync) scx.to_sync = masks_.ListOf(rq, scx_.to_sync);
 }
 
 }  // namespace ktstr

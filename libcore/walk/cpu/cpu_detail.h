@@ -48,8 +48,8 @@ struct CpuSchedstat {
 // struct scx_rq (kernel/sched/sched.h).
 struct CpuScx {
   std::optional<std::string> flag_names;
-  std::optional<std::string> to_kick, to_kick_if_idle, to_preempt, to_wait;
-  std::optional<int64_t> cpu_released, pnt_seq, cpuperf_target;
+  std::optional<std::string> to_kick, to_kick_if_idle, to_preempt, to_wait, to_sync;
+  std::optional<int64_t> cpu_released, pnt_seq, cpuperf_target, ops_qseq;
   friend bool operator==(const CpuScx&, const CpuScx&) = default;
 };
 
@@ -71,7 +71,8 @@ struct ScxKickMembers : Fields {
   explicit ScxKickMembers(const Walk& walk) : Fields(walk, kScxRqStruct) {}
   MaybeMember flags = Maybe(rq_member::kScxFlags), to_kick = Maybe("cpus_to_kick"),
               to_kick_if_idle = Maybe("cpus_to_kick_if_idle"),
-              to_preempt = Maybe("cpus_to_preempt"), to_wait = Maybe("cpus_to_wait");
+              to_preempt = Maybe("cpus_to_preempt"), to_wait = Maybe("cpus_to_wait"),
+              to_sync = Maybe("cpus_to_sync");  // 7.1 on
 };
 
 // Fills those of these columns that are no copies of the run queue's members.

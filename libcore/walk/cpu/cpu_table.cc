@@ -150,6 +150,12 @@ const RowTable<CpuRow>& CpuRow::Table() {
           ReadSub<&R::scx, &CpuScx::cpuperf_target>(
               "scx_cpuperf_target", "", "sched_ext: performance asked for; 1024 is full.",
               MaybeAt("cpuperf_target").Of(kScxRqStruct)),
+          Sub<&R::scx, &CpuScx::to_sync>(
+              "scx_to_sync", "",
+              "sched_ext: kicked CPUs that this one waits for, until they have switched (7.1 on)."),
+          ReadSub<&R::scx, &CpuScx::ops_qseq>(
+              "scx_ops_qseq", "", "sched_ext: number of the last enqueueing on it (up to 7.2).",
+              MaybeAt("ops_qseq").Of(kScxRqStruct)),
       });
   return table;
 }

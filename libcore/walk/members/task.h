@@ -31,7 +31,7 @@ inline constexpr MemberPaths kDeadlineEntity("dl");
 namespace scx_member {
 inline constexpr MemberPaths kFlags("flags"), kSlice("slice"), kDsqVtime("dsq_vtime");
 inline constexpr MemberPaths kRunnableAt("runnable_at"), kRunnableNode("runnable_node");
-inline constexpr MemberPaths kDsq("dsq");
+inline constexpr MemberPaths kDsq("dsq"), kDsqFlags("dsq_flags");
 inline constexpr MemberPaths kSched("sched");  // the struct scx_sched that owns the task, 7.1 on
 // Under its first name in the patches for kernels before 6.12.
 inline constexpr MemberPaths kDsqListNode("dsq_list.node", "dsq_node.list");

@@ -68,6 +68,7 @@ void ScxEntities::DecodeFlags(CellReader& task, TaskRow& row) {
         (row.scx_flag_names->empty() ? "" : "|") + flag_names_.NameOf(static_cast<int64_t>(reason));
   }
   const uint64_t state = bits & state_mask_;
+  row.scx_state_raw = static_cast<int64_t>(state >> state_shift_);
   row.scx_state = states_among_flags_ ? flag_names_.NameOf(static_cast<int64_t>(state))
                                       : states_.NameOf(static_cast<int64_t>(state >> state_shift_));
   const auto runnable_at = task.Integer(entity_.runnable_at);
@@ -80,6 +81,7 @@ void ScxEntities::DecodeOpsState(CellReader& task, TaskRow& row) {
   if (!value) return;
   const uint64_t mask = (uint64_t{1} << ops_state_bits_) - 1;
   row.scx_ops_state = ops_states_.NameOf(static_cast<int64_t>(*value & mask));
+  row.scx_ops_state_raw = static_cast<int64_t>(*value & mask);
   row.scx_ops_qseq = static_cast<int64_t>(*value >> ops_state_bits_);
 }
 

@@ -5,10 +5,9 @@
 #include <span>
 #include <string>
 #include <unordered_map>
-#include <vector>
 
 #include "libcore/kernel/guest_kernel.h"
-#include "libcore/walk/code/module_list.h"
+#include "libcore/walk/stack/sched_text.h"
 #include "libcore/walk/stack/stack.h"
 
 namespace ktstr {
@@ -24,12 +23,9 @@ class WaitChannels {
   std::optional<std::string> Of(Kva task) const;
 
  private:
-  void AddText(const GuestKernel& kernel, const char* begin, const char* end);
-  bool IsWaitingText(Kva ip) const;
-
   std::span<const StackFrameRow> frames_;
   std::unordered_map<uint64_t, size_t> first_;  // by task: which frame is its first
-  std::vector<TextRange> waiting_text_;
+  SchedText sched_text_;
 };
 
 }  // namespace ktstr

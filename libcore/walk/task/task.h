@@ -37,6 +37,9 @@ struct TaskRow {
   std::optional<int64_t> scx_slice_ns, scx_weight;
   std::optional<Hex> scx_flags;
   std::optional<std::string> scx_state, scx_flag_names, scx_dsq_flag_names;
+  std::optional<int64_t> scx_state_raw, scx_ops_state_raw;
+  std::optional<Hex> scx_dsq_flags;
+  std::optional<int64_t> migration_disabled;
   std::optional<int64_t> scx_sticky_cpu, scx_holding_cpu;
   std::optional<std::string> scx_ops_state;
   std::optional<int64_t> scx_ops_qseq;

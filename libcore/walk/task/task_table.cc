@@ -123,6 +123,16 @@ const RowTable<TaskRow>& TaskRow::Table() {
                                        At(scx_member::kRunnableAt).Of(kScxEntityStruct)),
           Col<&R::scx_waiting_ms>("scx_waiting_ms", "ms",
                                   "sched_ext: how long it has been runnable without running."),
+          Col<&R::scx_state_raw>("scx_state_raw", "", "sched_ext: scx_state as a number."),
+          ReadCol<&R::scx_dsq_flags>("scx_dsq_flags", "",
+                                     "sched_ext: how it stands in its queue, raw.",
+                                     At(scx_member::kDsqFlags).Of(kScxEntityStruct)),
+          Col<&R::scx_ops_state_raw>("scx_ops_state_raw", "",
+                                     "sched_ext: scx_ops_state as a number."),
+          ReadCol<&R::migration_disabled>(
+              "migration_disabled", "",
+              "How often it has asked not to be moved to another CPU, and has not ended that.",
+              MaybeAt("migration_disabled")),
       });
   return table;
 }

@@ -59,7 +59,10 @@ TEST_P(ScxTest, ALoadedSchedulerIsARow) {
 TEST_P(ScxTest, ATasksStateIsNamed) {
   const bool among_flags = GetParam() >= ScxLayout::kSubSchedulers;
   const auto task = [&](uint32_t pid, uint64_t flags) {
-    guest_.builder().Set("task_struct", guest_.NewTask(pid), "scx.flags", flags);
+    const Kva kva = guest_.NewTask(pid);
+    guest_.builder().Set("task_struct", kva, "scx.flags", flags);
+    guest_.builder().Set("task_struct", kva, "scx.dsq_flags", pid);
+    guest_.builder().Set("task_struct", kva, "scx.ops_state.counter", pid << 2 | 2);
   };
   task(1, 0);
   task(2, among_flags ? 0x401 : 0x301);
@@ -70,7 +73,14 @@ TEST_P(ScxTest, ATasksStateIsNamed) {
   const auto walked = WalkTasks(guest_.Open(), std::span<const StackFrameRow>());
   ASSERT_TRUE(walked) << walked.error().ToString();
   std::map<int64_t, std::string> states;
+  std::map<int64_t, int64_t> numbers;
   for (const TaskRow& row : walked->rows) {
+    numbers[*row.pid] = row.scx_state_raw.value_or(-1);
+    if (*row.pid != 0) {
+      EXPECT_EQ(row.scx_dsq_flags, Hex(static_cast<uint64_t>(*row.pid)));
+      EXPECT_EQ(row.scx_ops_state_raw, 2);
+      EXPECT_EQ(row.scx_ops_qseq, *row.pid);
+    }
     states[*row.pid] = row.scx_state.value_or("?") + " " + row.scx_flag_names.value_or("?");
   }
   EXPECT_EQ(states[1], "none ");
@@ -78,6 +88,10 @@ TEST_P(ScxTest, ATasksStateIsNamed) {
   EXPECT_EQ(states[3], among_flags ? "init_begin " : "init ");
   EXPECT_EQ(states[4], among_flags ? "dead queued|immed|reenq_preempted" : "");
   EXPECT_EQ(states[5], "none cursor");
+  EXPECT_EQ(numbers[1], 0);
+  EXPECT_EQ(numbers[2], among_flags ? 4 : 3);
+  EXPECT_EQ(numbers[3], 1);
+  EXPECT_EQ(numbers[5], 0);
 }
 
 TEST_P(ScxTest, WithoutASchedulerThereIsNoName) {
