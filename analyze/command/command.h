@@ -51,8 +51,19 @@ class Session {
   // The rows of a query in the format; text fits the terminal. Ctrl-C ends it. Errors: those of
   // Index and Database::Query.
   Result<std::string> Answer(const std::string& sql, const QueryLimits& limits = {});
+  // The same of one of several tables: in text below its name, or "NAME: none".
+  Result<std::string> AnswerPart(const std::string& name, const std::string& sql,
+                                 const QueryLimits& limits);
+  // The rows of a query as CSV: on standard output, each as soon as it is found. They are an
+  // answer (and nothing is written) where damage may have left something out of the tables, which
+  // has to be told first. Errors: as Answer; kIo.
+  Result<std::string> Stream(const std::string& sql, const QueryLimits& limits);
   // Rows that are there, in the same way. Where some were left out, a note says so.
   std::string Show(const QueryResult& result);
+  // Has rows that are wider than the terminal shown as lines "column = value".
+  void UnfoldWideRows() { unfolds_wide_rows_ = true; }
+  // A line to be told on standard error beside the answer.
+  void Note(const std::string& line) { notes_ += line + "\n"; }
   // To be called when an answer is ready, before it is shown: whether damage of the archive has
   // left something out of the tables that it was made from, or of all tables. Where damage is
   // accepted, a note says so and the exit code is kBadInput. Errors: kDamaged, where it is not.
@@ -69,11 +80,14 @@ class Session {
   std::string TakeNotes();
 
  private:
+  void NoteMore(size_t rows);
+
   const CommonArguments& arguments_;
   OutputFormat format_;
   std::string null_ = "-";
   ExitCode exit_code_ = ExitCode::kDone;
   std::string notes_;
+  bool unfolds_wide_rows_ = false;
   std::optional<MemorySource> memory_;
   QueryAnomalies anomalies_;
   uint64_t told_anomalies_ = 0;

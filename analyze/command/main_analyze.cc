@@ -8,6 +8,7 @@
 
 #include "analyze/command/command.h"
 #include "analyze/text/output.h"
+#include "analyze/text/pager.h"
 #include "libcore/base/interrupt_guard.h"
 #include "libcore/base/nearest_word.h"
 #include "libcore/base/output.h"
@@ -75,8 +76,10 @@ int Run(const CommonArguments& arguments, const Command& command) {
     return code;
   }
   const std::string text = session.json() ? EscapeControls(*answer) : *answer;
-  if (const Status written = Output::Standard().Write(text); !written) {
-    return Report(written.error());
+  if (!ShownInPager(text)) {
+    if (const Status written = Output::Standard().Write(text); !written) {
+      return Report(written.error());
+    }
   }
   fmt::print(stderr, "{}", session.TakeNotes());
   return static_cast<int>(session.exit_code());

@@ -28,7 +28,11 @@ Manual AnalyzeManual() {
         {"~/.local/state/ktstr/history", "What was typed in shell."}}},
       {"ENVIRONMENT",
        "",
-       {{"XDG_CACHE_HOME", "Its directory ktstr stands for ~/.cache/ktstr."},
+       {{"KTSTR_PAGER, PAGER",
+         "What shows an answer that is longer than the terminal; without either less -FRX, cat for "
+         "nothing."},
+        {"NO_COLOR", "Set to anything: no colours."},
+        {"XDG_CACHE_HOME", "Its directory ktstr stands for ~/.cache/ktstr."},
         {"XDG_STATE_HOME", "Its directory ktstr stands for ~/.local/state/ktstr."}}},
       {"EXAMPLES",
        "Which tasks waited longest for a CPU, and what one of them was in the middle of:\n"

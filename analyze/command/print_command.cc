@@ -26,6 +26,21 @@ Error AsUsage(const Error& error) {
   return Error(ErrorCode::kInvalidArgument, error.ToString());
 }
 
+// The same error with the option that mends it, where one does.
+Error WithOption(const Error& error, MemorySource& memory, const PrintArguments& arguments) {
+  const auto with = [&](std::string_view hint) {
+    return Error(error.code(), fmt::format("{} ({})", error.ToString(), hint));
+  };
+  if (!memory.FindType(arguments.type)) {
+    const bool names_origin = arguments.type.find('@') != std::string::npos;
+    return names_origin ? error : with("of a BPF program, a BPF map or a module: TYPE@NAME");
+  }
+  const bool per_cpu = memory.FindPerCpu(arguments.where, 0).has_value();
+  if (!arguments.cpu) return per_cpu ? with("--cpu N") : error;
+  if (per_cpu) return error;
+  return memory.FindAddress(arguments.where) ? with("leave out --cpu") : error;
+}
+
 struct Found {
   TypedPlace place;
   const TypeInfo* types;
@@ -86,7 +101,7 @@ Result<std::string> Text(MemorySource& memory, const PrintArguments& arguments,
 Result<std::string> Print(Session& session, const PrintArguments& arguments) {
   MemorySource& memory = *KTSTR_TRY(session.Memory());
   const auto found = Find(memory, arguments);
-  if (!found) return Fail(AsUsage(found.error()));
+  if (!found) return Fail(AsUsage(WithOption(found.error(), memory, arguments)));
   return session.json() ? Json(memory, arguments, *found) : Text(memory, arguments, *found);
 }
 

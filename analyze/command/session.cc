@@ -6,10 +6,12 @@
 
 #include "analyze/command/command.h"
 #include "analyze/index/index.h"
+#include "analyze/text/colour.h"
 #include "analyze/text/output.h"
 #include "analyze/text/sql_hint.h"
 #include "libcore/archive/header.h"
 #include "libcore/base/interrupt_guard.h"
+#include "libcore/base/output.h"
 #include "libcore/base/patient_bar.h"
 #include "libcore/base/safe_text.h"
 
@@ -70,12 +72,48 @@ Result<std::string> Session::Answer(const std::string& sql, const QueryLimits& l
   return Show(*answer);
 }
 
+Result<std::string> Session::AnswerPart(const std::string& name, const std::string& sql,
+                                        const QueryLimits& limits) {
+  const Database* index = KTSTR_TRY(Index());
+  const InterruptGuard guard;
+  const auto answer = index->Query(sql, limits);
+  if (!answer) return Fail(WithNearestName(answer.error(), sql));
+  if (answer->rows.empty()) return fmt::format("{}: none\n", name);
+  return name + "\n" + Show(*answer);
+}
+
+Result<std::string> Session::Stream(const std::string& sql, const QueryLimits& limits) {
+  const Database* index = KTSTR_TRY(Index());
+  set_format(OutputFormat::kCsv);
+  if (!index->incomplete().empty()) return Answer(sql, limits);
+  const InterruptGuard guard;
+  Output& output = Output::Standard();
+  // Nobody reads any more: no error, but no reason to go on either.
+  const Error gone(ErrorCode::kInterrupted, "the reader is gone");
+  const auto write = [&](const std::string& text) -> Status {
+    KTSTR_TRY(output.Write(text));
+    return output.has_reader() ? Status() : Status(Fail(gone));
+  };
+  size_t rows = 0;
+  const auto more = index->QueryEach(
+      sql, limits, [&](const QueryResult& head) { return write(CsvHeader(head.columns)); },
+      [&](std::vector<Value>&& row) {
+        ++rows;
+        return write(CsvRow(row));
+      });
+  if (!output.has_reader()) return std::string();
+  if (!more) return Fail(WithNearestName(more.error(), sql));
+  if (*more) NoteMore(rows);
+  return std::string();
+}
+
+void Session::NoteMore(size_t rows) {
+  notes_ += rows == 1 ? "only the first row; there are more\n"
+                      : fmt::format("only the first {} rows; there are more\n", rows);
+}
+
 std::string Session::Show(const QueryResult& result) {
-  if (result.has_more) {
-    const size_t rows = result.rows.size();
-    notes_ += rows == 1 ? "only the first row; there are more\n"
-                        : fmt::format("only the first {} rows; there are more\n", rows);
-  }
+  if (result.has_more) NoteMore(result.rows.size());
   switch (format_) {
     case OutputFormat::kJson:
       return ToJson(result);
@@ -86,7 +124,11 @@ std::string Session::Show(const QueryResult& result) {
     case OutputFormat::kText:
       break;
   }
-  return ToTextTable(result, {TerminalWidth(), null_});
+  const size_t width = TerminalWidth();
+  if (unfolds_wide_rows_ && width != 0 && TextTableWidth(result, null_) > width) {
+    return ToLines(result, null_);
+  }
+  return ToTextTable(result, {width, null_, ColoursAreWanted()});
 }
 
 Status Session::Settle(Scope scope) {

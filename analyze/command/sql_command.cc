@@ -17,10 +17,10 @@ Result<std::string> Ask(Session& session, const QueryArguments& arguments) {
   if (arguments.csv && session.json()) {
     return Fail(ErrorCode::kInvalidArgument, "--csv and --json exclude each other");
   }
-  if (arguments.csv) session.set_format(OutputFormat::kCsv);
-  return session.Answer(arguments.query,
-                        {.timeout_s = arguments.timeout_s,
-                         .max_rows = arguments.max_rows == 0 ? SIZE_MAX : arguments.max_rows});
+  const QueryLimits limits{.timeout_s = arguments.timeout_s,
+                           .max_rows = arguments.max_rows == 0 ? SIZE_MAX : arguments.max_rows};
+  return arguments.csv ? session.Stream(arguments.query, limits)
+                       : session.Answer(arguments.query, limits);
 }
 
 void DeclareSql(Options* sql, Command* chosen) {

@@ -1,20 +1,37 @@
-// Subcommands that show tables of the index: the columns that people ask for first, and in JSON
-// all of them.
+// Subcommands that show tables of the index: the columns that people ask for first, and in JSON and
+// CSV all of them; with options that choose rows and columns.
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
+#include <algorithm>
+#include <optional>
+#include <utility>
 #include <vector>
 
 #include "analyze/command/command.h"
-#include "analyze/text/output.h"
+#include "analyze/index/cells.h"
+#include "analyze/text/schema.h"
+#include "libcore/base/nearest_word.h"
 
 namespace ktstr {
 
 namespace {
 
+// A column that people ask for first: of the table, or computed.
+struct NamedColumn {
+  NamedColumn(const char* name) : name(name), sql(name) {}  // NOLINT: written in lists
+  NamedColumn(const char* name, const char* sql) : name(name), sql(sql) {}
+  const char *name, *sql;
+};
+
+// One table: "SELECT columns FROM table WHERE filter ORDER BY order". JSON has all columns of all
+// rows.
 struct Part {
   const char* name;  // a key in JSON; a heading in text, where there are several
-  const char* text_sql;
-  const char* json_sql;
+  const char* table;
+  std::vector<NamedColumn> columns;
+  const char* order = "";
+  const char* filter = "";
 };
 
 struct TableCommand {
@@ -28,105 +45,329 @@ const std::vector<TableCommand>& TableCommands() {
       {"tasks",
        "Every thread: state, CPU, class, priority, runtime",
        {{"tasks",
-         "SELECT pid, tgid, comm, state, cpu, on_cpu, class, prio, sum_exec_runtime_ns / 1000000 "
-         "AS runtime_ms, nvcsw + nivcsw AS switches, affinity, cgroup FROM task ORDER BY pid = 0 "
-         "DESC, pid, cpu",
-         "SELECT * FROM task"}}},
+         "task",
+         {"pid",
+          "tgid",
+          "comm",
+          "state",
+          "cpu",
+          "on_cpu",
+          "class",
+          "prio",
+          {"runtime_ms", "sum_exec_runtime_ns / 1000000"},
+          {"switches", "nvcsw + nivcsw"},
+          "affinity",
+          "cgroup"},
+         "pid = 0 DESC, pid, cpu"}}},
       {"cpus",
        "Every CPU: what it runs and how long its queue is",
        {{"cpus",
-         "SELECT cpu, online, curr_pid, curr_comm, nr_running, cfs_nr_running AS cfs, "
-         "rt_nr_running AS rt, dl_nr_running AS dl, scx_nr_running AS scx, nr_switches, clock_ns "
-         "FROM cpu ORDER BY cpu",
-         "SELECT * FROM cpu ORDER BY cpu"}}},
+         "cpu",
+         {"cpu",
+          "online",
+          "curr_pid",
+          "curr_comm",
+          "nr_running",
+          {"cfs", "cfs_nr_running"},
+          {"rt", "rt_nr_running"},
+          {"dl", "dl_nr_running"},
+          {"scx", "scx_nr_running"},
+          "nr_switches",
+          "clock_ns"},
+         "cpu"}}},
       {"rq",
        "Who is queued on each CPU, queue by queue, in order",
        {{"tasks",
-         "SELECT cpu, queue, position, pid, comm, running, prio, vruntime, deadline, cgroup, note "
-         "FROM rq_task ORDER BY cpu, queue, position",
-         "SELECT * FROM rq_task ORDER BY cpu, queue, position"}}},
+         "rq_task",
+         {"cpu", "queue", "position", "pid", "comm", "running", "prio", "vruntime", "deadline",
+          "cgroup", "note"},
+         "cpu, queue, position"}}},
       {"dsq",
        "sched_ext: every dispatch queue, and the tasks in it",
        {{"queues",
-         "SELECT dsq_id, kind, scheduler, cpu, node, nr, by_vtime FROM dsq "
-         "ORDER BY dsq_id, scheduler, node, cpu",
-         "SELECT * FROM dsq ORDER BY dsq_id, scheduler, node, cpu"},
+         "dsq",
+         {"dsq_id", "kind", "scheduler", "cpu", "node", "nr", "by_vtime"},
+         "dsq_id, scheduler, node, cpu"},
         {"tasks",
-         "SELECT dsq_id, scheduler, cpu, position, vtime_position, pid, comm, vtime, slice_ns, "
-         "waiting_ms FROM dsq_task ORDER BY dsq_id, scheduler, node, cpu, position",
-         "SELECT * FROM dsq_task ORDER BY dsq_id, scheduler, node, cpu, position"}}},
+         "dsq_task",
+         {"dsq_id", "scheduler", "cpu", "position", "vtime_position", "pid", "comm", "vtime",
+          "slice_ns", "waiting_ms"},
+         "dsq_id, scheduler, node, cpu, position"}}},
       {"scx",
        "sched_ext: which scheduler, in which state, its callbacks and counters",
        {{"schedulers",
-         "SELECT scheduler, ops_name, cgroup, enable_state, switch_all, bypass_depth, nr_rejected "
-         "AS rejected, "
-         "timeout_ms, watchdog_age_ms, oldest_waiting_ms, exit_kind, exit_reason, exit_message "
-         "FROM scx",
-         "SELECT * FROM scx"},
-        {"callbacks", "SELECT scheduler, op, prog_id, prog_name FROM scx_op WHERE \"set\" = 1",
-         "SELECT * FROM scx_op"},
-        {"events", "SELECT scheduler, event, count FROM scx_event WHERE count != 0",
-         "SELECT * FROM scx_event"},
+         "scx",
+         {"scheduler",
+          "ops_name",
+          "cgroup",
+          "enable_state",
+          "switch_all",
+          "bypass_depth",
+          {"rejected", "nr_rejected"},
+          "timeout_ms",
+          "watchdog_age_ms",
+          "oldest_waiting_ms",
+          "exit_kind",
+          "exit_reason",
+          "exit_message"}},
+        {"callbacks", "scx_op", {"scheduler", "op", "prog_id", "prog_name"}, "", "\"set\" = 1"},
+        {"events", "scx_event", {"scheduler", "event", "count"}, "", "count != 0"},
         // What says nothing is left out: all of it, of the only scheduler of most machines.
         {"cpus",
-         "SELECT scheduler, cpu, bypassing, caps, to_kick, to_kick_if_idle, to_preempt, to_wait "
-         "FROM scx_cpu WHERE bypassing = 1 OR caps IS NOT NULL OR to_kick || to_kick_if_idle || "
-         "to_preempt || to_wait != ''",
-         "SELECT * FROM scx_cpu"}}},
+         "scx_cpu",
+         {"scheduler", "cpu", "bypassing", "caps", "to_kick", "to_kick_if_idle", "to_preempt",
+          "to_wait"},
+         "",
+         "bypassing = 1 OR caps IS NOT NULL OR to_kick || to_kick_if_idle || to_preempt || "
+         "to_wait != ''"}}},
       {"cgroups",
        "Control groups: weights, quotas, how many tasks",
        {{"cgroups",
-         "SELECT path, nr_tasks, weight, cpu_max, nr_throttled, cpus_effective AS cpus, usage_ns / "
-         "1000000 AS usage_ms FROM cgroup ORDER BY path",
-         "SELECT * FROM cgroup ORDER BY path"}}},
+         "cgroup",
+         {"path",
+          "nr_tasks",
+          "weight",
+          "cpu_max",
+          "nr_throttled",
+          {"cpus", "cpus_effective"},
+          {"usage_ms", "usage_ns / 1000000"}},
+         "path"}}},
       {"topology",
        "CPUs, cores, caches and nodes, and the scheduler's domains over them",
        {{"cpus",
-         "SELECT cpu, online, package, die, core, node, llc, thread_siblings, llc_siblings FROM "
-         "topology ORDER BY cpu",
-         "SELECT * FROM topology ORDER BY cpu"},
+         "topology",
+         {"cpu", "online", "package", "die", "core", "node", "llc", "thread_siblings",
+          "llc_siblings"},
+         "cpu"},
         {"domains",
-         "SELECT cpu, level, name, span, groups, imbalance_pct, nr_balance_failed, flag_names FROM "
-         "sched_domain ORDER BY cpu, level",
-         "SELECT * FROM sched_domain ORDER BY cpu, level"}}},
+         "sched_domain",
+         {"cpu", "level", "name", "span", "groups", "imbalance_pct", "nr_balance_failed",
+          "flag_names"},
+         "cpu, level"}}},
       {"log",
        "The kernel log",
        {{"log",
-         "SELECT printf('%.6f', time_ns / 1e9) AS time_s, level, caller, text FROM log ORDER BY "
-         "seq",
-         "SELECT * FROM log ORDER BY seq"}}},
+         "log",
+         {{"time_s", "printf('%.6f', time_ns / 1e9)"}, "level", "caller", "text"},
+         "seq"}}},
       {"memory",
        "How many pages were kept and left out, and why",
        {{"memory",
-         "SELECT fate, reason, pages, round(pages / 256.0, 1) AS mib FROM memory ORDER BY pages "
-         "DESC",
-         "SELECT * FROM memory ORDER BY pages DESC"}}},
+         "memory",
+         {"fate", "reason", "pages", {"mib", "round(pages / 256.0, 1)"}},
+         "pages DESC"}}},
   };
   return commands;
 }
 
-Result<std::string> Json(Session& session, const TableCommand& command) {
-  if (command.parts.size() == 1) return session.Answer(command.parts[0].json_sql);
-  std::string text;
+// What a command line says of which rows and columns.
+struct Choice {
+  std::string where, sort, part;
+  std::vector<std::string> columns;
+  size_t limit = 0;  // 0: all
+  bool csv = false;
+};
+
+std::string QuotedName(std::string_view name) {
+  std::string quoted = "\"";
+  for (const char c : name) quoted.append(c == '"' ? 2 : 1, c);
+  return quoted + '"';
+}
+
+// The table with what is computed of it beside its own columns, so that all can be asked for by
+// name.
+std::string SourceOf(const Part& part) {
+  std::string computed;
+  for (const NamedColumn& column : part.columns) {
+    if (column.sql != column.name) computed += fmt::format(", {} AS {}", column.sql, column.name);
+  }
+  return computed.empty() ? part.table : fmt::format("(SELECT *{} FROM {})", computed, part.table);
+}
+
+std::vector<std::string> ShownColumns(const Part& part) {
+  std::vector<std::string> names;
+  for (const NamedColumn& column : part.columns) names.emplace_back(column.name);
+  return names;
+}
+
+std::vector<std::string> TableColumns(const Part& part) {
+  std::vector<std::string> names;
+  if (const auto schema = SchemaOf(part.table)) {
+    for (const auto& row : schema->columns.rows) names.push_back(TextOf(row[0]));
+  }
+  return names;
+}
+
+// Every name that a column of it can be asked for by.
+std::vector<std::string> ColumnNames(const Part& part) {
+  std::vector<std::string> names = ShownColumns(part);
+  for (std::string& name : TableColumns(part)) {
+    if (std::ranges::find(names, name) == names.end()) names.push_back(std::move(name));
+  }
+  return names;
+}
+
+bool HasColumn(const Part& part, const std::string& name) {
+  const std::vector<std::string> names = ColumnNames(part);
+  return std::ranges::find(names, name) != names.end();
+}
+
+// "-pid": by pid, the largest first.
+std::pair<std::string, bool> SortOf(const std::string& text) {
+  return text.starts_with('-') ? std::pair(text.substr(1), true) : std::pair(text, false);
+}
+
+// The first of the columns that a choice names and that the part does not have.
+std::optional<std::string> LackingColumn(const Part& part, const Choice& choice) {
+  for (const std::string& name : choice.columns) {
+    if (!HasColumn(part, name)) return name;
+  }
+  const std::string sort = SortOf(choice.sort).first;
+  return choice.sort.empty() || HasColumn(part, sort) ? std::nullopt : std::optional(sort);
+}
+
+std::string SqlFor(const Part& part, const Choice& choice, bool all_columns) {
+  std::vector<std::string> names = choice.columns;
+  if (names.empty() && all_columns) names = TableColumns(part);
+  if (names.empty()) names = ShownColumns(part);
+  for (std::string& name : names) name = QuotedName(name);
+  std::string sql = fmt::format("SELECT {} FROM {}", fmt::join(names, ", "), SourceOf(part));
+  // A condition of somebody's own may be about the rows that are not shown else. It is in lines of
+  // its own, so that a comment in it ends where it does.
+  if (!choice.where.empty()) {
+    sql += fmt::format(" WHERE (\n{}\n)", choice.where);
+  } else if (!all_columns && *part.filter != 0) {
+    sql += fmt::format(" WHERE {}", part.filter);
+  }
+  if (const auto [sort, descending] = SortOf(choice.sort); !sort.empty()) {
+    sql += fmt::format(" ORDER BY {}{}", QuotedName(sort), descending ? " DESC" : "");
+    if (*part.order != 0) sql += fmt::format(", {}", part.order);
+  } else if (*part.order != 0) {
+    sql += fmt::format(" ORDER BY {}", part.order);
+  }
+  return sql;
+}
+
+// The parts that have what was chosen; a note says which have not. Errors: kInvalidArgument, where
+// none has, with the nearest name.
+Result<std::vector<const Part*>> PartsFor(Session& session, const TableCommand& command,
+                                          const Choice& choice) {
+  std::vector<const Part*> parts;
+  std::vector<std::string> part_names, names;
+  std::string lacking;
   for (const Part& part : command.parts) {
-    std::string rows = KTSTR_TRY(session.Answer(part.json_sql));
+    part_names.emplace_back(part.name);
+    if (!choice.part.empty() && choice.part != part.name) continue;
+    if (const auto column = LackingColumn(part, choice)) {
+      if (lacking.empty()) lacking = *column;
+      for (std::string& name : ColumnNames(part)) names.push_back(std::move(name));
+      session.Note(fmt::format("{}: left out, has no column '{}'", part.name, *column));
+    } else {
+      parts.push_back(&part);
+    }
+  }
+  const auto unknown = [](const char* what, const std::string& word,
+                          const std::vector<std::string>& all) {
+    return Fail(ErrorCode::kInvalidArgument,
+                UnknownWord(what, word, std::vector<std::string_view>(all.begin(), all.end())));
+  };
+  if (!parts.empty()) return parts;
+  return lacking.empty() ? unknown("table", choice.part, part_names)
+                         : unknown("column", lacking, names);
+}
+
+QueryLimits LimitsOf(const Choice& choice) {
+  QueryLimits limits;
+  if (choice.limit != 0) limits.max_rows = choice.limit;
+  return limits;
+}
+
+Result<std::string> Json(Session& session, const std::vector<const Part*>& parts,
+                         const Choice& choice) {
+  std::string text;
+  for (const Part* part : parts) {
+    std::string rows = KTSTR_TRY(session.Answer(SqlFor(*part, choice, true), LimitsOf(choice)));
     rows.pop_back();  // its newline
-    text += fmt::format("{}\"{}\": {}", text.empty() ? "{" : ",\n", part.name, rows);
+    text += fmt::format("{}\"{}\": {}", text.empty() ? "{" : ",\n", part->name, rows);
   }
   return text + "}\n";
 }
 
-Result<std::string> Text(Session& session, const TableCommand& command) {
-  if (command.parts.size() == 1) return session.Answer(command.parts[0].text_sql);
+Result<std::string> Text(Session& session, const std::vector<const Part*>& parts,
+                         const Choice& choice) {
   std::string text;
-  for (const Part& part : command.parts) {
-    const QueryResult result = KTSTR_TRY(KTSTR_TRY(session.Index())->Query(part.text_sql));
-    if (!text.empty()) text += "\n";
-    text += result.rows.empty()
-                ? fmt::format("{}: none\n", part.name)
-                : fmt::format("{}\n{}", part.name, ToTextTable(result, {TerminalWidth()}));
+  for (const Part* part : parts) {
+    std::string rows =
+        KTSTR_TRY(session.AnswerPart(part->name, SqlFor(*part, choice, false), LimitsOf(choice)));
+    text += (text.empty() ? "" : "\n") + rows;
   }
   return text;
+}
+
+Result<std::string> Answer(Session& session, const TableCommand& command, const Choice& choice) {
+  if (choice.csv && session.json()) {
+    return Fail(ErrorCode::kInvalidArgument, "--csv and --json exclude each other");
+  }
+  const std::vector<const Part*> parts = KTSTR_TRY(PartsFor(session, command, choice));
+  if (choice.csv) {
+    if (parts.size() > 1) {
+      std::vector<std::string_view> names;
+      for (const Part* part : parts) names.emplace_back(part->name);
+      return Fail(ErrorCode::kInvalidArgument,
+                  fmt::format("--csv is one table, and there are {}: choose one with --table",
+                              fmt::join(names, ", ")));
+    }
+    return session.Stream(SqlFor(*parts[0], choice, true), LimitsOf(choice));
+  }
+  if (command.parts.size() > 1) {
+    auto answer = session.json() ? Json(session, parts, choice) : Text(session, parts, choice);
+    const bool may_be_of_one = parts.size() > 1 && !choice.where.empty();
+    if (answer || !may_be_of_one || answer.error().code() != ErrorCode::kInvalidArgument) {
+      return answer;
+    }
+    return Fail(ErrorCode::kInvalidArgument,
+                fmt::format("{} (--where is for all tables of this command; --table chooses one)",
+                            answer.error().ToString()));
+  }
+  return session.Answer(SqlFor(*parts[0], choice, session.json()), LimitsOf(choice));
+}
+
+void DeclareTable(Options* table, const TableCommand& command, Command* chosen) {
+  auto choice = std::make_shared<Choice>();
+  const auto names = [&command] {
+    std::vector<std::string> all;
+    for (const Part& part : command.parts) {
+      for (std::string& name : ColumnNames(part)) all.push_back(std::move(name));
+    }
+    return all;
+  };
+  table
+      ->Add("--where", &choice->where,
+            "Only rows for which this holds: SQL over the table's columns, shown or not")
+      .TypeName("SQL");
+  table->Add("--columns", &choice->columns, "These columns ('schema TABLE' lists all there are)")
+      .TypeName("NAME,...")
+      .Delimiter(',')
+      .OneEach()
+      .Offer(names);
+  table->Add("--sort", &choice->sort, "By this column; --sort=-COLUMN: the largest first")
+      .TypeName("COLUMN")
+      .Offer(names);
+  table->Add("--limit", &choice->limit, "The first rows only, and say when there are more; 0: all")
+      .TypeName("ROWS");
+  table->Add("--csv", &choice->csv, "Comma-separated values (RFC 4180), with all columns");
+  if (command.parts.size() > 1) {
+    table->Add("--table", &choice->part, "This one of its tables")
+        .TypeName("NAME")
+        .Offer([&command] {
+          std::vector<std::string> all;
+          for (const Part& part : command.parts) all.emplace_back(part.name);
+          return all;
+        });
+  }
+  table->OnChosen([chosen, &command, choice] {
+    *chosen = [&command, choice](Session& session) { return Answer(session, command, *choice); };
+  });
 }
 
 }  // namespace
@@ -134,11 +375,7 @@ Result<std::string> Text(Session& session, const TableCommand& command) {
 void AddTableCommands(Options* app, Command* chosen) {
   for (const TableCommand& command : TableCommands()) {
     app->AddSubcommand(command.name, command.help, [chosen, &command](Options* table) {
-      table->OnChosen([chosen, &command] {
-        *chosen = [&command](Session& session) {
-          return session.json() ? Json(session, command) : Text(session, command);
-        };
-      });
+      DeclareTable(table, command, chosen);
     });
   }
 }

@@ -162,7 +162,7 @@ const RowTable<FindingRow>& FindingRow::Table() {
                              "like this; possible: a suspicion."),
           Col<&R::explained_by>("explained_by", "",
                                 "Rank of the finding that is its cause; NULL where none is known."),
-          Col<&R::evidence>("evidence", "",
+          Col<&R::evidence>("evidence", "JSON",
                             "The rows that show it: a JSON array of objects, each with the name "
                             "of its table and values of its columns."),
       });

@@ -38,7 +38,7 @@ const RowTable<VerdictRow>& VerdictRow::Table() {
           Col<&R::severity>("severity", "", "error or warning; info where nothing is wrong."),
           Col<&R::finding>("finding", "", "Rank of the finding that it is; NULL for none."),
           Col<&R::explains>("explains", "", "How many other findings are there because of it."),
-          Col<&R::evidence>("evidence", "", "The rows that show it, as in finding."),
+          Col<&R::evidence>("evidence", "JSON", "The rows that show it, as in finding."),
       });
   return table;
 }

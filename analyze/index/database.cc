@@ -107,8 +107,12 @@ bool IsOfTheFile(int code) {
   }
 }
 
-std::string_view SqlType(ColumnType type) {
-  switch (type) {
+// Text to SQLite, since its rules look for that word.
+constexpr std::string_view kJsonType = "TEXT JSON";
+
+std::string_view SqlType(const ColumnInfo& column) {
+  if (column.unit == "JSON") return kJsonType;
+  switch (column.type) {
     case ColumnType::kInteger:
       return "INTEGER";
     case ColumnType::kReal:
@@ -183,36 +187,51 @@ Error Database::WhyEnded(int code, const QueryLimits& limits) const {
                fmt::format("the query took longer than {} s", limits.timeout_s));
 }
 
-Result<QueryResult> Database::TakeRows(sqlite3_stmt* statement, const QueryLimits& limits) const {
-  QueryResult result;
+Result<bool> Database::TakeRows(sqlite3_stmt* statement, const QueryLimits& limits,
+                                const TakeHead& take_head, const TakeRow& take_row) const {
+  QueryResult head;
   const int columns = sqlite3_column_count(statement);
   for (int c = 0; c < columns; ++c) {
-    result.columns.emplace_back(sqlite3_column_name(statement, c));
+    head.columns.emplace_back(sqlite3_column_name(statement, c));
+    const char* type = sqlite3_column_decltype(statement, c);
+    head.holds_json.push_back(type != nullptr && std::string_view(type) == kJsonType);
   }
-  size_t size = 0;
+  KTSTR_TRY(take_head(head));
+  size_t rows = 0;
   int step;
   while ((step = sqlite3_step(statement)) == SQLITE_ROW) {
-    if (result.rows.size() >= limits.max_rows) {
-      result.has_more = true;
-      return result;
-    }
-    auto& row = result.rows.emplace_back();
+    if (rows >= limits.max_rows) return true;
+    ++rows;
+    std::vector<Value> row;
     row.reserve(static_cast<size_t>(columns));
-    for (int c = 0; c < columns; ++c) {
-      row.push_back(CellOf(statement, c));
-      size += SizeOf(row.back());
-    }
-    if (size > limits.max_bytes) {
-      return Fail(ErrorCode::kInvalidArgument,
-                  fmt::format("the result is larger than {} MiB ({} rows so far); ask for less",
-                              limits.max_bytes >> 20, result.rows.size()));
-    }
+    for (int c = 0; c < columns; ++c) row.push_back(CellOf(statement, c));
+    KTSTR_TRY(take_row(std::move(row)));
   }
   if (step != SQLITE_DONE) return Fail(WhyEnded(step, limits));
-  return result;
+  return false;
 }
 
 Result<QueryResult> Database::Query(const std::string& sql, const QueryLimits& limits) const {
+  QueryResult result;
+  size_t size = 0;
+  const auto take_head = [&](const QueryResult& head) -> Status {
+    result = head;
+    return {};
+  };
+  const auto take_row = [&](std::vector<Value>&& row) -> Status {
+    for (const Value& cell : row) size += SizeOf(cell);
+    result.rows.push_back(std::move(row));
+    if (size <= limits.max_bytes) return {};
+    return Fail(ErrorCode::kInvalidArgument,
+                fmt::format("the result is larger than {} MiB ({} rows so far); ask for less",
+                            limits.max_bytes >> 20, result.rows.size()));
+  };
+  result.has_more = KTSTR_TRY(QueryEach(sql, limits, take_head, take_row));
+  return result;
+}
+
+Result<bool> Database::QueryEach(const std::string& sql, const QueryLimits& limits,
+                                 const TakeHead& take_head, const TakeRow& take_row) const {
   sqlite3* db = db_.get();
   // Until the end, not only while preparing: VACUUM asks for its ATTACH when it runs.
   const ReadingOnly reading_only(db, &tables_->read);
@@ -237,7 +256,7 @@ Result<QueryResult> Database::Query(const std::string& sql, const QueryLimits& l
                             std::string_view(tail).substr(0, 40)));
   }
   const StoppedBy stopped_by(db, *stop_, Stop(interrupt_, After(limits.timeout_s)));
-  return TakeRows(raw, limits);
+  return TakeRows(raw, limits, take_head, take_row);
 }
 
 std::set<std::string> Database::TakeIncompleteRead() const {
@@ -259,7 +278,7 @@ std::string CreateTableSql(const TableInfo& info) {
   std::string columns;
   for (const ColumnInfo& column : info.columns) {
     columns +=
-        fmt::format("{}\"{}\" {}", columns.empty() ? "" : ", ", column.name, SqlType(column.type));
+        fmt::format("{}\"{}\" {}", columns.empty() ? "" : ", ", column.name, SqlType(column));
   }
   return fmt::format("CREATE TABLE \"{}\" ({})", info.name, columns);
 }

@@ -23,6 +23,9 @@ struct QueryResult {
   std::vector<std::string> columns;
   std::vector<std::vector<Value>> rows;
   bool has_more = false;  // whether max_rows left some out
+  // By column: whether it is one of a table of ours whose text is JSON (unit "JSON"), by whatever
+  // name. May be shorter than columns: the others are not.
+  std::vector<bool> holds_json = {};
 };
 
 // The statement that declares a table of ours.
@@ -47,6 +50,13 @@ class Database {
   // statement that would write; more than one statement; a result of more than max_bytes),
   // kTimeout, kInterrupted, kIo.
   Result<QueryResult> Query(const std::string& sql, const QueryLimits& limits = {}) const;
+  // The same row by row, for results that need not be in memory as a whole: first `take_head` with
+  // the columns and no rows, then `take_row` with each row. What either of them fails with ends the
+  // query; true when max_rows left some out. Errors: theirs too.
+  using TakeHead = std::function<Status(const QueryResult& head)>;
+  using TakeRow = std::function<Status(std::vector<Value>&& row)>;
+  Result<bool> QueryEach(const std::string& sql, const QueryLimits& limits,
+                         const TakeHead& take_head, const TakeRow& take_row) const;
   // Makes the table and fills it. Errors: kIo.
   Status AddTable(const TableData& table);
   // Writes the whole database to a file, replacing what is there. Errors: kIo.
@@ -79,7 +89,8 @@ class Database {
   explicit Database(sqlite3* db)
       : db_(db), stop_(std::make_unique<Stop>()), tables_(std::make_unique<TablesSeen>()) {}
   Error LastError(std::string_view doing) const;
-  Result<QueryResult> TakeRows(sqlite3_stmt* statement, const QueryLimits& limits) const;
+  Result<bool> TakeRows(sqlite3_stmt* statement, const QueryLimits& limits,
+                        const TakeHead& take_head, const TakeRow& take_row) const;
   Error WhyEnded(int code, const QueryLimits& limits) const;
 
   std::unique_ptr<sqlite3, Closer> db_;

@@ -99,6 +99,13 @@ std::map<std::string, const Table*> TablesIn(std::string_view sql) {
   return found;
 }
 
+// Whether the word stands where only a table can: behind FROM or JOIN.
+bool NamesTable(const CursorContext& context, std::string_view word) {
+  const auto tokens = Tokens(fmt::format(
+      "{}\n{}", context.statement, context.before.substr(0, context.before.size() - word.size())));
+  return !tokens.empty() && (tokens.back() == "from" || tokens.back() == "join");
+}
+
 std::vector<std::string> Keywords() {
   std::vector<std::string> keywords;
   for (int i = 0; i < sqlite3_keyword_count(); ++i) {
@@ -153,16 +160,22 @@ std::string CommonPrefix(const std::vector<std::string>& words) {
   return prefix;
 }
 
-Completer::Completer(const Database& index, std::vector<std::string> commands)
+Completer::Completer(const Database& index, std::vector<std::string> commands, Types types)
     : commands_(std::move(commands)),
       keywords_(Keywords()),
-      functions_(Functions(index.handle())) {}
+      functions_(Functions(index.handle())),
+      types_(std::move(types)) {}
 
 std::vector<std::string> Completer::CommandWords(std::string_view line, size_t word_begin) const {
   if (word_begin == 0) return commands_;
   const std::string_view command = line.substr(0, line.find(' '));
   if (command == ".mode") return {"csv", "json", "line", "table"};
   if (command == ".help") return commands_;
+  if (command == ".print") {
+    const bool first =
+        line.substr(0, word_begin).find_first_not_of(' ', command.size()) == std::string_view::npos;
+    return first && types_ ? types_() : std::vector<std::string>();
+  }
   if (command != ".schema" && command != ".tables") return {};
   std::vector<std::string> names;
   for (const Table& table : KnownTables()) names.push_back(table.name);
@@ -181,6 +194,12 @@ std::vector<std::string> Completer::SqlWords(const CursorContext& context,
     return table == nullptr ? std::vector<std::string>() : table->columns;
   }
   std::vector<std::string> words;
+  if (NamesTable(context, word)) {
+    for (const Table& table : KnownTables()) {
+      words.push_back(table.is_function ? table.name + "(" : table.name);
+    }
+    return words;
+  }
   for (const auto& [name, table] : tables) Append(words, table->columns);
   if (word.empty()) {
     for (const Table& table : KnownTables()) {

@@ -1,6 +1,7 @@
 // What a word that is being typed may become. Knows nothing of terminals.
 #pragma once
 
+#include <functional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -24,7 +25,9 @@ struct CursorContext {
 class Completer {
  public:
   // SQL as this connection has it; `commands` with their dot.
-  Completer(const Database& index, std::vector<std::string> commands);
+  // `types` gives the names of the kernel's types, when they are asked for.
+  using Types = std::function<std::vector<std::string>()>;
+  Completer(const Database& index, std::vector<std::string> commands, Types types = nullptr);
 
   Completions Complete(const CursorContext& context) const;
 
@@ -33,6 +36,7 @@ class Completer {
   std::vector<std::string> SqlWords(const CursorContext& context, std::string_view word) const;
 
   std::vector<std::string> commands_, keywords_, functions_;
+  Types types_;
 };
 
 // The part that all begin with, whatever the case: as the first one writes it.

@@ -199,7 +199,14 @@ Status Shell::RunTyped(LineEditor& editor) {
 
 Status Shell::RunOnTerminal() {
   Database& index = *KTSTR_TRY(session_.Index());
-  const Completer completer(index, DotCommandNames());
+  const Completer completer(index, DotCommandNames(), [this] {
+    std::vector<std::string> names;
+    const auto memory = session_.Memory();
+    const auto types = memory ? (*memory)->Types() : Fail(memory.error());
+    if (!types) return names;
+    for (const std::string_view name : (*types)->TypeNames()) names.emplace_back(name);
+    return names;
+  });
   const auto editor = LineEditor::Make([&](std::string_view before, std::string_view after) {
     return completer.Complete({typed_statements_.rest(), before, after});
   });
@@ -207,6 +214,7 @@ Status Shell::RunOnTerminal() {
   for (const std::string& entry : history_.Load()) editor->Remember(entry);
   typed_ = true;
   session_.set_null("NULL");
+  session_.UnfoldWideRows();
   KTSTR_TRY(Write(KTSTR_TRY(Greeting(index, session_.arguments().archive))));
   return RunTyped(*editor);
 }

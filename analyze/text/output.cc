@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "analyze/text/colour.h"
 #include "analyze/text/json_cell.h"
 #include "libcore/base/safe_text.h"
 
@@ -57,17 +58,59 @@ std::string CsvText(const Value& value) {
   return SafeText(doubled);
 }
 
+const std::vector<std::string> kNoColumns;
+
+// `columns` are the names by which cells get a colour; none: no cell does.
 std::string Line(const std::vector<std::string>& cells, const std::vector<size_t>& widths,
-                 const std::vector<bool>& right) {
+                 const std::vector<bool>& right, const std::vector<std::string>& columns) {
   std::string line;
   for (size_t c = 0; c < cells.size(); ++c) {
     if (c > 0) line.append(kGap, ' ');
-    const std::string cell = CutTo(cells[c], widths[c]);
+    std::string cell = CutTo(cells[c], widths[c]);
     const std::string padding(widths[c] - std::min(widths[c], DisplayWidth(cell)), ' ');
+    if (!columns.empty() && columns[c] == "severity") cell = InColourOfSeverity(cell);
     line += right[c] ? padding + cell : cell + padding;
   }
   line.erase(line.find_last_not_of(' ') + 1);
   return line + "\n";
+}
+
+// A result as it is shown, before anything is cut.
+struct Cells {
+  Cells(const QueryResult& result, std::string_view null)
+      : numeric(result.columns.size(), !result.rows.empty()) {
+    for (const std::string& name : result.columns) {
+      header.push_back(SafeText(name));
+      widths.push_back(DisplayWidth(header.back()));
+    }
+    for (const auto& row : result.rows) {
+      auto& line = lines.emplace_back();
+      for (size_t c = 0; c < widths.size(); ++c) {
+        line.push_back(ToDisplay(row[c], null));
+        widths[c] = std::max(widths[c], DisplayWidth(line.back()));
+        if (!IsNumber(row[c]) && !std::holds_alternative<std::monostate>(row[c])) {
+          numeric[c] = false;
+        }
+      }
+    }
+  }
+
+  std::vector<std::string> header;
+  std::vector<size_t> widths;
+  std::vector<bool> numeric;
+  std::vector<std::vector<std::string>> lines;
+};
+
+std::string Dumped(const nlohmann::ordered_json& value) {
+  return value.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace);
+}
+
+// A cell that holds JSON is that JSON, letter by letter: reading it in and writing it out might
+// lose something. Where it is none after all, it is text.
+std::string JsonText(const Value& value, bool holds_json) {
+  const auto* text = std::get_if<std::string>(&value);
+  if (holds_json && text != nullptr && nlohmann::json::accept(*text)) return *text;
+  return Dumped(JsonCell(value));
 }
 
 }  // namespace
@@ -80,57 +123,61 @@ std::string ToDisplay(const Value& value, std::string_view null) {
 }
 
 std::string ToTextTable(const QueryResult& result, const TextTableOptions& options) {
-  const size_t columns = result.columns.size();
-  std::vector<std::string> header;
-  std::vector<size_t> widths;
-  for (const std::string& name : result.columns) {
-    header.push_back(SafeText(name));
-    widths.push_back(DisplayWidth(header.back()));
+  Cells cells(result, options.null);
+  if (options.max_width != 0 && !cells.widths.empty()) {
+    Shrink(cells.widths, cells.numeric, options.max_width);
   }
-  std::vector<bool> numeric(columns, !result.rows.empty());
-  std::vector<std::vector<std::string>> cells;
-  for (const auto& row : result.rows) {
-    auto& line = cells.emplace_back();
-    for (size_t c = 0; c < columns; ++c) {
-      line.push_back(ToDisplay(row[c], options.null));
-      widths[c] = std::max(widths[c], DisplayWidth(line.back()));
-      if (!IsNumber(row[c]) && !std::holds_alternative<std::monostate>(row[c])) numeric[c] = false;
-    }
+  std::string text = Line(cells.header, cells.widths, cells.numeric, {});
+  for (const auto& line : cells.lines) {
+    text += Line(line, cells.widths, cells.numeric, options.colours ? result.columns : kNoColumns);
   }
-  if (options.max_width != 0 && columns > 0) Shrink(widths, numeric, options.max_width);
-  std::string text = Line(header, widths, numeric);
-  for (const auto& line : cells) text += Line(line, widths, numeric);
   return text;
+}
+
+size_t TextTableWidth(const QueryResult& result, std::string_view null) {
+  const Cells cells(result, null);
+  size_t width = 0;
+  for (const size_t column : cells.widths) width += column + kGap;
+  return width == 0 ? 0 : width - kGap;
 }
 
 std::string ToJson(const QueryResult& result) {
   // Row by row: a whole document in memory would be several times the result's size.
+  std::vector<std::string> keys;
+  for (const std::string& column : result.columns) keys.push_back(Dumped(column));
   std::string text = "[";
   for (const auto& row : result.rows) {
-    nlohmann::ordered_json object = nlohmann::ordered_json::object();
+    text += text.size() == 1 ? "\n  {" : ",\n  {";
     for (size_t c = 0; c < row.size(); ++c) {
-      object[result.columns[c]] = JsonCell(row[c]);
+      const bool holds_json = c < result.holds_json.size() && result.holds_json[c];
+      text += fmt::format("{}{}:{}", c == 0 ? "" : ",", keys[c], JsonText(row[c], holds_json));
     }
-    text += text.size() == 1 ? "\n  " : ",\n  ";
-    text += object.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace);
+    text += "}";
   }
   return text + (result.rows.empty() ? "]\n" : "\n]\n");
 }
 
-std::string ToCsv(const QueryResult& result) {
+std::string CsvHeader(const std::vector<std::string>& columns) {
   std::string text;
-  for (size_t c = 0; c < result.columns.size(); ++c) {
-    text += (c == 0 ? "" : ",") + CsvField(CsvText(result.columns[c]));
+  for (const std::string& column : columns) {
+    text += (text.empty() ? "" : ",") + CsvField(CsvText(column));
   }
-  text += kCsvLineEnd;
-  for (const auto& row : result.rows) {
-    for (size_t c = 0; c < row.size(); ++c) {
-      if (c > 0) text += ',';
-      const bool is_null = std::holds_alternative<std::monostate>(row[c]);
-      if (!is_null) text += CsvField(CsvText(row[c]));
-    }
-    text += kCsvLineEnd;
+  return text.append(kCsvLineEnd);
+}
+
+std::string CsvRow(const std::vector<Value>& row) {
+  std::string text;
+  for (size_t c = 0; c < row.size(); ++c) {
+    if (c > 0) text += ',';
+    const bool is_null = std::holds_alternative<std::monostate>(row[c]);
+    if (!is_null) text += CsvField(CsvText(row[c]));
   }
+  return text.append(kCsvLineEnd);
+}
+
+std::string ToCsv(const QueryResult& result) {
+  std::string text = CsvHeader(result.columns);
+  for (const auto& row : result.rows) text += CsvRow(row);
   return text;
 }
 

@@ -11,19 +11,27 @@ namespace ktstr {
 struct TextTableOptions {
   size_t max_width = 0;         // in columns; 0: as wide as it gets
   std::string_view null = "-";  // what stands for NULL
+  bool colours = false;         // of a column "severity" (colour.h)
 };
 
 // Aligned columns with a header, numbers to the right. What does not fit into
 // max_width is cut from the widest text columns first and marked with "…".
 std::string ToTextTable(const QueryResult& result, const TextTableOptions& options = {});
 
-// An array of objects keyed by column; NULL as null. Ends with a newline.
+// How many columns that takes when nothing is cut.
+size_t TextTableWidth(const QueryResult& result, std::string_view null = "-");
+
+// An array of objects keyed by column; NULL as null; what a column of ours holds as JSON is that
+// JSON. Ends with a newline.
 std::string ToJson(const QueryResult& result);
 
 // RFC 4180, with a header, lines that end in CR LF. Text that is empty is "", NULL nothing at all.
 // Control characters are \x1b and the like, a newline \n, a backslash \\: a record is a line, no
 // value can drive a terminal, and no two are written alike.
 std::string ToCsv(const QueryResult& result);
+// Its lines, for results that are written row by row.
+std::string CsvHeader(const std::vector<std::string>& columns);
+std::string CsvRow(const std::vector<Value>& row);
 
 // Each row as lines "column = value", with an empty line between rows.
 std::string ToLines(const QueryResult& result, std::string_view null = "-");

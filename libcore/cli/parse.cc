@@ -1,12 +1,15 @@
 // The only file that sees CLI11. It makes a CLI::App of what was declared, and has that parse.
 #include "libcore/cli/parse.h"
 
+#include <fmt/format.h>
+
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <cstdio>
 #include <sstream>
 #include <unordered_set>
 
+#include "libcore/base/nearest_word.h"
 #include "libcore/base/output.h"
 #include "libcore/base/result.h"
 #include "libcore/cli/tool_words.h"
@@ -148,6 +151,47 @@ ParsedWords Explain(const CLI::App& app, const CLI::ParseError& error) {
   return parsed;
 }
 
+// Where one of the words is an option that nobody knows: that it is unknown, and which was meant.
+void ExplainUnknownOption(Options& options, const CLI::App& app, ParsedWords* parsed) {
+  const auto unknown = std::ranges::find_if(
+      parsed->extra, [](const std::string& word) { return word.starts_with("--"); });
+  if (unknown == parsed->extra.end() || *unknown == "--") return;
+  const Options& chosen = Chosen(options, app);
+  std::vector<std::string> names = chosen.LongNames();
+  if (&chosen != &options && options.understands_behind_subcommands()) {
+    for (std::string& name : options.LongNames()) names.push_back(std::move(name));
+  }
+  const std::vector<std::string_view> known(names.begin(), names.end());
+  const std::string word = unknown->substr(0, unknown->find('='));
+  parsed->wrong = UnknownWord("option", word, known);
+  parsed->text = parsed->wrong + "\nRun with --help for more information.\n";
+}
+
+// "help", "help tasks", "help corpus check": what the same words say behind which stands --help.
+// A word that names no subcommand is wrong; nothing when the words do not ask for help.
+std::optional<ParsedWords> AnswerHelp(Options& options, std::vector<std::string> words) {
+  if (words.empty() || words[0] != "help") return std::nullopt;
+  Options* at = &options;
+  for (size_t i = 1; i < words.size(); ++i) {
+    at->DeclareOwn();
+    const auto named = std::ranges::find_if(
+        at->subcommands(), [&](const Options& below) { return below.name() == words[i]; });
+    if (named == at->subcommands().end()) {
+      const std::vector<std::string> names = at->SubcommandNames();
+      const std::vector<std::string_view> known(names.begin(), names.end());
+      ParsedWords parsed{.kind = ParsedWords::Kind::kWrong};
+      parsed.wrong = names.empty() ? fmt::format("'{}' has no subcommands", at->name())
+                                   : UnknownWord("subcommand", words[i], known);
+      parsed.text = fmt::format("{}: {}\n", options.name(), parsed.wrong);
+      return parsed;
+    }
+    at = &*named;
+  }
+  words.erase(words.begin());
+  words.push_back("--help");
+  return ParseWords(options, std::move(words));
+}
+
 }  // namespace
 
 ParsedWords ParseWords(Options& options, std::vector<std::string> words) {
@@ -164,6 +208,7 @@ ParsedWords ParseWords(Options& options, std::vector<std::string> words) {
   } catch (const CLI::ExtrasError& error) {
     ParsedWords parsed = Explain(app, error);
     parsed.extra = app.remaining(true);
+    ExplainUnknownOption(options, app, &parsed);
     return parsed;
   } catch (const CLI::ParseError& error) {
     return Explain(app, error);
@@ -183,6 +228,7 @@ ParsedWords ParseProgramWords(Options& options, int argc, const char* const* arg
   if (auto answer = AnswerTool(options, words)) {
     return {.kind = ParsedWords::Kind::kAnswer, .text = std::move(*answer)};
   }
+  if (auto help = AnswerHelp(options, words)) return *std::move(help);
   return ParseWords(options, std::move(words));
 }
 

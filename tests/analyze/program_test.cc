@@ -13,6 +13,7 @@
 #include "analyze/index/tables.h"
 #include "analyze/views/views.h"
 #include "archives.h"
+#include "terminal.h"
 
 namespace ktstr {
 namespace {
@@ -138,6 +139,17 @@ TEST_F(ProgramTest, AStackIsPrintedInnermostFirstAndEndsWithHowItEnds) {
             "                    -- end of stack\n");
 }
 
+TEST_F(ProgramTest, AThreadIsNamedByItsNumberItsNameOrAPattern) {
+  const std::string worker = Ask(archive_ + " stack 100").out;
+  EXPECT_THAT(Ask(archive_ + " stack worker").out, HasSubstr(worker));
+  EXPECT_THAT(Ask(archive_ + " stack 'work*'").out, HasSubstr(worker));
+  EXPECT_THAT(Ask(archive_ + " stack 'wor?er' --json").out, HasSubstr("\"pid\":100"));
+  const Ran mistyped = Ask(archive_ + " stack wroker");
+  EXPECT_EQ(mistyped.exit_code, 2);
+  EXPECT_THAT(mistyped.out, HasSubstr("did you mean 'worker'?"));
+  EXPECT_THAT(Ask(archive_ + " stack 'x*'").out, HasSubstr("no thread has a name like 'x*'"));
+}
+
 TEST_F(ProgramTest, TheRegistersOfACpuAreTheArchives) {
   const Ran text = Ask(archive_ + " vcpu 1");
   EXPECT_THAT(text.out, testing::StartsWith("CPU 1, kernel at entry_SYSCALL_64+0x0\n"
@@ -152,7 +164,10 @@ TEST_F(ProgramTest, APerCpuVariableIsPrintedOfOneCpu) {
               HasSubstr("\"swapper/1\""));
   const Ran ran = Ask(archive_ + " print rq runqueues idle");
   EXPECT_EQ(ran.exit_code, 2);
-  EXPECT_THAT(ran.out, HasSubstr("say of which CPU"));
+  EXPECT_THAT(ran.out, HasSubstr("say of which CPU (--cpu N)"));
+  EXPECT_THAT(Ask(archive_ + " print task_struct init_task comm --cpu 1").out,
+              HasSubstr("is no per-CPU variable (leave out --cpu)"));
+  EXPECT_THAT(Ask(archive_ + " print my_context init_task").out, HasSubstr("TYPE@NAME"));
 }
 
 TEST_F(ProgramTest, AMistypedNameIsAnsweredWithTheNearest) {
@@ -168,6 +183,10 @@ TEST_F(ProgramTest, AMistypedNameIsAnsweredWithTheNearest) {
        "no such column: t.vruntme (character 8: t.vruntme FROM task t); did you mean 'vruntime'"},
       {"sql 'SELECT fild(1)'", "did you mean 'field'"},
       {"stack 4711", "there is no thread 4711"},
+      {"tasks --columns pid,com", "unknown column 'com'; did you mean 'comm'?"},
+      {"tasks --sort=-pidd", "unknown column 'pidd'; did you mean 'pid'?"},
+      {"tasks --where 'comn = 1'", "no such column: comn"},
+      {"dsq --table tsks", "unknown table 'tsks'; did you mean 'tasks'?"},
       {"vcpu 9", "there is no CPU 9"},
       {"read 4711", "write it as 0x"}};
   for (const auto& [command, hint] : mistyped) {
@@ -210,6 +229,104 @@ TEST_F(ProgramTest, AnEndlessQueryEndsAtItsTimeoutAndAtCtrlC) {
                               std::string(KTSTR_ANALYZE) + " " + archive_ + endless + " 2>&1";
   const int status = std::system(command.c_str());
   EXPECT_EQ(WEXITSTATUS(status), 128 + SIGINT);
+}
+
+TEST_F(ProgramTest, ATablesRowsAndColumnsCanBeChosen) {
+  EXPECT_EQ(Ask(archive_ + " tasks --columns pid,comm --where 'pid = 100'").out,
+            "pid  comm\n100  worker\n");
+  // Of columns that are not shown, and computed ones; a comment ends where it does.
+  EXPECT_EQ(Ask(archive_ + " tasks --columns comm --where \"task_kva IS NOT NULL AND switches >= 0 "
+                           "AND pid = 100 -- mine\"")
+                .out,
+            "comm\nworker\n");
+  const std::string pids = Ask(archive_ + " tasks --columns pid --sort=-pid --csv").out;
+  const std::string ascending = Ask(archive_ + " tasks --columns pid --sort pid --csv").out;
+  EXPECT_NE(pids, ascending);
+  EXPECT_THAT(ascending, testing::StartsWith("pid\r\n0\r\n"));
+  EXPECT_EQ(Ask(archive_ + " tasks --columns pid --sort pid --limit 1 2>/dev/null | cat").out,
+            "pid\n  0\n");
+  EXPECT_THAT(Ask(archive_ + " tasks --columns comm --where 'pid = 100' --json").out,
+              HasSubstr("{\"comm\":\"worker\"}"));
+  // All columns, as in JSON.
+  EXPECT_THAT(Ask(archive_ + " tasks --csv").out, HasSubstr(",task_kva,"));
+}
+
+TEST_F(ProgramTest, OfSeveralTablesOneCanBeChosenAndIsWhereTheColumnsAre) {
+  EXPECT_THAT(Ask(archive_ + " topology --table cpus").out, Not(HasSubstr("domains")));
+  const Ran level = Ask(archive_ + " topology --columns cpu,level");
+  EXPECT_EQ(level.exit_code, 0);
+  EXPECT_THAT(level.out, HasSubstr("cpus: left out, has no column 'level'"));
+  EXPECT_THAT(Ask(archive_ + " topology --where 'level = 0'").out,
+              HasSubstr("--table chooses one"));
+  EXPECT_EQ(Ask(archive_ + " topology --table domains --where 'level = 0'").exit_code, 0);
+  const Ran csv = Ask(archive_ + " topology --csv");
+  EXPECT_EQ(csv.exit_code, 2);
+  EXPECT_THAT(csv.out, HasSubstr("choose one with --table"));
+  EXPECT_THAT(Ask(archive_ + " topology --table cpus --csv").out, testing::StartsWith("cpu,"));
+}
+
+// Of a query without an end: who reads one line has it at once, and nobody complains.
+TEST_F(ProgramTest, CsvIsWrittenRowByRowAndEndsQuietlyWithItsReader) {
+  const std::string endless =
+      "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT i FROM n";
+  for (int i = 0; i < 3; ++i) {
+    const Ran ran = Ask(archive_ + " sql --timeout 0 --csv '" + endless + "' 2>&1 | head -n 2");
+    EXPECT_EQ(ran.out, "i\r\n1\r\n");
+  }
+  // Ended by an error, it says so behind what was found.
+  const Ran late = Ask(archive_ + " sql --timeout 0.2 --csv '" + endless + "' | tail -n 1");
+  EXPECT_THAT(late.out, Not(HasSubstr("i\r")));
+  const Ran ended = Ask(archive_ + " sql --timeout 0.2 --csv '" + endless + "' 2>&1 >/dev/null");
+  EXPECT_EQ(ended.exit_code, 4);
+}
+
+TEST_F(ProgramTest, JsonOfOursIsJsonInJson) {
+  const auto rows = nlohmann::json::parse(
+      Ask(archive_ + " sql 'SELECT evidence, evidence AS same FROM verdict' --json").out);
+  ASSERT_FALSE(rows.empty());
+  for (const auto& row : rows) {
+    EXPECT_TRUE(row["evidence"].is_array()) << row;
+    EXPECT_EQ(row["same"], row["evidence"]);
+  }
+  // Text that looks like it is text.
+  EXPECT_EQ(Ask(archive_ + " sql \"SELECT '[1]' AS a\" --json").out, "[\n  {\"a\":\"[1]\"}\n]\n");
+}
+
+TEST_F(ProgramTest, LongAnswersAtATerminalComeInThePagerThatThereIs) {
+  const std::vector<std::string> command = {KTSTR_ANALYZE, archive_, "schema"};
+  const std::string path = "PATH=/usr/bin:/bin", xterm = "TERM=xterm";
+  Terminal paged(command, {path, xterm, "PAGER=sed s/^/paged:/"});
+  EXPECT_EQ(paged.ExitCode(), 0);
+  EXPECT_THAT(paged.text(), HasSubstr("paged:table"));
+  Terminal ours(command, {path, xterm, "PAGER=false", "KTSTR_PAGER=sed s/^/ours:/"});
+  EXPECT_EQ(ours.ExitCode(), 0);
+  EXPECT_THAT(ours.text(), HasSubstr("ours:table"));
+  // No pager: what is asked for none, what is not there, a terminal that cannot move about; and an
+  // answer that fits.
+  for (const std::vector<std::string>& environment :
+       {std::vector<std::string>{path, xterm, "PAGER=cat"},
+        std::vector<std::string>{path, xterm, "PAGER=no-such-pager"},
+        std::vector<std::string>{path, "TERM=dumb", "PAGER=sed s/^/paged:/"}}) {
+    Terminal plain(command, environment);
+    EXPECT_EQ(plain.ExitCode(), 0);
+    EXPECT_THAT(plain.text(), HasSubstr("\ntable "));
+    EXPECT_THAT(plain.text(), Not(HasSubstr("paged:")));
+  }
+  Terminal short_one({KTSTR_ANALYZE, archive_, "cpus"}, {path, xterm, "PAGER=sed s/^/paged:/"});
+  EXPECT_EQ(short_one.ExitCode(), 0);
+  EXPECT_THAT(short_one.text(), Not(HasSubstr("paged:")));
+}
+
+TEST_F(ProgramTest, SeverityHasAColourAtATerminalThatShowsColours) {
+  const std::vector<std::string> command = {KTSTR_ANALYZE, archive_, "sql",
+                                            "SELECT 'error' AS severity, 'error' AS text"};
+  Terminal coloured(command, {"TERM=xterm"});
+  EXPECT_EQ(coloured.ExitCode(), 0);
+  EXPECT_THAT(coloured.text(), HasSubstr("\x1b[31merror\x1b[m     error"));
+  Terminal none(command, {"TERM=xterm", "NO_COLOR=1"});
+  EXPECT_EQ(none.ExitCode(), 0);
+  EXPECT_THAT(none.text(), Not(HasSubstr("\x1b[31m")));
+  EXPECT_THAT(Ask(archive_ + " sql \"SELECT 'error' AS severity\"").out, Not(HasSubstr("\x1b")));
 }
 
 TEST_F(ProgramTest, RowsThatAreLeftOutAreToldOnStandardError) {
@@ -325,6 +442,22 @@ TEST_F(ProgramTest, HelpAndVersionAreNoErrors) {
   for (const char* arguments : {"--help", "--version", "sql --help", "tasks --help"}) {
     EXPECT_EQ(Ask(arguments).exit_code, 0) << arguments;
   }
+}
+
+TEST_F(ProgramTest, HelpOfACommandIsWhatItsOptionSays) {
+  EXPECT_EQ(Ask("help").out, Ask("--help").out);
+  EXPECT_EQ(Ask("help tasks").out, Ask("tasks --help").out);
+  EXPECT_EQ(Ask("help corpus check").out, Ask("corpus check --help").out);
+  const Ran mistyped = Ask("help taks");
+  EXPECT_EQ(mistyped.exit_code, 2);
+  EXPECT_THAT(mistyped.out, HasSubstr("unknown subcommand 'taks'; did you mean 'tasks'?"));
+}
+
+TEST_F(ProgramTest, AMistypedOptionIsAnsweredWithTheNearest) {
+  EXPECT_THAT(Ask(archive_ + " tasks --jsno").out,
+              HasSubstr("unknown option '--jsno'; did you mean '--json'?"));
+  EXPECT_THAT(Ask(archive_ + " tasks --wher=pid").out,
+              HasSubstr("unknown option '--wher'; did you mean '--where'?"));
 }
 
 TEST_F(ProgramTest, WrongUsageAndWrongSqlAreExitCode2) {

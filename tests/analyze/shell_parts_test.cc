@@ -79,8 +79,19 @@ class CompleterTest : public ::testing::Test {
   }
 
   Database index_ = Database::InMemory().value();
-  Completer completer_{index_, {".help", ".mode", ".schema"}};
+  Completer completer_{index_, {".help", ".mode", ".schema"}, [] {
+                         return std::vector<std::string>{"task_struct", "task_group", "rq"};
+                       }};
 };
+
+TEST_F(CompleterTest, TypesBehindPrintAndOnlyTablesBehindFrom) {
+  EXPECT_THAT(Complete(".print task_"), ElementsAre("task_group", "task_struct"));
+  EXPECT_THAT(Complete(".print "), ElementsAre("rq", "task_group", "task_struct"));
+  EXPECT_THAT(Complete(".print task_struct ta"), IsEmpty());
+  EXPECT_THAT(Complete("SELECT comm FROM ru"), ElementsAre("runnable"));
+  EXPECT_THAT(Complete("SELECT comm FROM c"), Not(Contains("case")));
+  EXPECT_THAT(Complete("SELECT comm FROM task JOIN "), Contains("cpu"));
+}
 
 TEST_F(CompleterTest, TablesViewsFunctionsAndKeywords) {
   EXPECT_THAT(Complete("SELECT * FROM blocked"), ElementsAre("blocked_chain"));

@@ -211,11 +211,14 @@ TEST_F(ShellTest, CtrlCDropsTheLineAndEndsAQueryButNotTheShell) {
   EXPECT_EQ(terminal.ExitCode(), 0);
 }
 
-TEST_F(ShellTest, AnswersFitTheTerminal) {
+TEST_F(ShellTest, RowsThatAreWiderThanTheTerminalAreShownOneColumnALine) {
   Terminal terminal = OnTerminal(40);
   EXPECT_TRUE(terminal.Shows("my-guest> "));
-  terminal.Type("SELECT printf('%.*c', 99, 'x') AS x;\n");
-  EXPECT_TRUE(terminal.Shows("\n" + std::string(39, 'x') + "…\r\n")) << terminal.text();
+  terminal.Type("SELECT 1 AS long, printf('%.*c', 99, 'x') AS x;\n");
+  EXPECT_TRUE(terminal.Shows("long = 1\r\n   x = " + std::string(99, 'x') + "\r\n"))
+      << terminal.text();
+  terminal.Type("SELECT 1 AS long, 'x' AS x;\n");
+  EXPECT_TRUE(terminal.Shows("long  x\r\n   1  x\r\n")) << terminal.text();
 }
 
 }  // namespace

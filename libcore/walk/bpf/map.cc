@@ -109,12 +109,12 @@ const RowTable<BpfMapValueRow>& BpfMapValueRow::Table() {
       {
           Col<&R::map_id>("map_id", "", "Map in table bpf_map."),
           Col<&R::cpu>("cpu", "", "CPU of a per-CPU value."),
-          Col<&R::key>("key", "",
+          Col<&R::key>("key", "JSON",
                        "As JSON: the key, an array's index, the name of a global variable, the pid "
                        "of a task's storage; in a queue or stack how many come out before it, in a "
                        "ring buffer its number among the unread records."),
           Col<&R::value>(
-              "value", "",
+              "value", "JSON",
               "As JSON; timers, work, locks, lists, trees and kptrs of the program's are "
               "objects that say what they are; of a map without BTF its bytes as "
               "hexadecimal digits."),
@@ -135,14 +135,14 @@ const RowTable<BpfElementRow>& BpfElementRow::Table() {
       "bpf_element", "What the lists and trees hold that BPF programs keep in values of maps.",
       {
           Col<&R::map_id>("map_id", "", "Map in table bpf_map."),
-          Col<&R::key>("key", "", "Of the value in bpf_map_value with the list or tree in it."),
+          Col<&R::key>("key", "JSON", "Of the value in bpf_map_value with the list or tree in it."),
           Col<&R::container>("container", "", "list or rbtree."),
           Col<&R::head_kva>("head_kva", "",
                             "Address of the bpf_list_head or bpf_rb_root, perhaps in another "
                             "element."),
           Col<&R::position>("position", "", "Place in it, from 0."),
           Col<&R::type>("type", "", "The program's name for its structure."),
-          Col<&R::value>("value", "", "As JSON, as in bpf_map_value."),
+          Col<&R::value>("value", "JSON", "As JSON, as in bpf_map_value."),
           Col<&R::element_kva>("element_kva", "", "Address of the element."),
       });
   return table;

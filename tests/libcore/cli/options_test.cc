@@ -87,6 +87,31 @@ TEST_F(OptionsTest, WordsThatNothingTakesAreGivenBack) {
   EXPECT_FALSE(parsed.names_subcommand);
 }
 
+TEST_F(OptionsTest, AnOptionThatIsMistypedIsAnsweredWithTheNearest) {
+  const ParsedWords own = Parse({"cut", "--sise=7"});
+  EXPECT_EQ(own.wrong, "unknown option '--sise'; did you mean '--size'?");
+  EXPECT_EQ(own.text, own.wrong + "\nRun with --help for more information.\n");
+  EXPECT_EQ(Parse({"cut", "--queit"}).wrong, "unknown option '--queit'; did you mean '--quiet'?");
+  EXPECT_EQ(Parse({"mend", "--verison"}).wrong,
+            "unknown option '--verison'; did you mean '--version'?");
+  EXPECT_EQ(chosen_, 0);
+}
+
+TEST_F(OptionsTest, HelpIsAWordAsWell) {
+  const auto ask = [this](std::vector<const char*> words) {
+    words.insert(words.begin(), "program");
+    return ParseProgramWords(program_, static_cast<int>(words.size()), words.data());
+  };
+  EXPECT_EQ(ask({"help"}).kind, ParsedWords::Kind::kAnswer);
+  EXPECT_EQ(ask({"help"}).text, ask({"--help"}).text);
+  EXPECT_EQ(ask({"help", "cut"}).text, ask({"cut", "--help"}).text);
+  EXPECT_THAT(ask({"help", "cut"}).text, HasSubstr("--size"));
+  EXPECT_EQ(ask({"help", "cutt"}).wrong, "unknown subcommand 'cutt'; did you mean 'cut'?");
+  EXPECT_EQ(ask({"help", "cut", "all"}).wrong, "'cut' has no subcommands");
+  // Anywhere else it is a word like any other.
+  EXPECT_EQ(ask({"help.kts", "cut"}).kind, ParsedWords::Kind::kChosen);
+}
+
 TEST_F(OptionsTest, TheVersionIsAnAnswer) {
   const ParsedWords parsed = Parse({"--version"});
   EXPECT_EQ(parsed.kind, ParsedWords::Kind::kAnswer);
