@@ -84,8 +84,9 @@ TEST_F(ShellTest, SubcommandsAreCommandsWithTheSameArguments) {
   EXPECT_THAT(Pipe(".tasks --json\n.mode\n").out, HasSubstr("\"comm\":\"init\""));
   EXPECT_THAT(Pipe(".schema task\n").out, testing::StartsWith("task: Every thread"));
   EXPECT_THAT(Pipe(".help stack\n").out, HasSubstr("--cpu"));
+  EXPECT_THAT(Pipe(".stack --cpu nobody\n").err, testing::StartsWith("line 1: .stack: "));
   const Ran wrong = Pipe(".stack nobody\n");
-  EXPECT_THAT(wrong.err, testing::StartsWith("line 1: .stack: "));
+  EXPECT_THAT(wrong.err, testing::StartsWith("line 1: unknown thread 'nobody'"));
   EXPECT_EQ(wrong.exit_code, 2);
 }
 
@@ -159,8 +160,8 @@ TEST_F(ShellTest, TabCompletesTablesColumnsFunctionsAndCommands) {
   EXPECT_TRUE(terminal.Shows("my-guest> ")) << terminal.text();
   terminal.Type("select symbol_addr\t'init_task') IS NOT NULL AS x, 4713 AS y;\n");
   EXPECT_TRUE(terminal.Shows("1  4713")) << terminal.text();
-  terminal.Type(".find\t\n");
-  EXPECT_TRUE(terminal.Shows("severity")) << terminal.text();
+  terminal.Type(".memo\t\n");
+  EXPECT_TRUE(terminal.Shows("fate")) << terminal.text();
   EXPECT_TRUE(terminal.Shows("my-guest> "));
   terminal.Type("SELECT * FROM dsq_\t");
   EXPECT_TRUE(terminal.Shows("dsq_depth")) << terminal.text();

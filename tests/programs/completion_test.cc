@@ -134,7 +134,7 @@ TEST_F(CompletionTest, ZshCompletesWordsAndFiles) {
 
 TEST_F(CompletionTest, FishOffersWordsWithTheirMeaningsAndFiles) {
   EXPECT_EQ(Fish("ktstr-analyze x.kts fin"),
-            "findings\tWhat is wrong, by rules over everything that was read\n");
+            "findings\tWhat happened, who did it, and what follows from it\n");
   EXPECT_THAT(Fish("ktstr-analyze stal"), HasSubstr("stall.kts"));
   EXPECT_EQ(Fish("ktstr-capture --keep=ker"), "--keep=kernel\n");
   EXPECT_THAT(Fish("ktstr-run --out "), HasSubstr("stack/"));

@@ -24,6 +24,7 @@ const std::map<std::string, std::string> kWords = {
     {"ktstr-analyze", "STATE"},
     {"ktstr-analyze summary", "STATE summary"},
     {"ktstr-analyze findings", "STATE findings"},
+    {"ktstr-analyze dump", "STATE dump"},
     {"ktstr-analyze tasks", "STATE tasks"},
     {"ktstr-analyze cpus", "STATE cpus --json"},
     {"ktstr-analyze rq", "STATE rq"},
