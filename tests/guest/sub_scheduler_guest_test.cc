@@ -159,7 +159,7 @@ TEST_F(SubSchedulerGuestTest, TheWatchdogIsThatOfTheSchedulerWhoseTasksWait) {
               ElementsAre("/a/b 1"));
   EXPECT_THAT(Ask("SELECT subject FROM finding WHERE rule IN ('watchdog_near', 'dsq_piled_up') "
                   "ORDER BY rule"),
-              ElementsAre("DSQ 0x0000000000000000 of scheduler ktstr_tree of cgroup /a/b",
+              ElementsAre("DSQ 0x0 of scheduler ktstr_tree of cgroup /a/b",
                           "scheduler ktstr_tree of cgroup /a/b"));
 }
 
