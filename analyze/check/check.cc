@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "analyze/text/output.h"
+#include "analyze/text/wrap.h"
 #include "libcore/base/safe_text.h"
 
 namespace ktstr {
@@ -133,8 +134,7 @@ std::string ToText(const std::vector<RuleResult>& results, size_t terminal_width
     std::string line = fmt::format("{:<5} {:<7} {:<{}} {}", mark, SeverityName(rule.severity),
                                    SafeText(rule.name), name_width, SafeText(rule.message));
     if (result.outcome == Outcome::kNotApplicable) line += " (not applicable)";
-    text += terminal_width == 0 ? line : CutTo(line, terminal_width);
-    text += "\n";
+    text += Wrapped(line, terminal_width, kIndentWidth) + "\n";
     if (result.outcome == Outcome::kFails) text += Indented(RowsText(result, rows_width));
     if (result.outcome == Outcome::kError) text += Indented(SafeText(result.error));
   }

@@ -8,6 +8,7 @@
 #include <nlohmann/json.hpp>
 
 #include "analyze/text/output.h"
+#include "analyze/text/wrap.h"
 #include "libcore/base/safe_text.h"
 
 namespace ktstr {
@@ -174,7 +175,7 @@ ordered_json ToJsonObject(const MemoryDifference& memory) {
 
 std::string DiffText(const ArchiveDiff& diff, size_t max_width) {
   const auto line = [max_width](const std::string& text) {
-    return (max_width == 0 ? text : CutTo(text, max_width)) + "\n";
+    return Wrapped(text, max_width, 10) + "\n";
   };
   std::string text = line(
       fmt::format("before    {}, frozen {}", SafeText(diff.before.name), diff.before.captured_at));
