@@ -38,8 +38,8 @@ void ReadAll(const ArchiveReader& archive) {
   (void)archive.FindDamagedFrames(1);
 }
 
-void Open(const std::string& path) {
-  const auto machine = FrozenMachine::Open(path, {.cache_bytes = 1 << 20});
+void Open(const std::string& path, FrozenMachine::Damage damage) {
+  const auto machine = FrozenMachine::Open(path, damage, {.cache_bytes = 1 << 20});
   if (!machine) return;
   ReadAll((*machine)->archive());
   uint64_t viewed = 0;
@@ -50,6 +50,12 @@ void Open(const std::string& path) {
     }
   }
   (void)(*machine)->Kernel();
+}
+
+// As everybody opens an archive, and as somebody does who accepts damage.
+void Try(const std::string& path) {
+  Open(path, FrozenMachine::Damage::kRefuse);
+  Open(path, FrozenMachine::Damage::kAccept);
 }
 
 Sections SectionsOf(std::string_view text) {
@@ -74,12 +80,12 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   using namespace ktstr::fuzz;
   if (size == 0) return 0;
   if (data[0] % 2 != 0) {
-    Open(AssembledArchive(SampleArchive::Get(), SectionsOf(AsText(data + 1, size - 1))).path());
+    Try(AssembledArchive(SampleArchive::Get(), SectionsOf(AsText(data + 1, size - 1))).path());
     return 0;
   }
   const auto bytes = AsBytes(data + 1, size - 1);
   std::vector<std::byte> file(bytes.begin(), bytes.end());
   RepairArchive(file);
-  Open(MemoryFile(file).path());
+  Try(MemoryFile(file).path());
   return 0;
 }

@@ -8,15 +8,13 @@
 #include "fixtures/sample/temporary_directory.h"
 #include "fuzz.h"
 #include "libcore/archive/container.h"
-#include "libcore/archive/output_file.h"
 #include "libcore/archive/section_writer.h"
 #include "libcore/archive/writer.h"
+#include "libcore/base/output_file.h"
 
 namespace ktstr::fuzz {
 
 namespace {
-
-using archive::OutputFile;
 
 const std::filesystem::path& Place() {
   static const synthetic::TemporaryDirectory directory;
