@@ -56,17 +56,19 @@ constexpr const char* kDumpCpus =
     "r.queue = 'scx_runnable') FROM cpu c LEFT JOIN task t ON t.task_kva = c.curr_kva "
     "LEFT JOIN scx_cpu p ON p.cpu = c.cpu AND p.scheduler = {} ORDER BY c.cpu";
 
-// What runs, and then the run queue's list of those that could, in its order.
+// What runs, and then the run queue's list of those that could, in its order. One that is ending is
+// no longer among the kernel's tasks: of it the queue tells the name alone.
 constexpr const char* kDumpTasks =
-    "SELECT l.cpu, l.marker, l.task_kva, t.state, t.comm, t.pid, t.scx_scheduler, s.level, g.id, "
+    "SELECT l.cpu, l.marker, l.task_kva, t.state, coalesce(t.comm, l.comm), coalesce(t.pid, "
+    "l.pid), t.scx_scheduler, s.level, g.id, "
     "(t.scx_runnable_at - (SELECT value FROM machine WHERE key = 'jiffies')) * 1000 / "
     "(SELECT value FROM machine WHERE key = 'hz'), t.scx_state_raw, t.scx_flags, "
     "t.scx_dsq_flags, t.scx_ops_state_raw, t.scx_ops_qseq, t.scx_sticky_cpu, t.scx_holding_cpu, "
     "t.scx_dsq_id, t.scx_dsq_vtime, t.scx_slice_ns, t.scx_weight, t.affinity, "
     "t.migration_disabled FROM ("
-    "SELECT c.cpu, '*' AS marker, -1 AS position, c.curr_kva AS task_kva FROM cpu c JOIN task r "
-    "ON r.task_kva = c.curr_kva WHERE r.class = 'ext' UNION ALL "
-    "SELECT cpu, ' ', position, task_kva FROM rq_task WHERE queue = 'scx_runnable') l "
+    "SELECT c.cpu, '*' AS marker, -1 AS position, c.curr_kva AS task_kva, r.comm, r.pid FROM cpu c "
+    "JOIN task r ON r.task_kva = c.curr_kva WHERE r.class = 'ext' UNION ALL "
+    "SELECT cpu, ' ', position, task_kva, comm, pid FROM rq_task WHERE queue = 'scx_runnable') l "
     "LEFT JOIN task t ON t.task_kva = l.task_kva LEFT JOIN scx s ON s.scheduler = t.scx_scheduler "
     "LEFT JOIN cgroup g ON g.path = s.cgroup ORDER BY l.cpu, l.position";
 

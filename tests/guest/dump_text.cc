@@ -18,7 +18,8 @@ class Parser {
  private:
   void Take(const std::string& line) {
     static const std::regex cpu(R"(CPU (\d+) *: .*)"),
-        task(R"( ([* ])\S .*\[(\d+)\].* ([+-]\d+)ms)"), event(R"(( *SCX_EV_\w+: )( *(\d+)))");
+        task(R"( ([* ])\S .*\[(\d+)\].* ([+-]\d+)ms)"), ending(R"(  \? .*\[\d+\].* \?ms)"),
+        event(R"(( *SCX_EV_\w+: )( *(\d+)))");
     std::smatch m;
     if (std::regex_match(line, m, cpu)) {
       cpu_ = std::stoll(m[1]);
@@ -30,6 +31,9 @@ class Parser {
       if (!text.running) dump_.order[cpu_].push_back(std::stoll(m[2]));
       into_ = &text.lines;
       into_->push_back(std::string(m[0].first, m[3].first) + "NOW");
+    } else if (into_ != &dump_.head && std::regex_match(line, m, ending)) {
+      into_ = &dump_.ending;
+      into_->push_back(line);
     } else if (std::regex_match(line, m, event)) {
       dump_.events[m[1]] = std::stoll(m[3]);
       dump_.event_lines.push_back(m[1].str() + "COUNT of " + std::to_string(m[2].length()));

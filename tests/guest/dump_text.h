@@ -20,6 +20,7 @@ struct ParsedDump {
   std::map<int64_t, std::vector<std::string>> cpus;  // what is said of each, without its tasks
   std::map<int64_t, TaskText> tasks;                 // by pid
   std::map<int64_t, std::vector<int64_t>> order;     // pids of those that wait on each CPU
+  std::vector<std::string> ending;                   // tasks of which only the queue still knows
   // By name; the lines as they are, with "COUNT" for the number and the blanks before it.
   std::map<std::string, int64_t> events;
   std::vector<std::string> event_lines;
