@@ -80,6 +80,8 @@ class Session {
   std::string TakeNotes();
 
  private:
+  // The rows themselves, in the way that Answer tells.
+  Result<QueryResult> Ask(const std::string& sql, const QueryLimits& limits);
   void NoteMore(size_t rows);
 
   const CommonArguments& arguments_;

@@ -4,7 +4,6 @@
 #include <nlohmann/json.hpp>
 
 #include "analyze/command/command.h"
-#include "analyze/text/output.h"
 #include "analyze/text/scx_dump.h"
 #include "analyze/text/tracker_text.h"
 
@@ -18,8 +17,7 @@ std::string Json(const std::vector<ScxDump>& dumps) {
     all.push_back(
         {{"scheduler", dump.scheduler}, {"ops_name", dump.ops_name}, {"lines", dump.lines}});
   }
-  return EscapeControls(all.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace)) +
-         "\n";
+  return all.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + "\n";
 }
 
 Result<std::string> Dump(Session& session, bool markdown) {

@@ -64,22 +64,23 @@ Result<Database*> Session::Index() {
   return &*index_;
 }
 
-Result<std::string> Session::Answer(const std::string& sql, const QueryLimits& limits) {
+Result<QueryResult> Session::Ask(const std::string& sql, const QueryLimits& limits) {
   const Database* index = KTSTR_TRY(Index());
   const InterruptGuard guard;
-  const auto answer = index->Query(sql, limits);
+  auto answer = index->Query(sql, limits);
   if (!answer) return Fail(WithNearestName(answer.error(), sql));
-  return Show(*answer);
+  return answer;
+}
+
+Result<std::string> Session::Answer(const std::string& sql, const QueryLimits& limits) {
+  return Show(KTSTR_TRY(Ask(sql, limits)));
 }
 
 Result<std::string> Session::AnswerPart(const std::string& name, const std::string& sql,
                                         const QueryLimits& limits) {
-  const Database* index = KTSTR_TRY(Index());
-  const InterruptGuard guard;
-  const auto answer = index->Query(sql, limits);
-  if (!answer) return Fail(WithNearestName(answer.error(), sql));
-  if (answer->rows.empty()) return fmt::format("{}: none\n", name);
-  return name + "\n" + Show(*answer);
+  const QueryResult answer = KTSTR_TRY(Ask(sql, limits));
+  if (answer.rows.empty()) return fmt::format("{}: none\n", name);
+  return name + "\n" + Show(answer);
 }
 
 Result<std::string> Session::Stream(const std::string& sql, const QueryLimits& limits) {

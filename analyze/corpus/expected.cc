@@ -8,6 +8,7 @@
 #include <system_error>
 
 #include "analyze/index/index.h"
+#include "analyze/text/lines.h"
 #include "libcore/base/private_directory.h"
 #include "libcore/base/text_file.h"
 
@@ -18,16 +19,6 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr size_t kMaxTable = 1 << 22;  // cells of the table of common subsequences
-
-std::vector<std::string_view> Lines(std::string_view text) {
-  std::vector<std::string_view> lines;
-  while (!text.empty()) {
-    const size_t length = text.find('\n');
-    lines.push_back(text.substr(0, length));
-    text.remove_prefix(length == std::string_view::npos ? text.size() : length + 1);
-  }
-  return lines;
-}
 
 std::string Marked(char mark, std::string_view line) { return fmt::format("{}{}", mark, line); }
 
@@ -44,7 +35,7 @@ std::set<std::string> ExpectedNames(const fs::path& directory) {
 }  // namespace
 
 std::vector<std::string> DifferingLines(const std::string& expected, const std::string& found) {
-  std::vector<std::string_view> a = Lines(expected), b = Lines(found);
+  std::vector<std::string_view> a = LinesOf(expected), b = LinesOf(found);
   while (!a.empty() && !b.empty() && a.back() == b.back()) {
     a.pop_back();
     b.pop_back();

@@ -83,6 +83,7 @@ Status Run(const FindingRule& rule, const Database& index, std::vector<Found>& a
                detail = column("detail"), evidence = column("evidence"),
                sentence = column("sentence"), certainty = column("certainty"),
                explains = column("explains"), rank = column("rank");
+  const int64_t own_rank = RankOf(rule);
   const size_t shown = std::min(found->rows.size(), kMaxFindingsPerRule);
   for (size_t i = 0; i < shown; ++i) {
     const auto& row = found->rows[i];
@@ -90,7 +91,7 @@ Status Run(const FindingRule& rule, const Database& index, std::vector<Found>& a
     Found& each = all.emplace_back();
     each.depth = rank < row.size() && std::holds_alternative<int64_t>(row[rank])
                      ? IntegerOf(row[rank])
-                     : RankOf(rule);
+                     : own_rank;
     each.row = {.rule = std::string(rule.name),
                 .severity = text(severity),
                 .subject = text(subject),
@@ -108,7 +109,7 @@ Status Run(const FindingRule& rule, const Database& index, std::vector<Found>& a
   if (shown == found->rows.size()) return {};
   Found& others = all.emplace_back();
   const std::string more = fmt::format("{} more like these", found->rows.size() - shown);
-  others.depth = RankOf(rule);
+  others.depth = own_rank;
   others.row = {.rule = std::string(rule.name),
                 .severity = TextOf(found->rows[shown][severity]),
                 .subject = "others",

@@ -10,6 +10,7 @@
 #include "analyze/html/column_json.h"
 #include "analyze/html/page.h"
 #include "analyze/html/report_tables.h"
+#include "analyze/text/lines.h"
 #include "analyze/text/stack_groups.h"
 
 namespace ktstr {
@@ -30,30 +31,19 @@ std::string TableJson(const ReportTable& table, const QueryResult& rows, SharedT
                      ColumnsJson(rows, sources, texts));
 }
 
-std::vector<std::string> LinesOf(const std::string& text) {
-  std::vector<std::string> lines;
-  for (size_t at = 0; at < text.size();) {
-    const size_t end = std::min(text.find('\n', at), text.size());
-    lines.push_back(text.substr(at, end - at));
-    at = end + 1;
-  }
-  return lines;
-}
-
 // A message of several lines becomes as many rows; its text is the last column.
 QueryResult ByLine(QueryResult messages) {
   QueryResult lines{std::move(messages.columns), {}};
   for (auto& row : messages.rows) {
     const auto* text = std::get_if<std::string>(&row.back());
-    const std::vector<std::string> parts =
-        text == nullptr ? std::vector<std::string>() : LinesOf(*text);
+    const std::vector<std::string_view> parts = LinesOf(text == nullptr ? "" : *text);
     if (parts.size() < 2) {
       lines.rows.push_back(std::move(row));
       continue;
     }
-    for (const std::string& part : parts) {
+    for (const std::string_view part : parts) {
       lines.rows.push_back(row);
-      lines.rows.back().back() = part;
+      lines.rows.back().back() = std::string(part);
     }
   }
   return lines;
@@ -103,7 +93,7 @@ Result<std::string> ExitTextsJson(const Database& index) {
     if (text == nullptr || text->empty()) continue;
     const auto* title = std::get_if<std::string>(&row[0]);
     std::string lines;
-    for (const std::string& line : LinesOf(*text)) {
+    for (const std::string_view line : LinesOf(*text)) {
       lines += (lines.empty() ? "" : ",") + JsonText(line);
     }
     json += fmt::format("{}{{\"title\":{},\"lines\":[{}]}}", json.empty() ? "" : ",",

@@ -8,6 +8,8 @@
 #include <string>
 #include <string_view>
 
+#include "analyze/index/cells.h"
+
 namespace ktstr {
 
 namespace {
@@ -85,15 +87,9 @@ std::string DsqName(uint64_t id, std::optional<int64_t> cpu) {
   }
 }
 
-// "0x…", as columns have addresses and ids.
 std::optional<uint64_t> HexArgument(sqlite3_value* value) {
   const auto text = TextArgument(value);
-  if (!text || !text->starts_with("0x")) return std::nullopt;
-  uint64_t number = 0;
-  const char* all = text->data() + text->size();
-  const auto [end, error] = std::from_chars(text->data() + 2, all, number, 16);
-  if (error != std::errc() || end != all) return std::nullopt;
-  return number;
+  return text ? HexNumberOf(*text) : std::nullopt;
 }
 
 void HexValue(sqlite3_context* context, int, sqlite3_value** values) {

@@ -10,6 +10,7 @@
 #include <regex>
 
 #include "analyze/index/cells.h"
+#include "analyze/text/lines.h"
 #include "analyze/text/output.h"
 #include "libcore/base/safe_text.h"
 #include "libcore/walk/stack/sched_text.h"
@@ -85,12 +86,7 @@ std::string Text(const Value& value) { return SafeText(ToDisplay(value, "?")); }
 // The number of a cell that holds an integer, or an address or id as text.
 std::optional<uint64_t> NumberOf(const Value& value) {
   if (const auto* integer = std::get_if<int64_t>(&value)) return static_cast<uint64_t>(*integer);
-  const std::string& text = TextOf(value);
-  if (!text.starts_with("0x")) return std::nullopt;
-  uint64_t number = 0;
-  const auto [end, error] = std::from_chars(text.data() + 2, text.data() + text.size(), number, 16);
-  if (error != std::errc() || end != text.data() + text.size()) return std::nullopt;
-  return number;
+  return HexNumberOf(TextOf(value));
 }
 
 std::string Hexadecimal(std::optional<uint64_t> number) {
@@ -110,16 +106,6 @@ std::string Signed(const Value& value) {
 std::string SchedulerId(const Value& level, const Value& cgroup_id) {
   if (level == Value(int64_t{0})) return "root";
   return IsKnown(level) ? fmt::format("sub{}-{}", Text(level), Text(cgroup_id)) : "?";
-}
-
-std::vector<std::string> LinesOf(const std::string& text) {
-  std::vector<std::string> lines;
-  for (size_t at = 0; at < text.size();) {
-    const size_t end = std::min(text.find('\n', at), text.size());
-    lines.push_back(text.substr(at, end - at));
-    at = end + 1;
-  }
-  return lines;
 }
 
 // Frames of a stack as %pS shows them.
@@ -197,7 +183,7 @@ class Dumper {
       Line("  {} ({})", Text(scheduler[6]), Text(scheduler[7]));
       NewLine();
       Line("Backtrace:");
-      for (const std::string& frame : LinesOf(TextOf(scheduler[8]))) {
+      for (const std::string_view frame : LinesOf(TextOf(scheduler[8]))) {
         Line("  {}", KTSTR_TRY(WithSize(SafeText(frame))));
       }
     }

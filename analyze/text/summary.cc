@@ -4,6 +4,7 @@
 
 #include <map>
 #include <nlohmann/json.hpp>
+#include <optional>
 
 #include "analyze/index/cells.h"
 #include "analyze/text/findings_text.h"
@@ -32,7 +33,6 @@ constexpr const char* kCpuQuery =
     "ORDER BY {} LIMIT {}";
 constexpr const char* kStateQuery =
     "SELECT state, count(*) AS tasks FROM task WHERE pid != 0 GROUP BY state ORDER BY tasks DESC";
-// The first line of the log that the verdict rests on.
 constexpr const char* kMomentQuery =
     "SELECT min(s.value) FROM verdict v, json_each(v.evidence) e, json_each(e.value, '$.seqs') s "
     "WHERE json_extract(e.value, '$.table') = 'log'";
@@ -137,35 +137,39 @@ std::string Indented(const std::string& text, size_t max_width) {
   return out;
 }
 
-// The lines from the moment on that the verdict tells of, and else the last ones.
-Result<std::string> LogSql(const Database& index) {
+Result<int64_t> Count(const Database& index, std::string_view table) {
+  const QueryResult count = KTSTR_TRY(index.Query(fmt::format("SELECT count(*) FROM {}", table)));
+  return IntegerOf(count.rows[0][0]);
+}
+
+// The number of the log's first line that the verdict rests on; nothing where it rests on none.
+Result<std::optional<int64_t>> Moment(const Database& index) {
   const QueryResult moment = KTSTR_TRY(index.Query(kMomentQuery));
   const auto* seq = std::get_if<int64_t>(&moment.rows[0][0]);
+  return seq == nullptr ? std::nullopt : std::optional(*seq);
+}
+
+// The lines from that moment on, and else the last ones.
+std::string LogSql(std::optional<int64_t> moment) {
   return fmt::format(
       kLogQuery,
-      seq == nullptr ? "ORDER BY seq DESC" : fmt::format("WHERE seq >= {} ORDER BY seq", *seq),
+      moment ? fmt::format("WHERE seq >= {} ORDER BY seq", *moment) : "ORDER BY seq DESC",
       kLogLines);
 }
 
 Result<std::string> LogPart(const Database& index, size_t max_width) {
-  const std::string sql = KTSTR_TRY(LogSql(index));
-  const QueryResult log = KTSTR_TRY(index.Query(sql));
-  const QueryResult count = KTSTR_TRY(index.Query("SELECT count(*) FROM log"));
-  const bool last = sql.find("WHERE") == sql.npos;
+  const auto moment = KTSTR_TRY(Moment(index));
+  const QueryResult log = KTSTR_TRY(index.Query(LogSql(moment)));
   std::string text;
   for (const auto& row : log.rows) {
     const auto* ns = std::get_if<int64_t>(&row[0]);
     text += fmt::format("[{:12.6f}] {}\n", ns == nullptr ? 0.0 : static_cast<double>(*ns) / 1e9,
                         ToDisplay(row[2]));
   }
-  return fmt::format(fmt::runtime(last ? "\nLast of {} kernel log lines\n{}"
-                                       : "\nThe kernel log from that moment on, of {} lines\n{}"),
-                     IntegerOf(count.rows[0][0]), Indented(text, max_width));
-}
-
-Result<int64_t> Count(const Database& index, std::string_view table) {
-  const QueryResult count = KTSTR_TRY(index.Query(fmt::format("SELECT count(*) FROM {}", table)));
-  return IntegerOf(count.rows[0][0]);
+  const int64_t count = KTSTR_TRY(Count(index, "log"));
+  return (moment ? fmt::format("\nThe kernel log from that moment on, of {} lines\n", count)
+                 : fmt::format("\nLast of {} kernel log lines\n", count)) +
+         Indented(text, max_width);
 }
 
 // All CPUs, or the busiest of many.
@@ -239,7 +243,7 @@ Result<std::string> SummaryJson(const Database& index) {
   summary["findings"] = KTSTR_TRY(part("SELECT * FROM finding"));
   summary["cpus"] = KTSTR_TRY(part(fmt::format(kCpuQuery, "c.cpu", -1)));
   summary["tasks_by_state"] = KTSTR_TRY(part(kStateQuery));
-  summary["log"] = KTSTR_TRY(part(KTSTR_TRY(LogSql(index))));
+  summary["log"] = KTSTR_TRY(part(LogSql(KTSTR_TRY(Moment(index)))));
   summary["anomalies"] = KTSTR_TRY(part(fmt::format(kAnomalyQuery, -1)));
   return summary.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + "\n";
 }
