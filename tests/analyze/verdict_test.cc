@@ -57,6 +57,17 @@ TaskRow Runs(int64_t pid, int64_t running_ms, const std::string& sched_class = "
   return task;
 }
 
+// CPU 0, which runs that thread.
+CpuRow CpuThatRuns(uint64_t pid) {
+  CpuRow cpu;
+  cpu.cpu = 0;
+  cpu.online = 1;
+  cpu.clock_ns = kNow;
+  cpu.idle_kva = IdleTaskOf(0);
+  cpu.curr_kva = Hex(pid);
+  return cpu;
+}
+
 DsqRow Queue(const std::string& kind = "user", std::optional<int64_t> cpu = std::nullopt) {
   DsqRow queue;
   queue.kind = kind;
@@ -111,6 +122,22 @@ TEST(VerdictTest, ASchedulerThatDispatchesNothing) {
   ScxRow bypassed = Scheduler();
   bypassed.bypass_depth = 1;
   EXPECT_THAT(machine(bypassed).Findings(), Not(Contains(StartsWith("scheduler_stalled"))));
+}
+
+TEST(VerdictTest, ATaskThatCameBackAfterAHigherClassWasNotDispatched) {
+  const TaskRow waits = Waits(5, 1200), runs = Runs(6, 100);
+  const auto machine = [&](const std::string& class_before) {
+    TaskRow before = Task(9, class_before);
+    before.last_arrival_ns = *runs.last_arrival_ns - kMillisecond;
+    FindingsMachine machine;
+    machine.WithCpus(1, {Hex(6)}).With(std::vector{Scheduler()});
+    machine.With(std::vector{waits, runs, before});
+    return machine.With(std::vector{Queue()}).With(std::vector{InQueue(waits)}).Verdict();
+  };
+  EXPECT_THAT(machine("stop"), StartsWith("The scheduler s has dispatched nothing for 1.201 s"));
+  EXPECT_THAT(machine("rt"), StartsWith("The scheduler s has dispatched nothing for 1.201 s"));
+  // Another task of its own has been dispatched before it.
+  EXPECT_THAT(machine("ext"), Not(StartsWith("The scheduler s has dispatched nothing")));
 }
 
 TEST(VerdictTest, ASchedulerIsNotAccusedOfWhatOthersDo) {
@@ -260,12 +287,7 @@ TEST(VerdictTest, ACpuThatIsStuckInTheKernel) {
   vcpu.mode = "kernel";
   vcpu.rip_symbol = "busy+0x4";
   const auto machine = [&](const TaskRow& running) {
-    std::vector<CpuRow> cpus(1);
-    cpus[0].cpu = 0;
-    cpus[0].online = 1;
-    cpus[0].clock_ns = kNow;
-    cpus[0].idle_kva = IdleTaskOf(0);
-    cpus[0].curr_kva = Hex(6);
+    std::vector<CpuRow> cpus = {CpuThatRuns(6)};
     cpus[0].stop_kva = Hex(7);
     FindingsMachine machine;
     machine.With(cpus).With(std::vector{running, stop}).With(std::vector{vcpu});
@@ -401,12 +423,7 @@ TEST(VerdictTest, ADeadlineServerAtWork) {
   TaskRow rt = Task(5, "rt");
   rt.on_rq = 1;
   const auto findings = [&](int64_t active) {
-    std::vector<CpuRow> cpus(1);
-    cpus[0].cpu = 0;
-    cpus[0].online = 1;
-    cpus[0].clock_ns = kNow;
-    cpus[0].idle_kva = IdleTaskOf(0);
-    cpus[0].curr_kva = Hex(6);
+    std::vector<CpuRow> cpus = {CpuThatRuns(6)};
     cpus[0].fair_server.runtime_ns = 50 * kMillisecond;
     cpus[0].fair_server.period_ns = kSecond;
     cpus[0].fair_server.active = active;

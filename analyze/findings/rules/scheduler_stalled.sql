@@ -4,11 +4,20 @@
 -- rank: 30
 -- counted: stalled scheduler, stalled schedulers
 WITH now AS (SELECT max(clock_ns) AS ns FROM cpu),
+-- Tasks that came back to their CPU after one of a higher class had interrupted them: the kernel keeps them at the head
+-- of the CPU's own queue, nobody has dispatched them.
+returned AS (
+  SELECT task_kva FROM (
+    SELECT r.task_kva, p.class AS before, max(p.last_arrival_ns)
+    FROM task r JOIN task p ON p.cpu = r.cpu AND p.last_arrival_ns < r.last_arrival_ns
+    WHERE r.class = 'ext' AND r.on_cpu = 1 AND r.pid != 0 GROUP BY r.task_kva)
+  WHERE before IN ('stop', 'dl', 'rt')),
 candidate AS (
   SELECT x.scheduler, n.name, x.watchdog_margin_ms AS margin_ms, x.exit_kind,
          (SELECT ns FROM now) - max(t.last_arrival_ns) AS since_ns
   FROM scx x JOIN scheduler_name n USING (scheduler)
   JOIN task t ON t.class = 'ext' AND t.pid != 0 AND coalesce(t.scx_scheduler, x.scheduler) = x.scheduler
+    AND t.task_kva NOT IN (SELECT task_kva FROM returned)
   WHERE coalesce(x.bypass_depth, 0) = 0 AND (x.enable_state = 'enabled' OR x.exit_kind = 'error_stall')
   GROUP BY x.scheduler),
 waiter AS (
