@@ -55,20 +55,24 @@ class ByteStream {
   std::vector<std::byte> bytes_;
 };
 
-using Tokens = std::array<std::string, 256>;
+struct Tokens {
+  std::array<std::string, 256> text;
+  uint64_t table_bytes = 0;
+};
 
 Result<Tokens> ReadTokens(const AddressSpace& space, const KallsymsTables& tables) {
   std::array<uint16_t, 256> index;
   KTSTR_TRY(space.Read(tables.token_index, std::as_writable_bytes(std::span(index))));
   ByteStream table(space, tables.token_table);
   Tokens tokens;
-  for (size_t i = 0; i < tokens.size(); ++i) {
+  for (size_t i = 0; i < tokens.text.size(); ++i) {
     for (size_t at = index[i];; ++at) {
       if (at >= kTokenTableMax)
         return Fail(ErrorCode::kDamaged, "the kallsyms token table does not end");
       KTSTR_TRY(table.Need(at + 1));
+      tokens.table_bytes = std::max<uint64_t>(tokens.table_bytes, at + 1);
       if (table[at] == 0) break;
-      tokens[i].push_back(static_cast<char>(table[at]));
+      tokens.text[i].push_back(static_cast<char>(table[at]));
     }
   }
   return tokens;
@@ -78,6 +82,7 @@ Result<Tokens> ReadTokens(const AddressSpace& space, const KallsymsTables& table
 struct Names {
   std::string text;
   std::vector<uint32_t> begin;  // count + 1 offsets into text
+  KallsymsExtents extents;
 };
 
 Result<Names> ReadNames(const AddressSpace& space, const KallsymsTables& tables, uint32_t count) {
@@ -97,7 +102,7 @@ Result<Names> ReadNames(const AddressSpace& space, const KallsymsTables& tables,
     KTSTR_TRY(stream.Need(at + length));
     names.begin.push_back(static_cast<uint32_t>(names.text.size()));
     for (size_t end = at + length; at < end; ++at) {
-      names.text += tokens[stream[at]];
+      names.text += tokens.text[stream[at]];
       if (names.text.size() - names.begin.back() > kMaxName || names.text.size() > kMaxNamesText) {
         return Fail(
             ErrorCode::kDamaged,
@@ -109,6 +114,7 @@ Result<Names> ReadNames(const AddressSpace& space, const KallsymsTables& tables,
     }
   }
   names.begin.push_back(static_cast<uint32_t>(names.text.size()));
+  names.extents = {count, at, tokens.table_bytes};
   return names;
 }
 
@@ -250,7 +256,7 @@ Result<Kallsyms> Kallsyms::Read(const AddressSpace& space, const KallsymsTables&
         std::string_view(names.text).substr(names.begin[i], names.begin[i + 1] - names.begin[i]);
     builder.Add(name.substr(1), AddressAt(raw, encoding, i), name.front());
   }
-  return Kallsyms{std::move(builder).Build(), encoding};
+  return Kallsyms{std::move(builder).Build(), encoding, names.extents};
 }
 
 }  // namespace ktstr

@@ -53,9 +53,19 @@ struct KnownSymbol {
   Kva address;
 };
 
+// How long what lies at the tables' addresses is.
+struct KallsymsExtents {
+  uint32_t symbols = 0;
+  uint64_t name_bytes = 0;   // at KallsymsTables::names
+  uint64_t token_bytes = 0;  // at KallsymsTables::token_table
+
+  friend bool operator==(const KallsymsExtents&, const KallsymsExtents&) = default;
+};
+
 struct Kallsyms {
   SymbolTable symbols;  // run-time addresses
   KallsymsEncoding encoding;
+  KallsymsExtents extents;
 
   // Decodes the tables. Of the encodings that the tables allow the one is taken in which every
   // symbol of `known` (at least one) has its known address. Errors: kDamaged (no encoding fits, or

@@ -1,16 +1,42 @@
 #include "libcore/image/symbol_table.h"
 
 #include <fmt/format.h>
-#define XXH_INLINE_ALL
-#include <xxhash.h>
 
 #include <algorithm>
-#include <bit>
 
 namespace ktstr {
 
 namespace {
-uint64_t HashOf(std::string_view name) { return XXH3_64bits(name.data(), name.size()); }
+
+struct OwnArrays {
+  std::string names;
+  std::vector<SymbolEntry> entries;
+  std::vector<NameSlot> slots;
+  std::vector<uint32_t> next;
+
+  SymbolArrays Spans() const { return {names, entries, slots, next}; }
+};
+
+// Some names stand in the table thousands of times (__func__.0): a slot holds the first entry of a
+// name, which chains to the others. From the last entry to the first, so that chains ascend by
+// address.
+void EnterNames(OwnArrays& own) {
+  const auto name_of = [&](uint32_t entry) {
+    return std::string_view(own.names).substr(own.entries[entry].name_offset,
+                                              own.entries[entry].name_size);
+  };
+  own.slots = EmptyNameSlots(own.entries.size());
+  own.next.assign(own.entries.size(), NameSlot::kEmpty);
+  for (uint32_t i = static_cast<uint32_t>(own.entries.size()); i-- > 0;) {
+    const std::string_view name = name_of(i);
+    const uint64_t hash = NameHash(name);
+    NameSlot* slot = FindNameSlot(std::span(own.slots), hash,
+                                  [&](uint32_t entry) { return name_of(entry) == name; });
+    own.next[i] = slot->number;
+    *slot = {i, static_cast<uint32_t>(hash >> 32)};
+  }
+}
+
 }  // namespace
 
 void SymbolTable::Builder::Reserve(size_t symbols, size_t name_bytes) {
@@ -25,81 +51,84 @@ void SymbolTable::Builder::Add(std::string_view name, uint64_t address, char typ
 }
 
 SymbolTable SymbolTable::Builder::Build() && {
-  SymbolTable table;
-  table.names_ = std::move(names_);
-  table.entries_ = std::move(entries_);
-  const auto by_address = [](const Entry& a, const Entry& b) { return a.address < b.address; };
-  if (!std::is_sorted(table.entries_.begin(), table.entries_.end(), by_address)) {
-    std::stable_sort(table.entries_.begin(), table.entries_.end(), by_address);
+  auto own = std::make_shared<OwnArrays>();
+  own->names = std::move(names_);
+  own->entries = std::move(entries_);
+  const auto by_address = [](const SymbolEntry& a, const SymbolEntry& b) {
+    return a.address < b.address;
+  };
+  if (!std::is_sorted(own->entries.begin(), own->entries.end(), by_address)) {
+    std::stable_sort(own->entries.begin(), own->entries.end(), by_address);
   }
-  table.IndexNames();
+  EnterNames(*own);
+  SymbolTable table;
+  table.arrays_ = own->Spans();
+  table.owner_ = std::move(own);
   return table;
 }
 
-// Some names stand in the table thousands of times (__func__.0): a slot holds the first entry of a
-// name, which chains to the others. From the last entry to the first, so that chains ascend by
-// address.
-void SymbolTable::IndexNames() {
-  slots_.assign(std::bit_ceil(entries_.size() * 2 + 1), Slot());
-  next_.assign(entries_.size(), kEmpty);
-  for (uint32_t i = static_cast<uint32_t>(entries_.size()); i-- > 0;) {
-    const std::string_view name = NameOf(entries_[i]);
-    const uint64_t hash = HashOf(name);
-    Slot& slot = slots_[SlotOf(name, hash)];
-    next_[i] = slot.entry;
-    slot = {i, static_cast<uint32_t>(hash >> 32)};
+Result<SymbolTable> SymbolTable::With(const SymbolArrays& arrays,
+                                      std::shared_ptr<const void> owner) {
+  const size_t count = arrays.entries.size();
+  const auto names_end = [&](const SymbolEntry& e) {
+    return e.name_offset + uint64_t{e.name_size};
+  };
+  if (arrays.next.size() != count || count >= NameSlot::kEmpty ||
+      std::ranges::any_of(arrays.entries, [&](const SymbolEntry& entry) {
+        return names_end(entry) > arrays.names.size();
+      })) {
+    return Fail(ErrorCode::kDamaged, "the arrays of a symbol table do not fit each other");
   }
-}
-
-// The slot that holds the name, or the empty one where it would stand.
-size_t SymbolTable::SlotOf(std::string_view name, uint64_t hash) const {
-  const size_t mask = slots_.size() - 1;
-  for (size_t slot = hash & mask;; slot = (slot + 1) & mask) {
-    const Slot& here = slots_[slot];
-    if (here.entry == kEmpty) return slot;
-    if (here.hash == hash >> 32 && NameOf(entries_[here.entry]) == name) return slot;
-  }
+  SymbolTable table;
+  table.arrays_ = arrays;
+  table.owner_ = std::move(owner);
+  return table;
 }
 
 uint32_t SymbolTable::FirstOf(std::string_view name) const {
-  return slots_.empty() ? kEmpty : slots_[SlotOf(name, HashOf(name))].entry;
+  const NameSlot* slot = FindNameSlot(arrays_.slots, NameHash(name), [&](uint32_t entry) {
+    return entry < size() && NameOf(entry) == name;
+  });
+  return slot == nullptr || slot->number >= size() ? NameSlot::kEmpty : slot->number;
 }
 
 Symbol SymbolTable::at(size_t index) const {
-  const Entry& entry = entries_[index];
-  return {NameOf(entry), entry.address, entry.type};
+  const SymbolEntry& entry = arrays_.entries[index];
+  return {NameOf(static_cast<uint32_t>(index)), AddressOf(entry), entry.type};
 }
 
 std::vector<Symbol> SymbolTable::FindAll(std::string_view name) const {
   std::vector<Symbol> found;
-  for (uint32_t i = FirstOf(name); i != kEmpty; i = next_[i]) found.push_back(at(i));
+  // Chains ascend.
+  for (uint32_t i = FirstOf(name), last = i; i != NameSlot::kEmpty && i < size() && i >= last;
+       i = arrays_.next[i]) {
+    found.push_back(at(i));
+    last = i + 1;
+  }
   return found;
 }
 
 Result<Symbol> SymbolTable::Find(std::string_view name) const {
-  const uint32_t first = FirstOf(name);
-  if (first == kEmpty) {
+  const std::vector<Symbol> found = FindAll(name);
+  if (found.empty()) {
     return Fail(ErrorCode::kNotFound, fmt::format("the kernel has no symbol '{}'", name));
   }
-  size_t count = 1;
-  uint32_t last = first;
-  for (; next_[last] != kEmpty; last = next_[last]) ++count;
-  if (entries_[first].address != entries_[last].address) {
+  if (found.front().address != found.back().address) {
     return Fail(ErrorCode::kAmbiguous,
-                fmt::format("the kernel has {} symbols named '{}', from {:#x} to {:#x}", count,
-                            name, entries_[first].address, entries_[last].address));
+                fmt::format("the kernel has {} symbols named '{}', from {:#x} to {:#x}",
+                            found.size(), name, found.front().address, found.back().address));
   }
-  return at(first);
+  return found.front();
 }
 
 std::optional<Symbol> SymbolTable::FindAt(uint64_t address) const {
-  auto after = std::upper_bound(entries_.begin(), entries_.end(), address,
-                                [](uint64_t a, const Entry& e) { return a < e.address; });
-  if (after == entries_.begin()) return std::nullopt;
-  const uint64_t base = std::prev(after)->address;
-  const auto first = std::lower_bound(entries_.begin(), after, base,
-                                      [](const Entry& e, uint64_t a) { return e.address < a; });
-  return at(static_cast<size_t>(first - entries_.begin()));
+  const auto entries = arrays_.entries;
+  const auto after = std::ranges::upper_bound(
+      entries, address, {}, [this](const SymbolEntry& entry) { return AddressOf(entry); });
+  if (after == entries.begin()) return std::nullopt;
+  const auto first = std::ranges::lower_bound(entries.begin(), after, std::prev(after)->address, {},
+                                              &SymbolEntry::address);
+  return at(static_cast<size_t>(first - entries.begin()));
 }
 
 }  // namespace ktstr

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <span>
 #include <string>
@@ -9,6 +10,7 @@
 #include <vector>
 
 #include "libcore/base/result.h"
+#include "libcore/image/name_table.h"
 
 namespace ktstr {
 
@@ -18,6 +20,23 @@ struct Symbol {
   std::string_view name;  // lives as long as the table
   uint64_t address = 0;
   char type = '?';  // as in nm: 't', 'T', 'd', 'A', …
+};
+
+// A symbol as it is stored, in memory and in files.
+struct SymbolEntry {
+  uint64_t address;
+  uint32_t name_offset;  // in the text of all names
+  uint16_t name_size;
+  char type;
+  uint8_t unused = 0;
+};
+
+// What a table consists of: flat arrays, which can be kept in a file and used where that is mapped.
+struct SymbolArrays {
+  std::string_view names;
+  std::span<const SymbolEntry> entries;  // by address
+  std::span<const NameSlot> slots;       // by name, the first entry of it
+  std::span<const uint32_t> next;  // by entry: the next one of the same name, or NameSlot::kEmpty
 };
 
 class SymbolTable {
@@ -30,18 +49,27 @@ class SymbolTable {
     SymbolTable Build() &&;
 
    private:
-    friend class SymbolTable;
-    struct Entry {
-      uint64_t address;
-      uint32_t name_offset;
-      uint16_t name_size;
-      char type;
-    };
     std::string names_;
-    std::vector<Entry> entries_;
+    std::vector<SymbolEntry> entries_;
   };
 
-  size_t size() const { return entries_.size(); }
+  // The kernel's half of the addresses that KASLR moves begins here: __START_KERNEL_map
+  // (arch/x86/include/asm/page_64_types.h).
+  static constexpr uint64_t kMoves = 0xffffffff80000000;
+
+  SymbolTable() = default;
+  // Arrays that another table consisted of, kept alive by `owner`. Errors: kDamaged when they do
+  // not fit each other.
+  static Result<SymbolTable> With(const SymbolArrays& arrays, std::shared_ptr<const void> owner);
+  // The same symbols of a kernel that lies elsewhere: those at or above kMoves are moved, modulo
+  // 2^64.
+  SymbolTable MovedBy(uint64_t slide) const {
+    SymbolTable moved = *this;
+    moved.slide_ += slide;
+    return moved;
+  }
+
+  size_t size() const { return arrays_.entries.size(); }
   // Symbols in ascending order of address; those of equal address in the order they were added.
   Symbol at(size_t index) const;
 
@@ -54,28 +82,22 @@ class SymbolTable {
   // is none. Symbols have no sizes: the caller judges whether the distance is plausible.
   std::optional<Symbol> FindAt(uint64_t address) const;
 
- private:
-  using Entry = Builder::Entry;
-  static constexpr uint32_t kEmpty = UINT32_MAX;
+  const SymbolArrays& arrays() const { return arrays_; }
 
-  std::string_view NameOf(const Entry& entry) const {
-    return std::string_view(names_).substr(entry.name_offset, entry.name_size);
+ private:
+  std::string_view NameOf(uint32_t entry) const {
+    return arrays_.names.substr(arrays_.entries[entry].name_offset,
+                                arrays_.entries[entry].name_size);
   }
-  // The first entry of a name, and the upper half of the name's hash: most of the names that share
-  // a probe sequence are told apart without a look at them.
-  struct Slot {
-    uint32_t entry = kEmpty;
-    uint32_t hash = 0;
-  };
-  void IndexNames();
-  size_t SlotOf(std::string_view name, uint64_t hash) const;
-  // Index of the first entry of that name, or kEmpty.
+  uint64_t AddressOf(const SymbolEntry& entry) const {
+    return entry.address + (entry.address >= kMoves ? slide_ : 0);
+  }
+  // Index of the first entry of that name, or NameSlot::kEmpty.
   uint32_t FirstOf(std::string_view name) const;
 
-  std::string names_;
-  std::vector<Entry> entries_;  // by address
-  std::vector<Slot> slots_;     // open addressing
-  std::vector<uint32_t> next_;  // by entry: the next one of the same name, or kEmpty
+  SymbolArrays arrays_;
+  uint64_t slide_ = 0;
+  std::shared_ptr<const void> owner_;
 };
 
 }  // namespace ktstr

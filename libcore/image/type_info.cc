@@ -1,13 +1,12 @@
 #include "libcore/image/type_info.h"
 
 #include <bpf/btf.h>
-#include <bpf/libbpf.h>
 #include <fmt/format.h>
-#include <sys/mman.h>
-#include <unistd.h>
 
 #include <charconv>
 #include <optional>
+
+#include "libcore/image/btf.h"
 
 namespace ktstr {
 
@@ -18,8 +17,6 @@ namespace {
 constexpr int kMaxDepth = 32;
 // Nor does a structure have more anonymous members, at all depths together.
 constexpr size_t kMaxAnonymous = 4096;
-
-int IgnoreMessage(libbpf_print_level, const char*, va_list) { return 0; }
 
 bool IsComposite(const btf_type* type) { return btf_is_struct(type) || btf_is_union(type); }
 
@@ -52,90 +49,52 @@ Result<Component> ParseComponent(std::string_view text, std::string_view path) {
 
 }  // namespace
 
-void TypeInfo::BtfDeleter::operator()(btf* b) const { btf__free(b); }
-TypeInfo::TypeInfo(btf* b) : btf_(b) {}
+TypeInfo::TypeInfo(Btf btf) : btf_(std::make_unique<const Btf>(std::move(btf))) {}
 TypeInfo::~TypeInfo() = default;
 TypeInfo::TypeInfo(TypeInfo&&) noexcept = default;
 TypeInfo& TypeInfo::operator=(TypeInfo&&) noexcept = default;
 
+namespace {
+
+Result<Btf> ParseCopy(std::span<const std::byte> raw, const Btf* base) {
+  const auto copy = std::make_shared<const std::vector<std::byte>>(raw.begin(), raw.end());
+  return Btf::Parse(*copy, copy, base);
+}
+
+}  // namespace
+
 Result<TypeInfo> TypeInfo::Parse(std::span<const std::byte> raw) {
-  libbpf_set_print(IgnoreMessage);
-  btf* parsed = btf__new(raw.data(), static_cast<uint32_t>(raw.size()));
-  if (parsed == nullptr) {
-    return Fail(ErrorCode::kDamaged, fmt::format("{} bytes of BTF do not parse", raw.size()));
-  }
-  TypeInfo info(parsed);
-  info.IndexNames();
-  return info;
+  return TypeInfo(KTSTR_TRY(ParseCopy(raw, nullptr)));
 }
 
-// btf__new_split() is declared by libbpf 1.1, but not exported: it takes a file.
+Result<TypeInfo> TypeInfo::Parse(std::vector<std::byte> raw) {
+  const auto owner = std::make_shared<const std::vector<std::byte>>(std::move(raw));
+  return TypeInfo(KTSTR_TRY(Btf::Parse(*owner, owner)));
+}
+
 Result<TypeInfo> TypeInfo::ParseSplit(std::span<const std::byte> raw, const TypeInfo& base) {
-  libbpf_set_print(IgnoreMessage);
-  const int fd = memfd_create("btf", MFD_CLOEXEC);
-  if (fd < 0) return Fail(ErrorCode::kIo, "making a memory file for a module's BTF");
-  const bool written = write(fd, raw.data(), raw.size()) == static_cast<ssize_t>(raw.size());
-  btf* parsed =
-      written ? btf__parse_raw_split(fmt::format("/proc/self/fd/{}", fd).c_str(), base.btf_.get())
-              : nullptr;
-  close(fd);
-  if (parsed == nullptr) {
-    return Fail(ErrorCode::kDamaged,
-                fmt::format("{} bytes of a module's BTF do not parse", raw.size()));
-  }
-  TypeInfo info(parsed);
-  info.IndexNames();
-  return info;
+  return TypeInfo(KTSTR_TRY(ParseCopy(raw, base.btf_.get())));
 }
 
-void TypeInfo::IndexNames() {
-  const uint32_t count = btf__type_cnt(btf_.get());
-  structs_.reserve(count / 8);
-  others_.reserve(count / 8);
-  for (uint32_t id = 1; id < count; ++id) {
-    const btf_type* type = btf__type_by_id(btf_.get(), id);
-    if (type->name_off == 0) continue;
-    if (btf_is_decl_tag(type)) {
-      tags_.emplace(TagPlace(type->type, btf_decl_tag(type)->component_idx), NameOf(TypeId{id}));
-    }
-    // The first definition wins, as it does for the kernel's own lookups.
-    if (IsComposite(type)) {
-      structs_.emplace(NameOf(TypeId{id}), TypeId{id});
-    } else if (btf_is_int(type) || btf_is_typedef(type) || btf_is_any_enum(type) ||
-               btf_is_float(type)) {
-      others_.emplace(NameOf(TypeId{id}), TypeId{id});
-    } else if (btf_is_var(type)) {
-      variables_.emplace(NameOf(TypeId{id}), TypeId{type->type});
-    }
-  }
-}
-
-const btf_type* TypeInfo::At(TypeId id) const {
-  return btf__type_by_id(btf_.get(), static_cast<uint32_t>(id));
-}
+const btf_type* TypeInfo::At(TypeId id) const { return btf_->TypeAt(static_cast<uint32_t>(id)); }
 
 std::string_view TypeInfo::NameOf(TypeId type) const {
-  const btf_type* t = At(type);
-  const char* name = t == nullptr ? nullptr : btf__str_by_offset(btf_.get(), t->name_off);
-  return name == nullptr ? std::string_view() : std::string_view(name);
+  return btf_->NameOf(static_cast<uint32_t>(type));
 }
 
-size_t TypeInfo::type_count() const { return btf__type_cnt(btf_.get()); }
+size_t TypeInfo::type_count() const { return btf_->type_count(); }
 
 Result<TypeId> TypeInfo::FindStruct(std::string_view name) const {
-  const auto found = structs_.find(name);
-  if (found == structs_.end()) {
-    return Fail(ErrorCode::kNotFound, fmt::format("the kernel's BTF has no 'struct {}'", name));
-  }
-  return found->second;
+  const auto found = btf_->Find(Btf::Names::kStructs, name);
+  if (found) return TypeId{*found};
+  return Fail(ErrorCode::kNotFound, fmt::format("the kernel's BTF has no 'struct {}'", name));
 }
 
 Result<TypeId> TypeInfo::FindVariable(std::string_view name) const {
-  const auto found = variables_.find(name);
-  if (found == variables_.end()) {
-    return Fail(ErrorCode::kNotFound, fmt::format("the BTF has no variable '{}'", name));
-  }
-  return found->second;
+  const auto found = btf_->Find(Btf::Names::kVariables, name);
+  const btf_type* variable = found ? btf_->TypeAt(*found) : nullptr;
+  if (variable != nullptr && btf_is_var(variable)) return TypeId{variable->type};
+  return Fail(ErrorCode::kNotFound, fmt::format("the BTF has no variable '{}'", name));
 }
 
 Result<TypeId> TypeInfo::FindType(std::string_view name) const {
@@ -144,27 +103,22 @@ Result<TypeId> TypeInfo::FindType(std::string_view name) const {
     if (name.starts_with(keyword)) return FindStruct(name.substr(keyword.size()));
   }
   if (bare.starts_with("enum ")) bare.remove_prefix(5);
-  const auto found = others_.find(bare);
-  if (found != others_.end()) return found->second;
-  const auto composite = structs_.find(bare);
-  if (composite != structs_.end()) return composite->second;
+  for (const Btf::Names names : {Btf::Names::kOthers, Btf::Names::kStructs}) {
+    if (const auto found = btf_->Find(names, bare)) return TypeId{*found};
+  }
   return Fail(ErrorCode::kNotFound, fmt::format("the kernel's BTF has no type '{}'", name));
 }
 
 Result<TypeId> TypeInfo::FindSection(const std::string& name) const {
-  const int32_t id = btf__find_by_name_kind(btf_.get(), name.c_str(), BTF_KIND_DATASEC);
-  if (id <= 0) return Fail(ErrorCode::kNotFound, fmt::format("the BTF has no section '{}'", name));
-  return TypeId{static_cast<uint32_t>(id)};
+  const auto found = btf_->Find(Btf::Names::kVariables, name);
+  const btf_type* section = found ? btf_->TypeAt(*found) : nullptr;
+  if (section != nullptr && btf_is_datasec(section)) return TypeId{*found};
+  return Fail(ErrorCode::kNotFound, fmt::format("the BTF has no section '{}'", name));
 }
 
 Result<int64_t> TypeInfo::FindEnumerator(std::string_view name) const {
-  for (uint32_t id = 1; id < btf__type_cnt(btf_.get()); ++id) {
-    const btf_type* type = btf__type_by_id(btf_.get(), id);
-    if (!btf_is_any_enum(type)) continue;
-    for (uint32_t i = 0; i < btf_vlen(type); ++i) {
-      if (const Enumerator found = EnumeratorAt(type, i); found.name == name) return found.value;
-    }
-  }
+  const auto found = btf_->FindEnumerator(name);
+  if (found) return EnumeratorAt(btf_->TypeAt(found->type), found->index).value;
   return Fail(ErrorCode::kNotFound, fmt::format("the kernel's BTF has no enumerator '{}'", name));
 }
 
@@ -186,13 +140,7 @@ TypeId TypeInfo::WithoutQualifiers(TypeId type) const {
   return TypeId{0};
 }
 
-std::vector<std::string_view> TypeInfo::TypeNames() const {
-  std::vector<std::string_view> names;
-  names.reserve(structs_.size() + others_.size());
-  for (const auto& [name, id] : structs_) names.push_back(name);
-  for (const auto& [name, id] : others_) names.push_back(name);
-  return names;
-}
+std::vector<std::string_view> TypeInfo::TypeNames() const { return btf_->TypeNames(); }
 
 TypeKind TypeInfo::KindOf(TypeId type) const {
   const TypeId stripped = Strip(type);
@@ -241,7 +189,7 @@ std::vector<NamedMember> TypeInfo::MembersOf(TypeId composite) const {
   const btf_type* t = At(Strip(composite));
   if (t == nullptr || !IsComposite(t)) return members;
   for (uint32_t i = 0; i < btf_vlen(t); ++i) {
-    const char* name = btf__str_by_offset(btf_.get(), btf_members(t)[i].name_off);
+    const char* name = btf_->StringAt(btf_members(t)[i].name_off);
     members.push_back({name == nullptr ? "" : name, MemberAt(t, i, 0)});
   }
   return members;
@@ -257,8 +205,8 @@ std::vector<Enumerator> TypeInfo::EnumeratorsOf(TypeId enumeration) const {
 
 Enumerator TypeInfo::EnumeratorAt(const btf_type* type, uint32_t index) const {
   const bool wide = btf_is_enum64(type);
-  const char* name = btf__str_by_offset(
-      btf_.get(), wide ? btf_enum64(type)[index].name_off : btf_enum(type)[index].name_off);
+  const char* name =
+      btf_->StringAt(wide ? btf_enum64(type)[index].name_off : btf_enum(type)[index].name_off);
   Enumerator found{name == nullptr ? "" : name, 0};
   if (wide) {
     found.value = static_cast<int64_t>(btf_enum64_value(&btf_enum64(type)[index]));
@@ -297,17 +245,16 @@ std::vector<std::string_view> TypeInfo::TypeTagsOf(TypeId pointer) const {
 }
 
 std::vector<std::string_view> TypeInfo::TagsOfVariable(TypeId variable) const {
-  return TagsAt({static_cast<uint32_t>(variable), -1});
+  return TagsAt(static_cast<uint32_t>(variable), -1);
 }
 
 std::vector<std::string_view> TypeInfo::TagsOfMember(TypeId composite, size_t index) const {
-  return TagsAt({static_cast<uint32_t>(Strip(composite)), static_cast<int32_t>(index)});
+  return TagsAt(static_cast<uint32_t>(Strip(composite)), static_cast<int32_t>(index));
 }
 
-std::vector<std::string_view> TypeInfo::TagsAt(TagPlace place) const {
+std::vector<std::string_view> TypeInfo::TagsAt(uint32_t type, int32_t component) const {
   std::vector<std::string_view> tags;
-  const auto [first, last] = tags_.equal_range(place);
-  for (auto it = first; it != last; ++it) tags.push_back(it->second);
+  for (const uint32_t id : btf_->TagsOn(type, component)) tags.push_back(btf_->NameOf(id));
   return tags;
 }
 
@@ -317,12 +264,10 @@ uint64_t TypeInfo::ElementCount(TypeId array) const {
 }
 
 Result<uint64_t> TypeInfo::SizeOf(TypeId type) const {
-  const int64_t size = btf__resolve_size(btf_.get(), static_cast<uint32_t>(type));
-  if (size < 0) {
-    return Fail(ErrorCode::kNotFound, fmt::format("BTF type {} '{}' has no size",
-                                                  static_cast<uint32_t>(type), NameOf(type)));
-  }
-  return static_cast<uint64_t>(size);
+  const auto size = btf_->SizeOf(static_cast<uint32_t>(type));
+  if (size) return *size;
+  return Fail(ErrorCode::kNotFound, fmt::format("BTF type {} '{}' has no size",
+                                                static_cast<uint32_t>(type), NameOf(type)));
 }
 
 Result<uint64_t> TypeInfo::SizeOf(std::string_view struct_name) const {
@@ -373,7 +318,7 @@ Result<Member> TypeInfo::FindDirect(TypeId composite, std::string_view name) con
         }
         continue;
       }
-      const char* text = btf__str_by_offset(btf_.get(), member.name_off);
+      const char* text = btf_->StringAt(member.name_off);
       if (text == nullptr || name != text) continue;
 
       return MemberAt(type, i, base_bits);

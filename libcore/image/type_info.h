@@ -3,22 +3,20 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <map>
 #include <memory>
 #include <optional>
 #include <span>
 #include <string>
 #include <string_view>
-#include <unordered_map>
-#include <utility>
 #include <vector>
 
 #include "libcore/base/result.h"
 
-struct btf;
 struct btf_type;
 
 namespace ktstr {
+
+class Btf;
 
 // A type's number in its BTF. 0 is void.
 enum class TypeId : uint32_t {};
@@ -77,6 +75,9 @@ class TypeInfo {
  public:
   // `raw` is a whole BTF blob (Documentation/bpf/btf.rst), copied. Errors: kDamaged.
   static Result<TypeInfo> Parse(std::span<const std::byte> raw);
+  static Result<TypeInfo> Parse(std::vector<std::byte> raw);
+  // The types of a blob that was read already.
+  explicit TypeInfo(Btf btf);
   // Types that go on where those of `base` end, as modules have them. `base` must outlive what is
   // returned. Errors: kDamaged.
   static Result<TypeInfo> ParseSplit(std::span<const std::byte> raw, const TypeInfo& base);
@@ -134,32 +135,20 @@ class TypeInfo {
   std::vector<std::string_view> TagsOfMember(TypeId composite, size_t index) const;
 
   size_t type_count() const;
+  // The blob that they come from.
+  const Btf& blob() const { return *btf_; }
   // The names of all structures, unions, integers, typedefs and enums, in no order.
   std::vector<std::string_view> TypeNames() const;
 
  private:
-  struct BtfDeleter {
-    void operator()(btf* b) const;
-  };
-  explicit TypeInfo(btf* b);
-
-  // What a declaration's tag is on: a type's number and a member's index in it, or -1.
-  using TagPlace = std::pair<uint32_t, int32_t>;
-
   const btf_type* At(TypeId id) const;
-  void IndexNames();
-  std::vector<std::string_view> TagsAt(TagPlace place) const;
+  std::vector<std::string_view> TagsAt(uint32_t type, int32_t component) const;
   Result<Member> FindDirect(TypeId composite, std::string_view name) const;
   Enumerator EnumeratorAt(const btf_type* enumeration, uint32_t index) const;
   Member MemberAt(const btf_type* composite, uint32_t index, uint64_t base_bits) const;
   Result<Member> Element(Member array, uint64_t index, std::string_view path) const;
 
-  std::unique_ptr<btf, BtfDeleter> btf_;
-  // Names live in the BTF's string section.
-  std::unordered_map<std::string_view, TypeId> structs_;    // structs and unions
-  std::unordered_map<std::string_view, TypeId> others_;     // integers, typedefs, enums
-  std::unordered_map<std::string_view, TypeId> variables_;  // by name, the type of each
-  std::multimap<TagPlace, std::string_view> tags_;
+  std::unique_ptr<const Btf> btf_;  // split ones know where it is
 };
 
 }  // namespace ktstr

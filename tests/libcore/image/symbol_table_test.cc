@@ -49,6 +49,30 @@ TEST(SymbolTableTest, ManySymbolsOfOneNameAreFoundAndStayOutOfTheOthersWay) {
   EXPECT_EQ(table.Find("needle")->address, 1u);
 }
 
+TEST(SymbolTableTest, AMovedTableMovesTheKernelsHalfOnly) {
+  const SymbolTable table =
+      Make({{"per_cpu", 0x10}, {"_text", 0xffffffff81000000}, {"_etext", 0xffffffff82000000}});
+  const SymbolTable moved = table.MovedBy(uint64_t{0} - 0x200000);
+  EXPECT_EQ(moved.Find("per_cpu")->address, 0x10u);
+  EXPECT_EQ(moved.Find("_text")->address, 0xffffffff80e00000u);
+  EXPECT_EQ(moved.FindAt(0xffffffff80e00010)->name, "_text");
+  EXPECT_EQ(moved.FindAt(0xffffffff81e00000)->name, "_etext");
+  EXPECT_EQ(moved.FindAt(0xffffffff80dfffff)->name, "per_cpu");
+  EXPECT_EQ(moved.at(2).address, 0xffffffff81e00000u);
+}
+
+TEST(SymbolTableTest, ArraysThatDoNotFitEachOtherAreRefused) {
+  const SymbolTable table = Make({{"a", 0x10}, {"b", 0x20}});
+  SymbolArrays arrays = table.arrays();
+  ASSERT_TRUE(SymbolTable::With(arrays, nullptr));
+  EXPECT_EQ(SymbolTable::With(arrays, nullptr)->Find("b")->address, 0x20u);
+  arrays.names.remove_suffix(1);
+  EXPECT_EQ(SymbolTable::With(arrays, nullptr).error().code(), ErrorCode::kDamaged);
+  arrays = table.arrays();
+  arrays.next = arrays.next.first(1);
+  EXPECT_EQ(SymbolTable::With(arrays, nullptr).error().code(), ErrorCode::kDamaged);
+}
+
 TEST(SymbolTableTest, AnEmptyTableFindsNothing) {
   const SymbolTable table;
   EXPECT_EQ(table.Find("a").error().code(), ErrorCode::kNotFound);
