@@ -41,7 +41,9 @@ Result<ScannedBlock> ScanPages(const GuestMemory& memory, PageBlock block) {
   ScannedBlock scanned = {std::move(block), {}};
   scanned.pages.resize(has_answers ? scanned.block.pages : 0);
   // Up to here memory is untouched, and looking at it would touch it.
-  Pfn untouched_end = scanned.block.untouched ? scanned.block.first + scanned.block.pages : Pfn(0);
+  const Pfn block_end = scanned.block.first + scanned.block.pages;
+  Pfn untouched_end = scanned.block.untouched ? block_end : Pfn(0);
+  Pfn touched_end = scanned.block.first;
   for (uint64_t i = 0; i < scanned.pages.size(); ++i) {
     ScannedPage& page = scanned.pages[i];
     const Pfn pfn = scanned.block.first + i;
@@ -56,8 +58,9 @@ Result<ScannedBlock> ScanPages(const GuestMemory& memory, PageBlock block) {
     }
     page = ScanPage(view);
     // Where zeros begin, untouched memory may begin.
-    if (page.fate == PageFate::kZero && i + 1 < scanned.pages.size()) {
+    if (page.fate == PageFate::kZero && i + 1 < scanned.pages.size() && pfn + 1 >= touched_end) {
       untouched_end = memory.NextTouched(pfn + 1);
+      touched_end = untouched_end < block_end ? memory.TouchedEnd(untouched_end) : block_end;
     }
   }
   return scanned;

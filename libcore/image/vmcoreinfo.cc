@@ -81,7 +81,13 @@ std::vector<Vmcoreinfo> Vmcoreinfo::FindAll(const GuestMemory& memory) {
   const std::byte* previous = nullptr;
   uint64_t repeated = 0;
   for (const MemoryRegion& region : memory.regions()) {
-    for (Pfn pfn = region.begin; (pfn = memory.NextTouched(pfn)) < region.end; pfn = pfn + 1) {
+    Pfn touched_end = region.begin;
+    for (Pfn pfn = region.begin; pfn < region.end; pfn = pfn + 1) {
+      if (pfn >= touched_end) {
+        pfn = memory.NextTouched(pfn);
+        if (pfn >= region.end) break;
+        touched_end = memory.TouchedEnd(pfn);
+      }
       const PageView page = memory.View(pfn);
       repeated += page.data() == std::exchange(previous, page.data());
       if (repeated > kMaxRepeated) return found;
@@ -92,7 +98,6 @@ std::vector<Vmcoreinfo> Vmcoreinfo::FindAll(const GuestMemory& memory) {
         auto info = ReadAt(memory, pfn.pa() + offset);
         if (info && texts.insert(info->lines_).second) found.push_back(*std::move(info));
       }
-      if (pfn + 1 == region.end) break;
     }
   }
   return found;
