@@ -17,6 +17,7 @@
 #include "capture/qemu/vcpu_state.h"
 #include "libcore/base/output_place.h"
 #include "libcore/kernel/guest_kernel.h"
+#include "libcore/kernel/image_store.h"
 #include "libcore/walk/memory/all_classes.h"
 #include "libcore/walk/system/kernels.h"
 
@@ -109,21 +110,23 @@ void KeepKernelOnly(const GuestKernel& kernel, const GuestKernelOptions& open,
 
 // A guest without a kernel that can be found (firmware, another system) is captured all the same,
 // and whole.
-void LookAtKernel(const Prepared& prepared, const CaptureOptions& options,
-                  ArchiveContents* contents, CaptureSummary* summary) {
-  const GuestKernelOptions open = {.vmcoreinfo_hints = prepared.notes,
-                                   .hints_are_all = prepared.has_notes};
+std::unique_ptr<GuestKernel> LookAtKernel(const Prepared& prepared, const CaptureOptions& options,
+                                          const ImageStore* images, ArchiveContents* contents,
+                                          CaptureSummary* summary) {
+  const GuestKernelOptions open = {
+      .vmcoreinfo_hints = prepared.notes, .hints_are_all = prepared.has_notes, .images = images};
   auto kernel = GuestKernel::Open(*prepared.memory, contents->vcpus, open);
   if (!kernel) {
     summary->warnings.push_back(fmt::format(
         "no kernel found in the guest's memory{}: {}",
         options.keep == Keep::kAll ? "" : ", so everything is kept", kernel.error().ToString()));
-    return;
+    return nullptr;
   }
   DescribeKernel(**kernel, &contents->metadata, &summary->warnings);
   summary->kernel_release = (*kernel)->release();
   summary->kernels = KernelsText(**kernel);
   if (options.keep == Keep::kKernel) KeepKernelOnly(**kernel, open, contents, &summary->warnings);
+  return *std::move(kernel);
 }
 
 // Tells the writer to stop when the caller wants it or QEMU has died.
@@ -193,7 +196,10 @@ Result<CaptureSummary> Write(Frozen& frozen, const Prepared& prepared,
                               .device_state = *device_state,
                               .metadata = KTSTR_TRY(DescribeMachine(frozen, prepared, options))};
   contents.metadata.unplugged_pages = unplugged;
-  LookAtKernel(prepared, options, &contents, &summary);
+  // So that the guest need not stand still while symbols are decoded that were seen before.
+  const std::unique_ptr<ImageStore> images = ImageStore::OfUser();
+  const std::unique_ptr<GuestKernel> kernel =
+      LookAtKernel(prepared, options, images.get(), &contents, &summary);
 
   Watch watch(frozen.qmp(), *prepared.memory, options);
   const ArchiveWriteOptions write = {
@@ -206,6 +212,7 @@ Result<CaptureSummary> Write(Frozen& frozen, const Prepared& prepared,
   auto written = WriteArchive(options.output, contents, write);
   if (!written) return Fail(watch.Explain(std::move(written).error()));
   summary.archive = *std::move(written);
+  if (kernel != nullptr) kernel->KeepImage();
   return summary;
 }
 

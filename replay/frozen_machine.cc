@@ -42,7 +42,9 @@ Result<GuestKernel*> FrozenMachine::Kernel(const KernelChoice& choice) {
     GuestKernelOptions options = OptionsOf(archive_->metadata());
     options.vmlinux = choice.vmlinux;
     options.instance = choice.instance;
+    options.images = images_.get();
     kernel_ = KTSTR_TRY(GuestKernel::Open(memory_, archive_->vcpus(), options));
+    kernel_->KeepImage();
   }
   return kernel_.get();
 }

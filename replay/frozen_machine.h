@@ -10,6 +10,7 @@
 #include "libcore/base/result.h"
 #include "libcore/kernel/exclusive.h"
 #include "libcore/kernel/guest_kernel.h"
+#include "libcore/kernel/image_store.h"
 #include "replay/snapshot_memory.h"
 
 namespace ktstr {
@@ -52,6 +53,7 @@ class FrozenMachine {
 
   std::shared_ptr<const ArchiveReader> archive_;
   SnapshotMemory memory_;
+  std::unique_ptr<ImageStore> images_ = ImageStore::OfUser();
   std::unique_ptr<GuestKernel> kernel_;
 };
 

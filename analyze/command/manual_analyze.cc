@@ -24,6 +24,9 @@ Manual AnalyzeManual() {
         {"FILE.kts.index",
          "Its tables, as a SQLite file. It is written at the first question and can be deleted at "
          "any time. Where the archive's directory is read-only it is in ~/.cache/ktstr."},
+        {"~/.cache/ktstr/images",
+         "Symbols and types of kernels that were looked at, to be decoded once for each build; at "
+         "most 512 MiB. They can be deleted at any time."},
         {"FILE.html", "What report writes, unless it is given another name."},
         {"~/.local/state/ktstr/history", "What was typed in shell."}}},
       {"ENVIRONMENT",

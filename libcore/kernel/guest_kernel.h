@@ -9,11 +9,13 @@
 #include <string>
 #include <string_view>
 #include <type_traits>
+#include <utility>
 #include <vector>
 
 #include "libcore/base/address.h"
 #include "libcore/base/derivation.h"
 #include "libcore/base/result.h"
+#include "libcore/image/image_file.h"
 #include "libcore/image/symbol_table.h"
 #include "libcore/image/type_info.h"
 #include "libcore/kernel/bootstrap.h"
@@ -24,10 +26,14 @@
 
 namespace ktstr {
 
+class ImageStore;
+
 struct GuestKernelOptions {
   std::vector<Pa> vmcoreinfo_hints;  // where a capture found notes; saves scanning memory
   std::string vmlinux;               // a source of symbols and types beside memory; may be empty
   bool hints_are_all = false;        // whether memory holds no other notes
+  // Where decoded symbols and types of kernels are kept; may be null. Must outlive the kernel.
+  const ImageStore* images = nullptr;
   // Which of the kernels in memory, from 1 on; 1 is the one that the vCPUs run (find_kernel.cc).
   size_t instance = 1;
 };
@@ -106,6 +112,13 @@ class GuestKernel {
   // kDamaged, kUnreadable.
   Result<const TypeInfo*> types() const;
 
+  // Puts what was decoded into GuestKernelOptions::images, for who looks at this build next; costs
+  // a few tens of milliseconds where it is not there yet. A kernel that cannot be kept (without a
+  // build ID, with few symbols) is not.
+  void KeepImage() const;
+  // Whether the symbols come from there.
+  bool is_from_image() const { return image_ != nullptr; }
+
   // The run-time address of a symbol; of a zero-based per-CPU one its offset. Errors: kNotFound,
   // kAmbiguous.
   Result<Kva> symbol_kva(std::string_view name) const;
@@ -166,6 +179,9 @@ class GuestKernel {
   Status LoadVmlinux(const std::string& path);
   Status SearchSymbols(std::vector<KnownSymbol> known);
   void ReadNames();
+  // Takes the symbols from the store when it has this kernel's.
+  bool LoadImage(const KallsymsTables& tables, std::span<const KnownSymbol> known);
+  Result<std::pair<Kva, uint64_t>> BtfPlace(const SymbolTable& symbols) const;
   Status FindPageOffset();
   Result<TypeInfo> ReadTypes() const;
 
@@ -184,6 +200,10 @@ class GuestKernel {
   SymbolTable symbols_;
   std::optional<uint64_t> kaslr_offset_;
   std::vector<std::byte> vmlinux_btf_;
+  const ImageStore* images_ = nullptr;
+  std::shared_ptr<const ImageFile> image_;
+  // Of symbols that were decoded here, out of these tables.
+  std::optional<std::pair<KallsymsTables, KallsymsExtents>> decoded_;
   Kva page_offset_;
   uint64_t direct_map_size_ = 0;  // in bytes
   std::unique_ptr<LazyTypes> types_;

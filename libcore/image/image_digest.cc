@@ -1,0 +1,102 @@
+#include "libcore/image/image_digest.h"
+
+#include <sys/random.h>
+#include <xxhash.h>
+
+#include <algorithm>
+#include <atomic>
+#include <cstring>
+#include <span>
+#include <thread>
+#include <vector>
+
+#include "libcore/base/by_page.h"
+#include "libcore/base/side_thread.h"
+
+namespace ktstr {
+
+namespace {
+
+static_assert(std::tuple_size_v<ImageKey> >= XXH3_SECRET_SIZE_MIN);
+
+// A piece of work: some hundred microseconds of decompression.
+constexpr uint64_t kPieceBytes = 128 << 10;
+constexpr int kMostThreads = 4;
+
+struct Piece {
+  Kva at;
+  uint64_t size;
+};
+
+std::vector<Piece> PiecesOf(const ImagePlaces& places, const ImageExtents& extents) {
+  const KallsymsTables& tables = places.tables;
+  constexpr uint64_t kTokenIndexBytes = 256 * sizeof(uint16_t);
+  std::vector<Piece> pieces;
+  for (const Piece& range :
+       {Piece{tables.names, extents.kallsyms.name_bytes},
+        Piece{tables.token_table, extents.kallsyms.token_bytes},
+        Piece{tables.token_index, kTokenIndexBytes},
+        Piece{*tables.offsets, extents.kallsyms.symbols * sizeof(uint32_t)},
+        Piece{tables.num_syms, sizeof(uint32_t)}, Piece{places.btf, extents.btf_bytes}}) {
+    for (uint64_t done = 0; done < range.size; done += kPieceBytes) {
+      pieces.push_back({range.at + done, std::min(kPieceBytes, range.size - done)});
+    }
+  }
+  return pieces;
+}
+
+// `buffer` holds kPieceBytes.
+Result<XXH128_hash_t> HashPiece(const AddressSpace& space, const Piece& piece, const ImageKey& key,
+                                std::span<std::byte> buffer) {
+  const auto bytes = buffer.first(piece.size);
+  KTSTR_TRY(space.Read(piece.at, bytes));
+  return XXH3_128bits_withSecret(bytes.data(), bytes.size(), key.data(), key.size());
+}
+
+}  // namespace
+
+Result<ImageKey> RandomImageKey() {
+  ImageKey key;
+  if (getrandom(key.data(), key.size(), 0) == ssize_t(key.size())) return key;
+  return Fail(ErrorCode::kIo, "the system gives no random bytes");
+}
+
+Result<ImageDigest> DigestImage(const AddressSpace& space, const ImagePlaces& places,
+                                const ImageExtents& extents, const ImageKey& key) {
+  if (!places.tables.offsets) {
+    return Fail(ErrorCode::kUnsupported, "kallsyms has addresses, which KASLR changes");
+  }
+  const std::vector<Piece> pieces = PiecesOf(places, extents);
+  std::vector<Result<XXH128_hash_t>> hashes(pieces.size());
+  std::atomic<size_t> next = 0;
+  const auto work = [&] {
+    std::vector<std::byte> buffer(kPieceBytes);
+    for (size_t i = next++; i < pieces.size(); i = next++) {
+      hashes[i] = HashPiece(space, pieces[i], key, buffer);
+      if (!hashes[i]) next = pieces.size();
+    }
+  };
+  {
+    std::vector<std::jthread> helpers;
+    const int threads = std::min<int>(kMostThreads, int(std::thread::hardware_concurrency()));
+    for (int i = 1; i < threads; ++i) {
+      auto helper = TryThread(work);
+      if (!helper) break;
+      helpers.push_back(*std::move(helper));
+    }
+    work();
+  }
+  std::vector<XXH128_hash_t> all;
+  for (Result<XXH128_hash_t>& hash : hashes) {
+    if (!hash) return Fail(std::move(hash).error());
+    all.push_back(*hash);
+  }
+  const XXH128_hash_t whole = XXH3_128bits_withSecret(
+      all.data(), all.size() * sizeof(XXH128_hash_t), key.data(), key.size());
+  ImageDigest digest;
+  static_assert(sizeof whole == sizeof digest);
+  std::memcpy(digest.data(), &whole, sizeof digest);
+  return digest;
+}
+
+}  // namespace ktstr
