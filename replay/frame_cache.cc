@@ -17,7 +17,9 @@ constexpr uint64_t kFewestFramesPerShard = 8;
 }  // namespace
 
 FrameCache::FrameCache(const ArchiveReader& archive, uint64_t bytes)
-    : archive_(archive), slots_(archive.frame_count()) {
+    : archive_(archive),
+      pool_(archive.pages_per_frame() * kPageSize),
+      slots_(archive.frame_count()) {
   const uint64_t capacity = std::max<uint64_t>(1, bytes / (archive.pages_per_frame() * kPageSize));
   const uint64_t shards =
       std::bit_floor(std::clamp<uint64_t>(capacity / kFewestFramesPerShard, 1, kMostShards));
@@ -53,7 +55,7 @@ FrameCache::Frame FrameCache::Read(Shard& shard, Slot& slot, uint64_t frame,
   ++shard.reads;
   lock.unlock();
   const uint64_t size = archive_.pages_in_frame(frame) * kPageSize;
-  auto bytes = std::make_shared_for_overwrite<std::byte[]>(size);
+  std::shared_ptr<std::byte[]> bytes = pool_.Take();
   const Status status = archive_.ReadFrame(frame, std::span(bytes.get(), size));
   Frame evicted;  // freed without the lock
   lock.lock();

@@ -1,0 +1,28 @@
+// FramePool: buffers of one size for decompressed frames, taken and given back again and again.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+
+namespace ktstr {
+
+// Buffers are carved out of huge pages where the system has them: a frame that is read costs no
+// page faults, which would take as long as a third of its decompression. Safe from several threads
+// at once.
+class FramePool {
+ public:
+  // `buffer_size` in bytes, not more than kMostBytes.
+  explicit FramePool(uint64_t buffer_size);
+  static constexpr uint64_t kMostBytes = uint64_t{4} << 20;
+
+  // A buffer of undefined contents, which goes back when nobody has it any more; the pool may be
+  // gone by then.
+  std::shared_ptr<std::byte[]> Take();
+
+ private:
+  struct State;
+  std::shared_ptr<State> state_;
+};
+
+}  // namespace ktstr
