@@ -7,6 +7,7 @@
 #include <string>
 
 #include "analyze/index/database.h"
+#include "analyze/index/partial_index.h"
 #include "analyze/memory_sql/memory_sql.h"
 #include "libcore/base/result.h"
 #include "libcore/cli/options.h"
@@ -82,6 +83,11 @@ class Session {
  private:
   // The rows themselves, in the way that Answer tells.
   Result<QueryResult> Ask(const std::string& sql, const QueryLimits& limits);
+  // What the statement can be asked: the index, or, where none is to be used, the tables that it
+  // reads.
+  Result<Database*> TablesFor(const std::string& sql);
+  // What was asked last; null when nothing was.
+  Database* Asked();
   void NoteMore(size_t rows);
 
   const CommonArguments& arguments_;
@@ -95,7 +101,8 @@ class Session {
   uint64_t told_anomalies_ = 0;
   std::optional<Error> damage_;  // of the archive, as far as it was looked for
   bool told_damage_ = false;
-  std::optional<Database> index_;  // uses the two above
+  std::optional<Database> index_;        // uses the two above
+  std::optional<PartialIndex> partial_;  // in its place, for single questions without an index
 };
 
 // What a chosen subcommand writes to standard output.

@@ -64,8 +64,27 @@ Result<Database*> Session::Index() {
   return &*index_;
 }
 
+Result<Database*> Session::TablesFor(const std::string& sql) {
+  if (index_ || !arguments_.no_index) return Index();
+  MemorySource* memory = KTSTR_TRY(Memory());
+  if (arguments_.kernel.instance != 1) KTSTR_TRY(memory->Kernel());
+  if (!partial_) {
+    partial_ = KTSTR_TRY(PartialIndex::Open(memory->machine(), arguments_.kernel));
+    partial_->database().InterruptBy(&InterruptGuard::flag());
+    KTSTR_TRY(AddMemorySql(partial_->database(), *memory, anomalies_));
+  }
+  KTSTR_TRY(partial_->Fill(sql));
+  damage_ = partial_->damage();
+  return &partial_->database();
+}
+
+Database* Session::Asked() {
+  if (index_) return &*index_;
+  return partial_ ? &partial_->database() : nullptr;
+}
+
 Result<QueryResult> Session::Ask(const std::string& sql, const QueryLimits& limits) {
-  const Database* index = KTSTR_TRY(Index());
+  const Database* index = KTSTR_TRY(TablesFor(sql));
   const InterruptGuard guard;
   auto answer = index->Query(sql, limits);
   if (!answer) return Fail(WithNearestName(answer.error(), sql));
@@ -84,7 +103,7 @@ Result<std::string> Session::AnswerPart(const std::string& name, const std::stri
 }
 
 Result<std::string> Session::Stream(const std::string& sql, const QueryLimits& limits) {
-  const Database* index = KTSTR_TRY(Index());
+  const Database* index = KTSTR_TRY(TablesFor(sql));
   set_format(OutputFormat::kCsv);
   if (!index->incomplete().empty()) return Answer(sql, limits);
   const InterruptGuard guard;
@@ -133,9 +152,10 @@ std::string Session::Show(const QueryResult& result) {
 }
 
 Status Session::Settle(Scope scope) {
-  if (!index_ || !damage_) return {};
+  Database* const asked = Asked();
+  if (asked == nullptr || !damage_) return {};
   const std::set<std::string> lacking =
-      scope == Scope::kAll ? index_->incomplete() : index_->TakeIncompleteRead();
+      scope == Scope::kAll ? asked->incomplete() : asked->TakeIncompleteRead();
   const std::string damage = SafeText(damage_->ToString());
   const bool told = std::exchange(told_damage_, true);
   if (lacking.empty()) {

@@ -264,14 +264,18 @@ std::set<std::string> Database::TakeIncompleteRead() const {
 }
 
 std::set<std::string> Database::IncompleteIn(const std::string& sql) const {
-  if (tables_->incomplete.empty()) return {};
+  return tables_->incomplete.empty() ? std::set<std::string>()
+                                     : Both(tables_->incomplete, TablesIn(sql));
+}
+
+std::set<std::string> Database::TablesIn(const std::string& sql) const {
   std::set<std::string> read;
   const ReadingOnly reading_only(db_.get(), &read);
   sqlite3_stmt* raw = nullptr;
   std::ignore =
       sqlite3_prepare_v2(db_.get(), sql.c_str(), static_cast<int>(sql.size()), &raw, nullptr);
   sqlite3_finalize(raw);
-  return Both(tables_->incomplete, read);
+  return read;
 }
 
 std::string CreateTableSql(const TableInfo& info) {
@@ -284,10 +288,14 @@ std::string CreateTableSql(const TableInfo& info) {
 }
 
 Status Database::AddTable(const TableData& table) {
+  KTSTR_TRY(Execute(CreateTableSql(table.info())));
+  return FillTable(table);
+}
+
+Status Database::FillTable(const TableData& table) {
   const TableInfo& info = table.info();
   std::string marks;
   for (size_t c = 0; c < info.columns.size(); ++c) marks += marks.empty() ? "?" : ",?";
-  KTSTR_TRY(Execute(CreateTableSql(info)));
   sqlite3_stmt* raw = nullptr;
   const std::string insert = fmt::format("INSERT INTO \"{}\" VALUES ({})", info.name, marks);
   if (sqlite3_prepare_v2(db_.get(), insert.c_str(), -1, &raw, nullptr) != SQLITE_OK) {

@@ -59,6 +59,8 @@ class Database {
                          const TakeHead& take_head, const TakeRow& take_row) const;
   // Makes the table and fills it. Errors: kIo.
   Status AddTable(const TableData& table);
+  // Adds rows to a table that is there. Errors: kIo.
+  Status FillTable(const TableData& table);
   // Writes the whole database to a file, replacing what is there. Errors: kIo.
   Status CopyTo(const std::string& path) const;
   // Notes that rows may be missing from a table, or values from its rows.
@@ -66,7 +68,9 @@ class Database {
   const std::set<std::string>& incomplete() const { return tables_->incomplete; }
   // Those that were read, also behind views, by queries since this was last asked.
   std::set<std::string> TakeIncompleteRead() const;
-  // Those that one statement would read. Empty for wrong SQL.
+  // The tables and views that one statement would read. Empty for wrong SQL.
+  std::set<std::string> TablesIn(const std::string& sql) const;
+  // Those of them that are incomplete.
   std::set<std::string> IncompleteIn(const std::string& sql) const;
 
   // From now on a query of this connection ends with kInterrupted as soon as `flag` is true. The

@@ -141,6 +141,15 @@ Status LostPages(const ArchiveReader& archive) {
       fmt::format("{} has pages that were damaged already when it was written", archive.path()));
 }
 
+}  // namespace
+
+Error WhatIsDamaged(const ArchiveReader& archive) {
+  const Status intact = CheckIntact(archive);
+  return intact ? LostPages(archive).error() : intact.error();
+}
+
+namespace {
+
 // At the first place that takes it; the last one is memory.
 Result<Database> Build(FrozenMachine& machine, std::span<const std::string> places,
                        const IndexOptions& options) {

@@ -35,6 +35,10 @@ Result<Database> OpenIndex(FrozenMachine& machine, const IndexOptions& options);
 // What an index is keyed by besides the digest: changes whenever the tables' declarations do.
 std::string SchemaKey();
 
+// What is damaged of an archive that damage was met in: of what was not whole already when it was
+// written, that.
+Error WhatIsDamaged(const ArchiveReader& archive);
+
 // Where an index may stand, best first.
 std::vector<std::string> IndexPaths(const std::string& archive, const std::string& digest);
 

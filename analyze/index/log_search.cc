@@ -13,11 +13,24 @@ const TableInfo& LogSearchTable() {
   return table;
 }
 
-Status AddLogSearch(Database& index) {
+namespace {
+
+Result<bool> CanSearch(const Database& index) {
   const QueryResult has = KTSTR_TRY(index.Query("SELECT sqlite_compileoption_used('ENABLE_FTS5')"));
-  if (has.rows[0][0] != Value(int64_t{1})) return {};
+  return has.rows[0][0] == Value(int64_t{1});
+}
+
+}  // namespace
+
+Status AddLogSearch(Database& index) {
+  if (!KTSTR_TRY(CanSearch(index))) return {};
   // The texts stay in log: this holds the words and where they are.
   KTSTR_TRY(index.Execute(kLogSearchStatement));
+  return RebuildLogSearch(index);
+}
+
+Status RebuildLogSearch(Database& index) {
+  if (!KTSTR_TRY(CanSearch(index))) return {};
   return index.Execute("INSERT INTO log_text(log_text) VALUES ('rebuild')");
 }
 

@@ -17,5 +17,7 @@ inline constexpr char kLogSearchStatement[] =
 // Adds it to an index that has the table log; not where this SQLite has no FTS5. Errors: those of
 // Database.
 Status AddLogSearch(Database& index);
+// Once rows were added to log. Errors: kIo.
+Status RebuildLogSearch(Database& index);
 
 }  // namespace ktstr

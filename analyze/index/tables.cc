@@ -38,8 +38,15 @@ namespace {
 class Collector {
  public:
   explicit Collector(ProgressSteps* steps = nullptr, TableSink sink = {},
-                     const SnapshotMemory* memory = nullptr)
-      : steps_(steps), sink_(std::move(sink)), memory_(memory) {}
+                     const SnapshotMemory* memory = nullptr,
+                     const std::set<std::string>* wanted = nullptr)
+      : steps_(steps), sink_(std::move(sink)), memory_(memory), wanted_(wanted) {}
+
+  // Whether one of these tables is to be made.
+  bool Wants(std::initializer_list<const char*> names) const {
+    return wanted_ == nullptr ||
+           std::ranges::any_of(names, [this](const char* name) { return wanted_->contains(name); });
+  }
 
   // So much of kTableSteps is done.
   void Step(uint64_t weight) {
@@ -116,7 +123,8 @@ class Collector {
   ProgressSteps* steps_;
   TableSink sink_;
   const SnapshotMemory* memory_;
-  uint64_t seen_views_ = 0;  // of damaged pages
+  const std::set<std::string>* wanted_;  // null: all
+  uint64_t seen_views_ = 0;              // of damaged pages
   std::set<std::string> incomplete_;
   Tables tables_;
   std::vector<AnomalyRow> anomalies_;
@@ -149,36 +157,45 @@ void AddBpfMaps(Result<BpfMaps> maps, Collector& tables) {
 // Steps have the lengths that they have with many tasks: with few nobody waits for any. The largest
 // table comes first, so that it can be written while the others are made.
 void WalkKernel(const GuestKernel& kernel, Collector& tables) {
-  tables.Add(KernelRows(kernel));
-  tables.Add(CrashNoteRows(kernel));
+  const auto add = [&](const char* table, const auto& walk) {
+    if (tables.Wants({table})) tables.Add(walk(kernel));
+  };
+  add("kernel", [](const GuestKernel& k) { return KernelRows(k); });
+  add("crash_note", [](const GuestKernel& k) { return CrashNoteRows(k); });
   tables.Step(5);
-  auto stacks = WalkStacks(kernel);
-  const bool have_stacks = stacks.has_value();
-  const auto frames = tables.Add(std::move(stacks));
+  std::span<const StackFrameRow> frames;
+  bool have_stacks = false;
+  if (tables.Wants({"stack_frame", "task", "lock_wait", "pipe_end"})) {
+    auto stacks = WalkStacks(kernel);
+    have_stacks = stacks.has_value();
+    frames = tables.Add(std::move(stacks));
+  }
   tables.Step(30);
-  tables.Add(WalkTasks(kernel, frames));
+  add("task", [&](const GuestKernel& k) { return WalkTasks(k, frames); });
   tables.Step(10);
-  if (have_stacks) {
+  if (have_stacks && tables.Wants({"lock_wait", "pipe_end"})) {
     auto waits = WalkLockWaits(kernel, frames);
     if (waits) tables.Add(WalkPipeEnds(kernel, waits->rows));
     tables.Add(std::move(waits));
   }
   tables.Step(3);
-  tables.Add(WalkCpus(kernel));
-  tables.Add(WalkRqTasks(kernel));
-  AddScx(WalkScx(kernel), tables);
-  tables.Add(WalkScxCpus(kernel));
-  AddDsqs(WalkDsqs(kernel), tables);
-  AddBpfMaps(WalkBpfMaps(kernel), tables);
-  tables.Add(WalkBpfProgs(kernel));
-  tables.Add(WalkBpfLinks(kernel));
-  tables.Add(WalkBpfHolders(kernel));
-  tables.Add(WalkTopology(kernel));
-  tables.Add(WalkSchedDomains(kernel));
-  tables.Add(WalkCgroups(kernel));
-  tables.Add(WalkTimers(kernel));
-  tables.Add(WalkWorkItems(kernel));
-  tables.Add(WalkLog(kernel));
+  add("cpu", [](const GuestKernel& k) { return WalkCpus(k); });
+  add("rq_task", [](const GuestKernel& k) { return WalkRqTasks(k); });
+  if (tables.Wants({"scx", "scx_op", "scx_event"})) AddScx(WalkScx(kernel), tables);
+  add("scx_cpu", [](const GuestKernel& k) { return WalkScxCpus(k); });
+  if (tables.Wants({"dsq", "dsq_task"})) AddDsqs(WalkDsqs(kernel), tables);
+  if (tables.Wants({"bpf_map", "bpf_map_value", "bpf_element", "bpf_arena_page"})) {
+    AddBpfMaps(WalkBpfMaps(kernel), tables);
+  }
+  add("bpf_prog", [](const GuestKernel& k) { return WalkBpfProgs(k); });
+  add("bpf_link", [](const GuestKernel& k) { return WalkBpfLinks(k); });
+  add("bpf_holder", [](const GuestKernel& k) { return WalkBpfHolders(k); });
+  add("topology", [](const GuestKernel& k) { return WalkTopology(k); });
+  add("sched_domain", [](const GuestKernel& k) { return WalkSchedDomains(k); });
+  add("cgroup", [](const GuestKernel& k) { return WalkCgroups(k); });
+  add("timer", [](const GuestKernel& k) { return WalkTimers(k); });
+  add("work_item", [](const GuestKernel& k) { return WalkWorkItems(k); });
+  add("log", [](const GuestKernel& k) { return WalkLog(k); });
   tables.Step(2);
 }
 
@@ -230,8 +247,8 @@ void MarkDependents(const ArchiveReader& archive, Collector& tables) {
 }
 
 BuiltTables BuildTables(FrozenMachine& machine, const KernelChoice& choice, ProgressSteps* steps,
-                        TableSink sink) {
-  Collector tables(steps, std::move(sink), &machine.memory());
+                        TableSink sink, const std::set<std::string>* wanted) {
+  Collector tables(steps, std::move(sink), &machine.memory(), wanted);
   const ArchiveReader& archive = machine.archive();
   const auto found = machine.Kernel(choice);
   const bool met_damage = tables.MeetsDamage();
@@ -247,17 +264,19 @@ BuiltTables BuildTables(FrozenMachine& machine, const KernelChoice& choice, Prog
     }
   }
 
-  std::vector<MachineRow> machine_rows = CaptureRows(archive);
-  if (kernel != nullptr) {
-    Walked<MachineRow> walked = WalkMachine(*kernel);
-    std::move(walked.rows.begin(), walked.rows.end(), std::back_inserter(machine_rows));
-    tables.Note(std::move(walked.anomalies));
+  if (tables.Wants({"machine"})) {
+    std::vector<MachineRow> machine_rows = CaptureRows(archive);
+    if (kernel != nullptr) {
+      Walked<MachineRow> walked = WalkMachine(*kernel);
+      std::move(walked.rows.begin(), walked.rows.end(), std::back_inserter(machine_rows));
+      tables.Note(std::move(walked.anomalies));
+    }
+    tables.Add(std::move(machine_rows));
   }
-  tables.Add(std::move(machine_rows));
   tables.Add(
       DerivationRows(kernel != nullptr ? kernel->derivations() : archive.metadata().derivations));
   tables.Add(TagRows(archive));
-  tables.Add(MemoryRows(archive));
+  if (tables.Wants({"memory"})) tables.Add(MemoryRows(archive));
   tables.Add(VcpuRows(archive.vcpus(), kernel));
   if (kernel != nullptr) WalkKernel(*kernel, tables);
   MarkDependents(archive, tables);

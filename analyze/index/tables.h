@@ -37,9 +37,11 @@ struct BuiltTables {
 
 // Runs every walker. What cannot be read is rows of the table "anomaly"; a machine whose kernel
 // cannot be found still has its registers and memory. `sink` may be empty. `steps` may be null;
-// else it is told of progress that adds up to kTableSteps.
+// else it is told of progress that adds up to kTableSteps. Where `wanted` is not null,
+// the other tables may be empty.
 BuiltTables BuildTables(FrozenMachine& machine, const KernelChoice& choice,
-                        ProgressSteps* steps = nullptr, TableSink sink = {});
+                        ProgressSteps* steps = nullptr, TableSink sink = {},
+                        const std::set<std::string>* wanted = nullptr);
 inline constexpr uint64_t kTableSteps = 50;
 
 }  // namespace ktstr
