@@ -15,6 +15,7 @@
 #include "capture/qemu/ram_map.h"
 #include "capture/qemu/unplugged.h"
 #include "capture/qemu/vcpu_state.h"
+#include "capture/system/spare_memory.h"
 #include "libcore/base/output_place.h"
 #include "libcore/kernel/guest_kernel.h"
 #include "libcore/kernel/image_store.h"
@@ -202,9 +203,11 @@ Result<CaptureSummary> Write(Frozen& frozen, const Prepared& prepared,
       LookAtKernel(prepared, options, images.get(), &contents, &summary);
 
   Watch watch(frozen.qmp(), *prepared.memory, options);
+  const bool goes_on = memory_done != nullptr && options.then == AfterCapture::kResume;
   const ArchiveWriteOptions write = {
       .overwrite = options.overwrite,
       .compression_level = options.compression_level,
+      .copy_bytes = goes_on && frozen.state_before() == "running" ? SpareMemory() : 0,
       .progress = [&](uint64_t done, uint64_t all) { watch.Progress(done, all); },
       .memory_done = std::move(memory_done),
       .accept = options.accept,

@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "libcore/archive/reader.h"
-#include "replay/frame_pool.h"
+#include "libcore/base/buffer_pool.h"
 #include "replay/lazy_array.h"
 
 namespace ktstr {
@@ -57,7 +57,7 @@ class FrameCache {
   static Frame Keep(Shard& shard, Slot& slot);
 
   const ArchiveReader& archive_;
-  FramePool pool_;
+  BufferPool pool_;
   LazyArray<Slot> slots_;
   std::unique_ptr<Shard[]> shards_;
   uint64_t shard_mask_ = 0;

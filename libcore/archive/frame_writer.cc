@@ -1,6 +1,7 @@
 #include "libcore/archive/frame_writer.h"
 
 #include <algorithm>
+#include <chrono>
 #include <cstring>
 #include <utility>
 
@@ -39,26 +40,24 @@ FrameCompressor& CompressorOf(int level) {
   return compressor;
 }
 
-Status CopyPages(const GuestMemory& memory, std::span<const Pfn> pfns, std::span<std::byte> out) {
-  for (size_t i = 0; i < pfns.size(); ++i) {
-    const PageView view = memory.View(pfns[i]);
-    if (!view.readable()) return Fail(GuestMemory::UnreadableError(pfns[i].pa(), view));
-    std::memcpy(out.data() + i * kPageSize, view.data(), kPageSize);
-  }
-  return {};
-}
-
 }  // namespace
 
 FrameWriter::FrameWriter(const GuestMemory& memory, OutputFile& file, uint32_t pages_per_frame,
-                         int level, PlaceLog& places, std::vector<std::byte> opening)
+                         int level, PlaceLog& places, std::vector<std::byte> opening,
+                         uint64_t copy_bytes)
     : memory_(memory),
       file_(file),
       pages_per_frame_(pages_per_frame),
       level_(level),
       places_(places),
       opening_(std::move(opening)),
-      batch_{.first_stored = 0, .pages = {}, .places = {}, .opening = OpeningAt(opening_, 0)} {}
+      copies_(BatchPages(pages_per_frame) * kPageSize),
+      most_running_copies_(copy_bytes / (BatchPages(pages_per_frame) * kPageSize)),
+      batch_{.first_stored = 0,
+             .pages = {},
+             .places = {},
+             .opening = OpeningAt(opening_, 0),
+             .copy = nullptr} {}
 
 Status FrameWriter::Add(Pfn pfn, WorkerPool& pool) {
   batch_.pages.push_back(pfn);
@@ -67,40 +66,74 @@ Status FrameWriter::Add(Pfn pfn, WorkerPool& pool) {
   return {};
 }
 
-// May be called from several threads at once. Errors: kUnreadable when a page cannot be read.
+// May be called from several threads at once, as Compress. Errors: kUnreadable when a page cannot
+// be read.
+Status FrameWriter::CopyPages(Batch& batch) {
+  batch.copy = copies_.Take();
+  std::byte* to = batch.copy.get();
+  for (const Pfn pfn : batch.pages) {
+    const PageView view = memory_.View(pfn);
+    if (!view.readable()) return Fail(GuestMemory::UnreadableError(pfn.pa(), view));
+    std::memcpy(to, view.data(), kPageSize);
+    to += kPageSize;
+  }
+  return {};
+}
+
 Result<FrameWriter::CompressedBatch> FrameWriter::Compress(Batch batch) const {
   CompressedBatch compressed;
   FrameCompressor& compressor = CompressorOf(level_);
-  std::vector<std::byte> pages(pages_per_frame_ * kPageSize);
   std::vector<PlacedRun> runs;  // the frame's, and those that found no room before
-  std::span<const Pfn> pfns = batch.pages;
+  std::span<const std::byte> pages(batch.copy.get(), batch.pages.size() * kPageSize);
   for (const std::vector<PlacedRun>& own : batch.places) {
-    const auto frame_pfns = pfns.first(std::min<size_t>(pfns.size(), pages_per_frame_));
-    const auto frame_pages = std::span(pages).first(frame_pfns.size() * kPageSize);
-    KTSTR_TRY(CopyPages(memory_, frame_pfns, frame_pages));
+    const auto frame = pages.first(std::min<size_t>(pages.size(), pages_per_frame_ * kPageSize));
     const size_t begin = compressed.bytes.size();
-    const size_t size = KTSTR_TRY(compressor.Compress(frame_pages, compressed.bytes));
-    const size_t room = ZSTD_compressBound(frame_pages.size()) + kFrameSlack - size;
+    const size_t size = KTSTR_TRY(compressor.Compress(frame, compressed.bytes));
+    const size_t room = ZSTD_compressBound(frame.size()) + kFrameSlack - size;
     runs.insert(runs.end(), own.begin(), own.end());
     AppendPlaceRecord(batch.first_stored, room, runs, batch.opening, compressed.bytes);
     const auto whole = std::span(compressed.bytes).subspan(begin);
     compressed.frames.push_back({static_cast<uint32_t>(whole.size()),
-                                 static_cast<uint32_t>(frame_pages.size()), Checksum(whole)});
-    batch.first_stored += frame_pfns.size();
-    pfns = pfns.subspan(frame_pfns.size());
+                                 static_cast<uint32_t>(frame.size()), Checksum(whole)});
+    batch.first_stored += frame.size() / kPageSize;
+    pages = pages.subspan(frame.size());
   }
   return compressed;
 }
 
 Status FrameWriter::StartBatch(WorkerPool& pool) {
-  const size_t most_running = 3 * static_cast<size_t>(pool.threads());
+  const size_t most_running =
+      std::max(3 * static_cast<size_t>(pool.threads()), most_running_copies_);
+  KTSTR_TRY(AppendReady());
   if (running_.size() >= most_running) KTSTR_TRY(AppendOldest());
   const uint64_t next_stored = batch_.first_stored + batch_.pages.size();
   const uint64_t next_opening = batch_.opening.offset + batch_.opening.bytes.size();
   Batch batch =
-      std::exchange(batch_, Batch{next_stored, {}, {}, OpeningAt(opening_, next_opening)});
-  running_.push_back(
-      pool.Run([this, batch = std::move(batch)]() mutable { return Compress(std::move(batch)); }));
+      std::exchange(batch_, Batch{next_stored, {}, {}, OpeningAt(opening_, next_opening), nullptr});
+  auto result = std::make_shared<std::promise<Result<CompressedBatch>>>();
+  running_.push_back(result->get_future());
+  copying_.push_back(pool.Run([this, &pool, result, batch = std::move(batch)]() mutable {
+    if (Status copied = CopyPages(batch); !copied) {
+      result->set_value(Fail(std::move(copied).error()));
+      return;
+    }
+    auto compress = [this, result, batch = std::move(batch)]() mutable {
+      result->set_value(Compress(std::move(batch)));
+    };
+    if (most_running_copies_ == 0) return compress();
+    std::ignore = pool.Run(std::move(compress), WorkerPool::Urgency::kLater);
+  }));
+  return {};
+}
+
+Status FrameWriter::AppendReady() {
+  constexpr auto kNow = std::chrono::seconds(0);
+  while (!copying_.empty() && copying_.front().wait_for(kNow) == std::future_status::ready) {
+    copying_.pop_front();
+  }
+  while (!running_.empty() && running_.front().wait_for(kNow) == std::future_status::ready) {
+    KTSTR_TRY(AppendOldest());
+  }
   return {};
 }
 
@@ -114,10 +147,15 @@ Status FrameWriter::AppendOldest() {
   return file_.Append(batch.bytes);
 }
 
-Status FrameWriter::Finish(WorkerPool& pool) {
+Status FrameWriter::FinishReading(WorkerPool& pool) {
   const size_t pages = batch_.pages.size();
   if (pages % pages_per_frame_ != 0) batch_.places.push_back(places_.Take());
   if (pages > 0) KTSTR_TRY(StartBatch(pool));
+  for (const std::future<void>& copy : std::exchange(copying_, {})) copy.wait();
+  return {};
+}
+
+Status FrameWriter::Finish() {
   while (!running_.empty()) KTSTR_TRY(AppendOldest());
   return {};
 }

@@ -6,12 +6,14 @@
 #include <cstdint>
 #include <deque>
 #include <future>
+#include <memory>
 #include <span>
 #include <vector>
 
 #include "libcore/archive/place_record.h"
 #include "libcore/archive/seek_table.h"
 #include "libcore/archive/worker_pool.h"
+#include "libcore/base/buffer_pool.h"
 #include "libcore/base/output_file.h"
 #include "libcore/base/result.h"
 #include "libcore/memory/guest_memory.h"
@@ -23,13 +25,17 @@ class FrameWriter {
   // All must outlive the writer, and `pool` must be destroyed before it.
   // `places` is where the caller notes what becomes of each page, before it adds it. `opening` goes
   // into the place records of the first frames.
+  // Pages are copied out of memory before what else there is to do, as long as copies that are not
+  // compressed yet take no more than `copy_bytes`.
   FrameWriter(const GuestMemory& memory, OutputFile& file, uint32_t pages_per_frame, int level,
-              PlaceLog& places, std::vector<std::byte> opening);
+              PlaceLog& places, std::vector<std::byte> opening, uint64_t copy_bytes);
 
   // The page at `pfn` is the next stored page, and noted in the log. Errors: kIo, kUnreadable.
   Status Add(Pfn pfn, WorkerPool& pool);
+  // No page follows. Waits until nothing needs the memory any more. Errors: as Add.
+  Status FinishReading(WorkerPool& pool);
   // Waits for all frames and appends them. Errors: as Add.
-  Status Finish(WorkerPool& pool);
+  Status Finish();
 
   // Of all memory frames so far appended, in order.
   const std::vector<SeekEntry>& entries() const { return entries_; }
@@ -42,6 +48,7 @@ class FrameWriter {
     std::vector<Pfn> pages;
     std::vector<std::vector<PlacedRun>> places;  // of each frame
     OpeningPiece opening;                        // for the records of this batch
+    std::shared_ptr<std::byte[]> copy;           // of the pages
   };
 
   struct CompressedFrame {
@@ -56,6 +63,8 @@ class FrameWriter {
   };
 
   Status StartBatch(WorkerPool& pool);
+  Status CopyPages(Batch& batch);
+  Status AppendReady();
   Result<CompressedBatch> Compress(Batch batch) const;
   Status AppendOldest();
 
@@ -65,7 +74,11 @@ class FrameWriter {
   const int level_;
   PlaceLog& places_;
   const std::vector<std::byte> opening_;
+  BufferPool copies_;
+  const size_t most_running_copies_;  // batches
   Batch batch_;
+  // One for each batch that is being copied or was.
+  std::deque<std::future<void>> copying_;
   std::deque<std::future<Result<CompressedBatch>>> running_;
   std::vector<SeekEntry> entries_;
   std::vector<uint64_t> checksums_;

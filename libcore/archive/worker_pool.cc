@@ -1,6 +1,10 @@
 #include "libcore/archive/worker_pool.h"
 
+#include <sys/resource.h>
+#include <unistd.h>
+
 #include <algorithm>
+#include <utility>
 
 #include "libcore/base/side_thread.h"
 
@@ -25,23 +29,30 @@ WorkerPool::~WorkerPool() {
   threads_.clear();  // waits for them
 }
 
-void WorkerPool::Enqueue(std::function<void()> task) {
+void WorkerPool::Enqueue(std::function<void()> task, Urgency urgency) {
   if (threads_.empty()) return task();
   {
     const std::lock_guard lock(mutex_);
-    queue_.push_back(std::move(task));
+    (urgency == Urgency::kSoon ? soon_ : later_).push_back(std::move(task));
   }
   wake_.notify_one();
 }
 
 void WorkerPool::Work() {
+  constexpr int kStandBack = 5;  // nice
+  bool stood_back = false;
   std::unique_lock lock(mutex_);
   while (true) {
-    wake_.wait(lock, [this] { return stop_ || !queue_.empty(); });
+    wake_.wait(lock, [this] { return stop_ || !soon_.empty() || !later_.empty(); });
     if (stop_) return;
-    const std::function<void()> task = std::move(queue_.front());
-    queue_.pop_front();
+    std::deque<std::function<void()>>& queue = soon_.empty() ? later_ : soon_;
+    const std::function<void()> task = std::move(queue.front());
+    queue.pop_front();
     lock.unlock();
+    // Linux has a nice value for each thread (setpriority(2)).
+    if (stands_back_ && !std::exchange(stood_back, true)) {
+      setpriority(PRIO_PROCESS, static_cast<id_t>(gettid()), kStandBack);
+    }
     task();
     lock.lock();
   }

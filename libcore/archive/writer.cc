@@ -44,11 +44,12 @@ class PageWriter {
         cursor_(contents.memory, contents.filter),
         duplicates_(contents.memory),
         frames_(contents.memory, file, options.pages_per_frame, options.compression_level, places_,
-                archive::EncodeOpening(contents.memory.regions(), contents.vcpus, metadata)),
+                archive::EncodeOpening(contents.memory.regions(), contents.vcpus, metadata),
+                options.copy_bytes),
         pool_(options.threads) {}
 
   // Errors: kIo, kUnreadable, kInvalidArgument when cancelled.
-  Status WriteAll() {
+  Status ReadAll() {
     for (StartScans(); !scans_.empty(); StartScans()) {
       if (options_.cancel != nullptr && options_.cancel->load(std::memory_order_relaxed)) {
         return Fail(ErrorCode::kInvalidArgument, "writing the archive was cancelled");
@@ -59,7 +60,12 @@ class PageWriter {
       pages_done_ += scanned.block.pages;
       if (options_.progress) options_.progress(pages_done_, page_count_);
     }
-    return frames_.Finish(pool_);
+    return frames_.FinishReading(pool_);
+  }
+  // What is left once the memory is not needed any more. Errors: kIo, kUnreadable.
+  Status WriteRest(bool stand_back) {
+    if (stand_back) pool_.StandBack();
+    return frames_.Finish();
   }
 
   const archive::FrameWriter& frames() const { return frames_; }
@@ -200,8 +206,10 @@ Result<ArchiveWriteSummary> WriteArchive(const std::string& path, const ArchiveC
   OutputFile file = KTSTR_TRY(OutputFile::Create(path, existing));
   KTSTR_TRY(file.Append(archive::EncodeHeader(archive::kMajorVersion, archive::kMinorVersion)));
   PageWriter pages(contents, options, metadata, file);
-  KTSTR_TRY(pages.WriteAll());
+  KTSTR_TRY(pages.ReadAll());
   if (options.memory_done) KTSTR_TRY(options.memory_done());
+  // The machine that was written may go on now, and wants the CPUs.
+  KTSTR_TRY(pages.WriteRest(/*stand_back=*/options.copy_bytes > 0));
   ArchiveWriteSummary summary;
   summary.digest = KTSTR_TRY(WriteSections(contents, options, metadata, pages, file));
   summary.file_size = file.size();

@@ -34,6 +34,9 @@ struct ArchiveWriteOptions {
   // Pages that are compressed together, a power of two up to 1024: more of them make a smaller file
   // and a slower page miss.
   uint32_t pages_per_frame = 8;
+  // Of memory, for copies of pages: as far as they reach, the guest's memory is read first, and
+  // compressed when it is not needed any more, at a lower priority. 0 where nobody waits for it.
+  uint64_t copy_bytes = 0;
   // Called from the writing thread now and then: pages done, pages in all.
   std::function<void(uint64_t, uint64_t)> progress = nullptr;
   // Called once, when all pages have been read: the guest's memory may change from then on. Its

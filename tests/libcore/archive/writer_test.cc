@@ -64,6 +64,35 @@ TEST_F(WriterTest, TheSameGuestGivesTheSameFileWithAnyNumberOfThreads) {
   }
 }
 
+// However much of the memory is copied before it is compressed, and whatever becomes of it then.
+TEST_F(WriterTest, MemoryIsNotLookedAtAnyMoreOnceItIsSaidToBeDone) {
+  constexpr uint64_t kBatch = 128 * kPageSize;
+  const SampleGuest guest{synthetic::MakeRandomMemory(5000, 5), {}, {}, {}};
+  const std::string digest = WriteSample(path_, guest, {});
+  const Bytes file = ReadFile(path_);
+  for (const uint64_t copy_bytes : {uint64_t{0}, kBatch, 5 * kBatch, uint64_t{1} << 30}) {
+    for (const int threads : {1, 3}) {
+      std::atomic<bool> done = false, looked_at_later = false;
+      const WatchedMemory memory(guest.memory, [&](Pfn) {
+        if (done) looked_at_later = true;
+      });
+      ArchiveWriteOptions options;
+      options.overwrite = true;
+      options.threads = threads;
+      options.copy_bytes = copy_bytes;
+      options.memory_done = [&]() -> Status {
+        done = true;
+        return {};
+      };
+      ASSERT_TRUE(WriteArchive(
+          path_, {.memory = memory, .vcpus = {}, .device_state = {}, .metadata = {}}, options));
+      EXPECT_TRUE(done);
+      EXPECT_FALSE(looked_at_later) << copy_bytes;
+      EXPECT_EQ(ReadFile(path_), file) << copy_bytes;
+    }
+  }
+}
+
 TEST_F(WriterTest, OneByteOfDifferenceAnywhereGivesAnotherDigest) {
   std::set<std::string> digests;
   ArchiveWriteOptions options;

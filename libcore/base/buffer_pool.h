@@ -1,4 +1,4 @@
-// FramePool: buffers of one size for decompressed frames, taken and given back again and again.
+// BufferPool: large buffers of one size, taken and given back again and again.
 #pragma once
 
 #include <cstddef>
@@ -7,13 +7,13 @@
 
 namespace ktstr {
 
-// Buffers are carved out of huge pages where the system has them: a frame that is read costs no
-// page faults, which would take as long as a third of its decompression. Safe from several threads
-// at once.
-class FramePool {
+// Buffers are carved out of huge pages where the system has them: the first use of one costs no
+// page fault for each of its pages, which takes about as long as to decompress into it. Safe from
+// several threads at once.
+class BufferPool {
  public:
   // `buffer_size` in bytes, not more than kMostBytes.
-  explicit FramePool(uint64_t buffer_size);
+  explicit BufferPool(uint64_t buffer_size);
   static constexpr uint64_t kMostBytes = uint64_t{4} << 20;
 
   // A buffer of undefined contents, which goes back when nobody has it any more; the pool may be

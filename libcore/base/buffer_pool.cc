@@ -1,4 +1,4 @@
-#include "replay/frame_pool.h"
+#include "libcore/base/buffer_pool.h"
 
 #include <sys/mman.h>
 
@@ -16,7 +16,7 @@ constexpr uint64_t kHugePage = uint64_t{2} << 20;
 
 }  // namespace
 
-struct FramePool::State {
+struct BufferPool::State {
   explicit State(uint64_t size)
       : buffer_size(size),
         slab_size((std::max(size, kHugePage) + kHugePage - 1) / kHugePage * kHugePage) {}
@@ -54,9 +54,9 @@ struct FramePool::State {
   std::vector<std::unique_ptr<std::byte, FreeSlab>> slabs;
 };
 
-FramePool::FramePool(uint64_t buffer_size) : state_(std::make_shared<State>(buffer_size)) {}
+BufferPool::BufferPool(uint64_t buffer_size) : state_(std::make_shared<State>(buffer_size)) {}
 
-std::shared_ptr<std::byte[]> FramePool::Take() {
+std::shared_ptr<std::byte[]> BufferPool::Take() {
   std::byte* const buffer = state_->Take();
   return {buffer, [state = state_](std::byte* taken) { state->GiveBack(taken); }};
 }

@@ -1,0 +1,42 @@
+#include "libcore/base/buffer_pool.h"
+
+#include <gtest/gtest.h>
+
+#include <cstring>
+#include <set>
+#include <vector>
+
+namespace ktstr {
+namespace {
+
+TEST(BufferPoolTest, BuffersDoNotOverlapAndAreUsedAgain) {
+  constexpr uint64_t kSize = 96 << 10;  // no divisor of a huge page
+  BufferPool pool(kSize);
+  std::vector<std::shared_ptr<std::byte[]>> taken;
+  for (int i = 0; i < 100; ++i) {
+    taken.push_back(pool.Take());
+    std::memset(taken.back().get(), i, kSize);
+  }
+  std::set<std::byte*> places;
+  for (int i = 0; i < 100; ++i) {
+    EXPECT_EQ(taken[i][0], std::byte(i));
+    EXPECT_EQ(taken[i][kSize - 1], std::byte(i));
+    places.insert(taken[i].get());
+  }
+  taken.clear();
+  for (int i = 0; i < 100; ++i) taken.push_back(pool.Take());
+  for (const auto& buffer : taken) EXPECT_TRUE(places.contains(buffer.get()));
+}
+
+TEST(BufferPoolTest, ABufferOutlivesThePool) {
+  std::shared_ptr<std::byte[]> buffer;
+  {
+    BufferPool pool(uint64_t{4} << 20);
+    buffer = pool.Take();
+  }
+  std::memset(buffer.get(), 1, uint64_t{4} << 20);
+  EXPECT_EQ(buffer[(4 << 20) - 1], std::byte(1));
+}
+
+}  // namespace
+}  // namespace ktstr
