@@ -11,6 +11,7 @@
 #include "analyze/html/page.h"
 #include "analyze/html/report_tables.h"
 #include "analyze/text/lines.h"
+#include "analyze/text/log_moment.h"
 #include "analyze/text/stack_groups.h"
 
 namespace ktstr {
@@ -121,6 +122,7 @@ Result<std::string> HtmlReport(const Database& index, const std::string& name) {
                             "FROM finding ORDER BY rank"));
   const QueryResult verdict = KTSTR_TRY(
       index.Query("SELECT sentence, certainty, severity, explains, evidence FROM verdict"));
+  const std::optional<int64_t> moment = KTSTR_TRY(LogMoment(index));
   const TasksAndStacks tasks = KTSTR_TRY(TasksAndStacksJson(index, texts));
   const QueryResult now = KTSTR_TRY(index.Query("SELECT * FROM cpu_now"));
   std::string tables = tasks.tasks;
@@ -135,9 +137,10 @@ Result<std::string> HtmlReport(const Database& index, const std::string& name) {
   const std::string now_columns = ColumnsJson(now, {}, texts);
   const std::string json = fmt::format(
       "{{\"name\":{},\"verdict\":{},\"findings\":{},\"cpu_now\":{},\"tables\":[{}],\"stacks\":{},"
+      "\"moment\":{},"
       "\"exit_texts\":{},\"texts\":{}}}",
       JsonText(name), verdict_columns, finding_columns, now_columns, tables, tasks.stacks,
-      KTSTR_TRY(ExitTextsJson(index)), TextsJson(texts));
+      moment ? std::to_string(*moment) : "null", KTSTR_TRY(ExitTextsJson(index)), TextsJson(texts));
   return HtmlPage(KTSTR_TRY(ReportTitle(index)), json);
 }
 

@@ -8,6 +8,7 @@
 
 #include "analyze/index/cells.h"
 #include "analyze/text/findings_text.h"
+#include "analyze/text/log_moment.h"
 #include "analyze/text/output.h"
 #include "analyze/text/wrap.h"
 #include "libcore/base/quantity.h"
@@ -33,9 +34,6 @@ constexpr const char* kCpuQuery =
     "ORDER BY {} LIMIT {}";
 constexpr const char* kStateQuery =
     "SELECT state, count(*) AS tasks FROM task WHERE pid != 0 GROUP BY state ORDER BY tasks DESC";
-constexpr const char* kMomentQuery =
-    "SELECT min(s.value) FROM verdict v, json_each(v.evidence) e, json_each(e.value, '$.seqs') s "
-    "WHERE json_extract(e.value, '$.table') = 'log'";
 constexpr const char* kLogQuery =
     "SELECT time_ns, level, text FROM (SELECT * FROM log {} LIMIT {}) ORDER BY seq";
 constexpr const char* kAnomalyQuery = "SELECT walker, kind, detail FROM anomaly LIMIT {}";
@@ -142,13 +140,6 @@ Result<int64_t> Count(const Database& index, std::string_view table) {
   return IntegerOf(count.rows[0][0]);
 }
 
-// The number of the log's first line that the verdict rests on; nothing where it rests on none.
-Result<std::optional<int64_t>> Moment(const Database& index) {
-  const QueryResult moment = KTSTR_TRY(index.Query(kMomentQuery));
-  const auto* seq = std::get_if<int64_t>(&moment.rows[0][0]);
-  return seq == nullptr ? std::nullopt : std::optional(*seq);
-}
-
 // The lines from that moment on, and else the last ones.
 std::string LogSql(std::optional<int64_t> moment) {
   return fmt::format(
@@ -158,7 +149,7 @@ std::string LogSql(std::optional<int64_t> moment) {
 }
 
 Result<std::string> LogPart(const Database& index, size_t max_width) {
-  const auto moment = KTSTR_TRY(Moment(index));
+  const auto moment = KTSTR_TRY(LogMoment(index));
   const QueryResult log = KTSTR_TRY(index.Query(LogSql(moment)));
   std::string text;
   for (const auto& row : log.rows) {
@@ -243,7 +234,7 @@ Result<std::string> SummaryJson(const Database& index) {
   summary["findings"] = KTSTR_TRY(part("SELECT * FROM finding"));
   summary["cpus"] = KTSTR_TRY(part(fmt::format(kCpuQuery, "c.cpu", -1)));
   summary["tasks_by_state"] = KTSTR_TRY(part(kStateQuery));
-  summary["log"] = KTSTR_TRY(part(LogSql(KTSTR_TRY(Moment(index)))));
+  summary["log"] = KTSTR_TRY(part(LogSql(KTSTR_TRY(LogMoment(index)))));
   summary["anomalies"] = KTSTR_TRY(part(fmt::format(kAnomalyQuery, -1)));
   return summary.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + "\n";
 }

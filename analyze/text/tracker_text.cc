@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "analyze/index/cells.h"
+#include "analyze/text/log_moment.h"
 #include "analyze/text/output.h"
 #include "libcore/base/safe_text.h"
 
@@ -31,7 +32,8 @@ constexpr const char* kTrackerSchedulers =
     "WHERE s.ops_name IS NOT NULL ORDER BY s.scheduler";
 
 constexpr const char* kTrackerLog =
-    "SELECT time_ns, text FROM (SELECT * FROM log ORDER BY seq DESC LIMIT {}) ORDER BY seq";
+    "SELECT time_ns, text FROM (SELECT * FROM log {} LIMIT {}) ORDER BY seq";
+constexpr int64_t kTrackerLinesBefore = 5;
 
 bool IsTold(const Value& value) { return !std::holds_alternative<std::monostate>(value); }
 
@@ -85,7 +87,11 @@ Result<std::string> SchedulerMarkdown(const Database& index) {
 }
 
 Result<std::string> LogMarkdown(const Database& index) {
-  const QueryResult log = KTSTR_TRY(index.Query(fmt::format(kTrackerLog, kTrackerLogLines)));
+  const auto moment = KTSTR_TRY(LogMoment(index));
+  const std::string which =
+      moment ? fmt::format("WHERE seq >= {} ORDER BY seq", *moment - kTrackerLinesBefore)
+             : "ORDER BY seq DESC";
+  const QueryResult log = KTSTR_TRY(index.Query(fmt::format(kTrackerLog, which, kTrackerLogLines)));
   std::string lines;
   for (const auto& row : log.rows) {
     const std::string time =
@@ -93,7 +99,9 @@ Result<std::string> LogMarkdown(const Database& index) {
     lines += fmt::format("[{:>12}] {}\n", time, SafeText(ToDisplay(row[1])));
   }
   if (lines.empty()) return std::string();
-  return fmt::format("\nKernel log, the last {} lines before the freeze:\n\n{}", log.rows.size(),
+  return fmt::format("\nKernel log, {}:\n\n{}",
+                     moment ? "from just before that moment on"
+                            : fmt::format("the last {} lines before the freeze", log.rows.size()),
                      FencedBlock(lines));
 }
 

@@ -169,7 +169,8 @@ function makeTable(description) {
       make('summary', {}, make('h3', {}, table.title), ' ',
            make('span', {className: 'count'}, plural(table.rows.length, 'row'))));
   details.addEventListener('toggle', () => {
-    if (details.open) details.append(table.build());
+    // To put it there again would forget where it was scrolled to.
+    if (details.open && table.element === null) details.append(table.build());
   });
   tables.set(table.id, {table, details});
   if (description.open || table.filter !== '') {
@@ -183,13 +184,24 @@ function makeTable(description) {
 function showTable(id, filter) {
   const entry = tables.get(id);
   if (entry === undefined) return;
-  entry.details.append(entry.table.build());
+  if (entry.table.element === null) entry.details.append(entry.table.build());
   entry.details.open = true;
   entry.table.setFilter(filter);
   address.place = `table-${id}`;
   address.write();
   entry.details.scrollIntoView();
   entry.table.input.focus({preventScroll: true});
+}
+
+// The log opens where what the verdict tells of begins, else at its end.
+function showMoment() {
+  const entry = tables.get('log');
+  if (entry === undefined || !entry.details.open || entry.table.filter !== '') return;
+  const {table} = entry;
+  const seqs = table.rows.byName.get('seq').values;
+  const row = report.moment === null ? -1 : seqs.indexOf(report.moment);
+  if (row < 0) table.scroll.scrollTop = table.scroll.scrollHeight;
+  else table.goToRow(row);
 }
 
 function makeExitTexts() {
@@ -263,6 +275,7 @@ address.read();
 addThemeSwitch();
 addFilterKey();
 addSections();
+showMoment();
 document.getElementById(address.place)?.scrollIntoView();
 window.addEventListener('beforeprint', () => {
   for (const {table} of tables.values()) if (table.element !== null) table.render(true);

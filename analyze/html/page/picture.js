@@ -1,7 +1,7 @@
 // The picture of the machine: CPUs by package, cache and core, what runs, and who waits in which
 // queue for how long.
 
-const MANY_CPUS = 32;            // more are drawn smaller
+const MANY_CPUS = 16;            // from so many on, each is a cell (many.js)
 const SHORTEST_WAIT_NS = 1e3;    // the left end of the logarithmic scale of waiting times
 const QUEUES_SHOWN = 24;
 
@@ -32,7 +32,7 @@ class Picture {
     this.nowByCpu = this.now.groupBy('cpu');
     this.topology = rowsOf.get('topology');
     this.topologyByCpu = this.topology.groupBy('cpu');
-    this.many = this.cpus.length > MANY_CPUS;
+    this.many = this.cpus.length >= MANY_CPUS;
     this.barsShown = this.many ? 3 : 8;
     this.classes = new Set();
     this.lengths = [];  // of bars: the element, and how long its task waits
@@ -69,10 +69,9 @@ class Picture {
                   'No CPU can be drawn: the kernel\'s run queues were not found.');
     }
     const machine = make('div', {className: `machine${this.many ? ' many' : ''}`},
-                         ...this.packages());
+                         ...this.packages(), ...(this.many ? this.enlarged() : []));
     const queues = this.queues();
-    return make('div', {className: 'picture'}, this.legend(), this.quietSwitch(machine), machine,
-                queues);
+    return make('div', {className: 'picture'}, this.legend(), machine, queues);
   }
 
   // Packages with their caches, cores and CPUs; a level that tells nothing apart has no box.
@@ -94,7 +93,7 @@ class Picture {
        label: (row) => `last-level cache ${place('llc')(row) ?? 'unknown'}`},
     ];
     const cores = new Set(rows.map(key('package', 'die', 'core')));
-    if (cores.size < rows.length && place('core')(0) !== null) {
+    if (!this.many && cores.size < rows.length && place('core')(0) !== null) {
       levels.push({className: 'core', key: key('die', 'core'),
                    label: (row) => `core ${place('core')(row) ?? 'unknown'}`});
     }
@@ -102,6 +101,9 @@ class Picture {
   }
 
   boxes(rows, levels) {
+    if (levels.length === 0 && this.many) {
+      return [make('div', {className: 'cells'}, ...rows.map((row) => this.cell(row)))];
+    }
     if (levels.length === 0) {
       return [make('div', {className: 'tiles'}, ...rows.map((row) => this.tile(row)))];
     }
@@ -118,14 +120,18 @@ class Picture {
              make('div', {className: 'inside'}, ...this.boxes(members, below))));
   }
 
+  isIdle(row) {
+    return this.cpus.get(row, 'curr_kva') === this.cpus.get(row, 'idle_kva') &&
+        this.cpus.get(row, 'curr_kva') !== null;
+  }
+
   tile(row) {
     const cpu = this.cpus.get(row, 'cpu');
     const running = this.cpus.get(row, 'nr_running');
     const queues = this.queuesOf(cpu);
     const elsewhere = this.queuedElsewhere(cpu);
     const nowRow = this.nowByCpu.get(cpu)?.[0] ?? null;
-    const idle = this.cpus.get(row, 'curr_kva') === this.cpus.get(row, 'idle_kva') &&
-        this.cpus.get(row, 'curr_kva') !== null;
+    const idle = this.isIdle(row);
     const offline = this.cpus.get(row, 'online') === 0;
     const quiet = offline || (idle && queues.length === 0 && elsewhere === 0);
     return make('article', {className: `cpu${quiet ? ' quiet' : ''}${offline ? ' offline' : ''}`,
@@ -335,15 +341,6 @@ class Picture {
         ? ['No task is known to wait for a CPU.'] : [scale, other];
     return make('p', {className: 'legend'}, ...text, ' Scheduling classes: ',
                 ...chips.flatMap((chip) => [chip, ' ']));
-  }
-
-  quietSwitch(machine) {
-    const quiet = machine.querySelectorAll('.cpu.quiet').length;
-    if (!this.many || quiet === 0) return null;
-    const box = make('input', {type: 'checkbox'});
-    box.addEventListener('change', () => machine.classList.toggle('busy-only', box.checked));
-    return make('label', {className: 'switch'}, box,
-                ` leave out ${plural(quiet, 'CPU')} with nothing to do`);
   }
 }
 

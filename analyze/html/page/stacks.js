@@ -3,6 +3,8 @@
 const STACKS_AT_ONCE = 50;
 const NAMES_SHOWN = 6;
 const TASKS_SHOWN = 200;
+// How every task that waits gets away from its CPU: says nothing of what it waits for.
+const SCHEDULES = /^(__switch_to(_asm)?|__schedule|schedule(_\w+)?|preempt_schedule\w*|io_schedule\w*)$/;
 
 const stacks = {
   shown: 0,
@@ -72,8 +74,9 @@ const stacks = {
     const names = [...this.names(group)].map(([comm, count]) =>
         count === 1 ? comm : `${comm} ×${count}`);
     const more = names.length - NAMES_SHOWN;
-    const functions = group.frames.slice(0, 4)
-        .map((frame) => report.texts[frame].replace(/\+0x[0-9a-f]+/, ''));
+    const all = group.frames.map((frame) => report.texts[frame].replace(/\+0x[0-9a-f]+/, ''));
+    const waits = all.findIndex((name) => !SCHEDULES.test(name));
+    const functions = all.slice(group.running || waits < 0 ? 0 : waits).slice(0, 4);
     const details = make('details', {id: `stack-${number + 1}`, className: 'stack'},
         make('summary', {},
              make('span', {className: 'size', title: plural(group.tasks.length, 'task')},

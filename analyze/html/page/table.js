@@ -51,6 +51,7 @@ class DataTable {
     this.first = this.end = -1;
     this.rowHeight = 28;
     this.element = null;
+    this.marked = null;
   }
 
   // Its elements, made when it is first shown.
@@ -174,12 +175,14 @@ class DataTable {
     const cells = this.rows.columns.map((column) => this.makeCell(column, row));
     const element = make('tr', {'aria-rowindex': index + 2}, ...cells);
     if (this.id === 'log') element.className = logLevelClass(this.rows.get(row, 'level'));
+    if (row === this.marked) element.classList.add('marked');
     return element;
   }
 
   makeCell(column, row) {
     const value = column.value(row);
-    const text = column.show(value);
+    const text = this.id === 'log' && column.name === 'level'
+        ? LOG_LEVELS[value] ?? column.show(value) : column.show(value);
     const cell = document.createElement('td');
     if (column.numeric) cell.className = 'number';
     if (value === null) cell.classList.add('none');
@@ -194,6 +197,15 @@ class DataTable {
     return cell;
   }
 
+  // Brings a row of the data into sight, a few rows below the top, and marks it.
+  goToRow(row) {
+    this.marked = row;
+    this.first = this.end = -1;
+    this.render();
+    this.scroll.scrollTop = Math.max(0, (this.order.indexOf(row) - 2) * this.rowHeight);
+    this.render();
+  }
+
   space(rows) {
     const cell = make('td', {colSpan: this.rows.columns.length});
     cell.style.height = `${rows * this.rowHeight}px`;
@@ -206,6 +218,9 @@ class DataTable {
     return make('tr', {}, make('td', {colSpan: this.rows.columns.length}, text));
   }
 }
+
+// KERN_EMERG to KERN_DEBUG (include/linux/kern_levels.h).
+const LOG_LEVELS = ['emerg', 'alert', 'crit', 'err', 'warning', 'notice', 'info', 'debug'];
 
 function logLevelClass(level) {
   if (level === null || level > 4) return '';

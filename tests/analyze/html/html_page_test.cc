@@ -121,6 +121,32 @@ TEST_F(HtmlPageTest, ASlashGoesToTheFilterAndALinkPastTheHead) {
   EXPECT_EQ(Ask("document.querySelector('a.skip').getAttribute('href')"), "#report");
 }
 
+TEST_F(HtmlPageTest, TheLogOpensAtTheMomentThatTheVerdictTellsOf) {
+  OpenState("oops");
+  EXPECT_THAT(Ask("document.querySelector('#table-log tr.marked').textContent").get<std::string>(),
+              testing::HasSubstr("BUG: kernel NULL pointer dereference"));
+  const std::string distance =
+      "document.querySelector('#table-log tr.marked').getBoundingClientRect().top - "
+      "document.querySelector('#table-log .scroll').getBoundingClientRect().top";
+  EXPECT_LT(Ask(distance), 150);
+  EXPECT_GE(Ask(distance), 0);
+  // Without one, at its end.
+  OpenState("stall");
+  EXPECT_EQ(Ask("document.querySelectorAll('#table-log tr.marked').length"), 0);
+  EXPECT_EQ(Ask("(() => { const box = document.querySelector('#table-log .scroll'); "
+                "return box.scrollHeight - box.clientHeight - box.scrollTop < 2; })()"),
+            true);
+}
+
+TEST_F(HtmlPageTest, AStackBeginsWithWhatItsTaskWaitsFor) {
+  OpenState("stall");
+  EXPECT_THAT(
+      Ask("[...document.querySelectorAll('.stack summary code')].map((code) => code.textContent)"
+          ".filter((text) => text.startsWith('__schedule') || text.startsWith('schedule "
+          "')).length"),
+      0);
+}
+
 TEST_F(HtmlPageTest, ATasksNameIsShownAndNotRun) {
   const std::string name = "</script><img src=x onerror=alert(1)>";
   Tables tables = CrowdedMachine(8, 2, name);
@@ -269,7 +295,21 @@ TEST_F(HtmlPageTest, TheThemeCanBeChosen) {
 
 TEST_F(HtmlPageTest, ManyCpusAndLongQueuesAreCutWithTheNumberOfTheRest) {
   Open(MakeIndex(CrowdedMachine(10'000, 256)));
-  EXPECT_EQ(Ask("document.querySelectorAll('.cpu').length"), 256);
+  EXPECT_EQ(Ask("document.querySelectorAll('.cell').length"), 256);
+  EXPECT_EQ(Ask("document.querySelectorAll('.cpu').length"), 12);
+  EXPECT_EQ(Ask("document.querySelector('.machine > .more').textContent"),
+            "and 52 CPUs more whose tasks wait");
+  // All of them on the first screen, or little more.
+  EXPECT_LE(
+      Ask("document.querySelector('.machine > .tiles:not([hidden])').getBoundingClientRect().top - "
+          "document.querySelector('.machine').getBoundingClientRect().top"),
+      900);
+  // One that is chosen is shown in full, and goes when it is chosen again.
+  Ask("document.querySelectorAll('.cell')[200].click()");
+  EXPECT_EQ(Ask("document.querySelector('.chosen .heading b').textContent"), "CPU 200");
+  EXPECT_EQ(Ask("document.querySelectorAll('.cell[aria-expanded=true]').length"), 1);
+  Ask("document.querySelectorAll('.cell')[200].click()");
+  EXPECT_EQ(Ask("document.querySelectorAll('.chosen .cpu').length"), 0);
   EXPECT_EQ(Ask("document.querySelectorAll('.dsq .bar').length"), 12);
   EXPECT_EQ(Ask("document.querySelector('.dsq .more').textContent"), "and 1238 more");
   Ask("document.querySelector('.dsq .more .link').click()");
