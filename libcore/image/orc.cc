@@ -130,12 +130,15 @@ Result<OrcTable> OrcTable::Parse(const OrcFormat& format, Kva ips_at,
   return table;
 }
 
+OrcEntry OrcTable::at(size_t index) const {
+  return format_.Decode(
+      std::span(entries_).subspan(index * format_.entry_size(), format_.entry_size()));
+}
+
 std::optional<OrcEntry> OrcTable::Find(Kva ip) const {
   const auto after = std::upper_bound(begins_.begin(), begins_.end(), ip.value());
   if (after == begins_.begin()) return std::nullopt;
-  const auto index = static_cast<size_t>(after - begins_.begin()) - 1;
-  return format_.Decode(
-      std::span(entries_).subspan(index * format_.entry_size(), format_.entry_size()));
+  return at(static_cast<size_t>(after - begins_.begin()) - 1);
 }
 
 }  // namespace ktstr

@@ -91,6 +91,9 @@ class OrcTable {
                                 std::vector<std::byte> entries);
 
   size_t size() const { return begins_.size(); }
+  // Where entry `index` begins to hold, in ascending order, and what it says.
+  Kva begin(size_t index) const { return Kva(begins_[index]); }
+  OrcEntry at(size_t index) const;
   // The entry that covers `ip`: the last one that begins at or before it, of several at one address
   // the last (the others end a section). The caller knows where the text ends.
   std::optional<OrcEntry> Find(Kva ip) const;

@@ -24,6 +24,8 @@ int Main(int argc, char** argv) {
   AddOpsCommand(&app, &result);
   AddResumeCommand(&app, &result);
   AddWhatIfCommand(&app, &result);
+  AddGdbCommand(&app, &result);
+  AddSymbolsCommand(&app, &result);
   AddVerifyCommand(&app, &result);
   AddSalvageCommand(&app, &result);
   AddScrubCommand(&app, &result);

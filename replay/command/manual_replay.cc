@@ -20,7 +20,8 @@ Manual ReplayManual() {
        {{"ARCHIVE.kts", "A frozen machine."},
         {"NEW.kts", "A machine derived from it, which names ARCHIVE as its parent."},
         {"$XDG_RUNTIME_DIR/ktstr-*, /tmp/ktstr-*",
-         "The sockets and the console's log of a woken machine, while it is there."},
+         "The sockets and the console's log of a woken machine, while it is there, and the socket "
+         "at which gdb is waited for."},
         {"~/.cache/ktstr/qemu",
          "Where QEMUs of other versions than the installed one are found."}}},
       {"EXAMPLES",
@@ -33,6 +34,9 @@ Manual ReplayManual() {
        "  ktstr-replay resume demo.kts --for 3s --then capture later.kts\n\n"
        "Wake it for a debugger (gdb: target remote /tmp/gdb.sock):\n"
        "  ktstr-replay resume demo.kts --paused --gdb /tmp/gdb.sock\n\n"
+       "Look at it in gdb as it stands, with its symbols and stacks:\n"
+       "  ktstr-replay symbols demo.kts -o demo.elf\n"
+       "  gdb demo.elf -ex 'target remote | ktstr-replay gdb demo.kts -'\n\n"
        "See what a change would have made different:\n"
        "  ktstr-replay what-if demo.kts --request write.json --for 5s\n\n"
        "Look whether an archive is whole, and keep what is left of one that is not:\n"
@@ -41,7 +45,7 @@ Manual ReplayManual() {
        "Give it away without what its users had in memory:\n"
        "  ktstr-replay scrub demo.kts public.kts",
        {}}};
-  manual.see_also = {"ktstr-analyze(1)", "ktstr-capture(1)", "ktstr-run(1)"};
+  manual.see_also = {"ktstr-analyze(1)", "ktstr-capture(1)", "ktstr-run(1)", "gdb(1)"};
   return manual;
 }
 

@@ -8,6 +8,8 @@ namespace ktstr {
 
 // Each adds itself to `app`; how it ended is in `result` when it was chosen and ran.
 void AddOpsCommand(Options* app, Result<ExitCode>* result);      // "ops"
+void AddGdbCommand(Options* app, Result<ExitCode>* result);      // "gdb"
+void AddSymbolsCommand(Options* app, Result<ExitCode>* result);  // "symbols"
 void AddResumeCommand(Options* app, Result<ExitCode>* result);   // "resume"
 void AddWhatIfCommand(Options* app, Result<ExitCode>* result);   // "what-if"
 void AddVerifyCommand(Options* app, Result<ExitCode>* result);   // "verify"

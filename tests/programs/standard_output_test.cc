@@ -63,6 +63,8 @@ const std::map<std::string, std::string> kWords = {
     {"ktstr-replay ops", "ops STATE --request REQUEST"},
     {"ktstr-replay resume", "resume --help"},    // needs a guest
     {"ktstr-replay what-if", "what-if --help"},  // the same
+    {"ktstr-replay gdb", "gdb STATE - <<< '$?#3f'"},
+    {"ktstr-replay symbols", "symbols STATE -o NEW"},
     {"ktstr-replay verify", "verify STATE"},
     {"ktstr-replay scrub", "scrub STATE NEW"},
     {"ktstr-replay salvage", "salvage STATE NEW"},

@@ -23,9 +23,13 @@ class OrcTables {
   // as all BPF is.
   std::optional<OrcEntry> Find(Kva ip, const TextPlace& place);
 
+  // The kernel's own, and that of a module, by its place in TextSymbols::modules(); an empty one
+  // where there is none.
+  const OrcTable& kernel_table() const { return table_; }
+  const OrcTable& TableOf(size_t module);
+
  private:
   OrcTables(const Walk& walk, const TextSymbols& text) : walk_(walk), text_(&text) {}
-  const OrcTable& TableOf(size_t module);
 
   Walk walk_;
   const TextSymbols* text_;

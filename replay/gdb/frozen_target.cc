@@ -1,0 +1,164 @@
+#include "replay/gdb/frozen_target.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cstring>
+
+#include "libcore/walk/system/machine.h"
+#include "replay/gdb/monitor.h"
+
+namespace ktstr {
+
+namespace {
+
+constexpr uint64_t kPagingOn = uint64_t{1} << 31;        // CR0.PG
+constexpr uint64_t kLongModeActive = uint64_t{1} << 10;  // EFER.LMA
+
+bool IsOfKernel(Kva address) { return (address.value() >> 63) != 0; }
+
+}  // namespace
+
+Result<std::unique_ptr<FrozenTarget>> FrozenTarget::Create(FrozenMachine& machine,
+                                                           const FrozenTargetOptions& options) {
+  if (machine.archive().vcpus().empty()) {
+    return Fail(ErrorCode::kUnsupported,
+                fmt::format("{} has no registers: a debugger has nowhere to stand",
+                            machine.archive().path()));
+  }
+  auto target = std::unique_ptr<FrozenTarget>(new FrozenTarget(machine));
+  if (const auto kernel = machine.Kernel(options.kernel)) {
+    target->kernel_ = *kernel;
+    target->on_cpus_ = TasksOnCpus(**kernel);
+  } else {
+    target->no_kernel_ = kernel.error();
+  }
+  if (options.all_tasks) {
+    for (SleepingTask& task : KTSTR_TRY(AllSleepingTasks(*KTSTR_TRY(target->kernel())))) {
+      target->tasks_.emplace(kFirstTask + static_cast<uint64_t>(task.pid), std::move(task));
+    }
+  }
+  return target;
+}
+
+Result<const GuestKernel*> FrozenTarget::kernel() const {
+  if (kernel_ == nullptr) return Fail(*no_kernel_);
+  return kernel_;
+}
+
+std::vector<GdbThread> FrozenTarget::Threads() {
+  std::vector<GdbThread> threads;
+  for (size_t i = 0; i < machine_.archive().vcpus().size(); ++i) threads.push_back(i + 1);
+  for (const auto& [thread, task] : tasks_) threads.push_back(thread);
+  return threads;
+}
+
+bool FrozenTarget::Has(GdbThread thread) {
+  return VcpuOf(thread) != nullptr || tasks_.contains(thread);
+}
+
+const VcpuRegisters* FrozenTarget::VcpuOf(GdbThread thread) const {
+  const auto vcpus = machine_.archive().vcpus();
+  return thread >= 1 && thread <= vcpus.size() ? &vcpus[thread - 1] : nullptr;
+}
+
+std::string FrozenTarget::Describe(GdbThread thread) {
+  const VcpuRegisters* vcpu = VcpuOf(thread);
+  if (vcpu == nullptr) {
+    const SleepingTask& task = tasks_.at(thread);
+    return fmt::format("task {} ({}), on no CPU", task.comm, task.pid);
+  }
+  std::string text = fmt::format("vCPU {}, {}", vcpu->cpu, VcpuModeName(vcpu->mode()));
+  for (const TaskOnCpu& task : on_cpus_) {
+    if (task.vcpu != vcpu->cpu) continue;
+    text = fmt::format("CPU {}: {} ({}), {}", task.cpu, task.comm, task.pid.value_or(-1),
+                       VcpuModeName(vcpu->mode()));
+  }
+  return text;
+}
+
+GdbRegisterValues FrozenTarget::Registers(GdbThread thread) {
+  if (const VcpuRegisters* vcpu = VcpuOf(thread)) return GdbValuesOf(*vcpu);
+  return tasks_.at(thread).registers;
+}
+
+std::optional<int64_t> FrozenTarget::PidOf(GdbThread thread) const {
+  const VcpuRegisters* vcpu = VcpuOf(thread);
+  if (vcpu == nullptr) return tasks_.at(thread).pid;
+  for (const TaskOnCpu& task : on_cpus_) {
+    if (task.vcpu == vcpu->cpu && task.pid.value_or(0) != 0) return task.pid;
+  }
+  return std::nullopt;
+}
+
+Result<GdbThread> FrozenTarget::AddTask(int64_t pid) {
+  for (const TaskOnCpu& task : on_cpus_) {
+    if (task.pid == pid) return GdbThread{task.vcpu} + 1;
+  }
+  const GdbThread thread = kFirstTask + static_cast<uint64_t>(pid);
+  if (!tasks_.contains(thread)) {
+    tasks_.emplace(thread, KTSTR_TRY(FindSleepingTask(*KTSTR_TRY(kernel()), pid)));
+  }
+  return thread;
+}
+
+Result<Pa> FrozenTarget::TranslateByTables(Pa root, bool five_levels, Kva address) {
+  const PagingMode mode = five_levels ? PagingMode::kFiveLevel : PagingMode::kFourLevel;
+  if (!space_ || space_->root() != root || space_->mode() != mode) {
+    space_ = std::make_unique<AddressSpace>(machine_.memory(), root, mode);
+  }
+  return space_->Translate(address);
+}
+
+// Addresses of the kernel by its own page tables, which every CPU has at hand but for one that is
+// in user mode behind page-table isolation; a vCPU that is in no kernel, or in another, by its own.
+Result<Pa> FrozenTarget::Translate(GdbThread thread, Kva address) {
+  const VcpuRegisters* vcpu = VcpuOf(thread);
+  if (vcpu == nullptr) {
+    const SleepingTask& task = tasks_.at(thread);
+    if (IsOfKernel(address)) return kernel_->Translate(address);
+    if (!task.user_tables) {
+      return Fail(ErrorCode::kUnmapped,
+                  fmt::format("task {} is the kernel's and has no memory of user space", task.pid));
+    }
+    return TranslateByTables(*task.user_tables, kernel_->paging_levels() == 5, address);
+  }
+  if ((vcpu->cr0 & kPagingOn) == 0) return Pa(address.value());
+  if ((vcpu->efer & kLongModeActive) == 0) {
+    return Fail(ErrorCode::kUnsupported, "the vCPU is in 32-bit paging, which is not read");
+  }
+  const bool in_kernel = kernel_ != nullptr && kernel_->InstanceOf(*vcpu) == kernel_->instance();
+  if (in_kernel && IsOfKernel(address)) return kernel_->Translate(address);
+  return TranslateByTables(vcpu->page_table_root(), vcpu->five_level_paging(), address);
+}
+
+size_t FrozenTarget::Read(GdbThread thread, Kva address, std::span<std::byte> out) {
+  size_t read = 0;
+  while (read < out.size()) {
+    const auto pa = Translate(thread, address + read);
+    if (!pa) break;
+    const PageView page = machine_.memory().View(Pfn::Of(*pa));
+    if (!page.readable()) break;
+    const size_t size = std::min<size_t>(out.size() - read, kPageSize - pa->page_offset());
+    std::memcpy(out.data() + read, page.data() + pa->page_offset(), size);
+    read += size;
+  }
+  return read;
+}
+
+// Per-CPU variables of kernels before 6.15 count from 0 and stay there, whatever KASLR does: gdb
+// would move them with the rest.
+std::optional<Kva> FrozenTarget::KernelBegin() {
+  if (kernel_ == nullptr) return std::nullopt;
+  const auto per_cpu = kernel_->symbol_kva("__per_cpu_start"), text = kernel_->symbol_kva("_text");
+  if (!text || (per_cpu && per_cpu->is_null() && kernel_->kaslr_offset() != 0)) {
+    return std::nullopt;
+  }
+  return *text;
+}
+
+std::string FrozenTarget::Monitor(GdbThread thread, std::string_view words) {
+  return AnswerMonitor(*this, thread, words);
+}
+
+}  // namespace ktstr

@@ -1,0 +1,189 @@
+// ktstr-replay gdb and symbols as a user runs them: Debian's gdb over frozen machines.
+#include <fmt/format.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <map>
+#include <regex>
+#include <vector>
+
+#include "../analyze/run_program.h"
+#include "libcore/walk/stack/stack.h"
+#include "replay/frozen_machine.h"
+
+namespace ktstr {
+namespace {
+
+using ::testing::ContainsRegex;
+using ::testing::HasSubstr;
+using ::testing::Not;
+
+std::string StatePath(const std::string& name) { return std::string(KTSTR_STATE_DIR) + "/" + name; }
+
+class GdbProgramTest : public testing::Test {
+ protected:
+  // Symbols of the state, made anew.
+  std::string Symbols(const std::string& archive) {
+    const std::string path = (directory_ / "symbols.elf").string();
+    const Ran made = RunInShell(fmt::format("{} symbols {} -o {}", KTSTR_REPLAY, archive, path));
+    EXPECT_EQ(made.exit_code, 0) << made.err;
+    return path;
+  }
+  // What gdb says to these commands, where it stands in the archive.
+  std::string Gdb(const std::string& archive, const std::vector<std::string>& commands,
+                  const std::string& options = "", const std::string& symbols = "") {
+    std::string line = fmt::format(
+        "gdb -q -nx -batch -ex 'set width 0' -ex 'set confirm off' {} -ex 'target remote | {} gdb "
+        "{} - {}'",
+        symbols, KTSTR_REPLAY, archive, options);
+    for (const std::string& command : commands) line += fmt::format(" -ex '{}'", command);
+    const Ran ran = RunInShell(line + " 2>&1");
+    EXPECT_THAT(ran.out, Not(HasSubstr("target description"))) << line;
+    return ran.out;
+  }
+
+  synthetic::TemporaryDirectory directory_;
+};
+
+TEST_F(GdbProgramTest, ShowsCpusAsThreadsWithAllRegistersThatTheArchiveHas) {
+  const auto machine = FrozenMachine::Open(StatePath("stall.kts"));
+  ASSERT_TRUE(machine) << machine.error().ToString();
+  const VcpuRegisters& vcpu = (*machine)->archive().vcpus()[1];
+  const std::string said =
+      Gdb(StatePath("stall.kts"), {"info threads", "thread 2", "p/x $rip", "p/x $rsp", "p/x $r12",
+                                   "p/x $cr3", "p/x $gs_base", "p/x $efer", "p/x $lstar",
+                                   "p/x $idt_base", "p $xmm0", "p $st0", "p $eflags"});
+  EXPECT_THAT(said, HasSubstr("Thread 1 (CPU 0: spin-0 (44), user)"));
+  EXPECT_THAT(said, HasSubstr("Thread 2 (CPU 1: swapper/1 (0), halted)"));
+  int number = 0;
+  for (const uint64_t value : {vcpu.rip, vcpu.reg(Gpr::kRsp), vcpu.reg(Gpr::kR12), vcpu.cr3,
+                               vcpu.gs.base, vcpu.efer, vcpu.lstar, vcpu.idt.base}) {
+    EXPECT_THAT(said, HasSubstr(fmt::format("${} = {:#x}\n", ++number, value)));
+  }
+  EXPECT_THAT(said, HasSubstr("$9 = <unavailable>\n$10 = <unavailable>\n"));
+  EXPECT_THAT(said, ContainsRegex("\\$11 = \\[.*IF.*\\]"));
+}
+
+TEST_F(GdbProgramTest, ReadsTheMemoryOfTheKernel) {
+  const auto machine = FrozenMachine::Open(StatePath("stall.kts"));
+  ASSERT_TRUE(machine) << machine.error().ToString();
+  const auto kernel = (*machine)->Kernel();
+  ASSERT_TRUE(kernel) << kernel.error().ToString();
+  const Kva banner = *(*kernel)->symbol_kva("linux_banner");
+  const std::string said =
+      Gdb(StatePath("stall.kts"), {fmt::format("x/s {:#x}", banner.value()), "x/gx 16"});
+  EXPECT_THAT(said, HasSubstr("\"Linux version " + (*kernel)->release()));
+  EXPECT_THAT(said, HasSubstr("Cannot access memory at address 0x10"));
+}
+
+TEST_F(GdbProgramTest, SaysThatMemoryIsMissingAndWhy) {
+  const std::string said = Gdb(StatePath("stall.kts"), {"x/gx $rip", "monitor page 0x4246af"});
+  EXPECT_THAT(said, HasSubstr("Cannot access memory at address 0x4246af"));
+  EXPECT_THAT(said, HasSubstr("not captured, user data"));
+}
+
+TEST_F(GdbProgramTest, StandsInATaskThatSleeps) {
+  const std::string archive = StatePath("stall.kts");
+  const std::string said =
+      Gdb(archive,
+          {"monitor task 47", "info threads", "thread 3", "bt", "p $rax", "p/x $rip", "monitor bt",
+           "monitor task 44", "monitor task 99999", "monitor nonsense"},
+          "", Symbols(archive));
+  EXPECT_THAT(said, HasSubstr("task spin-3 (47), on no CPU is Thread"));
+  EXPECT_THAT(said, ContainsRegex("#0  0xffffffff[0-9a-f]+ in __schedule \\(\\)\n"
+                                  "#1  0xffffffff[0-9a-f]+ in schedule \\(\\)\n"
+                                  "#2  0xffffffff[0-9a-f]+ in irqentry_exit_to_user_mode \\(\\)\n"
+                                  "#3  <signal handler called>\n"));
+  EXPECT_THAT(said, HasSubstr("$1 = <unavailable>"));
+  EXPECT_THAT(said, HasSubstr("asm_sysvec_apic_timer_interrupt+0x1a (interrupt)\n    user mode"));
+  EXPECT_THAT(said, HasSubstr("CPU 0: spin-0 (44), user is Thread 1"));
+  EXPECT_THAT(said, HasSubstr("there is no thread 99999"));
+  EXPECT_THAT(said, HasSubstr("there is no monitor command 'nonsense'"));
+}
+
+TEST_F(GdbProgramTest, RefusesToRunAndToBeWritten) {
+  const std::string said = Gdb(StatePath("stall.kts"), {"continue", "stepi", "set $rax=1",
+                                                        "set var *(int*)$rip=1", "info threads"});
+  EXPECT_THAT(said, HasSubstr("this machine is frozen and does not run"));
+  EXPECT_THAT(said, HasSubstr("this machine is frozen and is only read"));
+  EXPECT_THAT(said, ContainsRegex("Cannot access memory at address 0x4246af\n.*\n.*Thread 1 "));
+}
+
+// Kernel frames by pid, as "address" or "event" for code that was entered by an interrupt, an
+// exception or a system call, whose own address gdb does not show.
+using Frames = std::map<int64_t, std::vector<std::string>>;
+
+Frames OurFrames(const std::string& archive) {
+  const auto machine = FrozenMachine::Open(archive);
+  const auto walked = WalkStacks(**(*machine)->Kernel());
+  Frames frames;
+  for (const StackFrameRow& row : walked->rows) {
+    if (row.kind == "end" || row.pid.value_or(0) <= 0) continue;
+    frames[*row.pid].push_back(
+        row.kind == "call" || row.kind == "bpf" ? fmt::format("{:#018x}", row.ip->value) : "event");
+  }
+  return frames;
+}
+
+Frames FramesOfGdb(const std::string& said) {
+  static const std::regex thread(R"(^Thread .*\(([0-9]+)\), )");
+  static const std::regex frame(R"(^#[0-9]+ +(0x[0-9a-f]+ in|<signal))");
+  std::istringstream lines(said);
+  Frames frames;
+  int64_t pid = 0;
+  std::smatch match;
+  for (std::string line; std::getline(lines, line);) {
+    if (std::regex_search(line, match, thread)) pid = std::stoll(match[1]);
+    if (!std::regex_search(line, match, frame) || pid == 0) continue;
+    const std::string address = match[1] == "<signal" ? "event" : match[1].str().substr(0, 18);
+    if (address == "event" || address.starts_with("0xffff")) frames[pid].push_back(address);
+  }
+  return frames;
+}
+
+class GdbStacksTest : public GdbProgramTest, public testing::WithParamInterface<const char*> {};
+
+// Two ways back that have nothing in common but the kernel's tables: gdb by the DWARF made of them,
+// and our unwinder.
+TEST_P(GdbStacksTest, AreThoseThatWeUnwind) {
+  const std::string archive = StatePath(GetParam());
+  const Frames ours = OurFrames(archive);
+  const Frames gdbs =
+      FramesOfGdb(Gdb(archive, {"thread apply all bt"}, "--tasks", Symbols(archive)));
+  ASSERT_GE(ours.size(), 40u);
+  size_t compared = 0;
+  for (const auto& [pid, frames] : ours) {
+    const auto gdb = gdbs.find(pid);
+    if (gdb == gdbs.end()) continue;
+    EXPECT_EQ(gdb->second, frames) << "task " << pid;
+    ++compared;
+  }
+  EXPECT_GE(compared, ours.size() - 2);
+}
+
+INSTANTIATE_TEST_SUITE_P(Of, GdbStacksTest,
+                         testing::Values("stall.kts", "panic.kts", "soft-lockup.kts"));
+
+TEST_F(GdbProgramTest, WaitsAtASocketForOneClientAfterAnother) {
+  const std::string at = (directory_ / "gdb.sock").string();
+  const Ran ran = RunInShell(fmt::format(
+      "coproc {} gdb {} --socket {}; read -r; read -r line <&${{COPROC[0]}}; "
+      "for i in 1 2; do gdb -q -nx -batch -ex 'target remote {}' -ex 'info threads'; done; "
+      "stat -c 'mode %a' {}; kill -INT $COPROC_PID; wait $COPROC_PID; echo ended $?; ls {}",
+      KTSTR_REPLAY, StatePath("stall.kts"), at, at, at, at));
+  EXPECT_THAT(ran.out, ContainsRegex("CPU 1: swapper/1.*\n(.*\n)*.*CPU 1: swapper/1"));
+  EXPECT_THAT(ran.out, HasSubstr("mode 600\nended 0\n"));
+  EXPECT_THAT(ran.err, HasSubstr("No such file"));
+}
+
+TEST_F(GdbProgramTest, RefusesWhatIsNoArchiveAndWordsThatExcludeEachOther) {
+  const std::string state = StatePath("stall.kts"), program = KTSTR_REPLAY;
+  EXPECT_EQ(RunInShell(program + " gdb /dev/null -").exit_code, 3);
+  EXPECT_EQ(RunInShell(program + " gdb " + state + " - --port 0").exit_code, 2);
+  EXPECT_EQ(RunInShell(program + " gdb " + state + " --socket " + state).exit_code, 4);
+  EXPECT_EQ(RunInShell(program + " gdb " + state + " elsewhere").exit_code, 2);
+  EXPECT_EQ(RunInShell(program + " symbols " + state + " -o " + state).exit_code, 4);
+}
+
+}  // namespace
+}  // namespace ktstr
