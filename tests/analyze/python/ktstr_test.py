@@ -1,0 +1,237 @@
+"""The Python module ktstr on frozen machines of fixtures/states, held against ktstr-analyze."""
+
+import collections
+import concurrent.futures
+import importlib.util
+import os
+import pickle
+import shutil
+import subprocess
+import sys
+import tempfile
+import unittest
+from pathlib import Path
+
+import ktstr
+
+STATES = Path(os.environ["KTSTR_STATE_DIR"])
+SOURCE = Path(os.environ["KTSTR_SOURCE_DIR"])
+STALL = STATES / "stall.kts"
+
+
+def is_there(module):
+    return importlib.util.find_spec(module) is not None
+
+
+class MachineTest(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.machine = ktstr.open(STALL)
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.machine.close()
+
+    def test_rows_have_their_columns_by_name_and_by_place(self):
+        rows = self.machine.sql("SELECT pid, comm, NULL AS unknown FROM task WHERE pid = 44")
+        self.assertEqual(rows.columns, ["pid", "comm", "unknown"])
+        row = rows[0]
+        self.assertEqual((row.pid, row["comm"], row[2]), (44, "spin-0", None))
+        self.assertEqual(row, (44, "spin-0", None))
+        self.assertEqual(row._asdict(), {"pid": 44, "comm": "spin-0", "unknown": None})
+        self.assertEqual(pickle.loads(pickle.dumps(row)).comm, "spin-0")
+        with self.assertRaisesRegex(AttributeError, "no column 'cpu': there are pid, comm"):
+            row.cpu
+        with self.assertRaisesRegex(KeyError, "no column 'cpu'"):
+            row["cpu"]
+
+    def test_columns_that_hold_json_are_objects(self):
+        evidence = self.machine.findings()[0].evidence
+        self.assertIsInstance(evidence, (list, dict))
+
+    def test_tables_are_whole(self):
+        self.assertEqual(len(self.machine.tasks()), self.machine.sql("SELECT count(*) AS n FROM task")[0].n)
+        self.assertEqual([cpu.cpu for cpu in self.machine.cpus()], [0, 1])
+        self.assertEqual(self.machine.sql("SELECT pid FROM task WHERE 0"), [])
+
+    def test_a_query_that_is_refused_says_why(self):
+        with self.assertRaisesRegex(ktstr.QueryError, "no such column: nope") as refused:
+            self.machine.sql("SELECT nope")
+        self.assertEqual(refused.exception.exit_code, 2)
+
+    def test_registers_are_those_of_the_table(self):
+        for vcpu, row in zip(self.machine.vcpus(), self.machine.sql("SELECT * FROM vcpu"), strict=True):
+            for name in "rip rsp rflags cr0 cr2 cr3 cr4 efer lstar kernel_gs_base".split():
+                self.assertEqual(f"{getattr(vcpu, name):#018x}", row[name], name)
+            self.assertEqual(f"{vcpu.gs.base:#018x}", row.gs_base)
+            self.assertEqual(vcpu.in_user_mode, row.mode == "user")
+
+    def test_memory_is_that_which_sql_reads(self):
+        at = self.machine.symbol("init_task")
+        word = self.machine.sql("SELECT read_u64(symbol_address('init_task')) AS word")[0].word
+        self.assertEqual(int.from_bytes(self.machine.read(at, 8), "little"), int(word))
+        self.assertEqual(self.machine.read_physical(self.machine.translate(at), 8), self.machine.read(at, 8))
+        banner = self.machine.read(self.machine.symbol("linux_banner"), 64)
+        self.assertTrue(banner.startswith(b"Linux version " + self.machine.release.encode()))
+        # By a vCPU's own page tables, and over the border of a page.
+        self.assertEqual(self.machine.read_of_vcpu(1, at, 9000), self.machine.read(at, 9000))
+
+    def test_every_page_has_the_fate_of_the_table(self):
+        counted = collections.Counter()
+        for begin, end in self.machine.regions():
+            for physical in range(begin, end, 4096):
+                counted[self.machine.page(physical)] += 1
+        table = collections.Counter()
+        for row in self.machine.sql("SELECT fate, reason, pages FROM memory"):
+            fate = "present" if row.fate == "duplicate" else row.fate
+            table[(fate, row.reason or "")] += row.pages
+        self.assertEqual(counted, table)
+
+    def test_a_page_that_is_missing_is_named_and_is_not_zero(self):
+        rip = self.machine.vcpus()[0].rip
+        with self.assertRaisesRegex(ktstr.MissingPageError, "was not captured .user data."):
+            self.machine.read_of_vcpu(0, rip, 8)
+        missing = next(
+            physical
+            for begin, end in self.machine.regions()
+            for physical in range(begin, end, 4096)
+            if self.machine.page(physical).reason == "user data"
+        )
+        with self.assertRaises(ktstr.MissingPageError) as refused:
+            self.machine.read_physical(missing - 8, 16) if self.machine.page(
+                missing - 8
+            ).fate in ("present", "zero") else self.machine.read_physical(missing, 16)
+        error = refused.exception
+        self.assertEqual((error.address, error.physical), (missing, missing))
+        self.assertEqual((error.fate, error.reason), ("not captured", "user data"))
+        with self.assertRaises(ktstr.MissingPageError) as refused:
+            self.machine.read(self.machine.page_offset + missing, 8)
+        self.assertEqual(refused.exception.physical, missing)
+
+    def test_addresses_that_lead_nowhere_are_errors(self):
+        with self.assertRaises(ktstr.UnmappedError) as refused:
+            self.machine.read(0x10, 4)
+        self.assertEqual(refused.exception.address, 0x10)
+        with self.assertRaises(ktstr.MissingPageError):
+            self.machine.read_physical(1 << 50, 1)
+        with self.assertRaises(ktstr.Error):
+            self.machine.read(0xFFFFFFFFFFFFFFFF, 16)
+        with self.assertRaises(ValueError):
+            self.machine.read(1 << 64, 1)
+        with self.assertRaises(ktstr.NotFoundError):
+            self.machine.read_of_vcpu(9, 0, 1)
+
+    def test_symbols_are_found_both_ways(self):
+        schedule = self.machine.symbol("schedule")
+        self.assertEqual(self.machine.symbol_at(schedule + 3), ("schedule", 3))
+        self.assertIsNone(self.machine.symbol_at(0x10))
+        with self.assertRaisesRegex(ktstr.NotFoundError, "nope"):
+            self.machine.symbol("nope")
+
+    def test_threads_may_read_at_once(self):
+        with ktstr.open(STALL) as machine, concurrent.futures.ThreadPoolExecutor(4) as pool:
+            banners = pool.map(
+                lambda _: machine.read(machine.symbol("linux_banner"), 64), range(200)
+            )
+            self.assertEqual(len(set(banners)), 1)
+
+    def test_a_closed_machine_and_files_that_are_none_are_errors(self):
+        machine = ktstr.open(STALL)
+        machine.close()
+        machine.close()
+        with self.assertRaisesRegex(ktstr.Error, "is closed"):
+            machine.read(0, 1)
+        with self.assertRaises(ktstr.NotFoundError):
+            ktstr.open(STATES / "nope.kts")
+        with self.assertRaisesRegex(ktstr.DamagedError, "is not a .kts archive"):
+            ktstr.open(__file__)
+        with tempfile.TemporaryDirectory() as directory:
+            broken = Path(directory) / "broken.kts"
+            broken.write_bytes(STALL.read_bytes()[:-1000])
+            with self.assertRaises(ktstr.DamagedError):
+                ktstr.open(broken)
+
+    @unittest.skipUnless(is_there("pandas"), "pandas is not installed")
+    def test_rows_become_a_frame(self):
+        frame = self.machine.frame("SELECT pid, comm FROM task WHERE pid > 0")
+        self.assertEqual(list(frame.columns), ["pid", "comm"])
+        self.assertEqual(len(frame), len(self.machine.sql("SELECT 1 AS one FROM task WHERE pid > 0")))
+
+    @unittest.skipUnless(is_there("drgn"), "drgn is not installed")
+    def test_drgn_reads_the_kernel(self):
+        program = ktstr.drgn_program(self.machine)
+        banner = program.read(self.machine.symbol("linux_banner"), 64)
+        self.assertEqual(banner, self.machine.read(self.machine.symbol("linux_banner"), 64))
+
+
+class CorpusTest(unittest.TestCase):
+    def setUp(self):
+        self.directory = Path(tempfile.mkdtemp())
+        self.addCleanup(shutil.rmtree, self.directory)
+
+    def test_iterates_over_a_corpus_and_asks_all_of_it(self):
+        corpus = self.directory / "corpus"
+        subprocess.run(
+            [os.environ["KTSTR_ANALYZE"], "corpus", "add", corpus, STALL, STATES / "panic.kts"],
+            check=True,
+            stdout=subprocess.DEVNULL,
+        )
+        machines = {machine.entry.name: machine.digest for machine in ktstr.corpus(corpus)}
+        self.assertEqual(machines["stall"], ktstr.open(STALL).digest)
+        self.assertEqual(sorted(machines), ["panic", "stall"])
+        self.assertEqual(len(ktstr.corpus(corpus)), 2)
+        rows = ktstr.corpus(corpus).sql("SELECT archive, count(*) AS n FROM task GROUP BY 1")
+        self.assertEqual([row.archive for row in rows], ["panic", "stall"])
+
+    def test_iterates_over_a_directory(self):
+        names = [Path(machine.path).name for machine in ktstr.corpus(STATES)]
+        self.assertEqual(names, sorted(path.name for path in STATES.glob("*.kts")))
+        with self.assertRaises(ktstr.NotFoundError):
+            ktstr.corpus(self.directory / "nope")
+
+
+class ReadmeTest(unittest.TestCase):
+    """Every line behind >>> of the README runs and answers as it says there."""
+
+    def test_examples_answer_as_they_are_shown(self):
+        import doctest
+
+        directory = os.getcwd()
+        os.chdir(STATES)
+        self.addCleanup(os.chdir, directory)
+        result = doctest.testfile(
+            str(SOURCE / "analyze/python/README.md"),
+            module_relative=False,
+            optionflags=doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE,
+        )
+        self.assertEqual(result.failed, 0)
+        self.assertGreaterEqual(result.attempted, 10)
+
+
+@unittest.skipUnless(is_there("pip"), "pip is not installed")
+class InstallationTest(unittest.TestCase):
+    def test_pip_installs_it_from_a_checkout_without_a_network(self):
+        with tempfile.TemporaryDirectory() as directory:
+            target = Path(directory) / "target"
+            subprocess.run(
+                [sys.executable, "-m", "pip", "--quiet", "install", "--no-index"]
+                + ["--no-cache-dir", "--target", target, SOURCE / "analyze/python"],
+                check=True,
+                stderr=subprocess.DEVNULL,
+            )
+            environment = dict(os.environ, PYTHONPATH=str(target))
+            said = subprocess.run(
+                [sys.executable, "-c", "import ktstr, sys\nprint(ktstr.__file__)\nprint(ktstr.open(sys.argv[1]).release)"]
+                + [STALL],
+                env=environment,
+                cwd=directory,
+                check=True,
+                stdout=subprocess.PIPE,
+                text=True,
+            ).stdout.split("\n")
+            self.assertTrue(said[0].startswith(str(target)), said[0])
+            self.assertEqual(said[1], ktstr.open(STALL).release)
+
+
+if __name__ == "__main__":
+    unittest.main()
