@@ -19,6 +19,7 @@
 #include "libcore/ops/json.h"
 #include "libcore/ops/wire.h"
 #include "replay/frozen_machine.h"
+#include "replay/gdb/packet.h"
 #include "sample_archive.h"
 
 namespace ktstr::fuzz {
@@ -208,6 +209,20 @@ void AddMessages(Seeds& seeds) {
 }
 
 // What QEMU says, up to an answer to each question that the fuzzer asks.
+// What gdb sends, each packet in a piece of its own.
+void AddGdbSessions(Seeds& seeds) {
+  std::string session;
+  for (const char* packet :
+       {"qSupported:xmlRegisters=i386", "QStartNoAckMode", "?", "Hg0",
+        "qXfer:features:read:target.xml:0,ffb", "qfThreadInfo", "qsThreadInfo", "g", "p10",
+        "m1000,40", "x2000,40", "T2", "qThreadExtraInfo,2", "qRcmd,68656c70", "vCont;c:1", "D"}) {
+    const std::string bytes = GdbPacket(packet);
+    session += static_cast<char>(bytes.size());
+    session += bytes;
+  }
+  seeds.Add("gdb_session", session);
+}
+
 void AddTalk(Seeds& seeds) {
   const std::string greeting =
       R"({"QMP": {"version": {"qemu": {"micro": 22, "minor": 2, "major": 7}}}})"
@@ -278,6 +293,7 @@ int Run(const fs::path& directory, const std::string& state) {
   AddNotes(**machine, **kernel, seeds);
   AddWalks(seeds);
   AddMessages(seeds);
+  AddGdbSessions(seeds);
   AddTalk(seeds);
   AddCorpora(seeds);
   AddVmlinux(work.path(), seeds);

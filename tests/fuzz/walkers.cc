@@ -28,6 +28,8 @@
 #include "libcore/walk/value/value_path.h"
 #include "libcore/walk/wait/pipe_end.h"
 #include "libcore/walk/wait/wait.h"
+#include "replay/gdb/sleeping_task.h"
+#include "replay/gdb/symbol_file.h"
 
 namespace ktstr::fuzz {
 
@@ -94,6 +96,14 @@ size_t Findings(const GuestKernel& kernel) {
   return found ? found->rows.size() : 0;
 }
 
+// What debuggers are given.
+size_t ForDebuggers(const GuestKernel& kernel) {
+  const auto tasks = AllSleepingTasks(kernel);
+  const auto symbols = MakeSymbolFile(kernel);
+  return (tasks ? tasks->size() : 1) + (symbols ? symbols->symbols : 1) +
+         TasksOnCpus(kernel).size();
+}
+
 constexpr Walker kWalkers[] = {
     {"task", [](const GuestKernel& kernel) { return Count(WalkTasks(kernel)); }},
     {"stack", [](const GuestKernel& kernel) { return Count(WalkStacks(kernel)); }},
@@ -118,6 +128,7 @@ constexpr Walker kWalkers[] = {
     {"page_classes",
      [](const GuestKernel& kernel) { return size_t{PageClasses::Read(kernel).has_value()}; }},
     {"value", Values},
+    {"debugger", ForDebuggers},
     {"finding", Findings},
 };
 

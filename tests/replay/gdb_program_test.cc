@@ -101,6 +101,18 @@ TEST_F(GdbProgramTest, StandsInATaskThatSleeps) {
   EXPECT_THAT(said, HasSubstr("there is no monitor command 'nonsense'"));
 }
 
+// Per-CPU variables of this kernel count from 0: gdb must not move them with the rest.
+TEST_F(GdbProgramTest, SaysHowAVmlinuxIsLaidWhereTheKernelIs) {
+  const auto machine = FrozenMachine::Open(StatePath("stall.kts"));
+  const GuestKernel& kernel = **(*machine)->Kernel();
+  const std::string said = Gdb(StatePath("stall.kts"), {"monitor vmlinux"});
+  EXPECT_THAT(said, HasSubstr(fmt::format("add-symbol-file vmlinux {:#x} -s .rodata ",
+                                          kernel.symbol_kva("_text")->value())));
+  EXPECT_THAT(said,
+              HasSubstr(fmt::format(" -s .data {:#x}", kernel.symbol_kva("_sdata")->value())));
+  EXPECT_THAT(said, Not(HasSubstr("percpu")));
+}
+
 TEST_F(GdbProgramTest, RefusesToRunAndToBeWritten) {
   const std::string said = Gdb(StatePath("stall.kts"), {"continue", "stepi", "set $rax=1",
                                                         "set var *(int*)$rip=1", "info threads"});

@@ -19,7 +19,7 @@ from ._errors import (
 )
 from ._rows import Row, Rows
 from .corpus import Corpus, corpus
-from .drgn import drgn_program
+from .drgn import drgn_program, drgn_registers
 from .machine import Machine, Region, open
 
 __all__ = [
@@ -36,5 +36,6 @@ __all__ = [
     "UnmappedError",
     "corpus",
     "drgn_program",
+    "drgn_registers",
     "open",
 ]
