@@ -49,12 +49,17 @@ Result<const GuestKernel*> FrozenTarget::kernel() const {
 std::vector<GdbThread> FrozenTarget::Threads() {
   std::vector<GdbThread> threads;
   for (size_t i = 0; i < machine_.archive().vcpus().size(); ++i) threads.push_back(i + 1);
+  if (kernel_ != nullptr) {
+    for (const SavedRegisters& saved : kernel_->saved_registers()) {
+      threads.push_back(kFirstCrashed + saved.cpu);
+    }
+  }
   for (const auto& [thread, task] : tasks_) threads.push_back(thread);
   return threads;
 }
 
 bool FrozenTarget::Has(GdbThread thread) {
-  return VcpuOf(thread) != nullptr || tasks_.contains(thread);
+  return VcpuOf(thread) != nullptr || CrashOf(thread) != nullptr || tasks_.contains(thread);
 }
 
 const VcpuRegisters* FrozenTarget::VcpuOf(GdbThread thread) const {
@@ -62,38 +67,57 @@ const VcpuRegisters* FrozenTarget::VcpuOf(GdbThread thread) const {
   return thread >= 1 && thread <= vcpus.size() ? &vcpus[thread - 1] : nullptr;
 }
 
-std::string FrozenTarget::Describe(GdbThread thread) {
-  const VcpuRegisters* vcpu = VcpuOf(thread);
-  if (vcpu == nullptr) {
-    const SleepingTask& task = tasks_.at(thread);
-    return fmt::format("task {} ({}), on no CPU", task.comm, task.pid);
+const VcpuRegisters* FrozenTarget::CrashOf(GdbThread thread) const {
+  if (kernel_ == nullptr) return nullptr;
+  for (const SavedRegisters& saved : kernel_->saved_registers()) {
+    if (thread == kFirstCrashed + saved.cpu) return &saved.registers;
   }
-  std::string text = fmt::format("vCPU {}, {}", vcpu->cpu, VcpuModeName(vcpu->mode()));
+  return nullptr;
+}
+
+GdbThread FrozenTarget::ThreadOf(const TaskOnCpu& task) const {
+  if (task.crashed) return kFirstCrashed + task.cpu;
+  const auto vcpus = machine_.archive().vcpus();
+  const auto vcpu = std::find_if(vcpus.begin(), vcpus.end(),
+                                 [&](const VcpuRegisters& one) { return one.cpu == task.vcpu; });
+  return static_cast<GdbThread>(vcpu - vcpus.begin()) + 1;
+}
+
+const TaskOnCpu* FrozenTarget::TaskAt(GdbThread thread) const {
   for (const TaskOnCpu& task : on_cpus_) {
-    if (task.vcpu != vcpu->cpu) continue;
-    text = fmt::format("CPU {}: {} ({}), {}", task.cpu, task.comm, task.pid.value_or(-1),
-                       VcpuModeName(vcpu->mode()));
+    if (ThreadOf(task) == thread) return &task;
   }
-  return text;
+  return nullptr;
+}
+
+std::string FrozenTarget::Describe(GdbThread thread) {
+  if (const auto sleeping = tasks_.find(thread); sleeping != tasks_.end()) {
+    return fmt::format("task {} ({}), on no CPU", sleeping->second.comm, sleeping->second.pid);
+  }
+  const VcpuRegisters* vcpu = VcpuOf(thread);
+  const std::string_view mode = vcpu == nullptr ? "when it crashed" : VcpuModeName(vcpu->mode());
+  if (const TaskOnCpu* task = TaskAt(thread)) {
+    return fmt::format("CPU {}: {} ({}), {}", task->cpu, task->comm, task->pid.value_or(-1), mode);
+  }
+  if (vcpu == nullptr) return fmt::format("CPU {}, {}", thread - kFirstCrashed, mode);
+  return fmt::format("vCPU {}, {}", vcpu->cpu, mode);
 }
 
 GdbRegisterValues FrozenTarget::Registers(GdbThread thread) {
   if (const VcpuRegisters* vcpu = VcpuOf(thread)) return GdbValuesOf(*vcpu);
+  if (const VcpuRegisters* saved = CrashOf(thread)) return GdbValuesOfCrash(*saved);
   return tasks_.at(thread).registers;
 }
 
 std::optional<int64_t> FrozenTarget::PidOf(GdbThread thread) const {
-  const VcpuRegisters* vcpu = VcpuOf(thread);
-  if (vcpu == nullptr) return tasks_.at(thread).pid;
-  for (const TaskOnCpu& task : on_cpus_) {
-    if (task.vcpu == vcpu->cpu && task.pid.value_or(0) != 0) return task.pid;
-  }
-  return std::nullopt;
+  if (const auto task = tasks_.find(thread); task != tasks_.end()) return task->second.pid;
+  const TaskOnCpu* const task = TaskAt(thread);
+  return task != nullptr && task->pid.value_or(0) != 0 ? task->pid : std::nullopt;
 }
 
 Result<GdbThread> FrozenTarget::AddTask(int64_t pid) {
   for (const TaskOnCpu& task : on_cpus_) {
-    if (task.pid == pid) return GdbThread{task.vcpu} + 1;
+    if (task.pid == pid) return ThreadOf(task);
   }
   const GdbThread thread = kFirstTask + static_cast<uint64_t>(pid);
   if (!tasks_.contains(thread)) {
@@ -115,8 +139,11 @@ Result<Pa> FrozenTarget::TranslateByTables(Pa root, bool five_levels, Kva addres
 Result<Pa> FrozenTarget::Translate(GdbThread thread, Kva address) {
   const VcpuRegisters* vcpu = VcpuOf(thread);
   if (vcpu == nullptr) {
-    const SleepingTask& task = tasks_.at(thread);
     if (IsOfKernel(address)) return kernel_->Translate(address);
+    if (CrashOf(thread) != nullptr) {
+      return Fail(ErrorCode::kUnmapped, "the CPU's page tables of user space are not known");
+    }
+    const SleepingTask& task = tasks_.at(thread);
     if (!task.user_tables) {
       return Fail(ErrorCode::kUnmapped,
                   fmt::format("task {} is the kernel's and has no memory of user space", task.pid));

@@ -20,10 +20,11 @@ struct FrozenTargetOptions {
   bool all_tasks = false;  // whether every task that sleeps is a thread from the beginning
 };
 
-// Threads: vCPU n is n + 1, task PID is kFirstTask + PID.
+// Threads: vCPU n is n + 1, task PID is kFirstTask + PID. Of a kernel that crashed CPU n as it was
+// then is kFirstCrashed + n.
 class FrozenTarget : public GdbTarget {
  public:
-  static constexpr GdbThread kFirstTask = 0x100000;
+  static constexpr GdbThread kFirstCrashed = 0x80000, kFirstTask = 0x100000;
 
   // `machine` must outlive it. A machine without a kernel that can be found still has registers and
   // memory. Errors: kUnsupported (no vCPU), those of listing all tasks where these are wanted.
@@ -43,6 +44,8 @@ class FrozenTarget : public GdbTarget {
   // Errors: why there is none.
   Result<const GuestKernel*> kernel() const;
   std::span<const TaskOnCpu> on_cpus() const { return on_cpus_; }
+  // The thread that has the registers of the CPU which the task is on.
+  GdbThread ThreadOf(const TaskOnCpu& task) const;
   // Makes the task a thread, unless it is one. Errors: those of FindSleepingTask.
   Result<GdbThread> AddTask(int64_t pid);
   // The thread's pid, of a vCPU that of the task which it runs; nothing where that is not known,
@@ -55,6 +58,8 @@ class FrozenTarget : public GdbTarget {
   explicit FrozenTarget(FrozenMachine& machine) : machine_(machine) {}
 
   const VcpuRegisters* VcpuOf(GdbThread thread) const;
+  const VcpuRegisters* CrashOf(GdbThread thread) const;
+  const TaskOnCpu* TaskAt(GdbThread thread) const;
   Result<Pa> TranslateByTables(Pa root, bool five_levels, Kva address);
 
   FrozenMachine& machine_;

@@ -74,7 +74,7 @@ Result<std::string> FindCpu(FrozenTarget& target, GdbThread, const Words& words)
   const uint64_t cpu = KTSTR_TRY(ParseNumber(words[1]));
   for (const TaskOnCpu& running : target.on_cpus()) {
     if (running.cpu != cpu) continue;
-    const GdbThread thread = GdbThread{running.vcpu} + 1;
+    const GdbThread thread = target.ThreadOf(running);
     return fmt::format("{} is Thread {}: 'thread {}' stands in it\n", target.Describe(thread),
                        thread, thread);
   }

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 #include <span>
 
@@ -174,6 +175,15 @@ GdbRegisterValues GdbValuesOf(const VcpuRegisters& vcpu) {
   for (size_t i = 0; i < values.size(); ++i) {
     if (const Get get = Described()[i].get) values[i] = get(vcpu);
   }
+  return values;
+}
+
+GdbRegisterValues GdbValuesOfCrash(const VcpuRegisters& saved) {
+  // What stands before x87 in the first feature, which struct user_regs_struct has all of.
+  constexpr size_t kSaved = 24;
+  GdbRegisterValues values = GdbValuesOf(saved);
+  std::fill(values.begin() + kSaved, values.end(), std::nullopt);
+  SetGdbRegister(values, "gs_base", saved.gs.base);
   return values;
 }
 

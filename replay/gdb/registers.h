@@ -20,6 +20,9 @@ size_t GdbRegisterCount();
 // All that an archive keeps of a vCPU: not those of x87 and SSE.
 GdbRegisterValues GdbValuesOf(const VcpuRegisters& vcpu);
 
+// Of registers that a kernel saved when it crashed: general ones, rip, flags, selectors, GS.
+GdbRegisterValues GdbValuesOfCrash(const VcpuRegisters& saved);
+
 // Sets the register of that name, of a set that GdbNoValues() or GdbValuesOf() made.
 GdbRegisterValues GdbNoValues();
 void SetGdbRegister(GdbRegisterValues& values, std::string_view name, uint64_t value);

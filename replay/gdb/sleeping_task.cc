@@ -109,8 +109,12 @@ std::vector<TaskOnCpu> TasksOnCpus(const GuestKernel& kernel) {
   for (const CpuContext& cpu : ListCpuContexts(*walk, *stack_size)) {
     if (cpu.vcpu == nullptr || !cpu.owner) continue;
     const TaskIdentity identity = identities.Of(*cpu.owner);
-    on_cpus.push_back(
-        {*cpu.owner, identity.pid, SafeText(identity.comm.value_or("?")), cpu.cpu, cpu.vcpu->cpu});
+    const auto saved = kernel.saved_registers();
+    const bool crashed = std::any_of(saved.begin(), saved.end(), [&](const SavedRegisters& one) {
+      return &one.registers == cpu.vcpu;
+    });
+    on_cpus.push_back({*cpu.owner, identity.pid, SafeText(identity.comm.value_or("?")), cpu.cpu,
+                       crashed, cpu.vcpu->cpu});
   }
   return on_cpus;
 }

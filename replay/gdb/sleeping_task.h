@@ -27,10 +27,13 @@ struct TaskOnCpu {
   std::optional<int64_t> pid;
   std::string comm;
   uint32_t cpu = 0;
+  // The CPU's registers: those that its kernel saved when it crashed, or else the vCPU's.
+  bool crashed = false;
   uint32_t vcpu = 0;  // as the VMM counts
 };
 
-// Those that vCPUs are at. What cannot be read is left out.
+// Those that CPUs are at, of a kernel that crashed those that they were at then. What cannot be
+// read is left out.
 std::vector<TaskOnCpu> TasksOnCpus(const GuestKernel& kernel);
 
 // The thread `pid`, above 0. It was switched away by __switch_to_asm

@@ -17,6 +17,7 @@
 #include "libcore/kernel/guest_kernel.h"
 #include "libcore/ops/json.h"
 #include "replay/frozen_machine.h"
+#include "replay/gdb/frozen_target.h"
 
 namespace ktstr {
 namespace {
@@ -128,6 +129,25 @@ TEST_F(KexecGuestTest, ACrashKernelAndTheOneThatCrashedAreEachAskedForThemselves
              "USING (task_kva) WHERE t.pid = 1 AND f.cpu = 1 ORDER BY depth)");
   EXPECT_THAT(stack, HasSubstr("sysrq_handle_crash"));
   EXPECT_EQ(AskOne(2, "SELECT count(*) FROM log WHERE text = 'sysrq: Trigger a crash'"), "1");
+
+  // In gdb they are threads beside the vCPUs, with the registers that the kernel saved and no
+  // others.
+  const auto frozen = FrozenMachine::Open(directory_ / "a.kts");
+  ASSERT_OK(frozen);
+  const auto gdb = FrozenTarget::Create(**frozen, {.kernel = {.instance = 2}});
+  ASSERT_OK(gdb);
+  constexpr GdbThread kCrashed = FrozenTarget::kFirstCrashed;
+  EXPECT_THAT((*gdb)->Threads(), ElementsAre(1, 2, kCrashed, kCrashed + 1));
+  EXPECT_EQ((*gdb)->Describe(kCrashed + 1), "CPU 1: init (1), when it crashed");
+  const GdbRegisterValues registers = (*gdb)->Registers(kCrashed + 1);
+  EXPECT_NE(GdbRegisterHex(registers, 16), std::string(16, 'x'));  // rip
+  GdbRegisterValues all = (*gdb)->Registers(1);
+  for (const char* name : {"cr3", "efer", "fs_base"}) SetGdbRegister(all, name, 0x1dea);
+  for (size_t i = 0; i < all.size(); ++i) {
+    EXPECT_TRUE(all[i] != 0x1dea || !registers[i]) << i;
+  }
+  EXPECT_THAT((*gdb)->Monitor(kCrashed + 1, "bt"), HasSubstr("sysrq_handle_crash"));
+  EXPECT_THAT((*gdb)->Monitor(1, "cpu 1"), HasSubstr("when it crashed"));
 }
 
 TEST_F(KexecGuestTest, ARunningGuestsKernelsAreEachAskedByOps) {

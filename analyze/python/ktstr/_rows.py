@@ -60,6 +60,15 @@ class Rows(list):
         return pandas.DataFrame([tuple(row) for row in self], columns=self.columns or None)
 
 
+def _record(pairs):
+    record = dict(pairs)
+    if len(record) < len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise QueryError(f"several columns are called '{twice}': give them names by AS", 2)
+    return record
+
+
 def ask(arguments):
     """What ktstr-analyze answers to these arguments, with --json, as Rows."""
     ran = subprocess.run(
@@ -72,4 +81,4 @@ def ask(arguments):
     if ran.returncode not in (0, 1) or not ran.stdout:
         message = notes.removeprefix("ktstr-analyze: ") or f"exit code {ran.returncode}"
         raise QueryError(message, ran.returncode)
-    return Rows(json.loads(ran.stdout), notes)
+    return Rows(json.loads(ran.stdout, object_pairs_hook=_record), notes)

@@ -59,6 +59,10 @@ class MachineTest(unittest.TestCase):
             self.machine.sql("SELECT nope")
         self.assertEqual(refused.exception.exit_code, 2)
 
+    def test_no_column_is_lost_behind_another_of_its_name(self):
+        with self.assertRaisesRegex(ktstr.QueryError, "several columns are called 'pid'"):
+            self.machine.sql("SELECT a.pid, b.pid FROM task a JOIN task b ON b.pid = a.ppid")
+
     def test_registers_are_those_of_the_table(self):
         for vcpu, row in zip(self.machine.vcpus(), self.machine.sql("SELECT * FROM vcpu"), strict=True):
             for name in "rip rsp rflags cr0 cr2 cr3 cr4 efer lstar kernel_gs_base".split():
