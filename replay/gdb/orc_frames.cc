@@ -38,6 +38,7 @@ constexpr uint8_t kDeref = 0x06, kPlusUconst = 0x23, kBreg0 = 0x70;
 constexpr int kDataAlign = -8;
 // A debugger goes through all of a description's entries up to where it stands.
 constexpr size_t kMaxEntriesTogether = 64;
+constexpr size_t kMaxSection = size_t{64} << 20;
 
 // Where registers lie in struct pt_regs, in bytes, by DWARF's numbers.
 constexpr std::pair<uint8_t, int> kPtRegs[] = {
@@ -220,7 +221,7 @@ void OrcFrames::Add(const OrcTable& table, Kva begin, Kva end) {
   while (first < table.size() && table.begin(first) < begin) ++first;
   // The entry before holds at the begin, too.
   if (first > 0 && (first == table.size() || table.begin(first) > begin)) --first;
-  while (first < table.size() && table.begin(first) < end) {
+  while (first < table.size() && table.begin(first) < end && section_.size() < kMaxSection) {
     const OrcEntry at_first = table.at(first);
     const Kind kind{at_first.type, at_first.signal};
     size_t last = first + 1;

@@ -15,7 +15,8 @@ class OrcFrames {
  public:
   OrcFrames();
 
-  // What the table says of [begin, end): run-time addresses of text.
+  // What the table says of [begin, end): run-time addresses of text. A section of 64 MiB takes no
+  // more: that of a distribution's kernel has 8 MiB, and tables can be damaged.
   void Add(const OrcTable& table, Kva begin, Kva end);
 
   std::string Take() && { return std::move(section_); }
