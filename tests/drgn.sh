@@ -49,7 +49,7 @@ else
   image=$(bash "$root/fixtures/kernel/build.sh" small)
   vmlinux=${image%/*}/vmlinux
   step "freezing a guest"
-  "$build/bin/ktstr-capture" boot --kernel "$image" --cpus 2 --work spin:2,sleep:3 -o "$work/machine.kts"
+  "$build/bin/ktstr-capture" boot --kernel "$image" --cpus 2 --work spin:1,sleep:3 -o "$work/machine.kts"
 fi
 ln "$vmlinux" "$work/vmlinux" 2>/dev/null || cp "$vmlinux" "$work/vmlinux"
 # The libraries that these programs were linked with, but for those that every Debian has in a newer version.

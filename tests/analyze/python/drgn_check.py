@@ -36,28 +36,31 @@ print(f"run queues of {len(list(for_each_online_cpu(program)))} CPUs are equal")
 
 # Of sleeping tasks and of those on a CPU in the kernel: ours down to where user mode begins. drgn
 # names inlined functions as well, and knows no labels within functions.
-def plain(symbol):
-    return symbol.split(".")[0].removesuffix("_after_hwframe")
-
-
-vcpu_of = {
-    row.pid: machine.vcpus()[row.cpu]
-    for row in machine.sql(
-        "SELECT DISTINCT s.pid, v.cpu FROM stack_frame s JOIN vcpu v ON v.kernel_cpu = s.cpu"
-        " WHERE s.running = 1 AND v.mode <> 'user'"
-    )
+LABELS = {
+    "entry_SYSCALL_64_after_hwframe": "entry_SYSCALL_64",
+    "common_startup_64": "secondary_startup_64",
 }
+
+
+def plain(symbol):
+    return LABELS.get(symbol, symbol.split(".")[0])
+
+
+vcpus = machine.vcpus()
+vcpu_of = {row.kernel_cpu: vcpus[row.cpu] for row in machine.sql("SELECT cpu, kernel_cpu FROM vcpu")}
 stacks = {}
 for frame in machine.sql(
-    "SELECT pid, symbol, running FROM stack_frame WHERE kind <> 'end' AND pid > 0 ORDER BY pid, depth"
+    "SELECT pid, cpu, symbol, running FROM stack_frame WHERE kind <> 'end' ORDER BY pid, cpu, depth"
 ):
-    stacks.setdefault((frame.pid, frame.running), []).append(plain(frame.symbol))
+    stacks.setdefault((frame.pid, frame.cpu, frame.running), []).append(plain(frame.symbol))
 running = 0
-for (pid, is_running), symbols in stacks.items():
+for (pid, cpu, is_running), symbols in stacks.items():
     if is_running:
-        trace = program.stack_trace(ktstr.drgn_registers(program, vcpu_of[pid]))
-    else:
+        trace = program.stack_trace(ktstr.drgn_registers(program, vcpu_of[cpu]))
+    elif pid != 0:
         trace = program.stack_trace(find_task(program, pid))
+    else:
+        continue
     names = [plain(frame.name) for frame in trace if not frame.is_inline and frame.name]
     require(names[: len(symbols)] == symbols, f"the stack of task {pid}: {names} against {symbols}")
     running += is_running
