@@ -61,8 +61,10 @@ Result<RowSet<CorpusRow>> ListCorpus(const Corpus& corpus,
     row.tags = fmt::format("{}", fmt::join(entry.tags, " "));
     row.bytes = int64_t((*reader)->file_size());
     row.captured_at_ns = metadata.captured_at_ns;
-    row.captured_at =
-        fmt::format("{:%FT%TZ}", fmt::gmtime(metadata.captured_at_ns / 1'000'000'000));
+    if (metadata.captured_at_ns != 0) {
+      row.captured_at =
+          fmt::format("{:%FT%TZ}", fmt::gmtime(metadata.captured_at_ns / 1'000'000'000));
+    }
     row.release = NotEmpty(metadata.kernel_release);
     row.trigger = NotEmpty(metadata.trigger);
     row.kept = NotEmpty(metadata.kept);

@@ -36,7 +36,8 @@ Result<Database> BothIndexes(const Database& before, const Database& after) {
 Result<ArchiveDiff::Side> SideOf(const DiffSide& side) {
   const QueryResult at =
       KTSTR_TRY(side.index->Query("SELECT value FROM machine WHERE key = 'captured_at'"));
-  return ArchiveDiff::Side{side.name, at.rows.empty() ? "unknown" : ToDisplay(at.rows[0][0])};
+  return ArchiveDiff::Side{side.name,
+                           at.rows.empty() ? "unknown" : ToDisplay(at.rows[0][0], "unknown")};
 }
 
 // Leaves in `diff` what was found, or why nothing was.

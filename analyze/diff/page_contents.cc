@@ -32,6 +32,8 @@ std::string_view KindOf(LeftOutReason reason) {
       return "device memory";
     case LeftOutReason::kScrubbed:
       return "scrubbed memory";
+    case LeftOutReason::kExcluded:
+      return "memory that a dump lacked";
     case LeftOutReason::kNone:
       return "other memory of the kernel";
   }

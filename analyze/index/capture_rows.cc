@@ -75,9 +75,10 @@ std::vector<MachineRow> CaptureRows(const ArchiveReader& archive) {
   for (const std::string& argument : m.vmm_command_line) {
     command_line += (command_line.empty() ? "" : " ") + argument;
   }
+  const bool dated = m.captured_at_ns != 0;
   return {
-      {"captured_at", FormatUnixTime(m.captured_at_ns)},
-      {"captured_at_ns", std::to_string(m.captured_at_ns)},
+      {"captured_at", dated ? std::optional(FormatUnixTime(m.captured_at_ns)) : std::nullopt},
+      {"captured_at_ns", dated ? std::optional(std::to_string(m.captured_at_ns)) : std::nullopt},
       {"captured_by", NonEmpty(m.captured_by)},
       {"kept", m.kept},
       {"trigger", NonEmpty(m.trigger)},

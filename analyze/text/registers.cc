@@ -14,7 +14,8 @@ namespace ktstr {
 
 namespace {
 
-using Named = std::vector<std::pair<const char*, uint64_t>>;
+// What is not known has no value.
+using Named = std::vector<std::pair<const char*, std::optional<uint64_t>>>;
 
 Named General(const VcpuRegisters& v) {
   constexpr std::array kNames = {"rax", "rcx", "rdx", "rbx", "rsp", "rbp", "rsi", "rdi",
@@ -25,24 +26,50 @@ Named General(const VcpuRegisters& v) {
 }
 
 Named System(const VcpuRegisters& v) {
-  return {{"cr0", v.cr0},     {"cr2", v.cr2},
-          {"cr3", v.cr3},     {"cr4", v.cr4},
-          {"efer", v.efer},   {"star", v.star},
-          {"lstar", v.lstar}, {"cstar", v.cstar},
-          {"fmask", v.fmask}, {"kernel_gs_base", v.kernel_gs_base},
-          {"tsc", v.tsc}};
+  const auto of = [&v](RegisterGroup group, uint64_t value) {
+    return v.Knows(group) ? std::optional(value) : std::nullopt;
+  };
+  using enum RegisterGroup;
+  return {{"cr0", of(kControl, v.cr0)},
+          {"cr2", of(kControl, v.cr2)},
+          {"cr3", of(kControl, v.cr3)},
+          {"cr4", of(kControl, v.cr4)},
+          {"efer", of(kSystemCalls, v.efer)},
+          {"star", of(kSystemCalls, v.star)},
+          {"lstar", of(kSystemCalls, v.lstar)},
+          {"cstar", of(kSystemCalls, v.cstar)},
+          {"fmask", of(kSystemCalls, v.fmask)},
+          {"kernel_gs_base", of(kKernelGsBase, v.kernel_gs_base)},
+          {"tsc", of(kTsc, v.tsc)}};
 }
 
-std::vector<std::pair<const char*, SegmentRegister>> Segments(const VcpuRegisters& v) {
-  return {{"cs", v.cs}, {"ss", v.ss}, {"ds", v.ds},   {"es", v.es},
-          {"fs", v.fs}, {"gs", v.gs}, {"ldt", v.ldt}, {"tr", v.tr}};
+struct NamedSegment {
+  const char* name;
+  SegmentRegister segment;
+  bool has_base = true, has_limit = true;
+};
+
+std::vector<NamedSegment> Segments(const VcpuRegisters& v) {
+  const bool all = v.Knows(RegisterGroup::kDescriptors);
+  return {{"cs", v.cs, all, all},   {"ss", v.ss, all, all},
+          {"ds", v.ds, all, all},   {"es", v.es, all, all},
+          {"fs", v.fs, true, all},  {"gs", v.gs, v.Knows(RegisterGroup::kGsBase), all},
+          {"ldt", v.ldt, all, all}, {"tr", v.tr, all, all}};
 }
 
 std::vector<std::pair<const char*, DescriptorTable>> DescriptorTables(const VcpuRegisters& v) {
+  if (!v.Knows(RegisterGroup::kDescriptors)) return {};
   return {{"gdt", v.gdt}, {"idt", v.idt}};
 }
 
-std::string HexText(uint64_t value) { return fmt::format("{:#018x}", value); }
+std::string_view ModeText(const VcpuRegisters& v) {
+  const bool known = v.Knows(RegisterGroup::kHalted) || v.mode() == VcpuMode::kUser;
+  return known ? VcpuModeName(v.mode()) : "kernel, perhaps halted";
+}
+
+nlohmann::ordered_json HexJson(std::optional<uint64_t> value) {
+  return value ? nlohmann::ordered_json(fmt::format("{:#018x}", *value)) : nullptr;
+}
 
 // Two to a line.
 std::string Columns(const Named& registers) {
@@ -51,7 +78,8 @@ std::string Columns(const Named& registers) {
   for (size_t i = 0; i < registers.size(); ++i) {
     const auto& [name, value] = registers[i];
     const bool last = i % kPerLine == kPerLine - 1 || i + 1 == registers.size();
-    text += fmt::format("  {:<14} {:016x}{}", name, value, last ? "\n" : "");
+    text += fmt::format("  {:<14} {:<16}{}", name, value ? fmt::format("{:016x}", *value) : "?",
+                        last ? "\n" : "");
   }
   return text;
 }
@@ -59,13 +87,17 @@ std::string Columns(const Named& registers) {
 }  // namespace
 
 std::string RegisterText(const VcpuRegisters& vcpu, const std::optional<std::string>& at) {
-  std::string text = fmt::format("CPU {}, {}{}\n", vcpu.cpu, VcpuModeName(vcpu.mode()),
-                                 at ? " at " + SafeText(*at) : "");
+  std::string text =
+      fmt::format("CPU {}, {}{}\n", vcpu.cpu, ModeText(vcpu), at ? " at " + SafeText(*at) : "");
   text += Columns(General(vcpu));
   text += Columns(System(vcpu));
-  for (const auto& [name, segment] : Segments(vcpu)) {
-    text += fmt::format("  {:<6} {:04x}  base {:016x}  limit {:08x}  attributes {:06x}\n", name,
-                        segment.selector, segment.base, segment.limit, segment.attributes);
+  for (const auto& [name, segment, has_base, has_limit] : Segments(vcpu)) {
+    text += fmt::format("  {:<6} {:04x}", name, segment.selector);
+    if (has_base) text += fmt::format("  base {:016x}", segment.base);
+    if (has_limit) {
+      text += fmt::format("  limit {:08x}  attributes {:06x}", segment.limit, segment.attributes);
+    }
+    text += "\n";
   }
   for (const auto& [name, table] : DescriptorTables(vcpu)) {
     text += fmt::format("  {:<12} base {:016x}  limit {:08x}\n", name, table.base, table.limit);
@@ -74,19 +106,22 @@ std::string RegisterText(const VcpuRegisters& vcpu, const std::optional<std::str
 }
 
 std::string RegisterJson(const VcpuRegisters& vcpu, const std::optional<std::string>& at) {
-  nlohmann::ordered_json json = {{"cpu", vcpu.cpu}, {"mode", VcpuModeName(vcpu.mode())}};
+  const bool has_mode = vcpu.Knows(RegisterGroup::kHalted) || vcpu.mode() == VcpuMode::kUser;
+  nlohmann::ordered_json json = {{"cpu", vcpu.cpu}, {"mode", nullptr}};
+  if (has_mode) json["mode"] = VcpuModeName(vcpu.mode());
   json["rip_symbol"] = at ? nlohmann::ordered_json(*at) : nlohmann::ordered_json();
   for (const Named& registers : {General(vcpu), System(vcpu)}) {
-    for (const auto& [name, value] : registers) json[name] = HexText(value);
+    for (const auto& [name, value] : registers) json[name] = HexJson(value);
   }
-  for (const auto& [name, segment] : Segments(vcpu)) {
+  using Json = nlohmann::ordered_json;
+  for (const auto& [name, segment, has_base, has_limit] : Segments(vcpu)) {
     json[name] = {{"selector", segment.selector},
-                  {"base", HexText(segment.base)},
-                  {"limit", segment.limit},
-                  {"attributes", segment.attributes}};
+                  {"base", HexJson(has_base ? std::optional(segment.base) : std::nullopt)},
+                  {"limit", has_limit ? Json(segment.limit) : Json()},
+                  {"attributes", has_limit ? Json(segment.attributes) : Json()}};
   }
   for (const auto& [name, table] : DescriptorTables(vcpu)) {
-    json[name] = {{"base", HexText(table.base)}, {"limit", table.limit}};
+    json[name] = {{"base", HexJson(table.base)}, {"limit", table.limit}};
   }
   return json.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
 }

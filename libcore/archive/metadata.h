@@ -34,7 +34,7 @@ struct ArchiveMetadata {
   std::vector<Derivation> derivations;
 
   // The capture.
-  int64_t captured_at_ns = 0;  // Unix time, UTC
+  int64_t captured_at_ns = 0;  // Unix time, UTC; 0: not known
   std::string captured_by;     // program and version, such as "ktstr-capture 0.1.0"
   std::string trigger;         // why: "manual", "panic", …
   std::string trigger_detail;  // the values that tripped it; may be empty

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <type_traits>
 
 #include "libcore/archive/bytes.h"
@@ -35,7 +36,9 @@ void ForEachField(Registers& v, Visit&& visit) {
   visit(v.halted);
 }
 
-void PutRecord(ByteSink& sink, const VcpuRegisters& vcpu) {
+enum class UnknownGroups { kLeaveOut, kPut };
+
+void PutRecord(ByteSink& sink, const VcpuRegisters& vcpu, UnknownGroups unknown) {
   ForEachField(vcpu, [&sink](const auto& field) {
     using T = std::remove_cvref_t<decltype(field)>;
     if constexpr (std::is_same_v<T, bool>) {
@@ -44,6 +47,7 @@ void PutRecord(ByteSink& sink, const VcpuRegisters& vcpu) {
       sink.Put<T>(field);
     }
   });
+  if (unknown == UnknownGroups::kPut) sink.Put<uint32_t>(vcpu.unknown);
 }
 
 Status GetRecord(std::span<const std::byte> record, VcpuRegisters& vcpu) {
@@ -59,6 +63,7 @@ Status GetRecord(std::span<const std::byte> record, VcpuRegisters& vcpu) {
       field = source.Get<T>();
     }
   });
+  if (source.left() >= sizeof(uint32_t)) vcpu.unknown = source.Get<uint32_t>();
   if (!source.ok() || !valid) {
     return Fail(ErrorCode::kDamaged, "a record of the vCPU registers is malformed");
   }
@@ -68,13 +73,15 @@ Status GetRecord(std::span<const std::byte> record, VcpuRegisters& vcpu) {
 }  // namespace
 
 std::vector<std::byte> EncodeVcpus(std::span<const VcpuRegisters> vcpus) {
+  const bool any = std::ranges::any_of(vcpus, [](const auto& vcpu) { return vcpu.unknown != 0; });
+  const UnknownGroups unknown = any ? UnknownGroups::kPut : UnknownGroups::kLeaveOut;
   ByteSink records;
-  PutRecord(records, VcpuRegisters());
+  PutRecord(records, VcpuRegisters(), unknown);
   const size_t record_size = records.size();
   ByteSink sink;
   sink.Put<uint32_t>(static_cast<uint32_t>(vcpus.size()));
   sink.Put<uint32_t>(static_cast<uint32_t>(record_size));
-  for (const VcpuRegisters& vcpu : vcpus) PutRecord(sink, vcpu);
+  for (const VcpuRegisters& vcpu : vcpus) PutRecord(sink, vcpu, unknown);
   return std::move(sink).Take();
 }
 

@@ -40,6 +40,8 @@ std::string_view LeftOutReasonName(LeftOutReason reason) {
       return "device";
     case LeftOutReason::kScrubbed:
       return "scrubbed";
+    case LeftOutReason::kExcluded:
+      return "excluded";
   }
   return "unknown";
 }

@@ -28,12 +28,13 @@ enum class LeftOutReason : uint8_t {
   kUserData,   // belongs to user space: anonymous or shared memory, the files of a tmpfs
   kDevice,     // a device's memory
   kScrubbed,   // taken out of an archive that was made to be given away
+  kExcluded,   // a dump that this came from did not have it, and it is not known for what reason
 };
 
 // As shown to people: "present", "zero", "not captured", "outside memory", "damaged".
 std::string_view PageFateName(PageFate fate);
 // As shown to people: "", "free", "page cache", "user data", "device",
-// "scrubbed".
+// "scrubbed", "excluded".
 std::string_view LeftOutReasonName(LeftOutReason reason);
 
 // A read-only view of one page. The bytes stay valid while the view (or a copy of it) lives; a

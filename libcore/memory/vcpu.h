@@ -47,6 +47,17 @@ struct DescriptorTable {
 // The processor mode that matters to a reader of the kernel.
 enum class VcpuMode : uint8_t { kKernel, kUser, kHalted };
 
+// Registers that a source tells together or not at all: a dump of another tool's lacks some.
+enum class RegisterGroup : uint8_t {
+  kDescriptors,   // base, limit and attributes of all segments but the bases of FS and GS; GDT, IDT
+  kGsBase,        // the base of GS
+  kKernelGsBase,  // kernel_gs_base
+  kControl,       // cr0, cr2, cr3, cr4
+  kSystemCalls,   // efer, star, lstar, cstar, fmask
+  kTsc,           // tsc
+  kHalted,        // halted
+};
+
 struct VcpuRegisters {
   uint32_t cpu = 0;  // index as the VMM counts them, from 0
   std::array<uint64_t, 16> gpr = {};
@@ -59,9 +70,14 @@ struct VcpuRegisters {
   uint64_t kernel_gs_base = 0;  // MSR_KERNEL_GS_BASE: the other one of the swapgs pair
   uint64_t tsc = 0;             // in cycles, as the guest reads it
   bool halted = false;          // stopped in HLT until the next interrupt
+  // A bit for each RegisterGroup that is not known: its registers are 0 here, which says nothing.
+  uint32_t unknown = 0;
 
+  bool Knows(RegisterGroup group) const { return (unknown >> static_cast<int>(group) & 1) == 0; }
+  void Forget(RegisterGroup group) { unknown |= uint32_t{1} << static_cast<int>(group); }
   uint64_t reg(Gpr r) const { return gpr[static_cast<size_t>(r)]; }
-  // CPL is the low two bits of CS. A CPU that executed HLT did so in kernel mode.
+  // CPL is the low two bits of CS. A CPU that executed HLT did so in kernel mode; where it is not
+  // known whether one did, it is in kernel mode.
   VcpuMode mode() const {
     if ((cs.selector & 3) != 0) return VcpuMode::kUser;
     return halted ? VcpuMode::kHalted : VcpuMode::kKernel;

@@ -136,7 +136,9 @@ std::vector<DerivationRow> DerivationRows(const std::vector<Derivation>& derivat
 const RowTable<VcpuRow>& VcpuRow::Table() {
   using R = VcpuRow;
   static const RowTable<R> table(
-      "vcpu", "The registers of each virtual CPU at the freeze.",
+      "vcpu",
+      "The registers of each virtual CPU at the freeze."
+      "lacks them.",
       {
           Col<&R::cpu>("cpu", "", "Number, as the VMM counts."),
           Col<&R::kernel_instance>("kernel_instance", "",
@@ -155,12 +157,36 @@ const RowTable<VcpuRow>& VcpuRow::Table() {
           Col<&R::lstar>("lstar", "", "Entry of the syscall instruction; 0 with FRED."),
           Col<&R::gs_base>("gs_base", "", "GS base: in the kernel, this CPU's per-CPU area."),
           Col<&R::kernel_gs_base>("kernel_gs_base", "", "The other GS base, that swapgs brings."),
-          Col<&R::mode>("mode", "", "kernel, user or halted."),
+          Col<&R::mode>("mode", "",
+                        "kernel, user or halted. NULL, as other registers are, where the machine "
+                        "came from a dump that does not tell."),
           Col<&R::rip_symbol>("rip_symbol", "",
                               "The instruction pointer as symbol+offset, in kernel mode."),
       });
   return table;
 }
+
+namespace {
+
+// Those that a dump of another tool's may lack.
+void SetSystemRegisters(const VcpuRegisters& vcpu, VcpuRow* row) {
+  const auto set = [&vcpu](RegisterGroup group, uint64_t value, std::optional<Hex>* column) {
+    if (vcpu.Knows(group)) *column = Hex(value);
+  };
+  set(RegisterGroup::kControl, vcpu.cr0, &row->cr0);
+  set(RegisterGroup::kControl, vcpu.cr2, &row->cr2);
+  set(RegisterGroup::kControl, vcpu.cr3, &row->cr3);
+  set(RegisterGroup::kControl, vcpu.cr4, &row->cr4);
+  set(RegisterGroup::kSystemCalls, vcpu.efer, &row->efer);
+  set(RegisterGroup::kSystemCalls, vcpu.lstar, &row->lstar);
+  set(RegisterGroup::kGsBase, vcpu.gs.base, &row->gs_base);
+  set(RegisterGroup::kKernelGsBase, vcpu.kernel_gs_base, &row->kernel_gs_base);
+  // In the kernel it may have been halted.
+  const bool known = vcpu.Knows(RegisterGroup::kHalted) || vcpu.mode() == VcpuMode::kUser;
+  if (known) row->mode = std::string(VcpuModeName(vcpu.mode()));
+}
+
+}  // namespace
 
 std::vector<VcpuRow> VcpuRows(std::span<const VcpuRegisters> vcpus, const GuestKernel* kernel) {
   std::vector<VcpuRow> rows;
@@ -177,15 +203,7 @@ std::vector<VcpuRow> VcpuRows(std::span<const VcpuRegisters> vcpus, const GuestK
     row.rip = Hex(vcpu.rip);
     row.rsp = Hex(vcpu.reg(Gpr::kRsp));
     row.rflags = Hex(vcpu.rflags);
-    row.cr0 = Hex(vcpu.cr0);
-    row.cr2 = Hex(vcpu.cr2);
-    row.cr3 = Hex(vcpu.cr3);
-    row.cr4 = Hex(vcpu.cr4);
-    row.efer = Hex(vcpu.efer);
-    row.lstar = Hex(vcpu.lstar);
-    row.gs_base = Hex(vcpu.gs.base);
-    row.kernel_gs_base = Hex(vcpu.kernel_gs_base);
-    row.mode = VcpuModeName(vcpu.mode());
+    SetSystemRegisters(vcpu, &row);
     bool others = false;
     if (kernel != nullptr) {
       if (const auto instance = kernel->InstanceOf(vcpu)) {

@@ -42,8 +42,10 @@ std::vector<DerivationRow> DerivationRows(const std::vector<Derivation>& derivat
 struct VcpuRow {
   int64_t cpu = 0;
   std::optional<int64_t> kernel_instance, kernel_cpu;
-  Hex rip, rsp, rflags, cr0, cr2, cr3, cr4, efer, lstar, gs_base, kernel_gs_base;
-  std::string mode;
+  Hex rip, rsp, rflags;
+  // What a dump of another tool's may lack.
+  std::optional<Hex> cr0, cr2, cr3, cr4, efer, lstar, gs_base, kernel_gs_base;
+  std::optional<std::string> mode;
   std::optional<std::string> rip_symbol;
 
   static const RowTable<VcpuRow>& Table();
