@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
@@ -88,6 +89,32 @@ Status OutputFile::OpenTemporary() {
 Status OutputFile::Append(std::span<const std::byte> bytes) {
   if (buffer_.size() + bytes.size() > kBufferSize) KTSTR_TRY(Flush());
   buffer_.insert(buffer_.end(), bytes.begin(), bytes.end());
+  return {};
+}
+
+Status OutputFile::WriteAt(uint64_t offset, std::span<const std::byte> bytes) {
+  while (!bytes.empty()) {
+    const ssize_t done = pwrite(fd_, bytes.data(), bytes.size(), static_cast<off_t>(offset));
+    if (done < 0 && errno == EINTR) continue;
+    if (done < 0) return Fail(Failed("cannot be written", errno));
+    bytes = bytes.subspan(static_cast<size_t>(done));
+    offset += static_cast<uint64_t>(done);
+    written_ = std::max(written_, offset);
+  }
+  if (written_ - sync_begun_ >= kSyncStep) {
+    sync_file_range(fd_, static_cast<off_t>(sync_begun_),
+                    static_cast<off_t>(written_ - sync_begun_), SYNC_FILE_RANGE_WRITE);
+    sync_begun_ = written_;
+  }
+  return {};
+}
+
+Status OutputFile::ExtendTo(uint64_t size) {
+  if (size <= written_) return {};
+  if (ftruncate(fd_, static_cast<off_t>(size)) != 0) {
+    return Fail(Failed("cannot be written", errno));
+  }
+  written_ = size;
   return {};
 }
 

@@ -40,6 +40,12 @@ class OutputFile {
   // Errors: kIo.
   Status Append(std::span<const std::byte> bytes);
 
+  // Puts bytes at an offset, in any order; not beside Append. What is never put is a hole, which
+  // reads as zeros. Errors: kIo.
+  Status WriteAt(uint64_t offset, std::span<const std::byte> bytes);
+  // Makes it `size` bytes at least. Errors: kIo.
+  Status ExtendTo(uint64_t size);
+
   // Writes everything out, and yields a path where others can read the file until it is published
   // or gone. Errors: kIo.
   Result<std::filesystem::path> Readable();

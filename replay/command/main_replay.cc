@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "libcore/base/interrupt_guard.h"
 #include "libcore/base/program.h"
 #include "libcore/cli/completion.h"
 #include "libcore/cli/parse.h"
@@ -29,9 +30,12 @@ int Main(int argc, char** argv) {
   AddVerifyCommand(&app, &result);
   AddSalvageCommand(&app, &result);
   AddScrubCommand(&app, &result);
+  AddExportCommand(&app, &result);
+  AddImportCommand(&app, &result);
   AddCompletion(&app);
   if (const auto code = ParseCommandLine(app, argc, argv)) return *code;
   if (result) return static_cast<int>(*result);
+  if (result.error().code() == ErrorCode::kInterrupted) EndAsInterrupted();
   fmt::print(stderr, "ktstr-replay: {}\n", result.error().ToString());
   return static_cast<int>(ExitCodeFor(result.error().code()));
 }

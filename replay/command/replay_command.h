@@ -15,6 +15,8 @@ void AddWhatIfCommand(Options* app, Result<ExitCode>* result);   // "what-if"
 void AddVerifyCommand(Options* app, Result<ExitCode>* result);   // "verify"
 void AddScrubCommand(Options* app, Result<ExitCode>* result);    // "scrub"
 void AddSalvageCommand(Options* app, Result<ExitCode>* result);  // "salvage"
+void AddExportCommand(Options* app, Result<ExitCode>* result);   // "export"
+void AddImportCommand(Options* app, Result<ExitCode>* result);   // "import"
 
 // What the manual page says beyond help.
 Manual ReplayManual();
