@@ -22,7 +22,7 @@ enum class PageCompression { kZlib, kZstd };
 
 struct ExportOptions {
   ExportFormat format = ExportFormat::kElf;
-  PageCompression compression = PageCompression::kZstd;  // of kKdump
+  PageCompression compression = PageCompression::kZlib;  // of kKdump
   int threads = 0;                                       // 0: one per CPU
   // Called now and then: pages done, pages in all.
   std::function<void(uint64_t, uint64_t)> progress = nullptr;

@@ -24,12 +24,13 @@ class CoreLayout {
  public:
   CoreLayout(const ExportPlan& plan, std::vector<std::byte> notes)
       : notes_(std::move(notes)), segments_(plan.Segments()) {
-    AddTextSegments(plan);
     for (size_t i = 0; i < segments_.size(); ++i) {
       const uint64_t pa = segments_[i].begin.pa().value();
       const uint64_t vaddr = plan.page_offset ? (*plan.page_offset + pa).value() : 0;
       AddLoad(i, 0, segments_[i].page_count() * kPageSize, vaddr);
     }
+    // Behind the others: crash takes what is before the first segment's bytes for headers.
+    AddTextSegments(plan);
     Place();
   }
 
@@ -54,7 +55,7 @@ class CoreLayout {
     for (Elf64_Phdr load : loads_) {
       // Until now its offset counted from the begin of the segment that p_align names.
       load.p_offset += data_at_[load.p_align];
-      load.p_align = kPageSize;
+      load.p_align = 0;  // as /proc/vmcore has it: crash takes others for netdump's
       put(load);
     }
     if (has_section()) put(CountSection());
@@ -133,7 +134,7 @@ class CoreLayout {
 
   std::vector<std::byte> notes_;
   std::vector<MemoryRegion> segments_;  // of physical memory
-  std::vector<Elf64_Phdr> loads_;       // those of text come first
+  std::vector<Elf64_Phdr> loads_;       // those of text come last
   uint64_t section_at_ = 0, notes_at_ = 0, size_ = 0;
   std::vector<uint64_t> data_at_;
 };

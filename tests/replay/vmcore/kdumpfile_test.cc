@@ -56,7 +56,8 @@ TEST_F(KdumpfileTest, ReadsWhatWeExport) {
   const SnapshotMemory memory(*std::move(ArchiveReader::Open(Path("a.kts"))));
   ASSERT_TRUE(Export("elf", {.format = ExportFormat::kElf}));
   Compare("elf", "elf", memory);
-  ASSERT_TRUE(Export("zstd", {.format = ExportFormat::kKdump}));
+  ASSERT_TRUE(
+      Export("zstd", {.format = ExportFormat::kKdump, .compression = PageCompression::kZstd}));
   Compare("zstd", "diskdump", memory);
   ASSERT_TRUE(
       Export("zlib", {.format = ExportFormat::kKdump, .compression = PageCompression::kZlib}));

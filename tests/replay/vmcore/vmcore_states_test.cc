@@ -44,7 +44,7 @@ class VmcoreStatesTest : public testing::Test {
 
 TEST_F(VmcoreStatesTest, AnswerEverythingAsBefore) {
   for (const char* state : {"stall", "panic"}) {
-    for (const char* words : {"", "--format kdump", "--format kdump --compression zlib"}) {
+    for (const char* words : {"", "--format kdump", "--format kdump --compression zstd"}) {
       SCOPED_TRACE(std::string(state) + " " + words);
       MustReplay(fmt::format("export {} dump --force {}", State(state), words));
       MustReplay("import dump -o x.kts --force");
