@@ -20,20 +20,15 @@ constexpr std::string_view kUnpack = "is a compressed file: decompress it first"
 constexpr Format kFormats[] = {
     // include/uapi/linux/elf.h: e_type ET_CORE and others of a 64-bit little-endian file.
     {0x10, "\x04\0\x3e\0"sv,
-     "is a core dump (ELF): this program reads .kts archives, which ktstr-capture writes of a "
-     "running guest"},
+     "is a core dump (ELF): 'ktstr-replay import' makes an archive of one of a whole machine"},
     {0,
      "\x7f"
      "ELF"sv,
      "is an ELF file, not an archive: a vmlinux is given with --vmlinux, beside an archive"},
     // makedumpfile's diskdump_mod.h and makedumpfile.h.
-    {0, "KDUMP   "sv,
-     "is a kdump-compressed vmcore: this program reads .kts archives, which ktstr-capture writes "
-     "of "
-     "a running guest"},
+    {0, "KDUMP   "sv, "is a kdump-compressed vmcore: 'ktstr-replay import' makes an archive of it"},
     {0, "makedumpfile\0"sv,
-     "is a flattened vmcore of makedumpfile: this program reads .kts archives, which ktstr-capture "
-     "writes of a running guest"},
+     "is a flattened vmcore of makedumpfile: 'ktstr-replay import' makes an archive of it"},
     {0, "QEVM"sv,
      "is a migration stream of QEMU: let QEMU take it in (-incoming), and capture that machine"},
     {0, "LibvirtQemudSave"sv,

@@ -5,7 +5,7 @@ namespace ktstr {
 
 Manual ReplayManual() {
   Manual manual;
-  manual.brief = "change a frozen machine's kernel memory, and wake the machine";
+  manual.brief = "change, wake, mend and exchange frozen machines";
   manual.description =
       "ARCHIVE is a file that ktstr-capture(1) or ktstr-run(1) wrote. Its pages are decompressed "
       "as they are read, and what is written is kept in private copies of them: ARCHIVE is never "
@@ -18,6 +18,7 @@ Manual ReplayManual() {
       {"FILES",
        "",
        {{"ARCHIVE.kts", "A frozen machine."},
+        {"DUMP, OUT", "A machine as other tools keep it: an ELF core, a kdump-compressed dump."},
         {"NEW.kts", "A machine derived from it, which names ARCHIVE as its parent."},
         {"$XDG_RUNTIME_DIR/ktstr-*, /tmp/ktstr-*",
          "The sockets and the console's log of a woken machine, while it is there, and the socket "
@@ -43,7 +44,11 @@ Manual ReplayManual() {
        "  ktstr-replay verify demo.kts\n"
        "  ktstr-replay salvage broken.kts rest.kts\n\n"
        "Give it away without what its users had in memory:\n"
-       "  ktstr-replay scrub demo.kts public.kts",
+       "  ktstr-replay scrub demo.kts public.kts\n\n"
+       "Look at it with crash, and at a kernel's crash dump as an archive:\n"
+       "  ktstr-replay export demo.kts demo.vmcore\n"
+       "  crash vmlinux demo.vmcore\n"
+       "  ktstr-replay import /var/crash/vmcore -o crash.kts",
        {}}};
   manual.see_also = {"ktstr-analyze(1)", "ktstr-capture(1)", "ktstr-run(1)", "gdb(1)"};
   return manual;

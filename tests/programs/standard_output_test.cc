@@ -19,7 +19,7 @@ namespace fs = std::filesystem;
 using testing::HasSubstr;
 
 // By command, words that make it answer. STATE and OTHER are archives, CORPUS a corpus that has
-// STATE, PACK one that was packed, NEW a name that is free.
+// STATE, PACK one that was packed, DUMP a dump of STATE, NEW a name that is free.
 const std::map<std::string, std::string> kWords = {
     {"ktstr-analyze", "STATE"},
     {"ktstr-analyze summary", "STATE summary"},
@@ -68,6 +68,8 @@ const std::map<std::string, std::string> kWords = {
     {"ktstr-replay verify", "verify STATE"},
     {"ktstr-replay scrub", "scrub STATE NEW"},
     {"ktstr-replay salvage", "salvage STATE NEW"},
+    {"ktstr-replay export", "export STATE NEW"},
+    {"ktstr-replay import", "import DUMP -o NEW"},
     {"ktstr-replay completion", "completion zsh"},
     {"ktstr-capture", "--help"},
     {"ktstr-capture boot", "boot --help"},    // the same
@@ -100,6 +102,10 @@ class StandardOutputTest : public testing::TestWithParam<const char*> {
     EXPECT_EQ(
         RunInShell(fmt::format("{} pack {} {}", corpus, Path("corpus"), Path("pack"))).exit_code,
         0);
+    EXPECT_EQ(RunInShell(fmt::format("{} export {} {}", Program("ktstr-replay"),
+                                     Path("state") + ".kts", Path("dump")))
+                  .exit_code,
+              0);
     std::ofstream(directory_ / "request")
         << R"({"direction":"read","entries":[{"target":{"symbol":"jiffies"},"value":{"u64":0}}]})";
   }
@@ -117,6 +123,7 @@ class StandardOutputTest : public testing::TestWithParam<const char*> {
                                      {"OTHER", Path("other.kts")},
                                      {"CORPUS", Path("corpus-now")},
                                      {"PACK", Path("pack")},
+                                     {"DUMP", Path("dump")},
                                      {"NEW", Path("new")},
                                      {"REQUEST", Path("request")}}) {
       for (size_t at; (at = words.find(word)) != std::string::npos;) {
