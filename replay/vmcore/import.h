@@ -35,7 +35,9 @@ struct ImportSummary {
 // - Of others registers are those of the notes; where only the crashed kernel has saved them, they
 //   are read of its own notes in memory, and the archive has none of vCPUs.
 // - Pages that were left out get the reason that the kernel's own account of them gives, as far as
-//   it does (free, page cache, user data), else kExcluded.
+//   it does (free, page cache, user data), else kExcluded. No page is taken for zero because a dump
+//   was made without zero pages: makedumpfile takes pages of kernels that it does not know for
+//   others.
 // Errors: those of WriteArchive; kDamaged for a page that should be there and cannot be read,
 // unless `cut_off` was kAccept when it was opened: it is then damaged in the archive.
 Result<ImportSummary> ImportVmcore(const Vmcore& vmcore, CutOff cut_off, const std::string& output,

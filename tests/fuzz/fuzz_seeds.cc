@@ -1,25 +1,32 @@
 // fuzz_seeds DIRECTORY STATE: writes what fuzzers begin from, DIRECTORY/NAME/… for each: parts of
 // the frozen machine STATE (an archive), and of what builders make.
+#include <fcntl.h>
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include <array>
 #include <cstring>
 #include <filesystem>
 #include <fstream>
+#include <iterator>
 #include <random>
 
 #include "../libcore/ops/sample_messages.h"
 #include "capture/qemu/device_sections.h"
+#include "fixtures/sample/sample_guest.h"
 #include "fixtures/sample/temporary_directory.h"
 #include "fixtures/synthetic/btf_builder.h"
 #include "fixtures/synthetic/kernel_builder.h"
 #include "fixtures/synthetic/vmlinux_builder.h"
 #include "libcore/archive/pack/pack_writer.h"
+#include "libcore/archive/writer.h"
 #include "libcore/image/vmcoreinfo.h"
 #include "libcore/ops/json.h"
 #include "libcore/ops/wire.h"
 #include "replay/frozen_machine.h"
 #include "replay/gdb/packet.h"
+#include "replay/vmcore/core_notes.h"
+#include "replay/vmcore/export.h"
 #include "sample_archive.h"
 
 namespace ktstr::fuzz {
@@ -61,6 +68,45 @@ void AddArchives(Seeds& seeds) {
     sections += TextOf(sample.sections.at(type)) + "|KTS|";
   }
   seeds.Add("archive", sections);
+}
+
+// A few pages as dumps of each format, and what they are made of.
+void AddDumps(Seeds& seeds) {
+  const synthetic::TemporaryDirectory directory;
+  const std::string archive = directory / "a.kts", dump = directory / "dump";
+  const std::vector<VcpuRegisters> vcpus(2);
+  const synthetic::BufferMemory memory = synthetic::MakeRandomMemory(8, 3);
+  if (!WriteArchive(archive, {.memory = memory, .vcpus = vcpus}, {})) return;
+  const auto machine = FrozenMachine::Open(archive);
+  if (!machine) return;
+  for (const auto format : {vmcore::ExportFormat::kElf, vmcore::ExportFormat::kKdump}) {
+    for (const bool flattened : {false, true}) {
+      const int fd = open(dump.c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0600);
+      Output output(fd);
+      auto file = OutputFile::Create(directory / "file", OutputFile::Existing::kReplace);
+      const bool kdump = format == vmcore::ExportFormat::kKdump;
+      const auto target =
+          flattened ? (kdump ? vmcore::ToFlattenedStream(output) : vmcore::ToStream(output))
+                    : vmcore::ToFile(*std::move(file));
+      (void)vmcore::ExportMachine(**machine, *target, {.format = format});
+      close(fd);
+      std::ifstream made(flattened ? fs::path(dump) : directory / "file", std::ios::binary);
+      seeds.Add("vmcore",
+                std::string(1, '\0') + std::string(std::istreambuf_iterator<char>(made), {}));
+    }
+  }
+  const ArchiveReader& reader = (*machine)->archive();
+  const vmcore::OwnNotes own = {
+      .metadata = reader.metadata(),
+      .vcpus = {reader.vcpus().begin(), reader.vcpus().end()},
+      .regions = {reader.regions().begin(), reader.regions().end()},
+      .absent = {{{Pfn(1), Pfn(2)}, PageFate::kNotCaptured, LeftOutReason::kFree}}};
+  const auto notes = vmcore::MakeCoreNotes(own, "OSRELEASE=6.12\n");
+  if (notes) seeds.Add("vmcore", "\1" + TextOf(*notes));
+  seeds.Add("vmcore",
+            "\3"
+            "0:4K\n" +
+                std::string(kPageSize - 5, 'x'));
 }
 
 void AddNumber(std::string& stream, uint32_t value) {
@@ -286,6 +332,7 @@ int Run(const fs::path& directory, const std::string& state) {
   const synthetic::TemporaryDirectory work;
   Seeds seeds(directory);
   AddArchives(seeds);
+  AddDumps(seeds);
   AddDevices(**machine, seeds);
   AddPacks(work.path(), seeds);
   AddBtf(**machine, **types, seeds);

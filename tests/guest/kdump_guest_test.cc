@@ -17,8 +17,6 @@
 namespace ktstr {
 namespace {
 
-using testing::AllOf;
-using testing::AnyOf;
 using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::StartsWith;
@@ -36,56 +34,53 @@ std::vector<std::byte> CrashInitramfs() {
   const auto files = ProgramFiles("/usr/bin/makedumpfile");
   EXPECT_OK(files);
   for (const GuestFile& file : *files) {
-    cpio.AddFile(file.path.substr(1), std::span(file.bytes), 0755);
+    cpio.AddFile(file.guest.substr(1), ContentsOf(file.host), file.permissions);
   }
   return std::move(cpio).Finish();
 }
 
 class KdumpGuestTest : public testing::Test {
  protected:
-  static void SetUpTestSuite() {
-    directory_ = new synthetic::TemporaryDirectory;
+  void SetUp() override {
     CpioWriter cpio;
     cpio.AddFile("init", ContentsOf(KTSTR_KEXEC_INIT), 0755);
     cpio.AddFile("next", CrashInitramfs());
     cpio.AddFile("kernel", ContentsOf(StockKernel("6.12")));
     const auto initramfs = std::move(cpio).Finish();
-    std::ofstream(*directory_ / "initrd", std::ios::binary)
+    std::ofstream(directory_ / "initrd", std::ios::binary)
         .write(reinterpret_cast<const char*>(initramfs.data()),
                static_cast<std::streamsize>(initramfs.size()));
-    const auto machine = HandStarted::Start(
-        {.kernel_arguments = "crashkernel=192M -- crash",
-         .until = "the dump is written",
-         .memory_size = "512M",
-         .arguments = {"-smp", "2", "-initrd", *directory_ / "initrd", "-object",
-                       "memory-backend-file,id=out,size=512M,share=on,mem-path=" +
-                           std::string(*directory_ / "shared"),
-                       "-device", "ivshmem-plain,memdev=out"}});
+    const auto machine =
+        HandStarted::Start({.kernel_arguments = "crashkernel=192M -- crash",
+                            .until = "the dump is written",
+                            .memory_size = "512M",
+                            .arguments = {"-initrd", directory_ / "initrd", "-object",
+                                          "memory-backend-file,id=out,size=1G,share=on,mem-path=" +
+                                              std::string(directory_ / "shared"),
+                                          "-device", "ivshmem-plain,memdev=out"}});
     ASSERT_OK(machine);
-    std::ifstream shared(*directory_ / "shared", std::ios::binary);
+    std::ifstream shared(directory_ / "shared", std::ios::binary);
     uint64_t head[6] = {};
     shared.read(reinterpret_cast<char*>(head), sizeof head);
     for (const auto& [name, at] : {std::pair("vmcore", 0), {"kdump", 2}, {"elf", 4}}) {
       std::string bytes(head[at + 1], '\0');
       shared.seekg(static_cast<std::streamoff>(head[at]));
       shared.read(bytes.data(), static_cast<std::streamsize>(bytes.size()));
-      std::ofstream(*directory_ / name, std::ios::binary)
+      std::ofstream(directory_ / name, std::ios::binary)
           .write(bytes.data(), static_cast<std::streamsize>(bytes.size()));
     }
   }
-  static void TearDownTestSuite() { delete directory_; }
-
   // Imports one of them, and looks at what there is to see.
-  static void Check(const std::string& name, const std::string& kind) {
-    const auto dump = vmcore::OpenVmcore({*directory_ / name}, {});
+  void Check(const std::string& name, const std::string& kind) {
+    const auto dump = vmcore::OpenVmcore({directory_ / name}, {});
     ASSERT_OK(dump);
     EXPECT_THAT(dump->kind, StartsWith(kind));
     EXPECT_GT(dump->written_at_s, 1'700'000'000);
-    const auto imported = vmcore::ImportVmcore(*dump, vmcore::CutOff::kRefuse,
-                                               *directory_ / "x.kts", {.overwrite = true});
+    const auto imported = vmcore::ImportVmcore(*dump, vmcore::CutOff::kRefuse, directory_ / "x.kts",
+                                               {.overwrite = true});
     ASSERT_OK(imported);
     EXPECT_THAT(imported->warnings, ElementsAre());
-    const auto machine = FrozenMachine::Open(*directory_ / "x.kts");
+    const auto machine = FrozenMachine::Open(directory_ / "x.kts");
     ASSERT_OK(machine);
     const auto index = OpenIndex(**machine, {.use_file = false});
     ASSERT_OK(index);
@@ -108,12 +103,17 @@ class KdumpGuestTest : public testing::Test {
     EXPECT_NE(ask("SELECT sum(pages) FROM memory WHERE reason = 'free'"), ToDisplay(Value()));
   }
 
-  static inline synthetic::TemporaryDirectory* directory_ = nullptr;
+  const synthetic::TemporaryDirectory directory_;
 };
 
-TEST_F(KdumpGuestTest, TheKernelsOwnVmcore) { Check("vmcore", "ELF core of the kernel"); }
-TEST_F(KdumpGuestTest, WhatMakedumpfileCompresses) { Check("kdump", "kdump-compressed dump"); }
-TEST_F(KdumpGuestTest, WhatMakedumpfileFiltersAsElf) { Check("elf", "ELF core of the kernel"); }
+TEST_F(KdumpGuestTest, TheKernelsOwnVmcoreAndWhatMakedumpfileMakesOfIt) {
+  for (const auto& [name, kind] : {std::pair("vmcore", "ELF core of the kernel"),
+                                   {"kdump", "kdump-compressed dump"},
+                                   {"elf", "ELF core of the kernel"}}) {
+    SCOPED_TRACE(name);
+    Check(name, kind);
+  }
+}
 
 }  // namespace
 }  // namespace ktstr
