@@ -209,7 +209,10 @@ INSTANTIATE_TEST_SUITE_P(
         Operation{"OpsSave",
                   KTSTR_REPLAY " ops DIR/a.kts --request DIR/request --save DIR/c.kts",
                   {"c.kts"}},
-        Operation{"Salvage", KTSTR_REPLAY " salvage DIR/a.kts DIR/c.kts", {"c.kts"}}),
+        Operation{"Salvage", KTSTR_REPLAY " salvage DIR/a.kts DIR/c.kts", {"c.kts"}},
+        Operation{
+            "ExportKdump", KTSTR_REPLAY " export DIR/a.kts DIR/dump --format kdump", {"dump"}},
+        Operation{"ExportElf", KTSTR_REPLAY " export DIR/a.kts DIR/dump", {"dump"}}),
     [](const auto& operation) { return operation.param.name; });
 
 }  // namespace

@@ -104,7 +104,9 @@ INSTANTIATE_TEST_SUITE_P(
         Writer{"CorpusPack", KTSTR_ANALYZE " corpus pack DIR/disk/corpus DIR/disk/pack"},
         Writer{"OpsSave",
                KTSTR_REPLAY " ops DIR/a.kts --request DIR/request --save DIR/disk/c.kts"},
-        Writer{"Salvage", KTSTR_REPLAY " salvage DIR/a.kts DIR/disk/c.kts"}),
+        Writer{"Salvage", KTSTR_REPLAY " salvage DIR/a.kts DIR/disk/c.kts"},
+        Writer{"ExportElf", KTSTR_REPLAY " export DIR/a.kts DIR/disk/dump"},
+        Writer{"ExportKdump", KTSTR_REPLAY " export DIR/a.kts DIR/disk/dump --format kdump"}),
     [](const auto& writer) { return writer.param.name; });
 
 }  // namespace

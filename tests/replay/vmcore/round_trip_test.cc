@@ -67,6 +67,32 @@ INSTANTIATE_TEST_SUITE_P(
                     Way{"KdumpFlattened", ExportFormat::kKdump, PageCompression::kZlib, true}),
     [](const auto& way) { return std::string(way.param.name); });
 
+// Memory of which every other page is there, and takes up none of ours.
+class StripedMemory : public GuestMemory {
+ public:
+  explicit StripedMemory(uint64_t pages) : region_{Pfn(0), Pfn(pages)} {}
+  std::span<const MemoryRegion> regions() const override { return {&region_, 1}; }
+  PageView View(Pfn pfn) const override {
+    if (!region_.Contains(pfn)) return PageView::Outside();
+    return pfn.value() % 2 == 0 ? PageView::Zero() : PageView::NotCaptured(LeftOutReason::kFree);
+  }
+  Result<std::byte*> Writable(Pfn) override { return Fail(ErrorCode::kReadOnly, "striped"); }
+
+ private:
+  MemoryRegion region_;
+};
+
+// Their number does not fit into the ELF header then.
+TEST_F(DumpTest, OfMoreSegmentsThanAnElfHeaderCounts) {
+  const StripedMemory memory(2 * 70'000);
+  Archive({.memory = memory});
+  ASSERT_TRUE(Export("dump", {.format = ExportFormat::kElf}));
+  const auto imported = Import({"dump"}, "b.kts");
+  ASSERT_TRUE(imported) << imported.error().ToString();
+  EXPECT_EQ(imported->archive.zero_pages, 70'000u);
+  EXPECT_TRUE(SameMemory(memory, *Opened("b.kts")));
+}
+
 // Pages that are all there, as raw RAM needs it.
 synthetic::BufferMemory WholeMemory() {
   synthetic::BufferMemory memory(64 * kPageSize);
