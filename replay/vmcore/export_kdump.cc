@@ -184,6 +184,8 @@ Status KdumpWriter::WriteHeaders() {
   SetName(header.utsname[0], "Linux");
   SetName(header.utsname[2], metadata.kernel_release);
   SetName(header.utsname[4], "x86_64");
+  static_assert(sizeof header.utsname == kUtsnameSize);
+  if (plan_.utsname) std::memcpy(header.utsname, plan_.utsname->data(), kUtsnameSize);
   header.seconds = metadata.captured_at_ns / 1'000'000'000;
   header.status = zstd ? kKdumpZstd : kKdumpZlib;
   header.block_size = kPageSize;

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <charconv>
 #include <utility>
 
 #include "libcore/image/vmcoreinfo.h"
@@ -63,9 +64,24 @@ std::string TextOf(const GuestMemory& memory, const Vmcoreinfo& note) {
   return text;
 }
 
+// Where the kernel's note says that it is.
+void PlanUtsname(const GuestKernel& kernel, ExportPlan& plan) {
+  const auto& note = kernel.vmcoreinfo();
+  const auto space = note ? note->Symbol("init_uts_ns") : std::nullopt;
+  const auto offset = note ? note->Get("OFFSET(uts_namespace.name)") : std::nullopt;
+  uint64_t into = 0;
+  if (!space || !offset ||
+      std::from_chars(offset->data(), offset->data() + offset->size(), into).ec != std::errc()) {
+    return;
+  }
+  std::array<std::byte, kUtsnameSize> name;
+  if (into < kPageSize && kernel.Read(*space + into, name)) plan.utsname = name;
+}
+
 void PlanKernel(const GuestKernel& kernel, ExportPlan& plan, std::vector<std::string>* warnings) {
   plan.page_offset = kernel.page_offset();
   plan.phys_base = kernel.phys_base();
+  PlanUtsname(kernel, plan);
   const auto begin = kernel.symbol_kva("_text"), end = kernel.symbol_kva("_end");
   constexpr uint64_t kMostText = uint64_t{1} << 30;
   if (begin && end && *begin < *end && *end - *begin <= kMostText) {

@@ -1,6 +1,8 @@
 // What an export is going to hold, known before a page is read; and the pages, one by one.
 #pragma once
 
+#include <array>
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <span>
@@ -12,6 +14,9 @@
 #include "replay/vmcore/export.h"
 
 namespace ktstr::vmcore {
+
+// Of struct new_utsname (include/uapi/linux/utsname.h): six strings of 65 bytes.
+inline constexpr size_t kUtsnameSize = 390;
 
 struct ExportPlan {
   // Pages with bytes, as runs, ascending; neighbours differ in whether they are zero.
@@ -31,6 +36,9 @@ struct ExportPlan {
   std::optional<Kva> page_offset;  // of the direct map; nothing when no kernel was found
   std::optional<Text> text;
   uint64_t phys_base = 0;
+  // struct new_utsname as the kernel has it; readers of kdump files believe in one whose strings
+  // are all there. Nothing when it is not known.
+  std::optional<std::array<std::byte, kUtsnameSize>> utsname;
   uint64_t present_pages = 0, zero_pages = 0, absent_pages = 0;
 
   // Runs of pages with bytes, zero or not.

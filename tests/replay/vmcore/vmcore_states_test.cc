@@ -1,6 +1,8 @@
 // Proves, on real frozen machines: exported and imported again they answer every question as
 // before; so they do when makedumpfile, which knows nothing of us, has made another dump of ours.
+#include <fcntl.h>
 #include <gmock/gmock.h>
+#include <libkdumpfile/kdumpfile.h>
 
 #include "../../analyze/run_program.h"
 #include "index_differences.h"
@@ -83,6 +85,23 @@ TEST_F(VmcoreStatesTest, AreReadOfSeveralFiles) {
             0);
   MustReplay("import p3 p1 p2 -o x.kts");
   EXPECT_THAT(Differences("stall", Path("x.kts"), kOfOurs), IsEmpty());
+}
+
+// libkdumpfile, and drgn with it, knows the kind of machine from a kdump file whose utsname is
+// whole.
+TEST_F(VmcoreStatesTest, SayWhatMachineTheyAreOf) {
+  for (const char* format : {"elf", "kdump"}) {
+    MustReplay(fmt::format("export {} dump --force --format {}", State("stall"), format));
+    const int fd = open(Path("dump").c_str(), O_RDONLY);
+    kdump_ctx_t* context = kdump_new();
+    ASSERT_EQ(kdump_open_fd(context, fd), KDUMP_OK) << kdump_get_err(context);
+    const char* text = nullptr;
+    ASSERT_EQ(kdump_get_string_attr(context, KDUMP_ATTR_ARCH_NAME, &text), KDUMP_OK)
+        << kdump_get_err(context);
+    EXPECT_STREQ(text, KDUMP_ARCH_X86_64);
+    kdump_free(context);
+    close(fd);
+  }
 }
 
 TEST_F(VmcoreStatesTest, ProgramsSayWhatIsWrong) {
