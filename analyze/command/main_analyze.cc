@@ -26,7 +26,9 @@ int Report(const Error& error) {
 }
 
 void AddCommonOptions(Options& app, CommonArguments& arguments) {
-  app.Add("FILE", &arguments.archive, "The archive").TypeName("").Files(".kts");
+  app.Add("FILE", &arguments.archive, "The archive, or a dump (vmcore), which is imported")
+      .TypeName("")
+      .Files(".kts");
   app.Add("--json", &arguments.json, "JSON, with all columns");
   app.Add("--no-index", &arguments.no_index, "Answer without reading or writing an index");
   app.Add("--accept-damage", &arguments.accept_damage,

@@ -14,6 +14,7 @@
 #include "libcore/base/output.h"
 #include "libcore/base/patient_bar.h"
 #include "libcore/base/safe_text.h"
+#include "replay/vmcore/known_dump.h"
 
 namespace ktstr {
 
@@ -29,6 +30,11 @@ Error WithWayOut(const Error& error, const std::string& path) {
                                                             path));
 }
 
+// Before the work: an import takes its time.
+void SayOfDump(const std::string& sentence) {
+  fmt::print(stderr, "ktstr-analyze: note: {}\n", SafeText(sentence));
+}
+
 }  // namespace
 
 Result<MemorySource*> Session::Memory() {
@@ -38,8 +44,10 @@ Result<MemorySource*> Session::Memory() {
                 "FILE is missing: which archive? (ktstr-analyze FILE …)");
   }
   using Damage = FrozenMachine::Damage;
-  auto machine = FrozenMachine::Open(arguments_.archive, Damage::kAccept);
-  if (!machine) return Fail(WithWayOut(machine.error(), arguments_.archive));
+  const std::string archive =
+      KTSTR_TRY(vmcore::ArchiveFor(arguments_.archive, "ktstr-analyze " KTSTR_VERSION, SayOfDump));
+  auto machine = FrozenMachine::Open(archive, Damage::kAccept);
+  if (!machine) return Fail(WithWayOut(machine.error(), archive));
   memory_.emplace(*std::move(machine), arguments_.kernel);
   return &*memory_;
 }

@@ -78,8 +78,9 @@ std::string Columns(const Named& registers) {
   for (size_t i = 0; i < registers.size(); ++i) {
     const auto& [name, value] = registers[i];
     const bool last = i % kPerLine == kPerLine - 1 || i + 1 == registers.size();
-    text += fmt::format("  {:<14} {:<16}{}", name, value ? fmt::format("{:016x}", *value) : "?",
-                        last ? "\n" : "");
+    const std::string shown = value ? fmt::format("{:016x}", *value) : "?";
+    text += last ? fmt::format("  {:<14} {}\n", name, shown)
+                 : fmt::format("  {:<14} {:<16}", name, shown);
   }
   return text;
 }

@@ -104,6 +104,27 @@ TEST_F(VmcoreStatesTest, SayWhatMachineTheyAreOf) {
   }
 }
 
+TEST_F(VmcoreStatesTest, AreAnalyzedByThemselves) {
+  MustReplay("export " + State("panic") + " vmcore");
+  const std::string ask = fmt::format("cd {0} && XDG_CACHE_HOME={0}/cache {1} vmcore ",
+                                      directory_.path().string(), KTSTR_ANALYZE);
+  const std::string tasks =
+      RunInShell(fmt::format("{} {} tasks --no-index", KTSTR_ANALYZE, State("panic"))).out;
+  const Ran first = RunInShell(ask + "tasks"), again = RunInShell(ask + "tasks");
+  EXPECT_EQ(first.exit_code, 0) << first.err;
+  EXPECT_EQ(first.out, tasks);
+  EXPECT_THAT(first.err, HasSubstr("it is imported, once, into"));
+  EXPECT_EQ(again.out, tasks);
+  EXPECT_EQ(again.err, "");
+  // Another file of that name is another dump.
+  MustReplay("export " + State("stall") + " vmcore --force --format kdump");
+  EXPECT_THAT(RunInShell(ask + "findings").out, HasSubstr("has dispatched nothing"));
+  ASSERT_EQ(RunInShell(fmt::format("truncate -s 5M {}", Path("vmcore"))).exit_code, 0);
+  const Ran cut = RunInShell(ask + "tasks");
+  EXPECT_EQ(cut.exit_code, 3);
+  EXPECT_THAT(cut.err, HasSubstr("vmcore cannot be read: it ends"));
+}
+
 TEST_F(VmcoreStatesTest, ProgramsSayWhatIsWrong) {
   EXPECT_THAT(Replay("import nothing -o x.kts").err, HasSubstr("no such file"));
   EXPECT_EQ(Replay("import " + State("stall") + " -o x.kts").exit_code, 3);
