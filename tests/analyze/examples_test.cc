@@ -26,7 +26,7 @@ const std::map<std::string, std::string> kArchives = {
 };
 
 // Archives that an example makes.
-const std::set<std::string> kMade = {"changed.kts", "rest.kts", "public.kts"};
+const std::set<std::string> kMade = {"changed.kts", "rest.kts", "public.kts", "crash.kts"};
 
 // What a command asks whose answer is "no" of these machines: exit code 1.
 bool IsAnsweredNo(const std::string& command) {
@@ -101,6 +101,9 @@ class ExamplesTest : public testing::Test {
     fs::create_directory_symlink(KTSTR_STATE_DIR, directory_ / "fixtures" / "states");
     fs::create_directory(directory_ / "out");
     fs::create_symlink(fs::path(KTSTR_STATE_DIR) / "stall.kts", directory_ / "out" / "stall.kts");
+    RunInShell(fmt::format("{} export {}/stall.kts {}",
+                           (fs::path(KTSTR_ANALYZE).parent_path() / "ktstr-replay").string(),
+                           KTSTR_STATE_DIR, (directory_ / "vmcore").string()));
     std::ofstream(directory_ / "mine.toml")
         << "[[rule]]\nname = 'mine'\nmessage = 'there are tasks'\nrows = 'some'\n"
            "sql = 'SELECT 1 FROM task'\n";

@@ -136,9 +136,7 @@ std::vector<DerivationRow> DerivationRows(const std::vector<Derivation>& derivat
 const RowTable<VcpuRow>& VcpuRow::Table() {
   using R = VcpuRow;
   static const RowTable<R> table(
-      "vcpu",
-      "The registers of each virtual CPU at the freeze."
-      "lacks them.",
+      "vcpu", "The registers of each virtual CPU at the freeze.",
       {
           Col<&R::cpu>("cpu", "", "Number, as the VMM counts."),
           Col<&R::kernel_instance>("kernel_instance", "",
