@@ -36,6 +36,9 @@ void ForEachField(Registers& v, Visit&& visit) {
   visit(v.halted);
 }
 
+// A bit for each RegisterGroup that there is.
+constexpr uint32_t kKnownGroups = (uint32_t{2} << static_cast<int>(RegisterGroup::kHalted)) - 1;
+
 enum class UnknownGroups { kLeaveOut, kPut };
 
 void PutRecord(ByteSink& sink, const VcpuRegisters& vcpu, UnknownGroups unknown) {
@@ -63,7 +66,7 @@ Status GetRecord(std::span<const std::byte> record, VcpuRegisters& vcpu) {
       field = source.Get<T>();
     }
   });
-  if (source.left() >= sizeof(uint32_t)) vcpu.unknown = source.Get<uint32_t>();
+  if (source.left() >= sizeof(uint32_t)) vcpu.unknown = source.Get<uint32_t>() & kKnownGroups;
   if (!source.ok() || !valid) {
     return Fail(ErrorCode::kDamaged, "a record of the vCPU registers is malformed");
   }

@@ -60,7 +60,6 @@ Result<RawRange> ParseRawRange(std::string_view text) {
   const size_t colon = text.find(':');
   if (colon == std::string_view::npos) return Fail(WrongRange(text, "it has no size"));
   const size_t at = std::min(text.find('@', colon), text.size());
-  RawRange range;
   const auto begin = ParseBytes(text.substr(0, colon));
   const auto size = ParseBytes(text.substr(colon + 1, at - colon - 1));
   const auto offset = at == text.size() ? begin : ParseBytes(text.substr(at + 1));

@@ -78,9 +78,10 @@ TEST(VcpuCodecTest, WhatALaterVersionAppendsToARecordIsIgnored) {
   const size_t record_size = (payload.size() - 8) / vcpus.size();
   ByteSink longer;
   longer.Put<uint32_t>(static_cast<uint32_t>(vcpus.size()));
-  longer.Put<uint32_t>(static_cast<uint32_t>(record_size + 8));
+  longer.Put<uint32_t>(static_cast<uint32_t>(record_size + 12));
   for (size_t i = 0; i < vcpus.size(); ++i) {
     longer.PutBytes(std::span(payload).subspan(8 + i * record_size, record_size));
+    longer.Put<uint32_t>(~uint32_t{0x7f});  // no group that is known today is unknown
     longer.Put<uint64_t>(~uint64_t{0});
   }
   EXPECT_EQ(DecodeVcpus(longer.bytes()), vcpus);
