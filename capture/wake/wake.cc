@@ -180,6 +180,9 @@ Status CheckWakeable(const ArchiveReader& archive) {
   if (metadata.arch != "x86_64") {
     return Fail(Lacks(archive, fmt::format("it is of the architecture '{}'", metadata.arch)));
   }
+  if (metadata.tags.contains("imported")) {
+    return Fail(Lacks(archive, "it was imported from a dump, which has no state of devices"));
+  }
   if (!metadata.vmm_version.starts_with("QEMU ")) {
     return Fail(Lacks(archive, fmt::format("its VMM was '{}', not QEMU", metadata.vmm_version)));
   }

@@ -137,6 +137,10 @@ TEST_F(VmcoreStatesTest, ProgramsSayWhatIsWrong) {
   MustReplay("export " + State("stall") + " dump");
   EXPECT_EQ(Replay("export " + State("stall") + " dump").exit_code, 4);
   EXPECT_EQ(Replay("export " + State("stall") + " - | cmp - dump").exit_code, 0);
+  MustReplay("import dump -o x.kts");
+  const Ran woken = Replay("resume x.kts");
+  EXPECT_EQ(woken.exit_code, 3);
+  EXPECT_THAT(woken.err, HasSubstr("it was imported from a dump"));
 }
 
 }  // namespace
