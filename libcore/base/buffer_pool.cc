@@ -12,14 +12,14 @@ namespace ktstr {
 
 namespace {
 
-constexpr uint64_t kHugePage = uint64_t{2} << 20;
+// The first slab and the largest, in bytes: who reads little pays little.
+constexpr uint64_t kFirstSlab = uint64_t{256} << 10, kLargestSlab = uint64_t{2} << 20;
+constexpr uint64_t kPage = 4096;
 
 }  // namespace
 
 struct BufferPool::State {
-  explicit State(uint64_t size)
-      : buffer_size(size),
-        slab_size((std::max(size, kHugePage) + kHugePage - 1) / kHugePage * kHugePage) {}
+  explicit State(uint64_t size) : buffer_size(size) {}
 
   struct FreeSlab {
     void operator()(std::byte* slab) const { std::free(slab); }
@@ -37,18 +37,23 @@ struct BufferPool::State {
     free.push_back(buffer);
   }
   void AddSlab() {
+    const uint64_t buffers = std::max<uint64_t>(1, next_slab / buffer_size);
+    const uint64_t size = (buffers * buffer_size + kPage - 1) / kPage * kPage;
+    next_slab = std::min(2 * next_slab, kLargestSlab);
     std::unique_ptr<std::byte, FreeSlab> slab(
-        static_cast<std::byte*>(std::aligned_alloc(kHugePage, slab_size)));
+        static_cast<std::byte*>(std::aligned_alloc(kPage, size)));
     if (slab == nullptr) throw std::bad_alloc();
-    madvise(slab.get(), slab_size, MADV_HUGEPAGE);
-    const uint64_t buffers = slab_size / buffer_size;
-    free.reserve((slabs.size() + 1) * buffers);
+    // All of its pages at once. Kernels before 5.14 do not know how: each is made when it is used
+    // then.
+    madvise(slab.get(), size, MADV_POPULATE_WRITE);
+    free.reserve((slabs.size() + 1) * (kLargestSlab / buffer_size + 1));
     // The first one is taken first.
     for (uint64_t i = buffers; i-- > 0;) free.push_back(slab.get() + i * buffer_size);
     slabs.push_back(std::move(slab));
   }
 
-  const uint64_t buffer_size, slab_size;
+  const uint64_t buffer_size;
+  uint64_t next_slab = kFirstSlab;
   std::mutex mutex;
   std::vector<std::byte*> free;
   std::vector<std::unique_ptr<std::byte, FreeSlab>> slabs;
