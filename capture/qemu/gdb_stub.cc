@@ -60,6 +60,7 @@ std::optional<GdbStop> ParseStop(std::string_view packet) {
   if (!signal) return std::nullopt;
   stop.signal = *signal;
   if (packet[0] == 'W' || packet[0] == 'X') return stop;
+  if (packet.size() < 3) return std::nullopt;
   if (stop.signal == kSigTrap) stop.reason = GdbStop::Reason::kBreakpoint;
   if (stop.signal == kSigInt) stop.reason = GdbStop::Reason::kPaused;
   for (packet.remove_prefix(3); !packet.empty();) {

@@ -159,7 +159,7 @@ TEST(GdbStubTest, ARefusalTellsWhatWasRefused) {
 
 TEST(GdbStubTest, APeerThatIsNoStubIsSaidToBeNone) {
   for (const std::string& said :
-       {Packet("hello"), std::string("$OK#00"), Packet("Tx"), Packet("T05thread:00;"),
+       {Packet("hello"), std::string("$OK#00"), Packet("Tx"), Packet("T5"), Packet("T05thread:00;"),
         Packet("T05watch:zz;"), "$" + std::string(70'000, 'x')}) {
     SCOPED_TRACE(said.substr(0, 40));
     ScriptedPeer peer([&](ScriptedPeer& p) {

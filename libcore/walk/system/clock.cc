@@ -26,13 +26,19 @@ int64_t Difference(int64_t a, int64_t b) {
   return static_cast<int64_t>(static_cast<uint64_t>(a) - static_cast<uint64_t>(b));
 }
 
+// Nothing when it has no number: jiffies that no kernel has counted.
+std::optional<int64_t> Product(int64_t a, int64_t b) {
+  int64_t product;
+  return __builtin_mul_overflow(a, b, &product) ? std::nullopt : std::optional(product);
+}
+
 }  // namespace
 
 std::optional<int64_t> KernelClock::uptime_ns() const {
   if (!jiffies || !hz) return std::nullopt;
   // INITIAL_JIFFIES, include/linux/jiffies.h: five minutes before the 32-bit counter wraps.
   const int64_t initial = static_cast<uint32_t>(-300 * *hz);
-  return (*jiffies - initial) * (kNanosecondsPerSecond / *hz);
+  return Product(Difference(*jiffies, initial), kNanosecondsPerSecond / *hz);
 }
 
 std::optional<int64_t> KernelClock::MsSince(int64_t then) const {
@@ -42,12 +48,13 @@ std::optional<int64_t> KernelClock::MsSince(int64_t then) const {
 
 std::optional<int64_t> KernelClock::NsSince(int64_t then) const {
   if (!jiffies || !hz) return std::nullopt;
-  return Difference(*jiffies, then) * (kNanosecondsPerSecond / *hz);
+  return Product(Difference(*jiffies, then), kNanosecondsPerSecond / *hz);
 }
 
 std::optional<int64_t> KernelClock::ToMs(int64_t count) const {
   if (!hz) return std::nullopt;
-  return count * 1000 / *hz;
+  const auto ms = Product(count, 1000);
+  return ms ? std::optional(*ms / *hz) : std::nullopt;
 }
 
 KernelClock ReadKernelClock(const GuestKernel& kernel, Anomalies& anomalies) {

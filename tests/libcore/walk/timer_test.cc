@@ -2,6 +2,7 @@
 
 #include <gmock/gmock.h>
 
+#include "libcore/walk/system/clock.h"
 #include "system_walk_test.h"
 
 namespace ktstr {
@@ -43,6 +44,19 @@ class TimerTest : public SystemWalkTest {
   Kva tick_;
   std::vector<Kva> timers_, tasks_, hrtimers_;
 };
+
+TEST(KernelClockTest, JiffiesThatNoKernelHasCountedHaveNoTime) {
+  KernelClock clock;
+  clock.jiffies = 5000;
+  clock.hz = 1000;
+  EXPECT_EQ(clock.NsSince(4990), 10'000'000);
+  EXPECT_EQ(clock.MsSince(4990), 10);
+  EXPECT_EQ(clock.NsSince(-281474976712134), std::nullopt);
+  EXPECT_EQ(clock.NsSince(281474976712134), std::nullopt);
+  EXPECT_EQ(clock.MsSince(INT64_MIN), std::nullopt);
+  clock.jiffies = INT64_MIN;
+  EXPECT_EQ(clock.uptime_ns(), std::nullopt);
+}
 
 TEST_F(TimerTest, WheelTimersAreTimedInJiffies) {
   const auto walked = WalkAll();
