@@ -2,10 +2,11 @@
 # Runs every fuzzer for some time: each gives a reader of ours whatever can come from outside, and fails when that makes
 # it crash, hang, read out of bounds, do what C++ does not define, leak, or take more than a set amount of memory.
 #
-#   bash tests/fuzz/run.sh [SECONDS] [NAME...]
+#   bash tests/fuzz/run.sh [--seed N] [SECONDS] [NAME...]
 #
-#   SECONDS  of each, two at once (30)
-#   NAME     of those to run, such as archive or walk (all; the files here say what each proves)
+#   --seed N  try the same inputs in the same order each time, as far as the time reaches; without it others each time
+#   SECONDS   of each, two at once (30)
+#   NAME      of those to run, such as archive or walk (all; the files here say what each proves)
 #
 # Builds them with clang in build-fuzz, with address and undefined-behaviour sanitizers. What they begin from is made
 # of fixtures/states and of scenarios and rules in this tree. Runs of five minutes or more keep inputs that reached
@@ -25,6 +26,11 @@ case "${1:-}" in
     exit 0
     ;;
 esac
+seed=0
+if [ "${1:-}" = --seed ]; then
+  seed=${2:?--seed needs a number}
+  shift 2
+fi
 seconds=${1:-30}
 shift || true
 # What no input may go beyond: of one input, and of all that is in memory at a time.
@@ -53,7 +59,7 @@ run() {
   mkdir -p "$corpus" "$build/seeds/$name"
   TMPDIR="$work" KTSTR_FUZZ_STATE="$state" \
     ASAN_OPTIONS=symbolize=1 UBSAN_OPTIONS=print_stacktrace=1 \
-    "$programs/fuzz_$name" "$corpus" "$build/seeds/$name" -max_total_time="$seconds" \
+    "$programs/fuzz_$name" "$corpus" "$build/seeds/$name" -max_total_time="$seconds" -seed="$seed" \
     -timeout="$input_seconds" -rss_limit_mb="$memory_mb" -malloc_limit_mb="$one_allocation_mb" -len_control=0 \
     -max_len=65536 -artifact_prefix="$build/failures/$name-" -print_final_stats=1 >"$log" 2>&1 || status=$?
   rm -rf "$work"
@@ -67,7 +73,7 @@ run() {
   rm -f "$log"
 }
 export -f run
-export build programs state seconds input_seconds one_allocation_mb memory_mb
+export build programs state seconds seed input_seconds one_allocation_mb memory_mb
 
 mapfile -t names < <(if [ $# -gt 0 ]; then printf '%s\n' "$@"; else cat "$programs/fuzzers.txt"; fi)
 step "running ${#names[@]} fuzzers, $seconds s each"
