@@ -1,6 +1,7 @@
 #include "libcore/archive/frame_codec.h"
 
 #include <fmt/format.h>
+#include <zstd_errors.h>
 
 namespace ktstr::archive {
 
@@ -17,7 +18,8 @@ Result<size_t> FrameCompressor::Compress(std::span<const std::byte> pages,
   const size_t size = ZSTD_compress2(context_.get(), out.data() + begin, out.size() - begin,
                                      pages.data(), pages.size());
   if (ZSTD_isError(size)) {
-    return Fail(ErrorCode::kInvalidArgument,
+    const bool short_of_memory = ZSTD_getErrorCode(size) == ZSTD_error_memory_allocation;
+    return Fail(short_of_memory ? ErrorCode::kIo : ErrorCode::kInvalidArgument,
                 fmt::format("compressing {} bytes: {}", pages.size(), ZSTD_getErrorName(size)));
   }
   out.resize(begin + size);

@@ -112,16 +112,26 @@ Status FrameWriter::StartBatch(WorkerPool& pool) {
       std::exchange(batch_, Batch{next_stored, {}, {}, OpeningAt(opening_, next_opening), nullptr});
   auto result = std::make_shared<std::promise<Result<CompressedBatch>>>();
   running_.push_back(result->get_future());
-  copying_.push_back(pool.Run([this, &pool, result, batch = std::move(batch)]() mutable {
-    if (Status copied = CopyPages(batch); !copied) {
-      result->set_value(Fail(std::move(copied).error()));
-      return;
+  // What is thrown (there is no more memory) is for who asks for the result.
+  const auto settle = [result](const auto& work) {
+    try {
+      work();
+    } catch (...) {
+      result->set_exception(std::current_exception());
     }
-    auto compress = [this, result, batch = std::move(batch)]() mutable {
-      result->set_value(Compress(std::move(batch)));
-    };
-    if (most_running_copies_ == 0) return compress();
-    std::ignore = pool.Run(std::move(compress), WorkerPool::Urgency::kLater);
+  };
+  copying_.push_back(pool.Run([this, &pool, result, settle, batch = std::move(batch)]() mutable {
+    settle([&] {
+      if (Status copied = CopyPages(batch); !copied) {
+        result->set_value(Fail(std::move(copied).error()));
+        return;
+      }
+      auto compress = [this, result, settle, batch = std::move(batch)]() mutable {
+        settle([&] { result->set_value(Compress(std::move(batch))); });
+      };
+      if (most_running_copies_ == 0) return compress();
+      std::ignore = pool.Run(std::move(compress), WorkerPool::Urgency::kLater);
+    });
   }));
   return {};
 }

@@ -5,6 +5,7 @@
 #include <fstream>
 #include <iterator>
 
+#include "capture/boot/boot_retry.h"
 #include "capture/system/memory_file.h"
 #include "guest_tests.h"
 
@@ -18,7 +19,17 @@ constexpr std::chrono::seconds kPanicTimeout(120);
 
 }  // namespace
 
+// Again where the guest's kernel died of TCG's fault.
 Result<std::unique_ptr<HandStarted>> HandStarted::Start(const HandStartedOptions& options) {
+  for (int attempt = 1;; ++attempt) {
+    auto machine = StartOnce(options);
+    const bool stale = machine && ShowsStaleBreakpoint((*machine)->Said());
+    const bool died_of_it = !machine && ShowsStaleBreakpoint(machine.error().message());
+    if (attempt == kBootAttempts || !(stale || died_of_it)) return machine;
+  }
+}
+
+Result<std::unique_ptr<HandStarted>> HandStarted::StartOnce(const HandStartedOptions& options) {
   std::unique_ptr<HandStarted> machine(new HandStarted);
   machine->said_ = KTSTR_TRY(MakeMemoryFile("said"));
   std::ofstream{machine->console()};
@@ -53,8 +64,12 @@ Result<std::unique_ptr<HandStarted>> HandStarted::Start(const HandStartedOptions
   machine->qemu_.emplace(KTSTR_TRY(ChildProcess::Start(
       {.argv = argv, .stdout_fd = machine->said_.get(), .stderr_fd = machine->said_.get()})));
   KTSTR_TRY(machine->Await("says '" + options.until + "'", [&] {
-    return machine->Said().find(options.until) != std::string::npos;
+    const std::string said = machine->Said();
+    return said.find(options.until) != std::string::npos || ShowsStaleBreakpoint(said);
   }));
+  if (const std::string said = machine->Said(); said.find(options.until) == std::string::npos) {
+    return Fail(ErrorCode::kPeer, "the machine's kernel died: " + said);
+  }
   KTSTR_TRY(machine->Connect());
   if (options.resets) {
     KTSTR_TRY(

@@ -46,6 +46,7 @@ class HandStarted {
 
  private:
   HandStarted() = default;
+  static Result<std::unique_ptr<HandStarted>> StartOnce(const HandStartedOptions& options);
   std::string console() const { return directory_ / "console"; }
   // Until it is so; an error when QEMU has ended or the time is up.
   Status Await(const std::string& what, const std::function<bool()>& so);
