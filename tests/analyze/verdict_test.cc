@@ -125,19 +125,36 @@ TEST(VerdictTest, ASchedulerThatDispatchesNothing) {
 }
 
 TEST(VerdictTest, ATaskThatCameBackAfterAHigherClassWasNotDispatched) {
-  const TaskRow waits = Waits(5, 1200), runs = Runs(6, 100);
-  const auto machine = [&](const std::string& class_before) {
-    TaskRow before = Task(9, class_before);
-    before.last_arrival_ns = *runs.last_arrival_ns - kMillisecond;
+  const TaskRow waits = Waits(5, 1200);
+  // A task that came 100 ms ago, and one of that class so long before it (or after).
+  const auto machine = [&](TaskRow came, const std::string& other_class, int64_t before_ms) {
+    came.last_arrival_ns = kNow - 100 * kMillisecond;
+    TaskRow other = Task(9, other_class);
+    other.last_arrival_ns = *came.last_arrival_ns - before_ms * kMillisecond;
     FindingsMachine machine;
     machine.WithCpus(1, {Hex(6)}).With(std::vector{Scheduler()});
-    machine.With(std::vector{waits, runs, before});
+    machine.With(std::vector{waits, came, other});
     return machine.With(std::vector{Queue()}).With(std::vector{InQueue(waits)}).Verdict();
   };
-  EXPECT_THAT(machine("stop"), StartsWith("The scheduler s has dispatched nothing for 1.201 s"));
-  EXPECT_THAT(machine("rt"), StartsWith("The scheduler s has dispatched nothing for 1.201 s"));
-  // Another task of its own has been dispatched before it.
-  EXPECT_THAT(machine("ext"), Not(StartsWith("The scheduler s has dispatched nothing")));
+  const auto stalled = [](const std::string& certainty) {
+    return testing::AllOf(StartsWith("The scheduler s has dispatched nothing for 1.201 s"),
+                          testing::EndsWith("(" + certainty + ")"));
+  };
+  EXPECT_THAT(machine(Runs(6, 100), "stop", 1), stalled("certain"));
+  EXPECT_THAT(machine(Runs(6, 100), "rt", 1), stalled("certain"));
+  // It ran once more since: what was before it is not known.
+  EXPECT_THAT(machine(Runs(6, 100), "rt", -50), stalled("likely"));
+  // Its slice is over, and it waits again.
+  EXPECT_THAT(machine(Waits(7, 80), "rt", -50), stalled("likely"));
+  const auto silent = Not(StartsWith("The scheduler s has dispatched nothing"));
+  // Another task of the scheduler's came, too.
+  EXPECT_THAT(machine(Runs(6, 100), "ext", 1), silent);
+  // Nobody interrupted it.
+  EXPECT_THAT(machine(Runs(6, 100), "rt", 600), silent);
+  EXPECT_THAT(machine(Runs(6, 100), "fair", 1), silent);
+  // It slept in between, and somebody has dispatched it.
+  TaskRow sleeps = Task(6, "ext");
+  EXPECT_THAT(machine(sleeps, "rt", 1), silent);
 }
 
 TEST(VerdictTest, ASchedulerIsNotAccusedOfWhatOthersDo) {

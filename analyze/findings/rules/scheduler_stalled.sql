@@ -4,14 +4,19 @@
 -- rank: 30
 -- counted: stalled scheduler, stalled schedulers
 WITH now AS (SELECT max(clock_ns) AS ns FROM cpu),
--- Tasks that came back to their CPU after one of a higher class had interrupted them: the kernel keeps them at the head
--- of the CPU's own queue, nobody has dispatched them.
+-- Of a CPU the only task that has come to it in the last half second, and wants it still, while one of a higher class
+-- ran there: the kernel keeps a task that is interrupted at the head of the CPU's own queue, and lets it go on without
+-- anybody dispatching it. Sure where the interrupting task is the one that came just before.
+recent AS (
+  SELECT t.task_kva, t.cpu, t.class, t.on_rq, t.last_arrival_ns FROM task t
+  WHERE t.pid != 0 AND t.last_arrival_ns > (SELECT ns FROM now) - 500000000),
+alone AS (
+  SELECT cpu FROM recent GROUP BY cpu
+  HAVING sum(class = 'ext') = 1 AND sum(class IN ('stop', 'dl', 'rt')) > 0),
 returned AS (
-  SELECT task_kva FROM (
-    SELECT r.task_kva, p.class AS before, max(p.last_arrival_ns)
-    FROM task r JOIN task p ON p.cpu = r.cpu AND p.last_arrival_ns < r.last_arrival_ns
-    WHERE r.class = 'ext' AND r.on_cpu = 1 AND r.pid != 0 GROUP BY r.task_kva)
-  WHERE before IN ('stop', 'dl', 'rt')),
+  SELECT r.task_kva, (SELECT h.class FROM recent h WHERE h.cpu = r.cpu AND h.last_arrival_ns < r.last_arrival_ns
+                      ORDER BY h.last_arrival_ns DESC LIMIT 1) IN ('stop', 'dl', 'rt') AS sure
+  FROM recent r JOIN alone USING (cpu) WHERE r.class = 'ext' AND r.on_rq = 1),
 candidate AS (
   SELECT x.scheduler, n.name, x.watchdog_margin_ms AS margin_ms, x.exit_kind,
          (SELECT ns FROM now) - max(t.last_arrival_ns) AS since_ns
@@ -46,7 +51,7 @@ stalled AS (
 SELECT 'error' AS severity, 'scheduler ' || name AS subject,
        said || iif(switches IS NULL, '', '; its ' || switches) AS detail,
        'The scheduler ' || name || ' ' || said || iif(switches IS NULL, '', '; its ' || switches) AS sentence,
-       'certain' AS certainty, explains, evidence
+       iif(EXISTS (SELECT 1 FROM returned WHERE sure IS NOT 1), 'likely', 'certain') AS certainty, explains, evidence
 FROM (
   SELECT name,
          printf('has dispatched nothing for %.3f s: ', since_ns / 1e9) ||
