@@ -1,6 +1,6 @@
 #!/bin/bash
 # Installs what is missing, builds, and runs every test, then those of archives, paging and threads with sanitizers
-# (tests/sanitize runs all unit tests so), and each fuzzer (tests/fuzz) for half a minute.
+# (tests/sanitize runs all unit tests so), and each fuzzer (tests/fuzz) for a quarter of a minute.
 #
 #   bash tests/run.sh [--no-guest] [CTEST_OPTION...]
 #
@@ -46,4 +46,4 @@ if [ "$guest" = no ] || [ $# -gt 0 ]; then exit 0; fi
 bash "$root/tests/sanitize/run.sh" address,undefined archive_test image_test kernel_test paging_test || exit $?
 bash "$root/tests/sanitize/run.sh" thread replay_test || exit $?
 # The same inputs each time: a test is not to fail by chance. Longer runs of tests/fuzz/run.sh alone try others.
-bash "$root/tests/fuzz/run.sh" --seed 1 30
+bash "$root/tests/fuzz/run.sh" --seed 1 15

@@ -3,6 +3,7 @@
 #include <bpf/btf.h>
 #include <fmt/format.h>
 
+#include <bit>
 #include <charconv>
 #include <optional>
 
@@ -274,6 +275,23 @@ Result<uint64_t> TypeInfo::SizeOf(std::string_view struct_name) const {
   return SizeOf(KTSTR_TRY(FindStruct(struct_name)));
 }
 
+namespace {
+
+// A bit field that goes on beyond its unit, as a packed structure can have: the bytes that hold all
+// of it. More than an integer's are damage, shown as the whole.
+void ToBytes(uint64_t bits, Member* field) {
+  field->offset = bits / 8;
+  field->bit_offset = static_cast<uint32_t>(bits % 8);
+  const uint64_t size = std::bit_ceil((field->bit_offset + field->bit_size + 7) / 8);
+  if (size <= sizeof(uint64_t)) {
+    field->size = size;
+  } else {
+    field->bit_offset = field->bit_size = 0;
+  }
+}
+
+}  // namespace
+
 Member TypeInfo::MemberAt(const btf_type* composite, uint32_t index, uint64_t base_bits) const {
   const uint64_t bits = base_bits + btf_member_bit_offset(composite, index);
   Member found;
@@ -291,6 +309,7 @@ Member TypeInfo::MemberAt(const btf_type* composite, uint32_t index, uint64_t ba
     const uint64_t unit_bits = found.size * 8;
     found.offset = bits / unit_bits * found.size;
     found.bit_offset = static_cast<uint32_t>(bits - found.offset * 8);
+    if (found.bit_offset + found.bit_size > unit_bits) ToBytes(bits, &found);
   }
   return found;
 }

@@ -104,7 +104,8 @@ Result<Vmlinux> Vmlinux::Read(const std::string& path) {
       vmlinux.build_id = ReadBuildId(section);
     } else if (std::string_view(name) == ".BTF") {
       const Elf_Data* data = elf_rawdata(section, nullptr);
-      if (data == nullptr) continue;
+      // A section that takes no room in the file has a size, but no bytes.
+      if (data == nullptr || data->d_buf == nullptr) continue;
       const auto* bytes = static_cast<const std::byte*>(data->d_buf);
       vmlinux.btf.assign(bytes, bytes + data->d_size);
     }

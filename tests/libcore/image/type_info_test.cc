@@ -203,6 +203,29 @@ TEST(TypeInfoTest, TagsOfDeclarationsAndOfWhatPointersPointTo) {
               testing::ElementsAre("contains:item:node"));
 }
 
+TEST(PackedTypesTest, ABitFieldThatCrossesItsUnitIsReadWhole) {
+  const std::unique_ptr<btf, decltype(&btf__free)> made(btf__new_empty(), btf__free);
+  const int word = btf__add_int(made.get(), "unsigned int", 4, 0);
+  const int wide = btf__add_int(made.get(), "unsigned long", 8, 0);
+  ASSERT_GT(btf__add_struct(made.get(), "packed", 24), 0);
+  ASSERT_EQ(btf__add_field(made.get(), "inside", word, 3, 10), 0);
+  ASSERT_EQ(btf__add_field(made.get(), "across", word, 30, 10), 0);
+  ASSERT_EQ(btf__add_field(made.get(), "too_wide", wide, 68, 63), 0);
+  uint32_t size = 0;
+  const auto* raw = static_cast<const std::byte*>(btf__raw_data(made.get(), &size));
+  const TypeInfo types = TypeInfo::Parse({raw, size}).value();
+  const Member inside = types.FindMember("packed", "inside").value();
+  EXPECT_EQ(inside.offset, 0u);
+  EXPECT_EQ(inside.size, 4u);
+  EXPECT_EQ(inside.bit_offset, 3u);
+  const Member across = types.FindMember("packed", "across").value();
+  EXPECT_EQ(across.offset, 3u);
+  EXPECT_EQ(across.size, 2u);
+  EXPECT_EQ(across.bit_offset, 6u);
+  EXPECT_EQ(across.bit_size, 10u);
+  EXPECT_FALSE(types.FindMember("packed", "too_wide")->is_bit_field());
+}
+
 TEST(DamagedTypesTest, AnArrayOfItselfHasAText) {
   const std::unique_ptr<btf, decltype(&btf__free)> made(btf__new_empty(), btf__free);
   const int index = btf__add_int(made.get(), "int", 4, BTF_INT_SIGNED);

@@ -1,5 +1,6 @@
 // A vmlinux file as the source of symbols and types gives the same answers as the guest's own
 // memory.
+#include <elf.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -86,6 +87,28 @@ TEST_F(VmlinuxTest, OfAnotherBuildIsRefusedAndBothAreNamed) {
   EXPECT_EQ(kernel.error().code(), ErrorCode::kInvalidArgument);
   EXPECT_THAT(kernel.error().message(), HasSubstr("build ID deadbeef"));
   EXPECT_THAT(kernel.error().message(), HasSubstr("00112233"));
+}
+
+TEST_F(VmlinuxTest, TypesThatHaveASizeButNoBytesAreNone) {
+  SyntheticGuest guest = Make({});
+  std::fstream file(path_, std::ios::binary | std::ios::in | std::ios::out);
+  Elf64_Ehdr header;
+  file.read(reinterpret_cast<char*>(&header), sizeof header);
+  int changed = 0;
+  for (int i = 0; i < header.e_shnum; ++i) {
+    const auto at = std::streamoff(header.e_shoff + i * sizeof(Elf64_Shdr));
+    Elf64_Shdr section;
+    file.seekg(at).read(reinterpret_cast<char*>(&section), sizeof section);
+    if (section.sh_type != SHT_PROGBITS || section.sh_size != guest.btf.size()) continue;
+    section.sh_type = SHT_NOBITS;
+    file.seekp(at).write(reinterpret_cast<const char*>(&section), sizeof section);
+    ++changed;
+  }
+  file.close();
+  ASSERT_EQ(changed, 1);
+  const auto vmlinux = Vmlinux::Read(path_);
+  ASSERT_TRUE(vmlinux) << vmlinux.error().ToString();
+  EXPECT_TRUE(vmlinux->btf.empty());
 }
 
 TEST_F(VmlinuxTest, WhatIsNoVmlinuxIsNamed) {
