@@ -109,6 +109,7 @@ TEST_F(DamageTest, OfPagesIsNeverAShorterAnswerWithoutAWord) {
       EXPECT_THAT(accepted.err, HasSubstr("task may lack something")) << i;
     }
   }
+  EXPECT_EQ(answered + refused, kFlips);
   EXPECT_GT(answered, 0u) << "damage stops only what it touches";
 }
 
