@@ -10,6 +10,14 @@ namespace ktstr {
 
 namespace {
 
+// What every version of a blob's header begins with; newer kernels' btf_header has more.
+struct HeaderBegin {
+  uint16_t magic;
+  uint8_t version, flags;
+  uint32_t hdr_len, type_off, type_len, str_off, str_len;  // in bytes
+};
+static_assert(sizeof(HeaderBegin) == 24);
+
 constexpr size_t kTypeBytes = sizeof(btf_type);
 static_assert(kTypeBytes == 12 && alignof(btf_type) == 4);
 // Deeper nesting of typedefs, qualifiers or arrays than any compiler emits.
@@ -126,7 +134,7 @@ void EnterAll(const Btf& btf, const std::vector<uint32_t>& ids, std::vector<Name
 }  // namespace
 
 Status Btf::ReadHeader() {
-  btf_header header;
+  HeaderBegin header;
   if (raw_.size() > kMaxBlob) return Fail(NotBtf(raw_, "more than any kernel has"));
   if (raw_.size() < sizeof header) return Fail(NotBtf(raw_, "too short for its header"));
   std::memcpy(&header, raw_.data(), sizeof header);

@@ -203,6 +203,24 @@ TEST(TypeInfoTest, TagsOfDeclarationsAndOfWhatPointersPointTo) {
               testing::ElementsAre("contains:item:node"));
 }
 
+TEST(NewerTypesTest, AHeaderThatHasGrownIsSkipped) {
+  const std::unique_ptr<btf, decltype(&btf__free)> made(btf__new_empty(), btf__free);
+  ASSERT_GT(btf__add_int(made.get(), "int", 4, BTF_INT_SIGNED), 0);
+  uint32_t size = 0;
+  const auto* raw = static_cast<const std::byte*>(btf__raw_data(made.get(), &size));
+  // With eight bytes more than it has here; libbpf's own may have grown already.
+  std::vector<std::byte> grown(raw, raw + size);
+  constexpr size_t kHeaderLength = 4;  // where it stands
+  uint32_t length = 0;
+  std::memcpy(&length, grown.data() + kHeaderLength, sizeof length);
+  grown.insert(grown.begin() + length, 8, std::byte(0));
+  length += 8;
+  std::memcpy(grown.data() + kHeaderLength, &length, sizeof length);
+  const auto types = TypeInfo::Parse(grown);
+  ASSERT_TRUE(types) << types.error().ToString();
+  EXPECT_EQ(types->SizeOf(types->FindType("int").value()), 4u);
+}
+
 TEST(PackedTypesTest, ABitFieldThatCrossesItsUnitIsReadWhole) {
   const std::unique_ptr<btf, decltype(&btf__free)> made(btf__new_empty(), btf__free);
   const int word = btf__add_int(made.get(), "unsigned int", 4, 0);
