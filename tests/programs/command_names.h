@@ -14,7 +14,8 @@ namespace ktstr {
 
 // The names of the options that a help text explains.
 inline std::set<std::string> OptionsIn(const std::string& help) {
-  static const std::regex line(R"(\n  (?:-\w,)?(--[a-z-]+))");
+  // CLI11 sets them off by two spaces; since 2.5 those without a short name further.
+  static const std::regex line(R"(\n {2,8}(?:-\w, *)?(--[a-z-]+))");
   std::set<std::string> options;
   for (auto at = std::sregex_iterator(help.begin(), help.end(), line); at != std::sregex_iterator();
        ++at) {
@@ -24,7 +25,8 @@ inline std::set<std::string> OptionsIn(const std::string& help) {
 }
 
 inline std::vector<std::string> CommandsIn(const std::string& help) {
-  const size_t begin = help.find("\nSubcommands:\n");
+  size_t begin = help.find("\nSubcommands:\n");
+  if (begin == std::string::npos) begin = help.find("\nSUBCOMMANDS:\n");  // CLI11 since 2.5
   if (begin == std::string::npos) return {};
   const std::string list = help.substr(begin, help.find("\n\n", begin) - begin);
   static const std::regex line(R"(\n  ([a-z-]+))");

@@ -35,7 +35,8 @@ TEST_P(ManPagesTest, HaveEveryOptionAndEveryCommandOfTheHelp) {
     EXPECT_TRUE(std::regex_search(text, entry)) << option;
   }
   for (const std::string& command : commands) {
-    EXPECT_THAT(text, testing::HasSubstr("\n   " + command + "\n"));
+    // How far text is set off depends on groff's version.
+    EXPECT_TRUE(std::regex_search(text, std::regex("\n +" + command + "\n"))) << command;
   }
 }
 
@@ -45,7 +46,7 @@ TEST_P(ManPagesTest, HaveAllThatAManualHas) {
                             "EXAMPLES", "SEE ALSO"}) {
     EXPECT_THAT(text, testing::HasSubstr(fmt::format("\n{}\n", title)));
   }
-  EXPECT_THAT(text, testing::HasSubstr(fmt::format("\n       {} - ", GetParam())));
+  EXPECT_TRUE(std::regex_search(text, std::regex(fmt::format("\n +{} - ", GetParam()))));
 }
 
 INSTANTIATE_TEST_SUITE_P(Of, ManPagesTest,
