@@ -51,10 +51,12 @@ struct NamedSegment {
 
 std::vector<NamedSegment> Segments(const VcpuRegisters& v) {
   const bool all = v.Knows(RegisterGroup::kDescriptors);
-  return {{"cs", v.cs, all, all},   {"ss", v.ss, all, all},
-          {"ds", v.ds, all, all},   {"es", v.es, all, all},
-          {"fs", v.fs, true, all},  {"gs", v.gs, v.Knows(RegisterGroup::kGsBase), all},
-          {"ldt", v.ldt, all, all}, {"tr", v.tr, all, all}};
+  std::vector<NamedSegment> segments = {
+      {"cs", v.cs, all, all},  {"ss", v.ss, all, all},
+      {"ds", v.ds, all, all},  {"es", v.es, all, all},
+      {"fs", v.fs, true, all}, {"gs", v.gs, v.Knows(RegisterGroup::kGsBase), all}};
+  if (all) segments.insert(segments.end(), {{"ldt", v.ldt}, {"tr", v.tr}});
+  return segments;
 }
 
 std::vector<std::pair<const char*, DescriptorTable>> DescriptorTables(const VcpuRegisters& v) {
@@ -63,8 +65,7 @@ std::vector<std::pair<const char*, DescriptorTable>> DescriptorTables(const Vcpu
 }
 
 std::string_view ModeText(const VcpuRegisters& v) {
-  const bool known = v.Knows(RegisterGroup::kHalted) || v.mode() == VcpuMode::kUser;
-  return known ? VcpuModeName(v.mode()) : "kernel, perhaps halted";
+  return v.KnowsMode() ? VcpuModeName(v.mode()) : "kernel, perhaps halted";
 }
 
 nlohmann::ordered_json HexJson(std::optional<uint64_t> value) {
@@ -107,9 +108,8 @@ std::string RegisterText(const VcpuRegisters& vcpu, const std::optional<std::str
 }
 
 std::string RegisterJson(const VcpuRegisters& vcpu, const std::optional<std::string>& at) {
-  const bool has_mode = vcpu.Knows(RegisterGroup::kHalted) || vcpu.mode() == VcpuMode::kUser;
   nlohmann::ordered_json json = {{"cpu", vcpu.cpu}, {"mode", nullptr}};
-  if (has_mode) json["mode"] = VcpuModeName(vcpu.mode());
+  if (vcpu.KnowsMode()) json["mode"] = VcpuModeName(vcpu.mode());
   json["rip_symbol"] = at ? nlohmann::ordered_json(*at) : nlohmann::ordered_json();
   for (const Named& registers : {General(vcpu), System(vcpu)}) {
     for (const auto& [name, value] : registers) json[name] = HexJson(value);

@@ -31,10 +31,6 @@ namespace {
 // which is the kernel's root with bit 12 set (PTI_USER_PGTABLE_BIT, arch/x86/mm/pti.c).
 constexpr uint64_t kPtiUserBit = uint64_t{1} << 12;
 
-PagingMode ModeOf(const VcpuRegisters& vcpu) {
-  return vcpu.five_level_paging() ? PagingMode::kFiveLevel : PagingMode::kFourLevel;
-}
-
 bool PagingOn(const VcpuRegisters& vcpu) { return (vcpu.cr0 >> 31) != 0 && vcpu.cr3 != 0; }
 
 // What a set of page tables says about the kernel's text: its first mapped address, or nothing.
@@ -75,11 +71,11 @@ std::optional<CpuView> ViewFrom(GuestMemory& memory, const VcpuRegisters& vcpu) 
   const Pa root = vcpu.page_table_root();
   std::optional<CpuView> best;
   for (const Pa candidate : {root, Pa(root.value() & ~kPtiUserBit)}) {
-    const auto text = FirstText(memory, candidate, ModeOf(vcpu));
+    const auto text = FirstText(memory, candidate, PagingModeOf(vcpu));
     if (!text) continue;
     // The user's half-empty tables map only the entry code, which lies above _text.
     if (best && best->first_text <= *text) continue;
-    const auto pa = AddressSpace(memory, candidate, ModeOf(vcpu)).Translate(*text);
+    const auto pa = AddressSpace(memory, candidate, PagingModeOf(vcpu)).Translate(*text);
     if (pa) best = CpuView{candidate, *text, *pa};
   }
   return best;
@@ -173,7 +169,7 @@ class Kernels {
     const CpuView& view = *views_[vcpu];
     KernelPlace place;
     place.root = view.root;
-    place.paging = ModeOf(vcpus_[vcpu]);
+    place.paging = PagingModeOf(vcpus_[vcpu]);
     place.phys_base = PhysBaseOf(view);
     places_.try_emplace(place.phys_base, std::move(place));
   }

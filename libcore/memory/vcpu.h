@@ -49,7 +49,8 @@ enum class VcpuMode : uint8_t { kKernel, kUser, kHalted };
 
 // Registers that a source tells together or not at all: a dump of another tool's lacks some.
 enum class RegisterGroup : uint8_t {
-  kDescriptors,   // base, limit and attributes of all segments but the bases of FS and GS; GDT, IDT
+  // Base, limit and attributes of all segments but the bases of FS and GS; LDT, TR, GDT and IDT.
+  kDescriptors,
   kGsBase,        // the base of GS
   kKernelGsBase,  // kernel_gs_base
   kControl,       // cr0, cr2, cr3, cr4
@@ -75,6 +76,8 @@ struct VcpuRegisters {
 
   bool Knows(RegisterGroup group) const { return (unknown >> static_cast<int>(group) & 1) == 0; }
   void Forget(RegisterGroup group) { unknown |= uint32_t{1} << static_cast<int>(group); }
+  // Whether mode() is known: a CPU in the kernel may have been halted.
+  bool KnowsMode() const { return Knows(RegisterGroup::kHalted) || mode() == VcpuMode::kUser; }
   uint64_t reg(Gpr r) const { return gpr[static_cast<size_t>(r)]; }
   // CPL is the low two bits of CS. A CPU that executed HLT did so in kernel mode; where it is not
   // known whether one did, it is in kernel mode.

@@ -9,12 +9,18 @@
 #include "libcore/base/address.h"
 #include "libcore/base/result.h"
 #include "libcore/memory/guest_memory.h"
+#include "libcore/memory/vcpu.h"
 #include "libcore/paging/translation_cache.h"
 
 namespace ktstr {
 
 // How many levels the page tables have: CR4.LA57.
 enum class PagingMode : uint8_t { kFourLevel, kFiveLevel };
+
+// That of a vCPU whose control registers are known.
+inline PagingMode PagingModeOf(const VcpuRegisters& vcpu) {
+  return vcpu.five_level_paging() ? PagingMode::kFiveLevel : PagingMode::kFourLevel;
+}
 
 // Where one virtual address leads.
 struct Translation {

@@ -95,7 +95,9 @@ std::string FrozenTarget::Describe(GdbThread thread) {
     return fmt::format("task {} ({}), on no CPU", sleeping->second.comm, sleeping->second.pid);
   }
   const VcpuRegisters* vcpu = VcpuOf(thread);
-  const std::string_view mode = vcpu == nullptr ? "when it crashed" : VcpuModeName(vcpu->mode());
+  const std::string_view mode = vcpu == nullptr     ? "when it crashed"
+                                : vcpu->KnowsMode() ? VcpuModeName(vcpu->mode())
+                                                    : "kernel, perhaps halted";
   if (const TaskOnCpu* task = TaskAt(thread)) {
     return fmt::format("CPU {}: {} ({}), {}", task->cpu, task->comm, task->pid.value_or(-1), mode);
   }
@@ -126,8 +128,7 @@ Result<GdbThread> FrozenTarget::AddTask(int64_t pid) {
   return thread;
 }
 
-Result<Pa> FrozenTarget::TranslateByTables(Pa root, bool five_levels, Kva address) {
-  const PagingMode mode = five_levels ? PagingMode::kFiveLevel : PagingMode::kFourLevel;
+Result<Pa> FrozenTarget::TranslateByTables(Pa root, PagingMode mode, Kva address) {
   if (!space_ || space_->root() != root || space_->mode() != mode) {
     space_ = std::make_unique<AddressSpace>(machine_.memory(), root, mode);
   }
@@ -148,15 +149,19 @@ Result<Pa> FrozenTarget::Translate(GdbThread thread, Kva address) {
       return Fail(ErrorCode::kUnmapped,
                   fmt::format("task {} is the kernel's and has no memory of user space", task.pid));
     }
-    return TranslateByTables(*task.user_tables, kernel_->paging_levels() == 5, address);
+    return TranslateByTables(*task.user_tables, kernel_->address_space().mode(), address);
+  }
+  if (!vcpu->Knows(RegisterGroup::kControl)) {
+    if (kernel_ != nullptr && IsOfKernel(address)) return kernel_->Translate(address);
+    return Fail(ErrorCode::kUnmapped, "the vCPU's page tables are not known");
   }
   if ((vcpu->cr0 & kPagingOn) == 0) return Pa(address.value());
-  if ((vcpu->efer & kLongModeActive) == 0) {
+  if (vcpu->Knows(RegisterGroup::kSystemCalls) && (vcpu->efer & kLongModeActive) == 0) {
     return Fail(ErrorCode::kUnsupported, "the vCPU is in 32-bit paging, which is not read");
   }
   const bool in_kernel = kernel_ != nullptr && kernel_->InstanceOf(*vcpu) == kernel_->instance();
   if (in_kernel && IsOfKernel(address)) return kernel_->Translate(address);
-  return TranslateByTables(vcpu->page_table_root(), vcpu->five_level_paging(), address);
+  return TranslateByTables(vcpu->page_table_root(), PagingModeOf(*vcpu), address);
 }
 
 size_t FrozenTarget::Read(GdbThread thread, Kva address, std::span<std::byte> out) {

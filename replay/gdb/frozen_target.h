@@ -60,7 +60,7 @@ class FrozenTarget : public GdbTarget {
   const VcpuRegisters* VcpuOf(GdbThread thread) const;
   const VcpuRegisters* CrashOf(GdbThread thread) const;
   const TaskOnCpu* TaskAt(GdbThread thread) const;
-  Result<Pa> TranslateByTables(Pa root, bool five_levels, Kva address);
+  Result<Pa> TranslateByTables(Pa root, PagingMode mode, Kva address);
 
   FrozenMachine& machine_;
   const GuestKernel* kernel_ = nullptr;

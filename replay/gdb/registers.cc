@@ -18,7 +18,8 @@ struct DescribedRegister {
   std::string_view name;
   int bits;
   std::string_view type, group;
-  Get get = nullptr;  // null: no archive keeps it
+  Get get = nullptr;                                 // null: no archive keeps it
+  std::optional<RegisterGroup> part = std::nullopt;  // without which it is not known
 };
 
 struct RegisterFeature {
@@ -92,29 +93,31 @@ std::vector<RegisterFeature> MakeFeatures() {
   for (const std::string_view name : kXmm) sse.registers.push_back({name, 128, "uint128", ""});
   sse.registers.push_back({"mxcsr", 32, "int", "vector"});
   features.push_back(std::move(sse));
+  features.push_back({"org.gnu.gdb.i386.segments",
+                      {{"fs_base", 64, "uint64", "", Base<&R::fs>},
+                       {"gs_base", 64, "uint64", "", Base<&R::gs>, RegisterGroup::kGsBase}}});
   features.push_back(
-      {"org.gnu.gdb.i386.segments",
-       {{"fs_base", 64, "uint64", "", Base<&R::fs>}, {"gs_base", 64, "uint64", "", Base<&R::gs>}}});
-  features.push_back({"org.ktstr.x86-64.system",
-                      {{"k_gs_base", 64, "uint64", "system", Plain<&R::kernel_gs_base>},
-                       {"cr0", 64, "uint64", "system", Plain<&R::cr0>},
-                       {"cr2", 64, "data_ptr", "system", Plain<&R::cr2>},
-                       {"cr3", 64, "uint64", "system", Plain<&R::cr3>},
-                       {"cr4", 64, "uint64", "system", Plain<&R::cr4>},
-                       {"efer", 64, "uint64", "system", Plain<&R::efer>},
-                       {"star", 64, "uint64", "system", Plain<&R::star>},
-                       {"lstar", 64, "code_ptr", "system", Plain<&R::lstar>},
-                       {"cstar", 64, "code_ptr", "system", Plain<&R::cstar>},
-                       {"fmask", 64, "uint64", "system", Plain<&R::fmask>},
-                       {"tsc", 64, "uint64", "system", Plain<&R::tsc>},
-                       {"gdt_base", 64, "data_ptr", "system", Base<&R::gdt>},
-                       {"gdt_limit", 32, "int32", "system", Limit<&R::gdt>},
-                       {"idt_base", 64, "data_ptr", "system", Base<&R::idt>},
-                       {"idt_limit", 32, "int32", "system", Limit<&R::idt>},
-                       {"tr", 32, "int32", "system", Selector<&R::tr>},
-                       {"tr_base", 64, "data_ptr", "system", Base<&R::tr>},
-                       {"ldt", 32, "int32", "system", Selector<&R::ldt>},
-                       {"ldt_base", 64, "data_ptr", "system", Base<&R::ldt>}}});
+      {"org.ktstr.x86-64.system",
+       {{"k_gs_base", 64, "uint64", "system", Plain<&R::kernel_gs_base>,
+         RegisterGroup::kKernelGsBase},
+        {"cr0", 64, "uint64", "system", Plain<&R::cr0>, RegisterGroup::kControl},
+        {"cr2", 64, "data_ptr", "system", Plain<&R::cr2>, RegisterGroup::kControl},
+        {"cr3", 64, "uint64", "system", Plain<&R::cr3>, RegisterGroup::kControl},
+        {"cr4", 64, "uint64", "system", Plain<&R::cr4>, RegisterGroup::kControl},
+        {"efer", 64, "uint64", "system", Plain<&R::efer>, RegisterGroup::kSystemCalls},
+        {"star", 64, "uint64", "system", Plain<&R::star>, RegisterGroup::kSystemCalls},
+        {"lstar", 64, "code_ptr", "system", Plain<&R::lstar>, RegisterGroup::kSystemCalls},
+        {"cstar", 64, "code_ptr", "system", Plain<&R::cstar>, RegisterGroup::kSystemCalls},
+        {"fmask", 64, "uint64", "system", Plain<&R::fmask>, RegisterGroup::kSystemCalls},
+        {"tsc", 64, "uint64", "system", Plain<&R::tsc>, RegisterGroup::kTsc},
+        {"gdt_base", 64, "data_ptr", "system", Base<&R::gdt>, RegisterGroup::kDescriptors},
+        {"gdt_limit", 32, "int32", "system", Limit<&R::gdt>, RegisterGroup::kDescriptors},
+        {"idt_base", 64, "data_ptr", "system", Base<&R::idt>, RegisterGroup::kDescriptors},
+        {"idt_limit", 32, "int32", "system", Limit<&R::idt>, RegisterGroup::kDescriptors},
+        {"tr", 32, "int32", "system", Selector<&R::tr>, RegisterGroup::kDescriptors},
+        {"tr_base", 64, "data_ptr", "system", Base<&R::tr>, RegisterGroup::kDescriptors},
+        {"ldt", 32, "int32", "system", Selector<&R::ldt>, RegisterGroup::kDescriptors},
+        {"ldt_base", 64, "data_ptr", "system", Base<&R::ldt>, RegisterGroup::kDescriptors}}});
   return features;
 }
 
@@ -173,7 +176,8 @@ GdbRegisterValues GdbNoValues() { return GdbRegisterValues(GdbRegisterCount()); 
 GdbRegisterValues GdbValuesOf(const VcpuRegisters& vcpu) {
   GdbRegisterValues values = GdbNoValues();
   for (size_t i = 0; i < values.size(); ++i) {
-    if (const Get get = Described()[i].get) values[i] = get(vcpu);
+    const DescribedRegister& one = Described()[i];
+    if (one.get != nullptr && (!one.part || vcpu.Knows(*one.part))) values[i] = one.get(vcpu);
   }
   return values;
 }

@@ -17,7 +17,7 @@ using GdbRegisterValues = std::vector<std::optional<uint64_t>>;
 
 size_t GdbRegisterCount();
 
-// All that an archive keeps of a vCPU: not those of x87 and SSE.
+// All that an archive keeps of a vCPU, and knows: not those of x87 and SSE.
 GdbRegisterValues GdbValuesOf(const VcpuRegisters& vcpu);
 
 // Of registers that a kernel saved when it crashed: general ones, rip, flags, selectors, GS.

@@ -100,10 +100,22 @@ ktstr_segment SegmentOf(const ktstr::SegmentRegister& segment) {
   return {segment.selector, segment.base, segment.limit, segment.attributes};
 }
 
+constexpr bool IsBitOf(ktstr_unknown bit, ktstr::RegisterGroup group) {
+  return uint32_t(bit) == uint32_t{1} << static_cast<int>(group);
+}
+using enum ktstr::RegisterGroup;
+static_assert(IsBitOf(KTSTR_UNKNOWN_DESCRIPTORS, kDescriptors) &&
+              IsBitOf(KTSTR_UNKNOWN_GS_BASE, kGsBase) &&
+              IsBitOf(KTSTR_UNKNOWN_KERNEL_GS, kKernelGsBase) &&
+              IsBitOf(KTSTR_UNKNOWN_CONTROL, kControl) &&
+              IsBitOf(KTSTR_UNKNOWN_SYSTEM_CALLS, kSystemCalls) &&
+              IsBitOf(KTSTR_UNKNOWN_TSC, kTsc) && IsBitOf(KTSTR_UNKNOWN_HALTED, kHalted));
+
 ktstr_vcpu RegistersOf(const ktstr::VcpuRegisters& vcpu) {
   ktstr_vcpu out = {};
   out.cpu = vcpu.cpu;
   out.halted = vcpu.halted ? 1 : 0;
+  out.unknown = vcpu.unknown;
   uint64_t* const general[] = {&out.rax, &out.rcx, &out.rdx, &out.rbx, &out.rsp, &out.rbp,
                                &out.rsi, &out.rdi, &out.r8,  &out.r9,  &out.r10, &out.r11,
                                &out.r12, &out.r13, &out.r14, &out.r15};
@@ -223,10 +235,11 @@ int ktstr_read_of_vcpu(const ktstr_machine* machine, size_t vcpu, uint64_t addre
   return Guarded(error, [&] {
     const auto vcpus = machine->frozen->archive().vcpus();
     if (vcpu >= vcpus.size()) return Tell(error, KTSTR_NOT_FOUND, "there is no such vCPU");
+    if (!vcpus[vcpu].Knows(kControl)) {
+      return Tell(error, KTSTR_NOT_FOUND, "the vCPU's page tables are not known", address);
+    }
     const ktstr::AddressSpace space(machine->frozen->memory(), vcpus[vcpu].page_table_root(),
-                                    vcpus[vcpu].five_level_paging()
-                                        ? ktstr::PagingMode::kFiveLevel
-                                        : ktstr::PagingMode::kFourLevel);
+                                    ktstr::PagingModeOf(vcpus[vcpu]));
     return ReadPages(*machine, address, out, size, error,
                      [&](uint64_t at) { return space.Translate(Kva(at)); });
   });

@@ -70,7 +70,8 @@ KTSTR_API int ktstr_read(ktstr_machine* machine, uint64_t address, void* out, si
                          ktstr_error* error);
 KTSTR_API int ktstr_translate(ktstr_machine* machine, uint64_t address, uint64_t* physical,
                               ktstr_error* error);
-/* Any address by the page tables that a vCPU has: user space of what it runs. */
+/* Any address by the page tables that a vCPU has: user space of what it runs. KTSTR_NOT_FOUND where
+ * they are not known. */
 KTSTR_API int ktstr_read_of_vcpu(const ktstr_machine* machine, size_t vcpu, uint64_t address,
                                  void* out, size_t size, ktstr_error* error);
 
@@ -80,9 +81,23 @@ typedef struct {
   uint32_t limit, attributes; /* attributes: bits 8 to 23 of the descriptor's high word, in place */
 } ktstr_segment;
 
+/* Registers that a machine which came from another tool's dump may lack, together: bits of
+ * ktstr_vcpu.unknown. Those are 0 then, which says nothing. */
+enum ktstr_unknown {
+  KTSTR_UNKNOWN_DESCRIPTORS = 1,   /* base, limit and attributes of segments but the bases of FS and
+                                      GS; LDT, TR, GDT and IDT */
+  KTSTR_UNKNOWN_GS_BASE = 2,       /* gs.base */
+  KTSTR_UNKNOWN_KERNEL_GS = 4,     /* kernel_gs_base */
+  KTSTR_UNKNOWN_CONTROL = 8,       /* cr0, cr2, cr3, cr4 */
+  KTSTR_UNKNOWN_SYSTEM_CALLS = 16, /* efer, star, lstar, cstar, fmask */
+  KTSTR_UNKNOWN_TSC = 32,          /* tsc */
+  KTSTR_UNKNOWN_HALTED = 64        /* halted */
+};
+
 typedef struct {
-  uint32_t cpu;    /* as the VMM counts, from 0 */
-  uint32_t halted; /* 1: in HLT until the next interrupt */
+  uint32_t cpu;     /* as the VMM counts, from 0 */
+  uint32_t halted;  /* 1: in HLT until the next interrupt */
+  uint32_t unknown; /* bits of enum ktstr_unknown */
   uint64_t rax, rcx, rdx, rbx, rsp, rbp, rsi, rdi, r8, r9, r10, r11, r12, r13, r14, r15;
   uint64_t rip, rflags;
   ktstr_segment es, cs, ss, ds, fs, gs, ldt, tr;

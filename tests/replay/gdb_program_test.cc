@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "../analyze/run_program.h"
+#include "libcore/archive/writer.h"
 #include "libcore/walk/stack/stack.h"
 #include "replay/frozen_machine.h"
 
@@ -44,6 +45,38 @@ class GdbProgramTest : public testing::Test {
 
   synthetic::TemporaryDirectory directory_;
 };
+
+// A machine whose registers came from a dump that does not tell of some (RegisterGroup).
+TEST_F(GdbProgramTest, RegistersThatAreNotKnownAreUnavailableAndNotZero) {
+  const auto machine = FrozenMachine::Open(StatePath("stall.kts")).value();
+  const auto told = machine->archive().vcpus();
+  std::vector<VcpuRegisters> vcpus(told.begin(), told.end());
+  for (VcpuRegisters& vcpu : vcpus) {
+    vcpu.Forget(RegisterGroup::kControl);
+    vcpu.Forget(RegisterGroup::kSystemCalls);
+    vcpu.Forget(RegisterGroup::kHalted);
+    vcpu.cr0 = vcpu.cr2 = vcpu.cr3 = vcpu.cr4 = vcpu.efer = vcpu.lstar = 0;
+    vcpu.halted = false;
+  }
+  const std::string archive = (directory_ / "partly.kts").string();
+  const auto written = WriteArchive(archive,
+                                    {.memory = machine->memory(),
+                                     .vcpus = vcpus,
+                                     .device_state = {},
+                                     .metadata = machine->archive().metadata()},
+                                    {});
+  ASSERT_TRUE(written) << written.error().ToString();
+  const Kva banner = machine->Kernel().value()->symbol_kva("linux_banner").value();
+  const std::string said =
+      Gdb(archive, {"info threads", "thread 2", "p $cr3", "p $efer", "p/x $gs_base",
+                    fmt::format("x/s {:#x}", banner.value()), "x/x 0x1000"});
+  EXPECT_THAT(said, HasSubstr("Thread 2 (vCPU 1, kernel, perhaps halted)"));
+  EXPECT_THAT(said, HasSubstr("$1 = <unavailable>\n$2 = <unavailable>"));
+  EXPECT_THAT(said, HasSubstr(fmt::format("$3 = {:#x}", vcpus[1].gs.base)));
+  EXPECT_THAT(said, HasSubstr("Linux version 6.12"));
+  // Without page tables an address of user space leads nowhere, not to that of physical memory.
+  EXPECT_THAT(said, HasSubstr("Cannot access memory at address 0x1000"));
+}
 
 TEST_F(GdbProgramTest, ShowsCpusAsThreadsWithAllRegistersThatTheArchiveHas) {
   const auto machine = FrozenMachine::Open(StatePath("stall.kts"));

@@ -24,21 +24,13 @@ class ErrorStruct(ctypes.Structure):
         return self.message.decode("utf-8", "replace")
 
 
-class Segment(ctypes.Structure):
-    """A segment register: selector, base, limit, attributes."""
-
+class _SegmentStruct(ctypes.Structure):
     _fields_ = [
         ("selector", ctypes.c_uint16),
         ("base", ctypes.c_uint64),
         ("limit", ctypes.c_uint32),
         ("attributes", ctypes.c_uint32),
     ]
-
-    def __repr__(self):
-        return (
-            f"Segment(selector={self.selector:#x}, base={self.base:#x}, "
-            f"limit={self.limit:#x}, attributes={self.attributes:#x})"
-        )
 
 
 _WORDS_1 = (
@@ -48,24 +40,15 @@ _SEGMENTS = "es cs ss ds fs gs ldt tr".split()
 _WORDS_2 = "cr0 cr2 cr3 cr4 efer star lstar cstar fmask kernel_gs_base tsc".split()
 
 
-class Vcpu(ctypes.Structure):
-    """The registers of one vCPU, each an attribute; `cpu` as the VMM counts, `halted` 0 or 1."""
-
+class VcpuStruct(ctypes.Structure):
     _fields_ = (
-        [("cpu", ctypes.c_uint32), ("halted", ctypes.c_uint32)]
+        [(name, ctypes.c_uint32) for name in ("cpu", "halted", "unknown")]
         + [(name, ctypes.c_uint64) for name in _WORDS_1]
-        + [(name, Segment) for name in _SEGMENTS]
+        + [(name, _SegmentStruct) for name in _SEGMENTS]
         + [("gdt_base", ctypes.c_uint64), ("idt_base", ctypes.c_uint64)]
         + [("gdt_limit", ctypes.c_uint32), ("idt_limit", ctypes.c_uint32)]
         + [(name, ctypes.c_uint64) for name in _WORDS_2]
     )
-
-    @property
-    def in_user_mode(self):
-        return self.cs.selector & 3 != 0
-
-    def __repr__(self):
-        return f"Vcpu(cpu={self.cpu}, rip={self.rip:#x}, rsp={self.rsp:#x}, cr3={self.cr3:#x})"
 
 
 class Kernel(ctypes.Structure):
@@ -97,7 +80,7 @@ _FUNCTIONS = {
     "ktstr_read_of_vcpu": (ctypes.c_int, [_VOID, _SIZE, _U64, _VOID, _SIZE, _ERROR]),
     "ktstr_translate": (ctypes.c_int, [_VOID, _U64, ctypes.POINTER(_U64), _ERROR]),
     "ktstr_vcpu_count": (_SIZE, [_VOID]),
-    "ktstr_vcpu_registers": (ctypes.c_int, [_VOID, _SIZE, ctypes.POINTER(Vcpu), _ERROR]),
+    "ktstr_vcpu_registers": (ctypes.c_int, [_VOID, _SIZE, ctypes.POINTER(VcpuStruct), _ERROR]),
     "ktstr_find_kernel": (ctypes.c_int, [_VOID, ctypes.POINTER(Kernel), _ERROR]),
     "ktstr_symbol": (ctypes.c_int, [_VOID, _TEXT, ctypes.POINTER(_U64), _ERROR]),
     "ktstr_symbol_at": (

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from . import _library
 from ._errors import DamagedError, Error, MissingPageError, NotFoundError, UnmappedError
+from ._registers import Vcpu
 from ._rows import ask
 
 
@@ -118,9 +119,9 @@ class Machine:
         handle = self._open_handle()
         vcpus = []
         for index in range(self._library.ktstr_vcpu_count(handle)):
-            vcpu = _library.Vcpu()
-            self._call("ktstr_vcpu_registers", index, ctypes.byref(vcpu))
-            vcpus.append(vcpu)
+            registers = _library.VcpuStruct()
+            self._call("ktstr_vcpu_registers", index, ctypes.byref(registers))
+            vcpus.append(Vcpu(registers))
         return vcpus
 
     # Memory. Nothing that is not in the archive is given as zero.

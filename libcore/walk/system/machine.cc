@@ -179,9 +179,7 @@ void SetSystemRegisters(const VcpuRegisters& vcpu, VcpuRow* row) {
   set(RegisterGroup::kSystemCalls, vcpu.lstar, &row->lstar);
   set(RegisterGroup::kGsBase, vcpu.gs.base, &row->gs_base);
   set(RegisterGroup::kKernelGsBase, vcpu.kernel_gs_base, &row->kernel_gs_base);
-  // In the kernel it may have been halted.
-  const bool known = vcpu.Knows(RegisterGroup::kHalted) || vcpu.mode() == VcpuMode::kUser;
-  if (known) row->mode = std::string(VcpuModeName(vcpu.mode()));
+  if (vcpu.KnowsMode()) row->mode = std::string(VcpuModeName(vcpu.mode()));
 }
 
 }  // namespace

@@ -13,6 +13,7 @@ import unittest
 from pathlib import Path
 
 import ktstr
+from ktstr import _library, _registers
 
 STATES = Path(os.environ["KTSTR_STATE_DIR"])
 SOURCE = Path(os.environ["KTSTR_SOURCE_DIR"])
@@ -69,6 +70,19 @@ class MachineTest(unittest.TestCase):
                 self.assertEqual(f"{getattr(vcpu, name):#018x}", row[name], name)
             self.assertEqual(f"{vcpu.gs.base:#018x}", row.gs_base)
             self.assertEqual(vcpu.in_user_mode, row.mode == "user")
+
+    def test_registers_that_are_not_known_are_none_and_not_zero(self):
+        struct = _library.VcpuStruct(cpu=1, rip=5, unknown=8 | 64)
+        vcpu = _registers.Vcpu(struct)
+        self.assertEqual((vcpu.rip, vcpu.cr3, vcpu.halted, vcpu.efer), (5, None, None, 0))
+        self.assertEqual(vcpu.fs.base, 0)
+        self.assertIn("cr3=None", repr(vcpu))
+        struct.unknown = 1 | 2
+        struct.cs.selector = 0x33
+        vcpu = _registers.Vcpu(struct)
+        self.assertTrue(vcpu.in_user_mode)
+        self.assertEqual(vcpu.cs, (0x33, None, None, None))
+        self.assertEqual((vcpu.fs.base, vcpu.gs.base, vcpu.tr, vcpu.gdt_base, vcpu.cr3), (0, None, None, None, 0))
 
     def test_memory_is_that_which_sql_reads(self):
         at = self.machine.symbol("init_task")
