@@ -87,7 +87,7 @@ class NewIndex {
 
   // Once all tables are in it: adds what is made of them, and the key. Errors: kIo.
   Result<Database> Finish(const std::string& digest) && {
-    for (const char* statement : kTableIndexes) KTSTR_TRY(database_->Execute(statement));
+    for (const TableIndex& index : kTableIndexes) KTSTR_TRY(database_->Execute(index.statement));
     KTSTR_TRY(AddLogSearch(*database_));
     KTSTR_TRY(AddViews(*database_));
     KTSTR_TRY(AddFindings(*database_));

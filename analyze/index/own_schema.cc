@@ -22,7 +22,7 @@ std::string_view AsKept(std::string_view text) {
 const std::set<std::string>& OurStatements() {
   static const std::set<std::string> statements = [] {
     std::set<std::string> all = {kIndexKeyTable, kLogSearchStatement};
-    all.insert(std::begin(kTableIndexes), std::end(kTableIndexes));
+    for (const TableIndex& index : kTableIndexes) all.insert(index.statement);
     for (const TableInfo* info : AllTableInfos()) all.insert(CreateTableSql(*info));
     for (const View& view : Views()) all.emplace(AsKept(view.text));
     return all;

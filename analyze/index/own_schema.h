@@ -10,9 +10,14 @@ namespace ktstr {
 // The key of an index: which archive and which program it is of.
 inline constexpr char kIndexKeyTable[] = "CREATE TABLE index_key (digest TEXT, schema TEXT)";
 // What makes tables fast to ask.
-inline constexpr const char* kTableIndexes[] = {
-    "CREATE INDEX task_by_pid ON task (pid)", "CREATE INDEX task_by_kva ON task (task_kva)",
-    "CREATE INDEX stack_frame_by_task ON stack_frame (task_kva, depth)"};
+struct TableIndex {
+  const char* table;
+  const char* statement;
+};
+inline constexpr TableIndex kTableIndexes[] = {
+    {"task", "CREATE INDEX task_by_pid ON task (pid)"},
+    {"task", "CREATE INDEX task_by_kva ON task (task_kva)"},
+    {"stack_frame", "CREATE INDEX stack_frame_by_task ON stack_frame (task_kva, depth)"}};
 
 // An index file can be anybody's: one that has a view in the place of a table, a trigger or a
 // computed column would run what it says. Looks at the declarations only. (That the rows are those

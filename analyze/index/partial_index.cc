@@ -46,11 +46,9 @@ Status PartialIndex::Fill(const std::string& sql) {
   for (const auto& table : built.tables) {
     if (missing.contains(std::string(table->info().name))) KTSTR_TRY(database_.FillTable(*table));
   }
-  if (missing.contains("task")) {
-    for (const char* statement : {kTableIndexes[0], kTableIndexes[1]})
-      KTSTR_TRY(database_.Execute(statement));
+  for (const TableIndex& index : kTableIndexes) {
+    if (missing.contains(index.table)) KTSTR_TRY(database_.Execute(index.statement));
   }
-  if (missing.contains("stack_frame")) KTSTR_TRY(database_.Execute(kTableIndexes[2]));
   if (missing.contains("log")) KTSTR_TRY(RebuildLogSearch(database_));
   if (missing.contains("verdict")) {
     KTSTR_TRY(database_.Execute("DROP TABLE finding; DROP TABLE verdict"));

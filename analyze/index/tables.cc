@@ -157,11 +157,8 @@ void AddBpfMaps(Result<BpfMaps> maps, Collector& tables) {
 // Steps have the lengths that they have with many tasks: with few nobody waits for any. The largest
 // table comes first, so that it can be written while the others are made.
 void WalkKernel(const GuestKernel& kernel, Collector& tables) {
-  const auto add = [&](const char* table, const auto& walk) {
-    if (tables.Wants({table})) tables.Add(walk(kernel));
-  };
-  add("kernel", [](const GuestKernel& k) { return KernelRows(k); });
-  add("crash_note", [](const GuestKernel& k) { return CrashNoteRows(k); });
+  if (tables.Wants({"kernel"})) tables.Add(KernelRows(kernel));
+  if (tables.Wants({"crash_note"})) tables.Add(CrashNoteRows(kernel));
   tables.Step(5);
   std::span<const StackFrameRow> frames;
   bool have_stacks = false;
@@ -171,7 +168,7 @@ void WalkKernel(const GuestKernel& kernel, Collector& tables) {
     frames = tables.Add(std::move(stacks));
   }
   tables.Step(30);
-  add("task", [&](const GuestKernel& k) { return WalkTasks(k, frames); });
+  if (tables.Wants({"task"})) tables.Add(WalkTasks(kernel, frames));
   tables.Step(10);
   if (have_stacks && tables.Wants({"lock_wait", "pipe_end"})) {
     auto waits = WalkLockWaits(kernel, frames);
@@ -179,23 +176,23 @@ void WalkKernel(const GuestKernel& kernel, Collector& tables) {
     tables.Add(std::move(waits));
   }
   tables.Step(3);
-  add("cpu", [](const GuestKernel& k) { return WalkCpus(k); });
-  add("rq_task", [](const GuestKernel& k) { return WalkRqTasks(k); });
+  if (tables.Wants({"cpu"})) tables.Add(WalkCpus(kernel));
+  if (tables.Wants({"rq_task"})) tables.Add(WalkRqTasks(kernel));
   if (tables.Wants({"scx", "scx_op", "scx_event"})) AddScx(WalkScx(kernel), tables);
-  add("scx_cpu", [](const GuestKernel& k) { return WalkScxCpus(k); });
+  if (tables.Wants({"scx_cpu"})) tables.Add(WalkScxCpus(kernel));
   if (tables.Wants({"dsq", "dsq_task"})) AddDsqs(WalkDsqs(kernel), tables);
   if (tables.Wants({"bpf_map", "bpf_map_value", "bpf_element", "bpf_arena_page"})) {
     AddBpfMaps(WalkBpfMaps(kernel), tables);
   }
-  add("bpf_prog", [](const GuestKernel& k) { return WalkBpfProgs(k); });
-  add("bpf_link", [](const GuestKernel& k) { return WalkBpfLinks(k); });
-  add("bpf_holder", [](const GuestKernel& k) { return WalkBpfHolders(k); });
-  add("topology", [](const GuestKernel& k) { return WalkTopology(k); });
-  add("sched_domain", [](const GuestKernel& k) { return WalkSchedDomains(k); });
-  add("cgroup", [](const GuestKernel& k) { return WalkCgroups(k); });
-  add("timer", [](const GuestKernel& k) { return WalkTimers(k); });
-  add("work_item", [](const GuestKernel& k) { return WalkWorkItems(k); });
-  add("log", [](const GuestKernel& k) { return WalkLog(k); });
+  if (tables.Wants({"bpf_prog"})) tables.Add(WalkBpfProgs(kernel));
+  if (tables.Wants({"bpf_link"})) tables.Add(WalkBpfLinks(kernel));
+  if (tables.Wants({"bpf_holder"})) tables.Add(WalkBpfHolders(kernel));
+  if (tables.Wants({"topology"})) tables.Add(WalkTopology(kernel));
+  if (tables.Wants({"sched_domain"})) tables.Add(WalkSchedDomains(kernel));
+  if (tables.Wants({"cgroup"})) tables.Add(WalkCgroups(kernel));
+  if (tables.Wants({"timer"})) tables.Add(WalkTimers(kernel));
+  if (tables.Wants({"work_item"})) tables.Add(WalkWorkItems(kernel));
+  if (tables.Wants({"log"})) tables.Add(WalkLog(kernel));
   tables.Step(2);
 }
 
