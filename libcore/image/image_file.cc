@@ -12,7 +12,7 @@
 #include <cstring>
 #include <type_traits>
 
-#include "libcore/base/temporary_file.h"
+#include "libcore/base/output_file.h"
 #include "libcore/image/btf.h"
 
 namespace ktstr {
@@ -31,20 +31,6 @@ uint64_t ChecksumOf(std::span<const std::byte> bytes) {
 Error NotOurs(std::string_view why) {
   return Error(ErrorCode::kDamaged,
                fmt::format("a file of decoded symbols and types is of no use: {}", why));
-}
-
-Status WriteAll(int fd, std::span<const std::byte> bytes, uint64_t offset) {
-  while (!bytes.empty()) {
-    const ssize_t written = pwrite(fd, bytes.data(), bytes.size(), off_t(offset));
-    if (written < 0 && errno == EINTR) continue;
-    if (written <= 0) {
-      return Fail(ErrorCode::kIo,
-                  fmt::format("writing decoded symbols and types: {}", std::strerror(errno)));
-    }
-    bytes = bytes.subspan(size_t(written));
-    offset += uint64_t(written);
-  }
-  return {};
 }
 
 template <typename Array>
@@ -74,13 +60,6 @@ Status ImageFile::Write(const std::filesystem::path& path, const ImageExtents& e
     parts[kEnumerators] = BytesOf(index.enumerators);
     parts[kTags] = BytesOf(index.tags);
   }
-  TemporaryFile file = KTSTR_TRY(TemporaryFile::Beside(path));
-  const int fd = open(file.path().c_str(), O_WRONLY | O_CLOEXEC);
-  if (fd < 0) return Fail(ErrorCode::kIo, "the file of decoded symbols cannot be opened");
-  struct Closing {
-    int fd;
-    ~Closing() { close(fd); }
-  } closing{fd};
   static_assert(std::is_trivially_copyable_v<Header>);
   Header header;
   std::memset(static_cast<void*>(&header), 0, sizeof header);
@@ -90,17 +69,20 @@ Status ImageFile::Write(const std::filesystem::path& path, const ImageExtents& e
   header.key = key;
   header.digest = digest;
   // An empty part is at 0.
-  uint64_t at = sizeof(Header);
+  uint64_t end = sizeof header;
   for (size_t part = 0; part < kParts; ++part) {
     if (parts[part].empty()) continue;
-    at = (at + kAlignment - 1) / kAlignment * kAlignment;
-    header.places[part] = {at, parts[part].size(), ChecksumOf(parts[part])};
-    KTSTR_TRY(WriteAll(fd, parts[part], at));
-    at += parts[part].size();
+    const uint64_t begin = (end + kAlignment - 1) / kAlignment * kAlignment;
+    header.places[part] = {begin, parts[part].size(), ChecksumOf(parts[part])};
+    end = begin + parts[part].size();
   }
   header.checksum = ChecksumOf(BytesOf(std::span(&header, 1)).first(offsetof(Header, checksum)));
-  KTSTR_TRY(WriteAll(fd, BytesOf(std::span(&header, 1)), 0));
-  return file.Keep();
+  OutputFile file = KTSTR_TRY(OutputFile::Create(path, OutputFile::Existing::kReplace));
+  KTSTR_TRY(file.WriteAt(0, BytesOf(std::span(&header, 1))));
+  for (size_t part = 0; part < kParts; ++part) {
+    if (!parts[part].empty()) KTSTR_TRY(file.WriteAt(header.places[part].offset, parts[part]));
+  }
+  return file.Publish();
 }
 
 Result<std::shared_ptr<const ImageFile>> ImageFile::Open(const std::filesystem::path& path) {
