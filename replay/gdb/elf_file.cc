@@ -1,8 +1,6 @@
 #include "replay/gdb/elf_file.h"
 
-#include <elf.h>
-
-#include <cstring>
+#include "replay/elf_header.h"
 
 namespace ktstr {
 
@@ -36,15 +34,7 @@ std::string MakeElf(uint16_t type, uint16_t machine, std::vector<ElfSection> sec
   }
   body.resize((body.size() + 7) / 8 * 8);
 
-  Elf64_Ehdr file = {};
-  std::memcpy(file.e_ident, ELFMAG, SELFMAG);
-  file.e_ident[EI_CLASS] = ELFCLASS64;
-  file.e_ident[EI_DATA] = ELFDATA2LSB;
-  file.e_ident[EI_VERSION] = EV_CURRENT;
-  file.e_type = type;
-  file.e_machine = machine;
-  file.e_version = EV_CURRENT;
-  file.e_ehsize = sizeof file;
+  Elf64_Ehdr file = MakeElfHeader(type, machine);
   file.e_shentsize = sizeof(Elf64_Shdr);
   file.e_shoff = sizeof file + body.size();
   // More sections than a number of 16 bits counts: the first header has it (elf(5), e_shnum).

@@ -10,7 +10,7 @@
 
 using ktstr::Error;
 using ktstr::ErrorCode;
-using ktstr::Fail;
+using ktstr::GuestKernel;
 using ktstr::Kva;
 using ktstr::Pa;
 using ktstr::Result;
@@ -69,9 +69,17 @@ int Guarded(ktstr_error* error, Work work) {
   }
 }
 
-Result<ktstr::GuestKernel*> KernelOf(ktstr_machine& machine) {
-  const std::scoped_lock lock(machine.finding_kernel);
-  return machine.frozen->Kernel();
+// The same of the machine's kernel, which is found at the first call. `address` is what was asked
+// about.
+template <typename Work>
+int WithKernel(ktstr_machine* machine, ktstr_error* error, Work work, uint64_t address = 0) {
+  return Guarded(error, [&] {
+    const auto kernel = [machine] {
+      const std::scoped_lock lock(machine->finding_kernel);
+      return machine->frozen->Kernel();
+    }();
+    return kernel ? work(std::as_const(**kernel)) : Tell(error, kernel.error(), address);
+  });
 }
 
 // Reads page by page where `translate` says.
@@ -210,24 +218,22 @@ int ktstr_read_physical(const ktstr_machine* machine, uint64_t physical, void* o
 
 int ktstr_read(ktstr_machine* machine, uint64_t address, void* out, size_t size,
                ktstr_error* error) {
-  return Guarded(error, [&] {
-    const auto kernel = KernelOf(*machine);
-    if (!kernel) return Tell(error, kernel.error(), address);
+  const auto read = [&](const GuestKernel& kernel) {
     return ReadPages(*machine, address, out, size, error,
-                     [&](uint64_t at) { return (*kernel)->Translate(Kva(at)); });
-  });
+                     [&](uint64_t at) { return kernel.Translate(Kva(at)); });
+  };
+  return WithKernel(machine, error, read, address);
 }
 
 int ktstr_translate(ktstr_machine* machine, uint64_t address, uint64_t* physical,
                     ktstr_error* error) {
-  return Guarded(error, [&] {
-    const auto kernel = KernelOf(*machine);
-    if (!kernel) return Tell(error, kernel.error(), address);
-    const auto pa = (*kernel)->Translate(Kva(address));
+  const auto translate = [&](const GuestKernel& kernel) {
+    const auto pa = kernel.Translate(Kva(address));
     if (!pa) return Tell(error, pa.error(), address);
     *physical = pa->value();
     return int{KTSTR_OK};
-  });
+  };
+  return WithKernel(machine, error, translate, address);
 }
 
 int ktstr_read_of_vcpu(const ktstr_machine* machine, size_t vcpu, uint64_t address, void* out,
@@ -258,10 +264,7 @@ int ktstr_vcpu_registers(const ktstr_machine* machine, size_t index, ktstr_vcpu*
 }
 
 int ktstr_find_kernel(ktstr_machine* machine, ktstr_kernel* out, ktstr_error* error) {
-  return Guarded(error, [&] {
-    const auto found = KernelOf(*machine);
-    if (!found) return Tell(error, found.error());
-    const ktstr::GuestKernel& kernel = **found;
+  return WithKernel(machine, error, [&](const GuestKernel& kernel) {
     *out = {};
     CopyText(kernel.release(), out->release, sizeof out->release);
     out->kaslr_known = kernel.kaslr_offset() ? 1 : 0;
@@ -274,10 +277,8 @@ int ktstr_find_kernel(ktstr_machine* machine, ktstr_kernel* out, ktstr_error* er
 }
 
 int ktstr_symbol(ktstr_machine* machine, const char* name, uint64_t* address, ktstr_error* error) {
-  return Guarded(error, [&] {
-    const auto kernel = KernelOf(*machine);
-    if (!kernel) return Tell(error, kernel.error());
-    const auto kva = (*kernel)->symbol_kva(name);
+  return WithKernel(machine, error, [&](const GuestKernel& kernel) {
+    const auto kva = kernel.symbol_kva(name);
     if (!kva) return Tell(error, kva.error());
     *address = kva->value();
     return int{KTSTR_OK};
@@ -286,11 +287,9 @@ int ktstr_symbol(ktstr_machine* machine, const char* name, uint64_t* address, kt
 
 int ktstr_symbol_at(ktstr_machine* machine, uint64_t address, char* name, size_t size,
                     uint64_t* offset, ktstr_error* error) {
-  return Guarded(error, [&] {
-    const auto kernel = KernelOf(*machine);
-    if (!kernel) return Tell(error, kernel.error());
-    const auto begin = (*kernel)->symbol_kva("_text"), end = (*kernel)->symbol_kva("_end");
-    const auto symbol = (*kernel)->symbols().FindAt(address);
+  return WithKernel(machine, error, [&](const GuestKernel& kernel) {
+    const auto begin = kernel.symbol_kva("_text"), end = kernel.symbol_kva("_end");
+    const auto symbol = kernel.symbols().FindAt(address);
     if (!symbol || !begin || !end || Kva(address) < *begin || Kva(address) >= *end) {
       return Tell(error, KTSTR_NOT_FOUND, "the address is not in the kernel's image", address);
     }
@@ -302,10 +301,8 @@ int ktstr_symbol_at(ktstr_machine* machine, uint64_t address, char* name, size_t
 
 int ktstr_vmcoreinfo(ktstr_machine* machine, char* out, size_t size, size_t* length,
                      ktstr_error* error) {
-  return Guarded(error, [&] {
-    const auto kernel = KernelOf(*machine);
-    if (!kernel) return Tell(error, kernel.error());
-    const auto& note = (*kernel)->vmcoreinfo();
+  return WithKernel(machine, error, [&](const GuestKernel& kernel) {
+    const auto& note = kernel.vmcoreinfo();
     if (!note) return Tell(error, KTSTR_NOT_FOUND, "the kernel has no VMCOREINFO");
     // Its text is within one page (VMCOREINFO_BYTES, include/linux/vmcore_info.h).
     std::array<char, ktstr::kPageSize> text;

@@ -1,9 +1,7 @@
-#include <elf.h>
-
 #include <algorithm>
-#include <cstring>
 
 #include "libcore/archive/bytes.h"
+#include "replay/elf_header.h"
 #include "replay/vmcore/export_plan.h"
 
 namespace ktstr::vmcore {
@@ -105,16 +103,8 @@ class CoreLayout {
   }
 
   Elf64_Ehdr ElfHeader() const {
-    Elf64_Ehdr header = {};
-    std::memcpy(header.e_ident, ELFMAG, SELFMAG);
-    header.e_ident[EI_CLASS] = ELFCLASS64;
-    header.e_ident[EI_DATA] = ELFDATA2LSB;
-    header.e_ident[EI_VERSION] = EV_CURRENT;
-    header.e_type = ET_CORE;
-    header.e_machine = EM_X86_64;
-    header.e_version = EV_CURRENT;
+    Elf64_Ehdr header = MakeElfHeader(ET_CORE, EM_X86_64);
     header.e_phoff = sizeof header;
-    header.e_ehsize = sizeof header;
     header.e_phentsize = sizeof(Elf64_Phdr);
     header.e_phnum = static_cast<uint16_t>(has_section() ? PN_XNUM : 1 + loads_.size());
     if (has_section()) {
