@@ -3,9 +3,14 @@
 
 #include <gtest/gtest.h>
 
+#include <filesystem>
+#include <fstream>
+#include <iterator>
 #include <memory>
 #include <nlohmann/json.hpp>
+#include <span>
 #include <string>
+#include <vector>
 
 #include "capture/boot/guest_machine.h"
 #include "guest_kernels.h"
@@ -31,6 +36,13 @@ inline MachineOptions Machine(const std::string& kernel = "6.12") {
   MachineOptions options;
   options.kernel = StockKernel(kernel);
   return options;
+}
+
+inline std::vector<std::byte> FileBytes(const std::filesystem::path& path) {
+  std::ifstream file(path, std::ios::binary);
+  const std::string text{std::istreambuf_iterator<char>(file), {}};
+  const auto bytes = std::as_bytes(std::span(text));
+  return {bytes.begin(), bytes.end()};
 }
 
 // The sum of all workers' rounds.

@@ -21,20 +21,13 @@ using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::StartsWith;
 
-std::vector<std::byte> ContentsOf(const std::filesystem::path& path) {
-  std::ifstream file(path, std::ios::binary);
-  const std::string text{std::istreambuf_iterator<char>(file), {}};
-  const auto bytes = std::as_bytes(std::span(text));
-  return {bytes.begin(), bytes.end()};
-}
-
 std::vector<std::byte> CrashInitramfs() {
   CpioWriter cpio;
-  cpio.AddFile("init", ContentsOf(KTSTR_KDUMP_INIT), 0755);
+  cpio.AddFile("init", FileBytes(KTSTR_KDUMP_INIT), 0755);
   const auto files = ProgramFiles("/usr/bin/makedumpfile");
   EXPECT_OK(files);
   for (const GuestFile& file : *files) {
-    cpio.AddFile(file.guest.substr(1), ContentsOf(file.host), file.permissions);
+    cpio.AddFile(file.guest.substr(1), FileBytes(file.host), file.permissions);
   }
   return std::move(cpio).Finish();
 }
@@ -43,9 +36,9 @@ class KdumpGuestTest : public testing::Test {
  protected:
   void SetUp() override {
     CpioWriter cpio;
-    cpio.AddFile("init", ContentsOf(KTSTR_KEXEC_INIT), 0755);
+    cpio.AddFile("init", FileBytes(KTSTR_KEXEC_INIT), 0755);
     cpio.AddFile("next", CrashInitramfs());
-    cpio.AddFile("kernel", ContentsOf(StockKernel("6.12")));
+    cpio.AddFile("kernel", FileBytes(StockKernel("6.12")));
     const auto initramfs = std::move(cpio).Finish();
     std::ofstream(directory_ / "initrd", std::ios::binary)
         .write(reinterpret_cast<const char*>(initramfs.data()),

@@ -1,7 +1,6 @@
 // The init of a crash kernel that saves what crashed, as kdump does: /proc/vmcore as it is, and
 // what makedumpfile makes of it, into the memory of an ivshmem device, which is a file of the
 // host's. At its begin stand offset and size of each (u64), when all is there.
-#include <errno.h>
 #include <fcntl.h>
 #include <glob.h>
 #include <stdint.h>
@@ -9,34 +8,15 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include <initializer_list>
+#include "first_process.h"
 
 namespace {
 
 constexpr size_t kHead = 4096;
-
-[[noreturn]] void Stay() {
-  for (;;) pause();
-}
-
-[[noreturn]] void Fail(const char* what) {
-  fprintf(stderr, "kdump_init: %s: %s\n", what, strerror(errno));
-  Stay();
-}
-
-void OpenConsole() {
-  for (const char* directory : {"/dev", "/proc", "/sys", "/tmp"}) mkdir(directory, 0755);
-  mount("devtmpfs", "/dev", "devtmpfs", 0, nullptr);
-  mount("proc", "/proc", "proc", 0, nullptr);
-  mount("sysfs", "/sys", "sysfs", 0, nullptr);
-  const int console = open("/dev/console", O_RDWR);
-  for (int fd = 0; fd < 3 && console >= 0; ++fd) dup2(console, fd);
-}
 
 struct Shared {
   char* begin;

@@ -27,13 +27,6 @@ using testing::HasSubstr;
 using testing::SizeIs;
 using testing::StartsWith;
 
-std::vector<std::byte> FileBytes(const std::filesystem::path& path) {
-  std::ifstream file(path, std::ios::binary);
-  const std::string text{std::istreambuf_iterator<char>(file), {}};
-  const auto bytes = std::as_bytes(std::span(text));
-  return {bytes.begin(), bytes.end()};
-}
-
 std::vector<std::byte> Initramfs(std::span<const std::byte> next) {
   CpioWriter cpio;
   cpio.AddFile("init", FileBytes(KTSTR_KEXEC_INIT), 0755);

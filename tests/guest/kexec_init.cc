@@ -7,41 +7,23 @@
 //   (nothing)  says on the console that it is there, and stays
 //
 // The next kernel has /next as its initramfs, which begins this program with nothing.
-#include <errno.h>
 #include <fcntl.h>
 #include <linux/kexec.h>
 #include <linux/reboot.h>
 #include <sched.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "first_process.h"
+
 namespace {
 
 constexpr char kCommandLine[] =
     "console=ttyS0 tsc_early_khz=2000000 panic=0 nr_cpus=1 reset_devices";
-
-[[noreturn]] void Stay() {
-  for (;;) pause();
-}
-
-[[noreturn]] void Fail(const char* what) {
-  fprintf(stderr, "kexec_init: %s: %s\n", what, strerror(errno));
-  Stay();
-}
-
-void OpenConsole() {
-  mkdir("/dev", 0755);
-  mkdir("/proc", 0755);
-  mount("devtmpfs", "/dev", "devtmpfs", 0, nullptr);
-  mount("proc", "/proc", "proc", 0, nullptr);
-  const int console = open("/dev/console", O_RDWR);
-  for (int fd = 0; fd < 3 && console >= 0; ++fd) dup2(console, fd);
-}
 
 void Load(unsigned long flags) {
   const int kernel = open("/kernel", O_RDONLY), initramfs = open("/next", O_RDONLY);

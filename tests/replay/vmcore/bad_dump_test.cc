@@ -58,6 +58,14 @@ class BadDumpTest : public DumpTest {
   static void Set(std::vector<char>& bytes, size_t offset, T value) {
     std::memcpy(bytes.data() + offset, &value, sizeof value);
   }
+  // Makes the file's bytes with a value at an offset.
+  static auto Changer(const std::string& path) {
+    return [whole = BytesOf(path)](size_t offset, auto value) {
+      std::vector<char> bytes = whole;
+      Set(bytes, offset, value);
+      return bytes;
+    };
+  }
 };
 
 TEST_F(BadDumpTest, CutOffAnywhere) {
@@ -105,12 +113,7 @@ TEST_F(BadDumpTest, ScratchedAnywhere) {
 }
 
 TEST_F(BadDumpTest, ElfHeadersThatLie) {
-  const std::vector<char> whole = BytesOf(Path("elf"));
-  const auto with = [&whole](size_t offset, auto value) {
-    std::vector<char> bytes = whole;
-    Set(bytes, offset, value);
-    return bytes;
-  };
+  const auto with = Changer(Path("elf"));
   constexpr size_t kFirst = sizeof(Elf64_Ehdr), kSecond = kFirst + sizeof(Elf64_Phdr);
   EXPECT_TRUE(IsRefused(with(offsetof(Elf64_Ehdr, e_phnum), uint16_t{0xfffe})));
   EXPECT_TRUE(IsRefused(with(offsetof(Elf64_Ehdr, e_phnum), uint16_t{PN_XNUM})));
@@ -126,12 +129,7 @@ TEST_F(BadDumpTest, ElfHeadersThatLie) {
 }
 
 TEST_F(BadDumpTest, KdumpHeadersThatLie) {
-  const std::vector<char> whole = BytesOf(Path("kdump"));
-  const auto with = [&whole](size_t offset, auto value) {
-    std::vector<char> bytes = whole;
-    Set(bytes, offset, value);
-    return bytes;
-  };
+  const auto with = Changer(Path("kdump"));
   constexpr size_t kSub = kPageSize;
   EXPECT_TRUE(IsRefused(with(offsetof(KdumpHeader, block_size), int32_t{65536})));
   EXPECT_TRUE(IsRefused(with(offsetof(KdumpHeader, block_size), int32_t{0})));
