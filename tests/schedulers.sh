@@ -1,7 +1,8 @@
 #!/bin/bash
 # Runs schedulers that nobody here wrote on the newest kernel: those of tools/sched_ext in Debian's source of that kernel.
 # Each is frozen at work, when its loader has been stopped, when it stalls and when it errs, as far as it can be made to;
-# what ktstr-run and ktstr-analyze say of it is checked.
+# what ktstr-run and ktstr-analyze say of it is checked: the dump of the scheduler line for line against the kernel's own
+# (SysRq-D, frozen when it begins), stacks of what sleeps against /proc/PID/stack.
 #
 #   bash tests/schedulers.sh [--kernel VERSION] [--build-only] [SCHEDULER...]
 #
@@ -130,6 +131,67 @@ special_fields() {
   esac
 }
 
+# What the guest says of itself: of each task how often it was switched, and its stack.
+cat >"$results/account.sh" <<'END'
+for status in /proc/[0-9]*/task/[0-9]*/status; do
+  task=${status%/status} switches=
+  while read -r name value; do
+    case $name in
+      *voluntary_ctxt_switches:) switches="$switches $value" ;;
+    esac
+  done <"$status"
+  echo "task ${task##*/}$switches"
+  while read -r _ place; do echo "$place"; done <"$task/stack"
+done
+END
+# The stacks of an account in a test's log, and of an archive, a line for each task: "PID SWITCHES SWITCHES|FRAME|FRAME".
+stacks_told() {
+  awk '/^task [0-9]/ { if (line) print line; line = $2 " " $3 " " $4; next }
+       /^\[/ { if (line) print line; line = "" }
+       line && $1 ~ /\+0x/ { sub("/.*", "", $1); line = line "|" $1 }
+       END { if (line) print line }' "$1"
+}
+stacks_read() {
+  "$build/bin/ktstr-analyze" "$1" sql --csv "SELECT pid || ' ' || nvcsw || ' ' || nivcsw || (
+      SELECT group_concat('|' || symbol || printf('+0x%x', offset), '') FROM (
+        SELECT * FROM stack_frame f WHERE f.task_kva = t.task_kva AND kind <> 'end' ORDER BY depth)) AS line
+    FROM task t WHERE pid <> 0 AND on_cpu = 0 AND on_rq = 0" | tr -d '\r' | tail -n +2
+}
+# same_stacks NAME ARCHIVE: each task that was not switched since the account was taken shows what the guest's kernel shows
+# of it, which leaves out the frames of its scheduler.
+same_stacks() {
+  local same=0 line
+  stacks_told "$results/$1.log" >"$results/$1.told"
+  stacks_read "$2" >"$results/$1.read"
+  while IFS='|' read -r task told; do
+    line=$(grep "^$task|" "$results/$1.read") || continue
+    [ -n "$told" ] || continue
+    case "|${line#*|}" in
+      *"|$told") same=$((same + 1)) ;;
+      *) complain "$1" "the stack of task $task is $told, not ${line#*|}" ;;
+    esac
+  done <"$results/$1.told"
+  [ "$same" -ge 20 ] || complain "$1" "only $same stacks could be compared"
+}
+# What two dumps of the same moment differ in: who asked for it, the innermost frames of the task that writes it, what is
+# left of the slice of a task that runs (the kernel counts it when it looks), and what the scheduler itself adds.
+plain_dump() {
+  awk 'NF == 0 || /^Debug dump triggered by / || /^#/ || /scx_dump_(state|cpu)\+/ || /QMAP/ { next }
+       /^ [ *>][*]/ || /^  ?[*]/ { running = 1 }
+       /^  [ +]/ && !/^   / { running = 0 }
+       running { sub(/slice=[0-9]+/, "slice=N") }
+       { print }'
+}
+# same_dump NAME BEFORE AFTER: what we say of the machine frozen as the kernel is about to write its dump, and what it wrote.
+same_dump() {
+  "$build/bin/ktstr-analyze" "$2" dump | plain_dump >"$results/$1.ours"
+  "$build/bin/ktstr-analyze" "$3" sql --csv "SELECT replace(text, 'sched_ext_dump: ', '') AS line FROM log
+      WHERE text LIKE 'sched_ext_dump: %'" | tr -d '\r' | tail -n +2 | sed 's/^"\(.*\)"$/\1/' | plain_dump >"$results/$1.kernels"
+  [ "$(wc -l <"$results/$1.kernels")" -ge 30 ] || complain "$1" "the kernel's dump is not in its log"
+  diff "$results/$1.ours" "$results/$1.kernels" >"$results/$1.diff" ||
+    complain "$1" "its dump is not the kernel's: $(head -n 20 "$results/$1.diff")"
+}
+
 at_work='[[phase]]
 name = "work"
 duration = "1500ms"
@@ -156,6 +218,46 @@ signal = { scheduler-loader = \"INT\" }"
   special_fields "$scheduler" "$results/$scheduler.phase-1.kts"
   wants "$scheduler" "$results/$scheduler.kts" "SELECT exit_kind = 'unreg' FROM scx LIMIT 1" 1
   wants "$scheduler" "$results/$scheduler.kts" 'SELECT count(*) FROM anomaly' 0
+
+  # On one CPU nothing goes on while the kernel writes it, with interrupts off; pair wants two.
+  step "$scheduler: the kernel's own dump of it, and its own stacks"
+  cpus=1
+  [ "$scheduler" != pair ] || cpus=2
+  scenario "$scheduler-dump" "$scheduler" "[[payload]]
+name = \"account\"
+program = \"$sid_root/bin/dash\"
+root = \"$sid_root\"
+arguments = [\"/account.sh\"]
+files = { \"/account.sh\" = \"$results/account.sh\" }
+[[phase]]
+name = \"work\"
+duration = \"500ms\"
+[[phase]]
+name = \"account\"
+start = [\"account\"]
+until = \"account\"
+duration = \"60s\"
+[[phase]]
+name = \"dump\"
+duration = \"500ms\"
+[[phase.write]]
+path = \"/proc/sysrq-trigger\"
+text = \"D\"
+[[trigger]]
+on = \"reached\"
+symbol = \"scx_dump_cpu\"
+fails = false
+most = 1
+[[trigger]]
+on = \"phase\"
+phase = \"dump\"
+after = \"400ms\""
+  sed -i -e "s/^cpus = .*/cpus = $cpus/" \
+    -e '/^\[machine\]/a cmdline = "trace_event=sched_ext:sched_ext_dump tp_printk log_buf_len=4M"' \
+    "$results/$scheduler-dump.toml"
+  run "$scheduler-dump" 0
+  same_dump "$scheduler-dump" "$results/$scheduler-dump.reached-1.kts" "$results/$scheduler-dump.phase-2.kts"
+  same_stacks "$scheduler-dump" "$results/$scheduler-dump.phase-2.kts"
 
   # SysRq-S ends any scheduler.
   step "$scheduler: ended by the kernel"

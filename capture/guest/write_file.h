@@ -10,7 +10,8 @@ namespace ktstr::guest {
 // Lets a child write request["text"] to the file at request["path"], in one write, and waits for
 // it:
 // "" or what went wrong. With "wait": false it does not: for files such as /proc/sysrq-trigger,
-// after which nothing may come.
+// after which nothing may come. The child is an ordinary task, and as init is where it did not
+// come to run for a tenth of a second.
 std::string WriteFileOf(const nlohmann::json& request);
 
 }  // namespace ktstr::guest
