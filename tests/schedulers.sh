@@ -239,25 +239,32 @@ until = \"account\"
 duration = \"60s\"
 [[phase]]
 name = \"dump\"
-duration = \"500ms\"
+duration = \"1s\"
 [[phase.write]]
 path = \"/proc/sysrq-trigger\"
 text = \"D\"
+[[phase]]
+name = \"dumped\"
+duration = \"5s\"
+[[phase.write]]
+path = \"/proc/sys/kernel/hostname\"
+text = \"dumped\"
 [[trigger]]
 on = \"reached\"
 symbol = \"scx_dump_cpu\"
 fails = false
 most = 1
 [[trigger]]
-on = \"phase\"
-phase = \"dump\"
-after = \"400ms\""
+on = \"reached\"
+symbol = \"proc_do_uts_string\"
+fails = false
+most = 1"
   sed -i -e "s/^cpus = .*/cpus = $cpus/" \
     -e '/^\[machine\]/a cmdline = "trace_event=sched_ext:sched_ext_dump tp_printk log_buf_len=4M"' \
     "$results/$scheduler-dump.toml"
   run "$scheduler-dump" 0
-  same_dump "$scheduler-dump" "$results/$scheduler-dump.reached-1.kts" "$results/$scheduler-dump.phase-2.kts"
-  same_stacks "$scheduler-dump" "$results/$scheduler-dump.phase-2.kts"
+  same_dump "$scheduler-dump" "$results/$scheduler-dump.reached-1.kts" "$results/$scheduler-dump.reached-2.kts"
+  same_stacks "$scheduler-dump" "$results/$scheduler-dump.reached-2.kts"
 
   # SysRq-S ends any scheduler.
   step "$scheduler: ended by the kernel"

@@ -54,7 +54,7 @@ class MemorySource {
   // nothing where that is not known. Errors: those of Kernel.
   Result<std::optional<uint64_t>> FunctionSize(Kva kva);
   // The address of a symbol: of the kernel's, else of the generated code of a BPF program, by its
-  // own name or the kernel's for it, else of a module's text. Errors: kNotFound, with the nearest
+  // own name or the kernel's for it, else of a module. Errors: kNotFound, with the nearest
   // name; kInvalidArgument for a per-CPU one; kAmbiguous; those of Kernel.
   Result<Kva> FindSymbol(const std::string& name);
   // The address of a CPU's instance of a per-CPU variable. Errors: as FindSymbol, kInvalidArgument

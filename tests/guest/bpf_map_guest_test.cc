@@ -29,6 +29,7 @@ class BpfMapGuestTest : public testing::TestWithParam<std::string> {
     MachineOptions options;
     options.kernel = AnyKernel(GetParam());
     options.files = {{KTSTR_BPF_USER, "/bpf_user", 0755}};
+    options.kernel_cmdline = "lsm=bpf";  // for storage of inodes
     auto machine = BootWithWork(options, "sleep:1");
     ASSERT_OK(machine);
     const auto ran = (*machine)->RunProgram({"/bpf_user"}, "");
@@ -112,6 +113,10 @@ void BpfMapGuestTest::ExpectValues() {
   ASSERT_EQ(socket.size(), 1u);
   EXPECT_THAT(socket[0].first, StartsWith("0xff"));
   EXPECT_EQ(socket[0].second, "1234");
+  const auto inode = Values("u_inode");
+  ASSERT_EQ(inode.size(), 1u);
+  EXPECT_THAT(inode[0].first, StartsWith("0xff"));
+  EXPECT_EQ(inode[0].second, "5678");
 
   // Three values set at most five bits each, and one at least.
   const auto bloom = Values("u_bloom");

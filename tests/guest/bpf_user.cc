@@ -5,6 +5,7 @@
 //
 // A process stays behind that holds them.
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/bpf.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -247,6 +248,17 @@ void MakeSocketStorage() {
   Tell("u_socket", map);
 }
 
+// Of a file. A kernel without BPF among its security modules (lsm=) has no room for it in inodes.
+void MakeInodeStorage() {
+  constexpr uint32_t kInodeStorage = 28;
+  const int map = Make({"u_inode", kInodeStorage, 4, 8, 0, BPF_F_NO_PREALLOC, 0, LoadTypes()});
+  const int of = open("/bpf_user", O_RDONLY);
+  if (of < 0) Die("opening a file");
+  const uint64_t value = 5678;
+  Put(map, &of, &value);
+  Tell("u_inode", map);
+}
+
 }  // namespace
 
 int main() {
@@ -265,6 +277,7 @@ int main() {
     MakeUserRing();
     MakeArena();
     MakeSocketStorage();
+    MakeInodeStorage();
     fflush(stdout);
     if (write(ready[1], "x", 1) != 1) Die("write");
     fclose(stdout);

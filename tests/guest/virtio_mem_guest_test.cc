@@ -7,7 +7,10 @@
 #include <cstdio>
 #include <cstdlib>
 
+#include "analyze/index/database.h"
 #include "analyze/index/index.h"
+#include "analyze/memory_sql/memory_source.h"
+#include "analyze/memory_sql/memory_sql.h"
 #include "analyze/text/output.h"
 #include "capture/capture.h"
 #include "fixtures/sample/temporary_directory.h"
@@ -106,6 +109,21 @@ TEST_P(VirtioMemGuestTest, WhatIsNotPluggedIsNoMemoryOfTheGuests) {
   ASSERT_EQ(row->rows.size(), 1u);
   EXPECT_EQ(ToDisplay(row->rows[0][0]), "outside memory");
   EXPECT_EQ(ToDisplay(row->rows[0][1]), std::to_string((kDevice - kPlugged) / kPageSize));
+
+  // What the module knows of its device: by the name of a variable and a type of its own.
+  MemorySource memory(FrozenMachine::Open(capture.output).value());
+  QueryAnomalies anomalies;
+  auto database = Database::InMemory();
+  ASSERT_OK(database);
+  ASSERT_TRUE(AddMemorySql(*database, memory, anomalies));
+  const auto field = database->Query(
+      "SELECT field('virtio_mem@virtio_mem', address, 'region_size'), "
+      "field('virtio_mem@virtio_mem', address, 'plugged_size') "
+      "FROM list('virtio_mem@virtio_mem', symbol_address('virtio_mem_devices'), 'next')");
+  ASSERT_OK(field);
+  ASSERT_EQ(field->rows.size(), 1u);
+  EXPECT_EQ(ToDisplay(field->rows[0][0]), std::to_string(kDevice));
+  EXPECT_EQ(ToDisplay(field->rows[0][1]), std::to_string(kPlugged));
 }
 
 INSTANTIATE_TEST_SUITE_P(Qemus, VirtioMemGuestTest, testing::Values("installed", "10"),

@@ -62,9 +62,12 @@ ModuleRef ReadModule(CellReader& object, const ModuleMembers& m) {
   return module;
 }
 
-bool IsText(const ModuleRef& module, Kva kva) {
-  return std::any_of(module.text.begin(), module.text.end(),
-                     [&](const TextRange& range) { return range.Contains(kva); });
+// Of a per-CPU variable the value is its place in an area, and no address.
+std::optional<ModuleSymbolKind> KindOf(const ModuleRef& module, Kva kva) {
+  if (kva.value() >> 63 == 0) return std::nullopt;
+  const bool is_text = std::any_of(module.text.begin(), module.text.end(),
+                                   [&](const TextRange& range) { return range.Contains(kva); });
+  return is_text ? ModuleSymbolKind::kText : ModuleSymbolKind::kData;
 }
 
 // is_mapping_symbol() in include/linux/module_symbol.h: names of the tools', not of functions.
@@ -89,7 +92,8 @@ std::vector<ModuleRef> ListModules(const Walk& walk) {
   return modules;
 }
 
-Result<SymbolTable> ReadModuleSymbols(const GuestKernel& kernel, const ModuleRef& module) {
+Result<SymbolTable> ReadModuleSymbols(const GuestKernel& kernel, const ModuleRef& module,
+                                      ModuleSymbolKind kind) {
   if (module.kallsyms.is_null()) {
     return Fail(ErrorCode::kNotFound, fmt::format("module {} has no symbols", module.name));
   }
@@ -108,9 +112,11 @@ Result<SymbolTable> ReadModuleSymbols(const GuestKernel& kernel, const ModuleRef
   KTSTR_TRY(kernel.Read(symbols, std::as_writable_bytes(std::span(all))));
   SymbolTable::Builder builder;
   for (const Elf64_Sym& symbol : all) {
-    if (symbol.st_shndx == SHN_UNDEF || !IsText(module, Kva(symbol.st_value))) continue;
+    if (symbol.st_shndx == SHN_UNDEF || KindOf(module, Kva(symbol.st_value)) != kind) continue;
     const std::string name = KTSTR_TRY(kernel.ReadString(names + symbol.st_name, kMaxSymbolName));
-    if (!name.empty() && !IsMappingSymbol(name)) builder.Add(name, symbol.st_value, 't');
+    if (!name.empty() && !IsMappingSymbol(name)) {
+      builder.Add(name, symbol.st_value, kind == ModuleSymbolKind::kText ? 't' : 'd');
+    }
   }
   return std::move(builder).Build();
 }

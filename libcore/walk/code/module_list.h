@@ -31,9 +31,14 @@ struct ModuleRef {
 // without modules. What cannot be read is an anomaly.
 std::vector<ModuleRef> ListModules(const Walk& walk);
 
-// The symbols in a module's text, at run-time addresses (kernel/module/kallsyms.c). Errors:
-// kNotFound (types), kDamaged (a count that cannot be), and those of reading.
-Result<SymbolTable> ReadModuleSymbols(const GuestKernel& kernel, const ModuleRef& module);
+// Data has names where the kernel keeps them (CONFIG_KALLSYMS_ALL).
+enum class ModuleSymbolKind { kText, kData };
+
+// The symbols in a module's text, or of its data, at run-time addresses (kernel/module/kallsyms.c);
+// without its per-CPU variables. Errors: kNotFound (types), kDamaged (a count that cannot be), and
+// those of reading.
+Result<SymbolTable> ReadModuleSymbols(const GuestKernel& kernel, const ModuleRef& module,
+                                      ModuleSymbolKind kind);
 
 // A module's ORC table. Errors: kNotFound (it has none), kDamaged, and those of reading.
 Result<OrcTable> ReadModuleOrc(const GuestKernel& kernel, const OrcFormat& format,

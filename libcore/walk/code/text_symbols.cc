@@ -41,16 +41,17 @@ void TextSymbols::AddRange(const char* begin, const char* end) {
   if (from && to) kernel_text_.push_back({*from, *to});
 }
 
-const SymbolTable& TextSymbols::SymbolsOf(size_t module) {
-  const auto found = module_symbols_.find(module);
+const SymbolTable& TextSymbols::SymbolsOf(size_t module, ModuleSymbolKind kind) {
+  const auto found = module_symbols_.find({module, kind});
   if (found != module_symbols_.end()) return found->second;
-  auto symbols = ReadModuleSymbols(kernel_, modules_[module]);
+  auto symbols = ReadModuleSymbols(kernel_, modules_[module], kind);
   if (!symbols) {
     anomalies_.Add(symbols.error(), modules_[module].module,
                    fmt::format("reading the symbols of module {}", modules_[module].name));
   }
-  return module_symbols_.emplace(module, symbols ? *std::move(symbols) : SymbolTable())
-      .first->second;
+  SymbolTable& kept = module_symbols_[{module, kind}];
+  if (symbols) kept = *std::move(symbols);
+  return kept;
 }
 
 std::optional<TextPlace> TextSymbols::FindInModules(Kva kva) {
@@ -75,14 +76,16 @@ Result<Kva> TextSymbols::FindByName(std::string_view name) {
     if (bpf.name == name || BpfFunctionName(bpf.name) == name) found.push_back(bpf.text.begin);
   }
   for (size_t i = 0; i < modules_.size(); ++i) {
-    const auto symbol = SymbolsOf(i).Find(name);
-    if (symbol) found.emplace_back(symbol->address);
-    if (!symbol && symbol.error().code() == ErrorCode::kAmbiguous) return Fail(symbol.error());
+    for (const ModuleSymbolKind kind : {ModuleSymbolKind::kText, ModuleSymbolKind::kData}) {
+      const auto symbol = SymbolsOf(i, kind).Find(name);
+      if (symbol) found.emplace_back(symbol->address);
+      if (!symbol && symbol.error().code() == ErrorCode::kAmbiguous) return Fail(symbol.error());
+    }
   }
   if (found.empty()) return Fail(ErrorCode::kNotFound, fmt::format("no symbol '{}'", name));
   if (found.size() == 1) return found[0];
-  return Fail(ErrorCode::kAmbiguous, fmt::format("'{}' is the name of code at {:#x} and at {:#x}",
-                                                 name, found[0].value(), found[1].value()));
+  return Fail(ErrorCode::kAmbiguous, fmt::format("'{}' stands at {:#x} and at {:#x}", name,
+                                                 found[0].value(), found[1].value()));
 }
 
 std::optional<TextPlace> TextSymbols::Find(Kva kva) {

@@ -42,9 +42,9 @@ class TextSymbols {
   // generated code to its end). Nothing for text without a name, and behind the last symbol.
   std::optional<uint64_t> SizeOf(const TextPlace& place);
 
-  // The code of that name outside of the kernel's own text: a BPF program's by the name that the
-  // kernel gives it ("bpf_prog_6deef7357e7b4530_name") or its own, or a module's symbol. Errors:
-  // kNotFound, kAmbiguous.
+  // What has that name outside of the kernel itself: a BPF program's code by the name that the
+  // kernel gives it ("bpf_prog_6deef7357e7b4530_name") or its own, or a module's code or data.
+  // Errors: kNotFound, kAmbiguous.
   Result<Kva> FindByName(std::string_view name);
 
   const std::vector<ModuleRef>& modules() const { return modules_; }
@@ -54,13 +54,13 @@ class TextSymbols {
  private:
   void AddRange(const char* begin, const char* end);
   std::optional<TextPlace> FindInModules(Kva kva);
-  const SymbolTable& SymbolsOf(size_t module);
+  const SymbolTable& SymbolsOf(size_t module, ModuleSymbolKind kind = ModuleSymbolKind::kText);
 
   const GuestKernel& kernel_;
   Anomalies& anomalies_;
   std::vector<TextRange> kernel_text_;
   std::vector<ModuleRef> modules_;
-  std::map<size_t, SymbolTable> module_symbols_;
+  std::map<std::pair<size_t, ModuleSymbolKind>, SymbolTable> module_symbols_;
   std::vector<BpfSymbol> bpf_;
   std::vector<FtraceTrampoline> ftrace_;
 };
