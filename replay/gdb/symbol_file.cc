@@ -70,9 +70,11 @@ class SymbolFileMaker {
       for (const TextRange& range : module.text) {
         pieces_.push_back({"." + module.name + ".text", range, true});
       }
-      const auto symbols = ReadModuleSymbols(kernel_, module);
-      for (size_t i = 0; symbols && i < symbols->size(); ++i) {
-        symbols_.push_back({std::string(symbols->at(i).name), symbols->at(i).address});
+      for (const ModuleSymbolKind kind : {ModuleSymbolKind::kText, ModuleSymbolKind::kData}) {
+        const auto symbols = ReadModuleSymbols(kernel_, module, kind);
+        for (size_t i = 0; symbols && i < symbols->size(); ++i) {
+          symbols_.push_back({std::string(symbols->at(i).name), symbols->at(i).address});
+        }
       }
     }
   }
