@@ -219,7 +219,8 @@ signal = { scheduler-loader = \"INT\" }"
   wants "$scheduler" "$results/$scheduler.kts" "SELECT exit_kind = 'unreg' FROM scx LIMIT 1" 1
   wants "$scheduler" "$results/$scheduler.kts" 'SELECT count(*) FROM anomaly' 0
 
-  # On one CPU nothing goes on while the kernel writes it, with interrupts off; pair wants two.
+  # On one CPU nothing goes on while the kernel writes it, with interrupts off. pair wants two: of it only the stacks are
+  # compared.
   step "$scheduler: the kernel's own dump of it, and its own stacks"
   cpus=1
   [ "$scheduler" != pair ] || cpus=2
@@ -263,7 +264,7 @@ most = 1"
     -e '/^\[machine\]/a cmdline = "trace_event=sched_ext:sched_ext_dump tp_printk log_buf_len=4M"' \
     "$results/$scheduler-dump.toml"
   run "$scheduler-dump" 0
-  same_dump "$scheduler-dump" "$results/$scheduler-dump.reached-1.kts" "$results/$scheduler-dump.reached-2.kts"
+  [ "$scheduler" = pair ] || same_dump "$scheduler-dump" "$results/$scheduler-dump.reached-1.kts" "$results/$scheduler-dump.reached-2.kts"
   same_stacks "$scheduler-dump" "$results/$scheduler-dump.reached-2.kts"
 
   # SysRq-S ends any scheduler.

@@ -55,9 +55,9 @@ class Session {
   // The same of one of several tables: in text below its name, or "NAME: none".
   Result<std::string> AnswerPart(const std::string& name, const std::string& sql,
                                  const QueryLimits& limits);
-  // The rows of a query as CSV: on standard output, each as soon as it is found. They are an
-  // answer (and nothing is written) where damage may have left something out of the tables, which
-  // has to be told first. Errors: as Answer; kIo.
+  // The rows of a query as CSV or JSON: on standard output, each as soon as it is found. They are
+  // an answer (and nothing is written) in another format, and where damage may have left something
+  // out of the tables, which has to be told first. Errors: as Answer; kIo.
   Result<std::string> Stream(const std::string& sql, const QueryLimits& limits);
   // Rows that are there, in the same way. Where some were left out, a note says so.
   std::string Show(const QueryResult& result);

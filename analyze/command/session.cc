@@ -2,6 +2,7 @@
 #include <fmt/ranges.h>
 
 #include <filesystem>
+#include <optional>
 #include <utility>
 
 #include "analyze/command/command.h"
@@ -112,23 +113,32 @@ Result<std::string> Session::AnswerPart(const std::string& name, const std::stri
 
 Result<std::string> Session::Stream(const std::string& sql, const QueryLimits& limits) {
   const Database* index = KTSTR_TRY(TablesFor(sql));
-  set_format(OutputFormat::kCsv);
-  if (!index->incomplete().empty()) return Answer(sql, limits);
-  const InterruptGuard guard;
   Output& output = Output::Standard();
+  // On a terminal a pager shows JSON, as it does text.
+  const bool json = format_ == OutputFormat::kJson && !output.is_terminal();
+  if ((!json && format_ != OutputFormat::kCsv) || !index->incomplete().empty()) {
+    return Answer(sql, limits);
+  }
+  const InterruptGuard guard;
   // Nobody reads any more: no error, but no reason to go on either.
   const Error gone(ErrorCode::kInterrupted, "the reader is gone");
   const auto write = [&](const std::string& text) -> Status {
-    KTSTR_TRY(output.Write(text));
+    KTSTR_TRY(output.Write(json ? EscapeControls(text) : text));
     return output.has_reader() ? Status() : Status(Fail(gone));
   };
   size_t rows = 0;
+  std::optional<JsonRows> json_rows;
   const auto more = index->QueryEach(
-      sql, limits, [&](const QueryResult& head) { return write(CsvHeader(head.columns)); },
+      sql, limits,
+      [&](const QueryResult& head) {
+        if (json) json_rows.emplace(head);
+        return json ? Status() : write(CsvHeader(head.columns));
+      },
       [&](std::vector<Value>&& row) {
         ++rows;
-        return write(CsvRow(row));
+        return write(json ? json_rows->Row(row) : CsvRow(row));
       });
+  if (more && json_rows) KTSTR_TRY(output.Write(json_rows->End()));
   if (!output.has_reader()) return std::string();
   if (!more) return Fail(WithNearestName(more.error(), sql));
   if (*more) NoteMore(rows);

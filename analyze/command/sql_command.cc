@@ -19,8 +19,8 @@ Result<std::string> Ask(Session& session, const QueryArguments& arguments) {
   }
   const QueryLimits limits{.timeout_s = arguments.timeout_s,
                            .max_rows = arguments.max_rows == 0 ? SIZE_MAX : arguments.max_rows};
-  return arguments.csv ? session.Stream(arguments.query, limits)
-                       : session.Answer(arguments.query, limits);
+  if (arguments.csv) session.set_format(OutputFormat::kCsv);
+  return session.Stream(arguments.query, limits);
 }
 
 void DeclareSql(Options* sql, Command* chosen) {

@@ -317,6 +317,7 @@ Result<std::string> Answer(Session& session, const TableCommand& command, const 
                   fmt::format("--csv is one table, and there are {}: choose one with --table",
                               fmt::join(names, ", ")));
     }
+    session.set_format(OutputFormat::kCsv);
     return session.Stream(SqlFor(*parts[0], choice, true), LimitsOf(choice));
   }
   if (command.parts.size() > 1) {
@@ -329,7 +330,7 @@ Result<std::string> Answer(Session& session, const TableCommand& command, const 
                 fmt::format("{} (--where is for all tables of this command; --table chooses one)",
                             answer.error().ToString()));
   }
-  return session.Answer(SqlFor(*parts[0], choice, session.json()), LimitsOf(choice));
+  return session.Stream(SqlFor(*parts[0], choice, session.json()), LimitsOf(choice));
 }
 
 void DeclareTable(Options* table, const TableCommand& command, Command* chosen) {

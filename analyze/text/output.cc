@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
+#include <utility>
 
 #include "analyze/text/colour.h"
 #include "analyze/text/json_cell.h"
@@ -141,20 +142,27 @@ size_t TextTableWidth(const QueryResult& result, std::string_view null) {
   return width == 0 ? 0 : width - kGap;
 }
 
+JsonRows::JsonRows(const QueryResult& head) : holds_json_(head.holds_json) {
+  for (const std::string& column : head.columns) keys_.push_back(Dumped(column));
+}
+
+std::string JsonRows::Row(const std::vector<Value>& row) {
+  std::string text = std::exchange(begun_, true) ? ",\n  {" : "[\n  {";
+  for (size_t c = 0; c < row.size(); ++c) {
+    const bool holds_json = c < holds_json_.size() && holds_json_[c];
+    text += fmt::format("{}{}:{}", c == 0 ? "" : ",", keys_[c], JsonText(row[c], holds_json));
+  }
+  return text + "}";
+}
+
+std::string JsonRows::End() const { return begun_ ? "\n]\n" : "[]\n"; }
+
 std::string ToJson(const QueryResult& result) {
   // Row by row: a whole document in memory would be several times the result's size.
-  std::vector<std::string> keys;
-  for (const std::string& column : result.columns) keys.push_back(Dumped(column));
-  std::string text = "[";
-  for (const auto& row : result.rows) {
-    text += text.size() == 1 ? "\n  {" : ",\n  {";
-    for (size_t c = 0; c < row.size(); ++c) {
-      const bool holds_json = c < result.holds_json.size() && result.holds_json[c];
-      text += fmt::format("{}{}:{}", c == 0 ? "" : ",", keys[c], JsonText(row[c], holds_json));
-    }
-    text += "}";
-  }
-  return text + (result.rows.empty() ? "]\n" : "\n]\n");
+  JsonRows rows(result);
+  std::string text;
+  for (const auto& row : result.rows) text += rows.Row(row);
+  return text + rows.End();
 }
 
 std::string CsvHeader(const std::vector<std::string>& columns) {

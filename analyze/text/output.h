@@ -24,6 +24,18 @@ size_t TextTableWidth(const QueryResult& result, std::string_view null = "-");
 // An array of objects keyed by column; NULL as null; what a column of ours holds as JSON is that
 // JSON. Ends with a newline.
 std::string ToJson(const QueryResult& result);
+// Its pieces, for results that are written row by row; `head` has columns and no rows.
+class JsonRows {
+ public:
+  explicit JsonRows(const QueryResult& head);
+  std::string Row(const std::vector<Value>& row);
+  std::string End() const;
+
+ private:
+  std::vector<std::string> keys_;
+  std::vector<bool> holds_json_;
+  bool begun_ = false;
+};
 
 // RFC 4180, with a header, lines that end in CR LF. Text that is empty is "", NULL nothing at all.
 // Control characters are \x1b and the like, a newline \n, a backslash \\: a record is a line, no

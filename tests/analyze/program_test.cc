@@ -266,12 +266,14 @@ TEST_F(ProgramTest, OfSeveralTablesOneCanBeChosenAndIsWhereTheColumnsAre) {
 }
 
 // Of a query without an end: who reads one line has it at once, and nobody complains.
-TEST_F(ProgramTest, CsvIsWrittenRowByRowAndEndsQuietlyWithItsReader) {
+TEST_F(ProgramTest, RowsAreWrittenOneByOneAndEndQuietlyWithTheirReader) {
   const std::string endless =
       "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT i FROM n";
   for (int i = 0; i < 3; ++i) {
     const Ran ran = Ask(archive_ + " sql --timeout 0 --csv '" + endless + "' 2>&1 | head -n 2");
     EXPECT_EQ(ran.out, "i\r\n1\r\n");
+    EXPECT_EQ(Ask(archive_ + " sql --timeout 0 --json '" + endless + "' 2>&1 | head -n 2").out,
+              "[\n  {\"i\":1},\n");
   }
   // Ended by an error, it says so behind what was found.
   const Ran late = Ask(archive_ + " sql --timeout 0.2 --csv '" + endless + "' | tail -n 1");
