@@ -1,12 +1,13 @@
 #!/bin/bash
 # Measures captures of one guest against QEMU's dump of it, both to memory, in turn, and prints medians and ratios.
 #
-#   bash tests/bench/capture.sh [--kernel NAME] [--memory MIB] [--rounds N] [--against DIR]
+#   bash tests/bench/capture.sh [--kernel NAME] [--memory MIB] [--rounds N] [--against DIR] [--untouched]
 #
 #   --kernel NAME   one of Debian's kernels, as fixtures/guest/kernel.sh knows them (default: newest-7)
 #   --memory MIB    the guest's memory (default: 256)
 #   --rounds N      how often each is done (default: 7)
 #   --against DIR   programs of another build, measured in turn with this one's
+#   --untouched     only as it is after its boot, and without QEMU's dump, after which no page is untouched
 #
 # The guest is measured as it is after its boot, with holes in its RAM file, and once every page has been touched, as
 # those of any guest that has run for long; each time at rest, and with a busy process on each CPU.
@@ -14,13 +15,18 @@ set -euo pipefail
 # shellcheck source=fixtures/setup/common.sh
 source "$(dirname "$0")/../../fixtures/setup/common.sh"
 
-kernel_name=newest-7 memory=256 rounds=7 against=""
+kernel_name=newest-7 memory=256 rounds=7 against="" untouched=no
 while [ $# -gt 0 ]; do
   case "$1" in
     --kernel) kernel_name=$2 ;;
     --memory) memory=$2 ;;
     --rounds) rounds=$2 ;;
     --against) against=$2 ;;
+    --untouched)
+      untouched=yes
+      shift
+      continue
+      ;;
     -h | --help)
       sed -n '2,/^set /{/^#/s/^# \{0,1\}//p}' "$0"
       exit 0
@@ -117,7 +123,8 @@ median() { sort -n | awk '{v[NR] = $1} END {print v[int((NR + 1) / 2)]}'; }
 measure() {
   local what=$1 round kind name
   local -A lines=()
-  local kinds=(dump all kernel)
+  local kinds=(all kernel)
+  [ "$untouched" = yes ] || kinds=(dump "${kinds[@]}")
   [ -z "$against" ] || kinds+=(old-all old-kernel)
   for ((round = 0; round < rounds; ++round)); do
     for kind in "${kinds[@]}"; do
@@ -128,8 +135,8 @@ measure() {
       esac
     done
   done
-  local dump
-  dump=$(cut -d' ' -f1 <<<"${lines[dump]}" | grep . | median)
+  local dump=0
+  [ "$untouched" = yes ] || dump=$(cut -d' ' -f1 <<<"${lines[dump]}" | grep . | median)
   for kind in "${kinds[@]}"; do
     name=$kind
     printf '%-32s %-12s %8.1f ms %8.1f MiB  frozen %8.1f ms  dump/this %6.2f\n' "$what" "$name" \
@@ -143,6 +150,7 @@ measure() {
 step "measuring"
 qmp '{"execute":"stop"}'
 measure "just booted, paused"
+[ "$untouched" = no ] || exit 0
 qmp '{"execute":"cont"}'
 echo touch >&"${CONSOLE[1]}"
 expect guest-has-touched
