@@ -37,7 +37,8 @@ QueryResult ByLine(QueryResult messages) {
   QueryResult lines{std::move(messages.columns), {}};
   for (auto& row : messages.rows) {
     const auto* text = std::get_if<std::string>(&row.back());
-    const std::vector<std::string_view> parts = LinesOf(text == nullptr ? "" : *text);
+    const std::vector<std::string_view> parts =
+        text == nullptr ? std::vector<std::string_view>() : LinesOf(*text);
     if (parts.size() < 2) {
       lines.rows.push_back(std::move(row));
       continue;

@@ -12,6 +12,7 @@
 
 #include <array>
 #include <chrono>
+#include <cstdlib>
 #include <functional>
 #include <string>
 #include <vector>
@@ -20,12 +21,18 @@ namespace ktstr {
 
 class Terminal {
  public:
-  // Runs it with nothing in its environment but what is given, "NAME=VALUE" each.
+  // Runs it with nothing in its environment but what is given, "NAME=VALUE" each, and what
+  // sanitizers are told.
   Terminal(std::vector<std::string> words, std::vector<std::string> environment,
            unsigned short columns = 120) {
     if (!Fork(columns)) return;
     std::vector<char*> arguments, variables;
     for (std::string& word : words) arguments.push_back(word.data());
+    for (const char* name : {"ASAN_OPTIONS", "LSAN_OPTIONS", "TSAN_OPTIONS", "UBSAN_OPTIONS"}) {
+      if (const char* told = std::getenv(name)) {
+        environment.push_back(std::string(name) + "=" + told);
+      }
+    }
     for (std::string& variable : environment) variables.push_back(variable.data());
     arguments.push_back(nullptr);
     variables.push_back(nullptr);
