@@ -167,9 +167,18 @@ void ExplainUnknownOption(Options& options, const CLI::App& app, ParsedWords* pa
   parsed->text = parsed->wrong + "\nRun with --help for more information.\n";
 }
 
-// "help", "help tasks", "help corpus check": what the same words say behind which stands --help.
+// "help", "help tasks", "help corpus check", "FILE help tasks": what the same words say behind which
+// stands --help.
 // A word that names no subcommand is wrong; nothing when the words do not ask for help.
 std::optional<ParsedWords> AnswerHelp(Options& options, std::vector<std::string> words) {
+  const auto names_command = [&](const std::string& word) {
+    return std::ranges::any_of(options.subcommands(),
+                               [&](const Options& below) { return below.name() == word; });
+  };
+  if (words.size() > 1 && words[1] == "help" && !words[0].starts_with('-') &&
+      !options.subcommands().empty() && !names_command(words[0])) {
+    words.erase(words.begin());
+  }
   if (words.empty() || words[0] != "help") return std::nullopt;
   Options* at = &options;
   for (size_t i = 1; i < words.size(); ++i) {
@@ -201,6 +210,10 @@ ParsedWords ParseWords(Options& options, std::vector<std::string> words) {
   KeepLines(app.get_formatter().get());
   app.failure_message(CLI::FailureMessage::simple);
   Build(options, Words(words.begin(), words.end()), &app);
+  // For the list of subcommands: AnswerHelp has answered it.
+  if (!options.subcommands().empty()) {
+    app.add_subcommand("help", "What a command is for and takes: help COMMAND");
+  }
   std::reverse(words.begin(), words.end());  // as CLI11 takes them
   try {
     app.parse(std::move(words));
