@@ -131,6 +131,11 @@ void DeclareCompletion(Options* completion, const std::string& program) {
 }  // namespace
 
 void AddCompletion(Options* program, std::string about) {
+  // For who reads which subcommands there are: ParseProgramWords answers it (parse.cc).
+  program
+      ->AddSubcommand("help", "The same as --help of a command: help COMMAND",
+                      [](Options*) {})
+      .StandsAlone();
   program
       ->AddSubcommand(
           "completion", std::move(about),

@@ -8,7 +8,7 @@
 
 namespace ktstr {
 
-// Adds the subcommand. Its answer is the script for a shell, to be sourced, or to be installed
+// Adds the subcommand, and `help` beside it (parse.cc answers it). Its answer is the script for a shell, to be sourced, or to be installed
 // where that shell looks for it.
 void AddCompletion(Options* program, std::string about = "What makes a shell complete these words");
 

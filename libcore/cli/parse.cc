@@ -180,6 +180,7 @@ std::optional<ParsedWords> AnswerHelp(Options& options, std::vector<std::string>
     words.erase(words.begin());
   }
   if (words.empty() || words[0] != "help") return std::nullopt;
+  if (words.size() > 1 && words[1].starts_with('-')) return std::nullopt;
   Options* at = &options;
   for (size_t i = 1; i < words.size(); ++i) {
     at->DeclareOwn();
@@ -210,10 +211,6 @@ ParsedWords ParseWords(Options& options, std::vector<std::string> words) {
   KeepLines(app.get_formatter().get());
   app.failure_message(CLI::FailureMessage::simple);
   Build(options, Words(words.begin(), words.end()), &app);
-  // For the list of subcommands: AnswerHelp has answered it.
-  if (!options.subcommands().empty()) {
-    app.add_subcommand("help", "What a command is for and takes: help COMMAND");
-  }
   std::reverse(words.begin(), words.end());  // as CLI11 takes them
   try {
     app.parse(std::move(words));

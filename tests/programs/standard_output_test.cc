@@ -58,6 +58,7 @@ const std::map<std::string, std::string> kWords = {
     {"ktstr-analyze corpus pack", "corpus pack CORPUS NEW"},
     {"ktstr-analyze corpus unpack", "corpus unpack PACK NEW"},
     {"ktstr-analyze export-db", "export-db --help"},
+    {"ktstr-analyze help", "help"},
     {"ktstr-analyze completion", "completion bash"},
     {"ktstr-replay", "--help"},
     {"ktstr-replay ops", "ops STATE --request REQUEST"},
@@ -70,13 +71,16 @@ const std::map<std::string, std::string> kWords = {
     {"ktstr-replay salvage", "salvage STATE NEW"},
     {"ktstr-replay export", "export STATE NEW"},
     {"ktstr-replay import", "import DUMP -o NEW"},
+    {"ktstr-replay help", "help"},
     {"ktstr-replay completion", "completion zsh"},
     {"ktstr-capture", "--help"},
     {"ktstr-capture boot", "boot --help"},    // the same
     {"ktstr-capture ops", "ops --help"},      // the same
     {"ktstr-capture watch", "watch --help"},  // the same
+    {"ktstr-capture help", "help"},
     {"ktstr-capture completion", "completion fish"},
     {"ktstr-run", "--reference"},
+    {"ktstr-run help", "help"},
     {"ktstr-run completion", "completion bash"},
 };
 
