@@ -1,6 +1,6 @@
 #!/bin/bash
-# Installs what is missing, builds, and runs every test, then those of archives, paging and threads with sanitizers
-# (tests/sanitize runs all unit tests so), and each fuzzer (tests/fuzz) for a quarter of a minute.
+# Installs what is missing, builds, and runs every test, then the unit tests with sanitizers (tests/sanitize), and each
+# fuzzer (tests/fuzz) for a quarter of a minute.
 #
 #   bash tests/run.sh [--no-guest] [CTEST_OPTION...]
 #
@@ -42,8 +42,7 @@ step "testing"
 ctest --test-dir "$build" --output-on-failure -j "$(nproc)" "$@" || exit 1
 # Who asks for some tests waits for no more than these, nor who is in the middle of a change.
 if [ "$guest" = no ] || [ $# -gt 0 ]; then exit 0; fi
-# All unit tests with sanitizers take the better part of an hour to build: tests/sanitize/run.sh alone is for that.
-bash "$root/tests/sanitize/run.sh" address,undefined archive_test image_test kernel_test paging_test || exit $?
-bash "$root/tests/sanitize/run.sh" thread replay_test || exit $?
+bash "$root/tests/sanitize/run.sh" address,undefined || exit $?
+bash "$root/tests/sanitize/run.sh" thread || exit $?
 # The same inputs each time: a test is not to fail by chance. Longer runs of tests/fuzz/run.sh alone try others.
 bash "$root/tests/fuzz/run.sh" --seed 1 15

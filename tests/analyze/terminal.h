@@ -12,6 +12,7 @@
 
 #include <array>
 #include <chrono>
+#include <cstdio>
 #include <cstdlib>
 #include <functional>
 #include <string>
@@ -83,6 +84,7 @@ class Terminal {
  private:
   // True in the child.
   bool Fork(unsigned short columns) {
+    fflush(nullptr);  // a sanitizer writes out in the child, too, what is left
     const winsize size = {.ws_row = 50, .ws_col = columns};
     pid_ = forkpty(&fd_, nullptr, nullptr, &size);
     return pid_ == 0;
