@@ -82,6 +82,10 @@ std::string DsqName(uint64_t id, std::optional<int64_t> cpu) {
       return cpu ? fmt::format("the local queue of CPU {}", *cpu) : "SCX_DSQ_LOCAL";
     case 3:
       return cpu ? fmt::format("the bypass queue of CPU {}", *cpu) : "SCX_DSQ_BYPASS";
+    case 4:  // since 7.3, as the next
+      return cpu ? fmt::format("the reject queue of CPU {}", *cpu) : "SCX_DSQ_REJECT";
+    case 5:
+      return cpu ? fmt::format("the rescue queue of CPU {}", *cpu) : "SCX_DSQ_RESCUE";
     default:
       return fmt::format("{:#x}", id);
   }
