@@ -45,6 +45,7 @@ struct Arguments {
   std::optional<int64_t> seed;
   std::string resume;
   bool cold = false;
+  bool timing = false;
   bool reference = false;
 };
 
@@ -135,7 +136,7 @@ int Run(const Arguments& arguments) {
   if (!scenarios) return Report(scenarios.error());
   const auto lock = LockDirectory(arguments.out);
   if (!lock) return Report(lock.error());
-  LiveView view(Output::Standard());
+  LiveView view(Output::Standard(), arguments.timing);
   const auto jobs = MakeJobs(*scenarios, arguments, view);
   const auto results = RunSuite(jobs, arguments.jobs, **interrupt,
                                 [&](const TestResult& result) { view.Finish(result); });
@@ -201,6 +202,9 @@ int Main(int argc, char** argv) {
           "Boots every machine; else one that was booted before (the same kernel, files, QEMU and "
           "options) is woken as it was then")
       .Excludes("--resume");
+  app.Add("--timing", &arguments.timing,
+          "Says of each test where its time went: machine (booted or woken), scheduler, phases, "
+          "archives");
   app.Add("--reference", &arguments.reference, "Prints all that a scenario can say");
   app.AddVersion("--version", "ktstr-run " KTSTR_VERSION);
   app.SetFooter(

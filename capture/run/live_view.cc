@@ -24,7 +24,7 @@ size_t Columns(const Output& out) {
 
 }  // namespace
 
-std::string ResultText(const TestResult& result) {
+std::string ResultText(const TestResult& result, bool timing) {
   std::string text = fmt::format(
       "{:<{}} {:<11} {:6.1f} s{}\n", SafeText(result.name), kNameWidth, VerdictName(result.verdict),
       std::chrono::duration<double>(result.duration).count(),
@@ -42,10 +42,12 @@ std::string ResultText(const TestResult& result) {
   if (result.verdict == Verdict::kError) {
     text += fmt::format("    the log is {}\n", result.log.string());
   }
+  if (timing && !result.steps.empty()) text += fmt::format("    {}\n", ToText(result.steps));
   return text;
 }
 
-LiveView::LiveView(Output& out) : out_(out), terminal_(out.is_terminal()) {
+LiveView::LiveView(Output& out, bool timing)
+    : out_(out), terminal_(out.is_terminal()), timing_(timing) {
   if (terminal_) ticker_ = TryThread([this](std::stop_token stop) { Tick(std::move(stop)); });
 }
 
@@ -69,7 +71,7 @@ void LiveView::Step(const std::string& test, const std::string& step) {
 void LiveView::Finish(const TestResult& result) {
   const std::lock_guard lock(mutex_);
   running_.erase(result.name);
-  Show(ResultText(result));
+  Show(ResultText(result, timing_));
 }
 
 void LiveView::Show(const std::string& lines) {

@@ -18,7 +18,8 @@ namespace ktstr {
 // May be used by several threads at once.
 class LiveView {
  public:
-  explicit LiveView(Output& out);
+  // With `timing` also where the time of each test went.
+  LiveView(Output& out, bool timing);
   LiveView(const LiveView&) = delete;
   LiveView& operator=(const LiveView&) = delete;
 
@@ -36,7 +37,7 @@ class LiveView {
   void Show(const std::string& lines);
 
   Output& out_;
-  bool terminal_;
+  bool terminal_, timing_;
   std::mutex mutex_;
   std::condition_variable_any stopped_;
   std::map<std::string, Running> running_;  // by test
@@ -45,7 +46,8 @@ class LiveView {
   std::optional<std::jthread> ticker_;
 };
 
-// "healthy            passed       3.1 s", and below it what is wrong and where the archive is.
-std::string ResultText(const TestResult& result);
+// "healthy            passed       3.1 s", and below it what is wrong and where the archive is;
+// with `timing` where the time went.
+std::string ResultText(const TestResult& result, bool timing = false);
 
 }  // namespace ktstr

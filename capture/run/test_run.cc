@@ -18,6 +18,7 @@
 #include "capture/run/monitor.h"
 #include "capture/run/payload_end.h"
 #include "capture/run/scheduler_start.h"
+#include "capture/run/step_times.h"
 #include "capture/run/test_log.h"
 #include "libcore/base/quantity.h"
 #include "libcore/base/safe_text.h"
@@ -38,11 +39,12 @@ constexpr int kAttempts = 3;
 class Test {
  public:
   Test(const Scenario& scenario, const TestOptions& options, const Interrupt& interrupt,
-       TestLog& log, TestResult& result)
+       TestLog& log, StepTimes& times, TestResult& result)
       : scenario_(scenario),
         options_(options),
         interrupt_(interrupt),
         log_(log),
+        times_(times),
         result_(result),
         phase_("setting up"),
         first_(scenario, options, log, [this](const std::string& step) { Tell(step); }) {}
@@ -88,6 +90,7 @@ class Test {
   const TestOptions& options_;
   const Interrupt& interrupt_;
   TestLog& log_;
+  StepTimes& times_;
   TestResult& result_;
   std::string phase_;
   FirstMachine first_;
@@ -120,6 +123,7 @@ Status Test::Run(bool keep_tripped) {
 }
 
 Status Test::Boot() {
+  times_.Begin("machine");
   MachineOptions machine = scenario_.machine;
   machine.guest_end = GuestEnd::kPause;
   machine.gdb_stub = true;
@@ -146,6 +150,7 @@ Status Test::SetUp() {
   for (const WorkerSpec& worker : scenario_.workers) names.push_back(worker.name);
   for (const PayloadSpec& payload : scenario_.payloads) names.push_back(payload.name);
   std::erase_if(names, [&](const std::string& name) { return later.contains(name); });
+  times_.Begin("work begins");
   return options_.resume.empty() ? StartWork(names) : SetUpTheRest(std::move(names));
 }
 
@@ -154,6 +159,7 @@ Status Test::SetUpCgroupsAndScheduler() {
     KTSTR_TRY(monitor_->Ask("cgroup", {{"path", cgroup.path}, {"files", *cgroup.files}}));
   }
   if (!scenario_.scheduler) return {};
+  times_.Begin("scheduler");
   if (!options_.resume.empty()) {
     const json state = KTSTR_TRY(monitor_->Ask("scheduler-state", json::object()));
     const json* files = JsonMember(state, "sched_ext");
@@ -203,6 +209,7 @@ Status Test::StartWork(const std::vector<std::string>& names) {
 
 Status Test::RunPhase(const PhaseSpec& phase) {
   phase_ = phase.name;
+  times_.Begin("phase " + phase.name);
   monitor_->PhaseBegins(phase.name);
   Tell(fmt::format("{} for {}", phase.name, FormatDuration(phase.duration)));
   if (!phase.stop.empty()) KTSTR_TRY(monitor_->Ask("stop", {{"workers", phase.stop}}));
@@ -245,6 +252,7 @@ Status Test::AwaitDying() {
 
 Status Test::Judge() {
   phase_ = "the end";
+  times_.Begin("judging");
   KTSTR_TRY(AwaitDying());
   if (monitor_->fired()) return {};
   const json answer = KTSTR_TRY(monitor_->Ask("workers", json::object()));
@@ -314,6 +322,7 @@ void Test::WriteAccounts(const json& answer) {
 }
 
 Status Test::Keep(Frozen& frozen, const Fired& fired, const fs::path& file) {
+  std::string before = times_.Begin("keeping");
   const CaptureSummary summary =
       KTSTR_TRY(CaptureFrozen(frozen, CaptureOptionsFor(state(), fired, file)));
   for (const std::string& change : monitor_->TakeChanges()) log_.Add("warning: " + change);
@@ -321,6 +330,7 @@ Status Test::Keep(Frozen& frozen, const Fired& fired, const fs::path& file) {
   result_.archives.push_back(file);
   log_.Add(fmt::format("kept {}: {}, frozen for {}", file.string(),
                        FormatSize(summary.archive.file_size), FormatDuration(summary.frozen_for)));
+  times_.Begin(std::move(before));
   return {};
 }
 
@@ -374,9 +384,10 @@ TestResult RunTest(const Scenario& scenario, const TestOptions& options,
     result.problems.push_back(log.error().ToString());
     return result;
   }
+  StepTimes times;
   TestOptions next = options;
   for (int attempt = 1;; ++attempt) {
-    Test test(scenario, next, interrupt, *log, result);
+    Test test(scenario, next, interrupt, *log, times, result);
     const bool last = attempt == kAttempts;
     const auto ran = test.Run(last);
     if (test.TrippedOverTcg() && !last && !interrupt.asked()) {
@@ -395,12 +406,15 @@ TestResult RunTest(const Scenario& scenario, const TestOptions& options,
     break;
   }
   if (result.verdict == Verdict::kFailed && !result.archives.empty()) {
+    times.Begin("asking for the cause");
     auto cause = VerdictOf(options.analyze, result.archives.back());
     if (!cause) log->Add("the archive could not be asked: " + cause.error().ToString());
     result.cause = std::move(cause).value_or("");
   }
   if (!result.cause.empty()) log->Add("what the machine shows: " + result.cause);
   for (const std::string& problem : result.problems) log->Add(problem);
+  result.steps = std::move(times).End();
+  log->Add("where the time went: " + ToText(result.steps));
   log->Add(fmt::format("verdict: {}", VerdictName(result.verdict)));
   result.duration = duration_cast<milliseconds>(log->age());
   return result;

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "capture/run/interrupt.h"
+#include "capture/run/step_times.h"
 #include "capture/scenario/scenario.h"
 #include "libcore/base/result.h"
 
@@ -49,6 +50,7 @@ struct TestResult {
   std::string began_from;  // what was woken; empty when the machine was booted
   std::filesystem::path log, console;
   std::chrono::milliseconds duration{};
+  TimeOfSteps steps;  // where it went
 };
 
 // Everything that the scenario names is looked for before anything is started: kInvalidArgument as

@@ -51,6 +51,26 @@ TEST(Results, AFailedOneSaysWhyAndWhereItsMachineIs) {
             "    kept out/stall.kts\n");
 }
 
+TEST(Results, WhereTheTimeWentIsToldWhoAsks) {
+  TestResult result = Passed();
+  result.steps = {{"machine", milliseconds(2900)}, {"phase work", milliseconds(200)}};
+  EXPECT_EQ(ResultText(result), ResultText(Passed()));
+  EXPECT_EQ(ResultText(result, true),
+            ResultText(Passed()) + "    machine 2.900 s, phase work 0.200 s\n");
+}
+
+TEST(Results, WhatIsDoneInTurnsIsOneStep) {
+  StepTimes times;
+  times.Begin("work");
+  std::string before = times.Begin("keeping");
+  EXPECT_EQ(before, "work");
+  EXPECT_EQ(times.Begin(std::move(before)), "keeping");
+  const TimeOfSteps steps = std::move(times).End();
+  ASSERT_EQ(steps.size(), 2u);
+  EXPECT_EQ(steps[0].first, "work");
+  EXPECT_EQ(steps[1].first, "keeping");
+}
+
 TEST(Results, CiIsToldTheTriggerAndWhereTheMachineIs) {
   const CaseResult ci = ForCi(Failed());
   EXPECT_EQ(ci.outcome, CaseResult::Outcome::kFailed);
