@@ -28,6 +28,7 @@
 #include "libcore/walk/system/topology.h"
 #include "libcore/walk/system/work_item.h"
 #include "libcore/walk/task/task.h"
+#include "libcore/walk/trace/trace.h"
 #include "libcore/walk/wait/pipe_end.h"
 #include "libcore/walk/wait/wait.h"
 
@@ -145,6 +146,13 @@ void AddDsqs(Result<DsqState> state, Collector& tables) {
   tables.Note(std::move(state->anomalies));
 }
 
+void AddTrace(Result<TraceState> state, Collector& tables) {
+  if (!state) return tables.Fail("trace", state.error());
+  tables.Add(std::move(state->events));
+  tables.Add(std::move(state->buffers));
+  tables.Note(std::move(state->anomalies));
+}
+
 void AddBpfMaps(Result<BpfMaps> maps, Collector& tables) {
   if (!maps) return tables.Fail("bpf_map", maps.error());
   tables.Add(std::move(maps->maps));
@@ -192,6 +200,7 @@ void WalkKernel(const GuestKernel& kernel, Collector& tables) {
   if (tables.Wants({"cgroup"})) tables.Add(WalkCgroups(kernel));
   if (tables.Wants({"timer"})) tables.Add(WalkTimers(kernel));
   if (tables.Wants({"work_item"})) tables.Add(WalkWorkItems(kernel));
+  if (tables.Wants({"trace", "trace_buffer"})) AddTrace(WalkTrace(kernel), tables);
   if (tables.Wants({"log"})) tables.Add(WalkLog(kernel));
   tables.Step(2);
 }
@@ -210,8 +219,9 @@ std::vector<const TableInfo*> AllTableInfos() {
       &BpfMapRow::Table().info,       &BpfMapValueRow::Table().info, &BpfElementRow::Table().info,
       &BpfArenaPageRow::Table().info, &BpfProgRow::Table().info,     &BpfLinkRow::Table().info,
       &BpfHolderRow::Table().info,    &CgroupRow::Table().info,      &TimerRow::Table().info,
-      &WorkItemRow::Table().info,     &LogRow::Table().info,         &AnomalyRow::Table().info,
-      &FindingRow::Table().info,      &VerdictRow::Table().info};
+      &WorkItemRow::Table().info,     &TraceRow::Table().info,       &TraceBufferRow::Table().info,
+      &LogRow::Table().info,          &AnomalyRow::Table().info,     &FindingRow::Table().info,
+      &VerdictRow::Table().info};
 }
 
 bool IsMadeOfOthers(const TableInfo& table) {
@@ -240,6 +250,7 @@ void MarkDependents(const ArchiveReader& archive, Collector& tables) {
   if (tables.is_incomplete("scx")) mark({"scx_op", "scx_event", "scx_cpu"});
   if (tables.is_incomplete("dsq")) mark({"dsq_task"});
   if (tables.is_incomplete("bpf_map")) mark({"bpf_map_value", "bpf_element", "bpf_arena_page"});
+  if (tables.is_incomplete("trace")) mark({"trace_buffer"});
   if (tables.is_incomplete("log")) mark({"log_text"});
 }
 

@@ -22,7 +22,7 @@ namespace fs = std::filesystem;
 const std::map<std::string, std::string> kArchives = {
     {"demo.kts", "stall.kts"},      {"stall.kts", "stall.kts"},         {"before.kts", "stall.kts"},
     {"broken.kts", "stall.kts"},    {"after.kts", "starve-cgroup.kts"}, {"2.kts", "stall.kts"},
-    {"5.kts", "starve-cgroup.kts"},
+    {"5.kts", "starve-cgroup.kts"}, {"traced.kts", "traced.kts"},
 };
 
 // Archives that an example makes.

@@ -43,7 +43,7 @@ step "building the fuzzers"
 configure_sanitized address,undefined
 build_targets fuzzers
 programs="$build/tests/fuzz"
-state="$root/fixtures/states/stall.kts"
+state="$root/fixtures/states/traced.kts"
 rm -rf "$build/seeds"
 "$programs/fuzz_seeds" "$build/seeds" "$state"
 mkdir -p "$build/seeds/scenario" "$build/seeds/rules" "$build/failures"

@@ -24,6 +24,7 @@
 #include "libcore/walk/system/topology.h"
 #include "libcore/walk/system/work_item.h"
 #include "libcore/walk/task/task.h"
+#include "libcore/walk/trace/trace.h"
 #include "libcore/walk/value/typed_value.h"
 #include "libcore/walk/value/value_path.h"
 #include "libcore/walk/wait/pipe_end.h"
@@ -65,6 +66,11 @@ size_t Dsqs(const GuestKernel& kernel) {
 size_t BpfMapsOf(const GuestKernel& kernel) {
   const auto maps = WalkBpfMaps(kernel);
   return maps ? maps->maps.size() + maps->values.size() + maps->anomalies.size() : 1;
+}
+
+size_t Trace(const GuestKernel& kernel) {
+  const auto state = WalkTrace(kernel);
+  return state ? state->events.size() + state->buffers.size() + state->anomalies.size() : 1;
 }
 
 // What a task is made of, as people print it, and what its pointers lead to.
@@ -123,6 +129,7 @@ constexpr Walker kWalkers[] = {
     {"timer", [](const GuestKernel& kernel) { return Count(WalkTimers(kernel)); }},
     {"work_item", [](const GuestKernel& kernel) { return Count(WalkWorkItems(kernel)); }},
     {"log", [](const GuestKernel& kernel) { return Count(WalkLog(kernel)); }},
+    {"trace", Trace},
     {"machine", [](const GuestKernel& kernel) { return Count(WalkMachine(kernel)); }},
     {"crash_note", [](const GuestKernel& kernel) { return ReadCrashNotes(kernel).size(); }},
     {"page_classes",

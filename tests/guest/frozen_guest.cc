@@ -2,7 +2,6 @@
 
 #include <gtest/gtest.h>
 
-#include "capture/capture.h"
 #include "capture/qemu/device_state.h"
 #include "capture/qemu/ram_map.h"
 #include "capture/qemu/vcpu_state.h"
@@ -10,7 +9,8 @@
 namespace ktstr {
 
 Result<std::unique_ptr<FrozenGuest>> FrozenGuest::Freeze(GuestMachine& machine,
-                                                         const std::filesystem::path& output) {
+                                                         const std::filesystem::path& output,
+                                                         Keep keep) {
   std::unique_ptr<FrozenGuest> guest(new FrozenGuest);
   Frozen frozen = KTSTR_TRY(Frozen::Freeze(machine.qmp()));
   const auto state = KTSTR_TRY(SaveDeviceState(frozen));
@@ -20,6 +20,7 @@ Result<std::unique_ptr<FrozenGuest>> FrozenGuest::Freeze(GuestMachine& machine,
   guest->live_ = KTSTR_TRY(GuestKernel::Open(*guest->memory_, vcpus));
   CaptureOptions capture;
   capture.output = output;
+  capture.keep = keep;
   capture.pid = machine.qemu().pid();
   KTSTR_TRY(CaptureFrozen(frozen, capture));
   frozen.Abandon();

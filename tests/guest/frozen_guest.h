@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "capture/boot/guest_machine.h"
+#include "capture/capture.h"
 #include "capture/freeze.h"
 #include "capture/live_memory.h"
 #include "libcore/kernel/guest_kernel.h"
@@ -18,9 +19,11 @@ namespace ktstr {
 
 class FrozenGuest {
  public:
-  // Freezes the machine, for good, and writes its archive to `output`.
+  // Freezes the machine, for good, and writes its archive to `output`: all of its pages, or the
+  // kernel's.
   static Result<std::unique_ptr<FrozenGuest>> Freeze(GuestMachine& machine,
-                                                     const std::filesystem::path& output);
+                                                     const std::filesystem::path& output,
+                                                     Keep keep = Keep::kAll);
 
   const GuestKernel& live() const { return *live_; }
   const GuestKernel& kept() const { return *kept_; }
