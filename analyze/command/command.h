@@ -126,6 +126,7 @@ void AddStackCommand(Options* app, Command* chosen);
 void AddDumpCommand(Options* app, Command* chosen);
 void AddDiffCommand(Options* app, Command* chosen);
 void AddReportCommand(Options* app, Command* chosen);
+void AddPerfettoCommand(Options* app, Command* chosen);
 void AddSchemaCommand(Options* app, Command* chosen);
 void AddCheckCommand(Options* app, Command* chosen);
 void AddCorpusCommand(Options* app, Command* chosen);

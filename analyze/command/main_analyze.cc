@@ -45,6 +45,7 @@ void AddCommonOptions(Options& app, CommonArguments& arguments) {
 void AddCommands(Options& app, Command* chosen) {
   AddQuestionCommands(&app, chosen);
   AddReportCommand(&app, chosen);
+  AddPerfettoCommand(&app, chosen);
   AddDiffCommand(&app, chosen);
   AddSqlCommand(&app, chosen);
   AddShellCommand(&app, chosen);

@@ -20,9 +20,16 @@ namespace fs = std::filesystem;
 
 // The frozen machine that stands for each archive of an example.
 const std::map<std::string, std::string> kArchives = {
-    {"demo.kts", "stall.kts"},      {"stall.kts", "stall.kts"},         {"before.kts", "stall.kts"},
-    {"broken.kts", "stall.kts"},    {"after.kts", "starve-cgroup.kts"}, {"2.kts", "stall.kts"},
-    {"5.kts", "starve-cgroup.kts"}, {"traced.kts", "traced.kts"},
+    {"demo.kts", "stall.kts"},
+    {"stall.kts", "stall.kts"},
+    {"before.kts", "stall.kts"},
+    {"broken.kts", "stall.kts"},
+    {"after.kts", "starve-cgroup.kts"},
+    {"2.kts", "stall.kts"},
+    {"5.kts", "starve-cgroup.kts"},
+    {"1.kts", "stall.kts"},
+    {"3.kts", "stall.kts"},
+    {"traced.kts", "traced.kts"},
 };
 
 // Archives that an example makes.

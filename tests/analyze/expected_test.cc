@@ -115,7 +115,8 @@ TEST(ExpectedCasesTest, CoverEveryTableAndView) {
 
 TEST(ExpectedCasesTest, CoverEverySubcommand) {
   // These write what is no answer, or take none; they have tests of their own.
-  const std::vector<std::string> others = {"completion", "corpus", "export-db", "report", "shell"};
+  const std::vector<std::string> others = {"completion", "corpus", "export-db",
+                                           "perfetto",   "report", "shell"};
   const std::vector<std::string> names = SubcommandsOf(KTSTR_ANALYZE);
   EXPECT_GE(names.size(), 20u);
   for (const std::string& name : names) {
