@@ -23,6 +23,7 @@ namespace {
 struct GdbArguments {
   std::string archive, stdio, socket;
   std::optional<uint32_t> port;
+  bool accept_damage = false;
   FrozenTargetOptions target;
 };
 
@@ -70,7 +71,9 @@ Result<ExitCode> Gdb(const GdbArguments& arguments) {
   if (by_stdio && (arguments.port || !arguments.socket.empty())) {
     return Fail(ErrorCode::kInvalidArgument, "- excludes --port and --socket");
   }
-  const auto machine = KTSTR_TRY(FrozenMachine::Open(arguments.archive));
+  bool lost = false;
+  const auto machine =
+      KTSTR_TRY(OpenAcceptingDamage(arguments.archive, arguments.accept_damage, &lost));
   const auto target = KTSTR_TRY(FrozenTarget::Create(*machine, arguments.target));
   if (const auto kernel = target->kernel(); !kernel) {
     fmt::print(stderr, "ktstr-replay: no kernel is known: only vCPUs and their page tables: {}\n",
@@ -80,11 +83,11 @@ Result<ExitCode> Gdb(const GdbArguments& arguments) {
     // gdb shares its terminal: its Ctrl-C is not for us.
     signal(SIGINT, SIG_IGN);
     KTSTR_TRY(ServeGdb(*target, STDIN_FILENO, STDOUT_FILENO));
-    return ExitCode::kDone;
+    return lost ? ExitCode::kBadInput : ExitCode::kDone;
   }
   const InterruptGuard guard({SIGINT, SIGTERM});
   KTSTR_TRY(ServeSomewhere(*target, arguments));
-  return ExitCode::kDone;
+  return lost ? ExitCode::kBadInput : ExitCode::kDone;
 }
 
 void DeclareGdb(Options* gdb, Result<ExitCode>* result) {
@@ -112,9 +115,11 @@ void DeclareGdb(Options* gdb, Result<ExitCode>* result) {
            "Which of the kernels in memory, where there are several (ktstr-analyze ARCHIVE sql "
            "'SELECT * FROM kernel'); 1 is the one that runs")
       .TypeName("N");
+  AddAcceptDamage(gdb, &arguments->accept_damage);
   gdb->SetFooter(
       "The machine stands still: gdb can look at everything and change nothing. Registers and\n"
       "memory that are not in the archive are <unavailable> or cannot be accessed, never zero.\n"
+      "Without registers (--accept-damage) --tasks is needed: tasks that sleep are all there is.\n"
       "'monitor help' lists what goes beyond gdb's own commands, such as the stack of a task.\n\n"
       "Examples:\n"
       "  gdb -ex 'target remote | ktstr-replay gdb demo.kts -'\n"

@@ -1,10 +1,15 @@
 // The subcommands of ktstr-replay.
 #pragma once
 
+#include <memory>
+#include <string>
+
 #include "libcore/base/result.h"
 #include "libcore/cli/options.h"
 
 namespace ktstr {
+
+class FrozenMachine;
 
 // Each adds itself to `app`; how it ended is in `result` when it was chosen and ran.
 void AddOpsCommand(Options* app, Result<ExitCode>* result);      // "ops"
@@ -20,5 +25,12 @@ void AddImportCommand(Options* app, Result<ExitCode>* result);   // "import"
 
 // What the manual page says beyond help.
 Manual ReplayManual();
+
+// Opens an archive whose metadata or registers may be damaged, where that is accepted: what is lost
+// is told on standard error, and `lost` is true. Errors: those of FrozenMachine::Open.
+Result<std::unique_ptr<FrozenMachine>> OpenAcceptingDamage(const std::string& path,
+                                                           bool accepts_damage, bool* lost);
+// The option that says so.
+void AddAcceptDamage(Options* command, bool* accepts_damage);
 
 }  // namespace ktstr

@@ -18,11 +18,14 @@ namespace {
 struct SymbolsArguments {
   std::string archive, output;
   KernelChoice kernel;
+  bool accept_damage = false;
 };
 
 Result<ExitCode> WriteSymbols(const SymbolsArguments& arguments) {
   OutputFile output = KTSTR_TRY(OutputFile::Create(arguments.output, OutputFile::Existing::kKeep));
-  const auto machine = KTSTR_TRY(FrozenMachine::Open(arguments.archive));
+  bool lost = false;
+  const auto machine =
+      KTSTR_TRY(OpenAcceptingDamage(arguments.archive, arguments.accept_damage, &lost));
   const GuestKernel* kernel = KTSTR_TRY(machine->Kernel(arguments.kernel));
   const SymbolFile file = KTSTR_TRY(MakeSymbolFile(*kernel));
   KTSTR_TRY(output.Append(std::as_bytes(std::span(file.bytes))));
@@ -31,7 +34,7 @@ Result<ExitCode> WriteSymbols(const SymbolsArguments& arguments) {
       fmt::format("{}: {} symbols{}\n", SafeText(arguments.output), file.symbols,
                   file.has_frames ? ", and how to walk stacks back"
                                   : "; the kernel has no tables by which to walk stacks back")));
-  return ExitCode::kDone;
+  return lost ? ExitCode::kBadInput : ExitCode::kDone;
 }
 
 void DeclareSymbols(Options* symbols, Result<ExitCode>* result) {
@@ -49,6 +52,7 @@ void DeclareSymbols(Options* symbols, Result<ExitCode>* result) {
             "Which of the kernels in memory, where there are several (ktstr-analyze ARCHIVE sql "
             "'SELECT * FROM kernel'); 1 is the one that runs")
       .TypeName("N");
+  AddAcceptDamage(symbols, &arguments->accept_damage);
   symbols->SetFooter(
       "Functions and variables of the kernel, functions of modules and BPF programs, at the\n"
       "addresses that they have in this machine, and the kernel's own unwind tables as DWARF: "

@@ -21,11 +21,6 @@ bool IsOfKernel(Kva address) { return (address.value() >> 63) != 0; }
 
 Result<std::unique_ptr<FrozenTarget>> FrozenTarget::Create(FrozenMachine& machine,
                                                            const FrozenTargetOptions& options) {
-  if (machine.archive().vcpus().empty()) {
-    return Fail(ErrorCode::kUnsupported,
-                fmt::format("{} has no registers: a debugger has nowhere to stand",
-                            machine.archive().path()));
-  }
   auto target = std::unique_ptr<FrozenTarget>(new FrozenTarget(machine));
   if (const auto kernel = machine.Kernel(options.kernel)) {
     target->kernel_ = *kernel;
@@ -37,6 +32,13 @@ Result<std::unique_ptr<FrozenTarget>> FrozenTarget::Create(FrozenMachine& machin
     for (SleepingTask& task : KTSTR_TRY(AllSleepingTasks(*KTSTR_TRY(target->kernel())))) {
       target->tasks_.emplace(kFirstTask + static_cast<uint64_t>(task.pid), std::move(task));
     }
+  }
+  // Tasks are threads enough.
+  if (target->Threads().empty()) {
+    return Fail(ErrorCode::kUnsupported,
+                fmt::format("{} has no registers: a debugger has nowhere to stand, but in tasks "
+                            "that sleep (--tasks)",
+                            machine.archive().path()));
   }
   return target;
 }

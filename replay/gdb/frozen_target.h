@@ -27,7 +27,7 @@ class FrozenTarget : public GdbTarget {
   static constexpr GdbThread kFirstCrashed = 0x80000, kFirstTask = 0x100000;
 
   // `machine` must outlive it. A machine without a kernel that can be found still has registers and
-  // memory. Errors: kUnsupported (no vCPU), those of listing all tasks where these are wanted.
+  // memory. Errors: kUnsupported (no vCPU, and no task either), those of listing all tasks where these are wanted.
   static Result<std::unique_ptr<FrozenTarget>> Create(FrozenMachine& machine,
                                                       const FrozenTargetOptions& options = {});
 

@@ -8,7 +8,9 @@
 #include <vector>
 
 #include "../analyze/run_program.h"
+#include "libcore/archive/container.h"
 #include "libcore/archive/writer.h"
+#include "libcore/base/text_file.h"
 #include "libcore/walk/stack/stack.h"
 #include "replay/frozen_machine.h"
 
@@ -45,6 +47,37 @@ class GdbProgramTest : public testing::Test {
 
   synthetic::TemporaryDirectory directory_;
 };
+
+// Damage is refused with the way out named; without registers one stands in tasks that sleep.
+TEST_F(GdbProgramTest, AnArchiveWithoutItsRegistersOrMetadataIsLookedAtWhereThatIsAccepted) {
+  const std::string archive = (directory_ / "damaged.kts").string();
+  const std::string good = ReadTextFile(StatePath("stall.kts")).value();
+  ASSERT_TRUE(WriteTextFile(archive, good));
+  const auto container = archive::ReadContainer(archive::InputFile::Open(archive).value()).value();
+  const auto flip_in = [&](archive::SectionType type) {
+    std::string bad = good;
+    bad[container.Find(type)->offset + 30] ^= 8;
+    ASSERT_TRUE(WriteTextFile(archive, bad));
+  };
+  flip_in(archive::SectionType::kVcpus);
+  EXPECT_THAT(Gdb(archive, {}), HasSubstr("--accept-damage does without what is lost"));
+  EXPECT_THAT(Gdb(archive, {}, "--accept-damage"), HasSubstr("but in tasks that sleep (--tasks)"));
+  const std::string said =
+      Gdb(archive, {"info threads", "p/x $cr3", "x/s $rsp"}, "--tasks --accept-damage");
+  EXPECT_THAT(said, HasSubstr("registers lost: "));
+  EXPECT_THAT(said, HasSubstr("kthreadd"));
+  EXPECT_THAT(said, HasSubstr("$1 = <unavailable>"));
+  EXPECT_THAT(said, Not(HasSubstr("(CPU ")));
+
+  flip_in(archive::SectionType::kMetadata);
+  const std::string of_all = Gdb(archive, {"info threads"}, "--accept-damage");
+  EXPECT_THAT(of_all, HasSubstr("metadata lost: "));
+  EXPECT_THAT(of_all, HasSubstr("Thread 2 (CPU 1: swapper/1"));
+  const Ran symbols = RunInShell(fmt::format("{} symbols {} -o {} --accept-damage", KTSTR_REPLAY,
+                                             archive, (directory_ / "s.elf").string()));
+  EXPECT_EQ(symbols.exit_code, 3) << symbols.err;
+  EXPECT_THAT(symbols.out, HasSubstr(" symbols, and how to walk stacks back"));
+}
 
 // A machine whose registers came from a dump that does not tell of some (RegisterGroup).
 TEST_F(GdbProgramTest, RegistersThatAreNotKnownAreUnavailableAndNotZero) {

@@ -10,6 +10,8 @@ from ._errors import Error, NotFoundError
 
 _VERSION = 1
 
+ACCEPT_DAMAGE = 1
+
 NOT_FOUND, UNMAPPED, UNREADABLE, OUTSIDE, DAMAGED = 1, 2, 3, 4, 5
 
 

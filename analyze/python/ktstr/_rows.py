@@ -69,16 +69,23 @@ def _record(pairs):
     return record
 
 
-def ask(arguments):
-    """What ktstr-analyze answers to these arguments, with --json, as Rows."""
+# Exit codes of ktstr-analyze: an answer, an answer that is "no", and what it says of damage.
+_DONE, _NO, _BAD_INPUT = 0, 1, 3
+
+
+def ask(arguments, accept_damage=False):
+    """What ktstr-analyze answers to these arguments, with --json, as Rows. Where damage is accepted
+    the answer may lack what is damaged, and the notes say so."""
+    options = ["--json", "--accept-damage"] if accept_damage else ["--json"]
+    answers = (_DONE, _NO, _BAD_INPUT) if accept_damage else (_DONE, _NO)
     ran = subprocess.run(
-        [analyze_program(), "--json", *map(str, arguments)],
+        [analyze_program(), *options, *map(str, arguments)],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
     )
     notes = ran.stderr.decode("utf-8", "replace").strip()
-    if ran.returncode not in (0, 1) or not ran.stdout:
+    if ran.returncode not in answers or not ran.stdout:
         message = notes.removeprefix("ktstr-analyze: ") or f"exit code {ran.returncode}"
         raise QueryError(message, ran.returncode)
     return Rows(json.loads(ran.stdout, object_pairs_hook=_record), notes)

@@ -1,27 +1,74 @@
 """Collections of frozen machines (ktstr-analyze corpus)."""
 
 import os
+import subprocess
+import tempfile
 from pathlib import Path
 
-from ._errors import NotFoundError
+from ._errors import Error, NotFoundError
+from ._library import analyze_program
 from ._rows import ask
 from .machine import Machine
 
 
-def corpus(directory):
-    """A corpus, or any directory of archives."""
-    return Corpus(directory)
+def corpus(path, accept_damage=False):
+    """A corpus, a packed one (a file), or any directory of archives. `accept_damage` as open() takes
+    it, for each machine. Errors: NotFoundError, Error."""
+    return Corpus(path, accept_damage)
+
+
+def _unpacked(pack):
+    """The corpus in that file, in a temporary directory that goes with the returned object."""
+    directory = tempfile.TemporaryDirectory(prefix="ktstr-corpus-")
+    ran = subprocess.run(
+        [analyze_program(), "corpus", "unpack", str(pack), directory.name],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+    )
+    if ran.returncode != 0:
+        directory.cleanup()
+        message = ran.stderr.decode("utf-8", "replace").strip()
+        raise Error(message.removeprefix("ktstr-analyze: ") or f"exit code {ran.returncode}")
+    return directory
 
 
 class Corpus:
     """Iterates over its machines, each opened when its turn comes. A machine of a corpus has its
-    row there as `entry`; in a directory that is no corpus `entry` is None."""
+    row there as `entry`; in a directory that is no corpus `entry` is None.
 
-    def __init__(self, directory):
-        self.path = Path(os.fspath(directory))
-        if not self.path.is_dir():
-            raise NotFoundError(f"{self.path} is no directory")
+    A packed one is unpacked (TMPDIR says where), and goes when it is closed, by itself or in a
+    `with` statement: `path` is where it is until then."""
+
+    def __init__(self, path, accept_damage=False):
+        self.path = Path(os.fspath(path))
+        self.accepts_damage = accept_damage
+        self._unpacked = None
+        if self.path.is_file():
+            self._unpacked = _unpacked(self.path)
+            self.path = Path(self._unpacked.name)
+        elif not self.path.is_dir():
+            raise NotFoundError(f"{self.path} is neither a directory nor a packed corpus")
         self._is_corpus = (self.path / "corpus.toml").exists()
+
+    def close(self):
+        """Removes what was unpacked; machines of it can be asked no SQL any more."""
+        if self._unpacked is not None:
+            self._unpacked.cleanup()
+            self._unpacked = None
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *unused):
+        self.close()
+
+    def _open(self, path, entry):
+        machine = Machine(path, self.accepts_damage)
+        machine.entry = entry
+        # What was unpacked stays as long as one of its machines.
+        machine._corpus = self
+        return machine
 
     def entries(self):
         """What the corpus says of each archive: name, trigger, release, tags, ...; no rows for a
@@ -31,14 +78,10 @@ class Corpus:
     def __iter__(self):
         if self._is_corpus:
             for entry in self.entries():
-                machine = Machine(self.path / "archives" / f"{entry.digest}.kts")
-                machine.entry = entry
-                yield machine
+                yield self._open(self.path / "archives" / f"{entry.digest}.kts", entry)
             return
         for path in sorted(self.path.glob("*.kts")):
-            machine = Machine(path)
-            machine.entry = None
-            yield machine
+            yield self._open(path, None)
 
     def __len__(self):
         return len(self.entries()) if self._is_corpus else len(list(self.path.glob("*.kts")))

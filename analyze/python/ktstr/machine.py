@@ -24,9 +24,11 @@ class Page(NamedTuple):
     reason: str
 
 
-def open(path):
-    """Opens an archive. Errors: NotFoundError, DamagedError, Error."""
-    return Machine(path)
+def open(path, accept_damage=False):
+    """Opens an archive. One whose metadata or registers are damaged has none of them where
+    `accept_damage` is true; answers that may lack something say so in their `notes`.
+    Errors: NotFoundError, DamagedError, Error."""
+    return Machine(path, accept_damage)
 
 
 class Machine:
@@ -35,13 +37,16 @@ class Machine:
     It can be used by several threads at once.
     """
 
-    def __init__(self, path):
+    def __init__(self, path, accept_damage=False):
         self._handle = None
         self.path = os.fspath(path)
+        self.accepts_damage = accept_damage
         self._library = _library.library()
         error = _library.ErrorStruct()
         self._handle = self._library.ktstr_open(
-            os.fsencode(self.path), 0, ctypes.byref(error)
+            os.fsencode(self.path),
+            _library.ACCEPT_DAMAGE if accept_damage else 0,
+            ctypes.byref(error),
         )
         if not self._handle:
             self._handle = None
@@ -94,7 +99,7 @@ class Machine:
         from the index that ktstr-analyze keeps of the archive, which the first query builds.
         Columns that hold JSON are lists and dicts. `timeout` is in seconds; 0: none.
         Errors: QueryError."""
-        return ask([self.path, "sql", query, "--timeout", timeout])
+        return ask([self.path, "sql", query, "--timeout", timeout], self.accepts_damage)
 
     def frame(self, query, timeout=60):
         """The same as a pandas DataFrame."""

@@ -169,6 +169,46 @@ class MachineTest(unittest.TestCase):
             with self.assertRaises(ktstr.DamagedError):
                 ktstr.open(broken)
 
+    def test_of_a_damaged_archive_what_is_left_is_given_where_that_is_accepted(self):
+        good = STALL.read_bytes()
+        with tempfile.TemporaryDirectory() as directory:
+            broken = Path(directory) / "broken.kts"
+            broken.write_bytes(good)
+            found = {}
+            # Metadata and registers stand somewhere behind the pages.
+            for offset in range(len(good) - 16, 0, -64):
+                damaged = bytes([good[offset] ^ 8])
+                with open(broken, "r+b") as file:
+                    file.seek(offset)
+                    file.write(damaged)
+                    file.flush()
+                    try:
+                        ktstr.open(broken)
+                    except ktstr.DamagedError:
+                        try:
+                            machine = ktstr.open(broken, accept_damage=True)
+                            found["metadata" if machine.vcpus() else "registers"] = offset
+                        except ktstr.DamagedError:
+                            pass
+                    file.seek(offset)
+                    file.write(good[offset : offset + 1])
+                if len(found) == 2:
+                    break
+
+            def break_at(offset):
+                broken.write_bytes(good[:offset] + bytes([good[offset] ^ 8]) + good[offset + 1 :])
+
+            break_at(found["registers"])
+            with ktstr.open(broken, accept_damage=True) as machine:
+                self.assertEqual(machine.read(machine.symbol("linux_banner"), 13), b"Linux version")
+                rows = machine.sql("SELECT comm FROM task WHERE pid = 44")
+                self.assertEqual(rows[0].comm, "spin-0")
+                self.assertIn("may lack something", rows.notes)
+            break_at(found["metadata"])
+            with ktstr.open(broken, accept_damage=True) as machine:
+                self.assertEqual(len(machine.vcpus()), 2)
+                self.assertEqual(machine.sql("SELECT comm FROM task WHERE pid = 44")[0].comm, "spin-0")
+
     @unittest.skipUnless(is_there("pandas"), "pandas is not installed")
     def test_rows_become_a_frame(self):
         frame = self.machine.frame("SELECT pid, comm FROM task WHERE pid > 0")
@@ -200,6 +240,30 @@ class CorpusTest(unittest.TestCase):
         self.assertEqual(len(ktstr.corpus(corpus)), 2)
         rows = ktstr.corpus(corpus).sql("SELECT archive, count(*) AS n FROM task GROUP BY 1")
         self.assertEqual([row.archive for row in rows], ["panic", "stall"])
+
+    def test_iterates_over_a_packed_corpus_and_leaves_nothing_behind(self):
+        analyze, corpus, pack = os.environ["KTSTR_ANALYZE"], self.directory / "corpus", self.directory / "pack"
+        for words in (["add", corpus, STALL, STATES / "panic.kts"], ["pack", corpus, pack]):
+            subprocess.run([analyze, "corpus", *words], check=True, stdout=subprocess.DEVNULL)
+        with ktstr.corpus(pack) as packed:
+            place = packed.path
+            self.assertEqual(len(packed), 2)
+            digests = {machine.entry.name: machine.digest for machine in packed}
+            self.assertEqual(digests, {m.entry.name: m.digest for m in ktstr.corpus(corpus)})
+            rows = packed.sql("SELECT archive, count(*) AS n FROM task GROUP BY 1")
+            self.assertEqual([row.archive for row in rows], ["panic", "stall"])
+        self.assertFalse(place.exists())
+        # A machine keeps it, however it was come by.
+        machine = next(iter(ktstr.corpus(pack)))
+        self.assertGreater(len(machine.tasks()), 40)
+        place = Path(machine.path)
+        del machine
+        self.assertFalse(place.exists())
+        pack.write_bytes(pack.read_bytes()[:-100])
+        with self.assertRaisesRegex(ktstr.Error, "damaged|truncated|ends"):
+            ktstr.corpus(pack)
+        with self.assertRaisesRegex(ktstr.Error, "pack"):
+            ktstr.corpus(__file__)
 
     def test_iterates_over_a_directory(self):
         names = [Path(machine.path).name for machine in ktstr.corpus(STATES)]
