@@ -128,8 +128,9 @@ int Stopped() {
   Write("tracing_on", "0");
   Write("options/stacktrace", "0");
   Write("instances/mine/tracing_on", "0");
-  for (const char* file : {"trace", "instances/mine/trace", "snapshot", "trace_clock",
-                           "per_cpu/cpu0/stats", "per_cpu/cpu1/stats"}) {
+  for (const char* file :
+       {"trace", "instances/mine/trace", "snapshot", "trace_clock",
+        "instances/mine/buffer_subbuf_size_kb", "per_cpu/cpu0/stats", "per_cpu/cpu1/stats"}) {
     Print(file);
   }
   return 0;

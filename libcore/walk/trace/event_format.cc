@@ -19,6 +19,18 @@ namespace {
 constexpr size_t kMostName = 256, kMostPrintFormat = 32 << 10;
 constexpr size_t kMostFields = 1024;
 
+class Enumerators final : public PrintConstants {
+ public:
+  explicit Enumerators(const TypeInfo& types) : types_(types) {}
+  std::optional<int64_t> ValueOf(std::string_view name) const override {
+    const auto value = types_.FindEnumerator(name);
+    return value ? std::optional(*value) : std::nullopt;
+  }
+
+ private:
+  const TypeInfo& types_;
+};
+
 std::optional<int64_t> EnumeratorOf(const TypeInfo& types, std::string_view name) {
   const auto value = types.FindEnumerator(name);
   return value ? std::optional(*value) : std::nullopt;
@@ -122,7 +134,9 @@ void EventFormats::ReadCall(Kva kva) {
                         ? known->second
                         : fields_of_.emplace(*list, ReadFields(*list)).first->second;
   }
-  format.print = PrintFormat::Parse(Text(call.Pointer(call_.print_fmt), kMostPrintFormat));
+  const Enumerators enumerators(walk_.types);
+  format.print =
+      PrintFormat::Parse(Text(call.Pointer(call_.print_fmt), kMostPrintFormat), &enumerators);
   formats_.emplace(static_cast<uint16_t>(*type), std::move(format));
 }
 

@@ -157,6 +157,17 @@ std::optional<PrintValue> EventRecord::Field(std::string_view name) {
                     .text = {}};
 }
 
+std::optional<PrintValue> EventRecord::Element(std::string_view name, uint64_t index) {
+  const EventField* field = format_.Find(name);
+  const auto bytes = field == nullptr ? std::nullopt : BytesOf(*field);
+  if (!bytes || !IsArray(*field)) return std::nullopt;
+  const uint64_t size = IsText(*field) ? 1 : ElementSize(*field);
+  if (size == 0 || index >= bytes->size() / size) return std::nullopt;
+  return PrintValue{.number = NumberOf(bytes->subspan(index * size, size), field->is_signed),
+                    .is_unsigned = size == 8 && !field->is_signed,
+                    .text = {}};
+}
+
 std::optional<std::string> EventRecord::DynamicText(std::string_view name) {
   const EventField* field = format_.Find(name);
   const auto bytes = field == nullptr ? std::nullopt : BytesOf(*field);

@@ -47,6 +47,7 @@ class EventRecord final : public PrintSource {
   std::string Text();
 
   std::optional<PrintValue> Field(std::string_view name) override;
+  std::optional<PrintValue> Element(std::string_view name, uint64_t index) override;
   std::optional<std::string> DynamicText(std::string_view name) override;
   std::optional<std::string> TextAt(uint64_t address) override { return names_.Text(address); }
   std::string Symbol(uint64_t address, bool with_offset) override {

@@ -136,6 +136,8 @@ std::optional<PrintValue> Evaluate(const Node& node, PrintSource& source) {
       return OfText(node.text);
     case Kind::kField:
       return source.Field(node.text);
+    case Kind::kElement:
+      return source.Element(node.text, static_cast<uint64_t>(node.number));
     case Kind::kDynamicText: {
       auto text = source.DynamicText(node.text);
       return text ? std::optional(OfText(*std::move(text))) : std::nullopt;

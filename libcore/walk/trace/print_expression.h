@@ -17,6 +17,7 @@ struct PrintFormat::Node {
     kNumber,
     kText,
     kField,        // text: its name
+    kElement,      // text: the name of the array, number: the index
     kDynamicText,  // text: its name
     kUnary,        // op
     kBinary,       // op
@@ -41,7 +42,8 @@ using PrintNode = std::unique_ptr<PrintFormat::Node>;
 // Reads C, from left to right. Functions give nothing (null) for what they do not know.
 class PrintParser {
  public:
-  explicit PrintParser(std::string_view text) : rest_(text) {}
+  PrintParser(std::string_view text, const PrintConstants* constants)
+      : rest_(text), constants_(constants) {}
 
   // Strings in quotes, one behind another, with their escapes undone.
   std::optional<std::string> Strings();
@@ -63,7 +65,10 @@ class PrintParser {
   PrintNode Call(std::string_view function);
   bool Names(PrintFormat::Node& node);
 
+  PrintNode Record();
+
   std::string_view rest_;
+  const PrintConstants* constants_;  // may be null
   int nodes_ = 0, depth_ = 0;
 };
 

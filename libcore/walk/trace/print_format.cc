@@ -154,8 +154,9 @@ std::optional<std::string> Converted(const Conversion& conversion, const PrintVa
 PrintFormat::PrintFormat() = default;
 PrintFormat::~PrintFormat() = default;
 
-std::unique_ptr<const PrintFormat> PrintFormat::Parse(std::string_view print_fmt) {
-  PrintParser parser(print_fmt);
+std::unique_ptr<const PrintFormat> PrintFormat::Parse(std::string_view print_fmt,
+                                                      const PrintConstants* constants) {
+  PrintParser parser(print_fmt, constants);
   const auto text = parser.Strings();
   if (!text) return nullptr;
   std::unique_ptr<PrintFormat> format(new PrintFormat());

@@ -24,6 +24,8 @@ class PrintSource {
   virtual ~PrintSource() = default;
   // REC->name. Nothing where there is no such field, or it is neither number nor text.
   virtual std::optional<PrintValue> Field(std::string_view name) = 0;
+  // REC->name[index], a number. Nothing where there is no such element.
+  virtual std::optional<PrintValue> Element(std::string_view name, uint64_t index) = 0;
   // __get_str(name) and __get_rel_str(name): text of a length of its own.
   virtual std::optional<std::string> DynamicText(std::string_view name) = 0;
   // The text that stands in the kernel's memory; nothing where it may have changed since.
@@ -32,12 +34,20 @@ class PrintSource {
   virtual std::string Symbol(uint64_t address, bool with_offset) = 0;
 };
 
+// What names stand for that the kernel has left in the text: enumerators.
+class PrintConstants {
+ public:
+  virtual ~PrintConstants() = default;
+  virtual std::optional<int64_t> ValueOf(std::string_view name) const = 0;
+};
+
 class PrintFormat {
  public:
   // Null for what is beyond it: functions other than __print_flags, __print_symbolic, __get_str and
   // __get_rel_str; conversions other than those of numbers, characters, texts and symbols;
-  // arithmetic on pointers; expressions of more than a thousand parts.
-  static std::unique_ptr<const PrintFormat> Parse(std::string_view print_fmt);
+  // arithmetic on pointers; expressions of more than a thousand parts. `constants` may be null.
+  static std::unique_ptr<const PrintFormat> Parse(std::string_view print_fmt,
+                                                  const PrintConstants* constants = nullptr);
   ~PrintFormat();
 
   // As the kernel prints it, but that a pointer (%p) is shown as it is. Nothing where a field is

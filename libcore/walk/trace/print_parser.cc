@@ -243,18 +243,28 @@ PrintNode PrintParser::Primary() {
     return New({.kind = Kind::kNumber, .number = *number, .text = {}, .parts = {}, .names = {}});
   }
   const std::string_view word = Word();
-  if (word == "REC") {
-    if (!Take("->")) return nullptr;
-    const std::string_view name = Word();
-    SkipSpace();
-    // Elements of arrays, members of structures.
-    if (name.empty() || rest_.starts_with('[') || rest_.starts_with('.') ||
-        rest_.starts_with("->")) {
-      return nullptr;
-    }
-    return New({.kind = Kind::kField, .text = std::string(name), .parts = {}, .names = {}});
+  if (word == "REC") return Record();
+  SkipSpace();
+  if (rest_.starts_with('(')) return Call(word);
+  const auto constant = constants_ == nullptr ? std::nullopt : constants_->ValueOf(word);
+  if (word.empty() || !constant) return nullptr;
+  return New({.kind = Kind::kNumber, .number = *constant, .text = {}, .parts = {}, .names = {}});
+}
+
+// "->name" or "->name[3]", behind REC.
+PrintNode PrintParser::Record() {
+  if (!Take("->")) return nullptr;
+  const std::string name(Word());
+  if (name.empty()) return nullptr;
+  if (Take("[")) {
+    const auto index = Number();
+    if (!index || !Take("]")) return nullptr;
+    return New({.kind = Kind::kElement, .number = *index, .text = name, .parts = {}, .names = {}});
   }
-  return word.empty() ? nullptr : Call(word);
+  SkipSpace();
+  // Members of structures.
+  if (rest_.starts_with('.') || rest_.starts_with("->")) return nullptr;
+  return New({.kind = Kind::kField, .text = name, .parts = {}, .names = {}});
 }
 
 PrintNode PrintParser::Call(std::string_view function) {
@@ -285,6 +295,7 @@ bool PrintParser::Names(Node& node) {
   class NoFields final : public PrintSource {
    public:
     std::optional<PrintValue> Field(std::string_view) override { return std::nullopt; }
+    std::optional<PrintValue> Element(std::string_view, uint64_t) override { return std::nullopt; }
     std::optional<std::string> DynamicText(std::string_view) override { return std::nullopt; }
     std::optional<std::string> TextAt(uint64_t) override { return std::nullopt; }
     std::string Symbol(uint64_t, bool) override { return ""; }

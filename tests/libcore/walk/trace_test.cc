@@ -235,6 +235,10 @@ class OneOfEach final : public PrintSource {
     if (name == "text") return PrintValue{.text = "abc"};
     return std::nullopt;
   }
+  std::optional<PrintValue> Element(std::string_view name, uint64_t index) override {
+    if (name != "list" || index > 2) return std::nullopt;
+    return PrintValue{.number = 10 + static_cast<int64_t>(index), .text = {}};
+  }
   std::optional<std::string> DynamicText(std::string_view name) override {
     return name == "text" ? std::optional<std::string>("dynamic") : std::nullopt;
   }
@@ -243,7 +247,12 @@ class OneOfEach final : public PrintSource {
 };
 
 std::string Printed(const std::string& format) {
-  const auto parsed = PrintFormat::Parse(format);
+  class Four final : public PrintConstants {
+    std::optional<int64_t> ValueOf(std::string_view name) const override {
+      return name == "FOUR" ? std::optional<int64_t>(4) : std::nullopt;
+    }
+  } const four;
+  const auto parsed = PrintFormat::Parse(format, &four);
   if (parsed == nullptr) return "(not parsed)";
   OneOfEach source;
   return parsed->Print(source).value_or("(not printed)");
@@ -262,18 +271,21 @@ TEST(PrintFormatTest, PrintsAsTheKernelDoes) {
   EXPECT_EQ(Printed(R"("%s %s", __print_flags(5, "|", { 1, "A" }, { 2, "B" }), )"
                     R"(__print_symbolic(2, { 1, "one" }, { 1 << 1, "two" }))"),
             "A|0x4 two");
+  EXPECT_EQ(Printed(R"("%d %d", REC->list[2], FOUR | 1)"), "12 5");
+  EXPECT_EQ(Printed(R"("%s", __print_symbolic(4, { FOUR, "four" }))"), "four");
   EXPECT_EQ(Printed(R"("%ps %pS %c", (void *)REC->big, (void *)REC->big, 65)"), "f f+1/2 A");
 }
 
 TEST(PrintFormatTest, GivesNothingForWhatItCannotDo) {
   for (const char* format :
-       {"", "no quotes", R"("%pI4", REC->a)", R"("%d")", R"("%d", REC->a[1])", R"("%d", sizeof(x))",
-        R"("%d", REC->a REC->a)", R"("%s", __print_hex(REC->a, 4))", R"("%d", 1 +)", "\"%d\", \"",
-        "\"%"}) {
+       {"", "no quotes", R"("%pI4", REC->a)", R"("%d")", R"("%d", REC->a[x])", R"("%d", FIVE)",
+        R"("%d", FOUR + )", R"("%d", sizeof(x))", R"("%d", REC->a REC->a)",
+        R"("%s", __print_hex(REC->a, 4))", R"("%d", 1 +)", "\"%d\", \"", "\"%"}) {
     EXPECT_EQ(Printed(format), "(not parsed)") << format;
   }
-  for (const char* format : {R"("%d", REC->text)", R"("%d", REC->none)", R"("%s", REC->a)",
-                             R"("%d", 1 / 0)", R"("%d", 1 << 64)"}) {
+  for (const char* format :
+       {R"("%d", REC->text)", R"("%d", REC->none)", R"("%s", REC->a)", R"("%d", 1 / 0)",
+        R"("%d", 1 << 64)", R"("%d", REC->list[3])", R"("%d", REC->a[0])"}) {
     EXPECT_EQ(Printed(format), "(not printed)") << format;
   }
   const std::string deep = R"("%d", )" + std::string(10'000, '(') + "1" + std::string(10'000, ')');
