@@ -124,7 +124,8 @@ void TraceMaker::AddEvent(const Row& row, const std::string& sched_buffer, int64
   newest_[ring] = raw;
   std::optional<int64_t> time = NumberIn(row[2]);
   const auto age = NumberIn(row[3]);
-  if (!time && age) time = frozen_ns - *age;
+  // What was before the log's clock began is at no time of its.
+  if (!time && age && *age >= 0) time = frozen_ns - *age;
   if (!time || *time < 0) {
     ++without_time_;
     return;
@@ -248,7 +249,7 @@ Result<PerfettoTrace> MakePerfettoTrace(std::span<const PerfettoState> states) {
   for (const PerfettoState& state : states) {
     const QueryResult frozen = KTSTR_TRY(state.index->Query(kFrozenSql));
     const auto time = NumberIn(frozen.rows[0][0]);
-    if (!time) {
+    if (!time || *time < 0) {
       return Fail(ErrorCode::kInvalidArgument,
                   fmt::format("{}: nothing in it says when it was frozen: no CPU has a clock, and "
                               "the log is empty",

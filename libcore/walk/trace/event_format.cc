@@ -51,9 +51,12 @@ EventFormats::EventFormats(const Walk& walk)
   enter_fields_function_ = Globals(walk).Address({"syscall_get_enter_fields"});
 }
 
-const EventFormat* EventFormats::Find(uint16_t type) const {
-  const auto found = formats_.find(type);
-  return found == formats_.end() ? nullptr : &found->second;
+const EventFormat* EventFormats::Find(uint16_t type) {
+  const auto call = calls_.find(type);
+  if (call == calls_.end()) return nullptr;
+  const auto [known, is_new] = formats_.try_emplace(type);
+  if (is_new) known->second = ReadCall(call->second);
+  return known->second ? &*known->second : nullptr;
 }
 
 void EventFormats::Read() {
@@ -62,8 +65,13 @@ void EventFormats::Read() {
     walk_.anomalies.Add("no symbol", std::nullopt, "no list of trace events: ftrace_events");
     return;
   }
-  for (const Kva node : WalkList(walk_, *list, "trace events")) ReadCall(node - call_.list->offset);
-  fields_of_.clear();
+  for (const Kva node : WalkList(walk_, *list, "trace events")) {
+    const Kva kva = node - call_.list->offset;
+    CellReader call(walk_, kva, "a trace event");
+    const auto type = call.Unsigned(call_.type);
+    // Of two with one number the kernel prints the first.
+    if (type && *type <= UINT16_MAX) calls_.emplace(static_cast<uint16_t>(*type), kva);
+  }
 }
 
 std::string EventFormats::Text(std::optional<Kva> at, size_t most) {
@@ -91,7 +99,7 @@ std::vector<EventField> EventFormats::ReadFields(Kva list) {
   std::vector<EventField> fields;
   if (!field_.link) return fields;
   WalkLimits limits = walk_.limits;
-  limits.max_nodes = kMostFields;
+  limits.max_nodes = std::min(kMostFields, fields_left_);
   for (const Kva node : WalkList(walk_.Within(limits), list, "fields of a trace event")) {
     CellReader object(walk_, node - field_.link->offset, "a field of a trace event");
     EventField field;
@@ -104,23 +112,21 @@ std::vector<EventField> EventFormats::ReadFields(Kva list) {
     field.is_signed = object.Integer(field_.is_signed).value_or(0) != 0;
     fields.push_back(std::move(field));
   }
+  fields_left_ -= fields.size();
   std::ranges::reverse(fields);
   return fields;
 }
 
-void EventFormats::ReadCall(Kva kva) {
+std::optional<EventFormat> EventFormats::ReadCall(Kva kva) {
   CellReader call(walk_, kva, "a trace event");
-  const auto type = call.Unsigned(call_.type);
   const auto class_kva = call.Pointer(call_.event_class);
   const auto flags = call.Integer(call_.flags);
-  if (!type || !class_kva || *class_kva == Kva(0) || !flags) return;
-  // Of two with one number the kernel prints the first.
-  if (*type > UINT16_MAX || formats_.contains(static_cast<uint16_t>(*type))) return;
+  if (!class_kva || *class_kva == Kva(0) || !flags) return std::nullopt;
   EventFormat format;
   const bool is_custom = is_custom_ && (*flags & *is_custom_) != 0;
   if (!is_custom && is_tracepoint_ && (*flags & *is_tracepoint_) != 0) {
     const auto tracepoint = call.Pointer(call_.tracepoint);
-    if (!tracepoint || *tracepoint == Kva(0)) return;
+    if (!tracepoint || *tracepoint == Kva(0)) return std::nullopt;
     CellReader object(walk_, *tracepoint, "a tracepoint");
     format.name = Text(object.Pointer(tracepoint_name_), kMostName);
   } else {
@@ -129,15 +135,14 @@ void EventFormats::ReadCall(Kva kva) {
   CellReader event_class(walk_, *class_kva, "a class of trace events");
   format.system = Text(event_class.Pointer(class_.system), kMostName);
   if (const auto list = FieldList(call, event_class, *class_kva)) {
-    const auto known = fields_of_.find(*list);
-    format.fields = known != fields_of_.end()
-                        ? known->second
-                        : fields_of_.emplace(*list, ReadFields(*list)).first->second;
+    format.fields = ReadFields(*list);
   }
   const Enumerators enumerators(walk_.types);
-  format.print =
-      PrintFormat::Parse(Text(call.Pointer(call_.print_fmt), kMostPrintFormat), &enumerators);
-  formats_.emplace(static_cast<uint16_t>(*type), std::move(format));
+  const std::string print =
+      Text(call.Pointer(call_.print_fmt), std::min(kMostPrintFormat, print_left_));
+  print_left_ -= print.size();
+  format.print = PrintFormat::Parse(print, &enumerators);
+  return format;
 }
 
 }  // namespace ktstr

@@ -36,10 +36,12 @@ class EventFormats {
   // Looks up members; nothing is read yet.
   explicit EventFormats(const Walk& walk);
 
-  // Reads the list of events (ftrace_events). What cannot be read is an anomaly.
+  // Reads the list of events (ftrace_events): which numbers they have. What cannot be read is an
+  // anomaly.
   void Read();
-  // Of the events with that number in their trace_entry; null where there is none.
-  const EventFormat* Find(uint16_t type) const;
+  // The format of the events with that number in their trace_entry, read when it is first asked
+  // for; null where there is none.
+  const EventFormat* Find(uint16_t type);
 
  private:
   struct CallMembers : Fields {
@@ -67,7 +69,7 @@ class EventFormats {
   };
 
   std::string Text(std::optional<Kva> at, size_t most);
-  void ReadCall(Kva call);
+  std::optional<EventFormat> ReadCall(Kva call);
   std::vector<EventField> ReadFields(Kva list);
   std::optional<Kva> FieldList(CellReader& call, CellReader& event_class, Kva class_kva);
 
@@ -79,8 +81,11 @@ class EventFormats {
   MaybeMember tracepoint_name_;
   std::optional<int64_t> is_tracepoint_, is_custom_;  // bits of flags
   std::optional<Kva> enter_fields_function_;
-  std::map<Kva, std::vector<EventField>> fields_of_;  // by their list: classes are shared
-  std::map<uint16_t, EventFormat> formats_;
+  std::map<uint16_t, Kva> calls_;
+  std::map<uint16_t, std::optional<EventFormat>> formats_;
+  // How many fields, and how much of what prints them, all formats together may still have: those
+  // of a guest's making could be without end.
+  size_t fields_left_ = size_t{256} << 10, print_left_ = size_t{1} << 20;
 };
 
 }  // namespace ktstr
