@@ -104,12 +104,14 @@ TEST_F(TraceTest, EveryKindOfTimeCounts) {
 
 TEST_F(TraceTest, LostEventsAreToldOf) {
   constexpr uint64_t kMissed = uint64_t{1} << 31;
-  trace_.SetRing(0, {PageOf(1000, "before"), PageOf(2000, "after").Flag(kMissed)});
+  trace_.SetRing(0, {PageOf(1000, "before"), PageOf(2000, "after").Flag(kMissed),
+                     PageOf(3000, "later").LostBefore(42)});
   trace_.Finish();
   Walk();
-  ASSERT_EQ(state_.events.size(), 2u);
+  ASSERT_EQ(state_.events.size(), 3u);
   EXPECT_EQ(state_.events[0].missed, std::nullopt);
   EXPECT_EQ(state_.events[1].missed, 0);
+  EXPECT_EQ(state_.events[2].missed, 42);
 }
 
 TEST_F(TraceTest, ASwitchIsPrintedByTheKernelsOwnFormat) {
