@@ -38,7 +38,7 @@ const RowTable<TraceRow>& TraceRow::Table() {
           Col<&R::text>("text", "",
                         "As the kernel prints it, or name=value where its format cannot be "
                         "followed; NULL for an event whose format is gone."),
-          Col<&R::fields>("fields", "", "Its fields by name, as JSON."),
+          Col<&R::fields>("fields", "JSON", "Its fields by name."),
           Col<&R::missed>("missed", "",
                           "Events that were lost just before it, 0 for an unknown number; NULL: "
                           "none that the buffer tells of (trace_buffer.overrun has the rest)."),
