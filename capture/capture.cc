@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 #include <system_error>
 
+#include "capture/describe_kernel.h"
 #include "capture/live_memory.h"
 #include "capture/qemu/device_state.h"
 #include "capture/qemu/json_access.h"
@@ -75,20 +76,6 @@ Result<ArchiveMetadata> DescribeMachine(Frozen& frozen, const Prepared& prepared
   metadata.tags = options.tags;
   metadata.parent_digest = options.parent_digest;
   return metadata;
-}
-
-// Fills in what the kernel says of itself.
-void DescribeKernel(const GuestKernel& kernel, ArchiveMetadata* metadata,
-                    std::vector<std::string>* warnings) {
-  metadata->kernel_release = kernel.release();
-  metadata->kernel_build_id = kernel.build_id();
-  metadata->derivations = kernel.derivations();
-  auto cmdline = kernel.CommandLine();
-  if (cmdline) {
-    metadata->kernel_cmdline = *cmdline;
-  } else {
-    warnings->push_back("the kernel's command line is unknown: " + cmdline.error().ToString());
-  }
 }
 
 // Has the archive leave out what is not the kernel's.

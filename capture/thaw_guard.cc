@@ -1,6 +1,7 @@
 #include "capture/thaw_guard.h"
 
 #include <fcntl.h>
+#include <fmt/format.h>
 #include <poll.h>
 #include <signal.h>
 #include <sys/prctl.h>
@@ -101,7 +102,7 @@ Result<ThawGuard> ThawGuard::Start(const std::string& address, Guest guest) {
   } while (heard < 0 && errno == EINTR);
   if (heard == 1) return guard;
   guard.Dismiss();
-  return Fail(ErrorCode::kIo, std::string(kDoing) + ": it has ended");
+  return Fail(ErrorCode::kIo, fmt::format("{}: it has ended", kDoing));
 }
 
 void ThawGuard::Dismiss() {

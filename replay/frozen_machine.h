@@ -11,17 +11,12 @@
 #include "libcore/kernel/exclusive.h"
 #include "libcore/kernel/guest_kernel.h"
 #include "libcore/kernel/image_store.h"
+#include "replay/machine.h"
 #include "replay/snapshot_memory.h"
 
 namespace ktstr {
 
-// Which kernel, and out of what.
-struct KernelChoice {
-  std::string vmlinux = {};  // a source of symbols and types beside memory; may be empty
-  size_t instance = 1;       // of the kernels in memory (GuestKernelOptions)
-};
-
-class FrozenMachine {
+class FrozenMachine : public Machine {
  public:
   using Damage = ArchiveReader::Damage;
 
@@ -31,12 +26,17 @@ class FrozenMachine {
                                                      SnapshotMemoryOptions options = {});
 
   const ArchiveReader& archive() const { return *archive_; }
-  SnapshotMemory& memory() { return memory_; }
+  std::span<const VcpuRegisters> vcpus() const override { return archive_->vcpus(); }
+  const ArchiveMetadata& metadata() const override { return archive_->metadata(); }
+  FrozenMachine* frozen() override { return this; }
+  uint64_t damaged_views() const override { return memory_.damaged_views(); }
+  SnapshotMemory& memory() override { return memory_; }
   const SnapshotMemory& memory() const { return memory_; }
 
   // The kernel in the archive, found once; what the capture recorded saves the search. The choice
   // counts at the first call. Errors: those of GuestKernel::Open.
-  Result<GuestKernel*> Kernel(const KernelChoice& choice = {});
+  Result<GuestKernel*> Kernel(const KernelChoice& choice) override;
+  Result<GuestKernel*> Kernel() { return Kernel({}); }
 
   // How the kernel was opened, beside the choice.
   GuestKernelOptions kernel_options() const;

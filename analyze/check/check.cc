@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "analyze/findings/findings.h"
 #include "analyze/text/output.h"
 #include "analyze/text/wrap.h"
 #include "libcore/base/safe_text.h"
@@ -20,6 +21,10 @@ using std::chrono::steady_clock;
 Result<RuleResult> Ask(const Database& index, const Rule& rule, const CheckOptions& options) {
   RuleResult result{.rule = &rule, .error = {}};
   const QueryLimits limits{.timeout_s = options.timeout_s};
+  if (rule.still && RanWhileRead(index)) {
+    result.outcome = Outcome::kNotApplicable;
+    return result;
+  }
   if (!rule.when.empty() && KTSTR_TRY(index.Query(rule.when, limits)).rows.empty()) {
     result.outcome = Outcome::kNotApplicable;
     return result;

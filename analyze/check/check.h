@@ -15,7 +15,8 @@ struct RuleResult {
   enum class Outcome : uint8_t {
     kHolds,
     kFails,
-    kNotApplicable,  // its `when` gave no rows, or there is no kernel for it to hold of
+    kNotApplicable,  // its `when` gave no rows, or there is no kernel for it to hold of,
+                      // or the machine ran while it was read
     kError,          // its query could not be answered
   };
 

@@ -35,6 +35,7 @@ Result<Rule> RuleOfFinding(const std::string& finding) {
     rule.message = check.substr(colon + 2);
   }
   rule.when = HeaderOf(*found, "when");
+  rule.still = !HeaderOf(*found, "still").empty();
   // Where a finding's severity is always the same, it says nothing.
   const bool same = found->text.find("' AS severity") != std::string_view::npos;
   rule.sql = fmt::format("SELECT {}subject, detail FROM finding WHERE rule = '{}'",

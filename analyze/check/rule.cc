@@ -86,6 +86,7 @@ Rule ReadRule(TomlTable table, const std::string& file, std::set<std::string>* n
   table.Read("when", &rule.when);
   table.ReadWord("rows", kWanted, &wanted);
   rule.wants_rows = wanted == 1;
+  table.Read("still", &rule.still);
   table.Read("sql", &rule.sql);
   if (!of_findings) RequireText(table, "sql", rule.sql);
   if (known && (!names_itself || table.Has("name"))) RequireText(table, "name", rule.name);

@@ -6,6 +6,7 @@
 //   message = "no task waits for longer than 5 s"
 //   when = "SELECT 1 FROM scx"   # optional: only where this gives rows
 //   rows = "none"                # what must come: none (the default) or some
+//   still = true                 # not applicable where the machine ran while it was read
 //   sql = "SELECT comm, pid FROM task WHERE scx_waiting_ms > 5000"
 //
 // or that some findings are not there, which then say all the rest (finding_rule.h):
@@ -36,6 +37,8 @@ struct Rule {
   std::string message;  // what holds when all is well; every rule has one
   std::string when;     // a query; empty: always
   bool wants_rows = false;
+  // Compares what lies in several places: not asked where the machine ran while it was read.
+  bool still = false;
   std::string sql;
   std::string place;  // "FILE:LINE" of the query
 };

@@ -40,7 +40,7 @@ Result<std::string> Check(Session& session, const Arguments& arguments) {
   if (!HasKernel(index)) session.set_exit_code(ExitCode::kBadInput);
   const Severity fail_on = KTSTR_TRY(ParseSeverity(arguments.fail_on));
   if (SomethingFails(results, fail_on)) session.set_exit_code(ExitCode::kAnswerIsNo);
-  const std::string& archive = session.arguments().archive;
+  const std::string archive = session.Name();
   if (!arguments.junit.empty()) {
     KTSTR_TRY(WriteTextFile(arguments.junit,
                             ToJunit("ktstr-analyze", ForCi(results, archive, fail_on)),
@@ -62,6 +62,7 @@ void DeclareCheck(Options* check, Command* chosen) {
       "  message = \"no task waits for longer than 5 s\"\n"
       "  when = \"SELECT 1 FROM scx\"    # optional: only where this gives rows\n"
       "  rows = \"none\"                 # what must come: none (the default) or some\n"
+      "  still = true                  # not applicable where the machine ran while it was read\n"
       "  sql = \"SELECT comm, pid FROM task WHERE scx_waiting_ms > 5000\"\n\n"
       "or that some findings are not there, whose own words say the rest:\n"
       "  [[rule]]\n"

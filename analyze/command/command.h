@@ -11,12 +11,14 @@
 #include "analyze/memory_sql/memory_sql.h"
 #include "libcore/base/result.h"
 #include "libcore/cli/options.h"
+#include "replay/frozen_machine.h"
 
 namespace ktstr {
 
 // The options before the subcommand, as given.
 struct CommonArguments {
   std::string archive;
+  bool live = false;  // this machine, in place of an archive
   bool json = false;
   bool no_index = false;
   bool accept_damage = false;
@@ -24,7 +26,7 @@ struct CommonArguments {
 
   // Whether answers may come from an index that is kept.
   bool keeps_index() const {
-    return !no_index && !accept_damage && kernel.vmlinux.empty() && kernel.instance == 1;
+    return !live && !no_index && !accept_damage && kernel.vmlinux.empty() && kernel.instance == 1;
   }
 };
 
@@ -44,10 +46,13 @@ class Session {
   bool json() const { return format_ == OutputFormat::kJson; }
   // What stands for NULL in text.
   void set_null(std::string null) { null_ = std::move(null); }
-  // The frozen memory. Errors: those of FrozenMachine::Open; kInvalidArgument without an archive.
+  // What it asks, as people are told.
+  std::string Name() const { return arguments_.live ? "this machine" : arguments_.archive; }
+  // The memory. Errors: those of FrozenMachine::Open, or of HostMachine::Open; kInvalidArgument
+  // without an archive.
   Result<MemorySource*> Memory();
-  // The index, with the functions over memory; built where that is needed. Errors: those of Memory
-  // and OpenIndex.
+  // The index, with the functions over memory; built where that is needed, and in memory alone of
+  // a machine that runs. Errors: those of Memory and OpenIndex.
   Result<Database*> Index();
   // The rows of a query in the format; text fits the terminal. Ctrl-C ends it. Errors: those of
   // Index and Database::Query.
@@ -86,6 +91,9 @@ class Session {
   // What the statement can be asked: the index, or, where none is to be used, the tables that it
   // reads.
   Result<Database*> TablesFor(const std::string& sql);
+  Result<Database*> WalkedFor(const std::string& sql);
+  // What the answers of a machine that runs are to be taken for.
+  void NoteThatItRuns();
   // What was asked last; null when nothing was.
   Database* Asked();
   void NoteMore(size_t rows);
@@ -101,6 +109,8 @@ class Session {
   uint64_t told_anomalies_ = 0;
   std::optional<Error> damage_;  // of the archive, as far as it was looked for
   bool told_damage_ = false;
+  bool told_that_it_runs_ = false;
+  FrozenMachine* frozen_ = nullptr;      // of memory_; null of a machine that runs
   std::optional<Database> index_;        // uses the two above
   std::optional<PartialIndex> partial_;  // in its place, for single questions without an index
 };

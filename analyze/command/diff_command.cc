@@ -38,6 +38,11 @@ Result<std::set<DiffPart>> PartsOf(const std::vector<std::string>& names) {
 }
 
 Result<std::string> Diff(Session& session, const DiffArguments& arguments) {
+  if (session.arguments().live) {
+    return Fail(ErrorCode::kInvalidArgument,
+                "archives are compared, not a machine that runs: 'ktstr-capture --host -o NOW.kts' "
+                "makes one of it");
+  }
   CommonArguments before_arguments = session.arguments(), after_arguments = session.arguments();
   if (arguments.archives.size() == 2) {
     if (!session.arguments().archive.empty()) {
@@ -50,8 +55,8 @@ Result<std::string> Diff(Session& session, const DiffArguments& arguments) {
   Session before(before_arguments), after(after_arguments);
   const auto side = [](Session& one) -> Result<DiffSide> {
     const Database* index = KTSTR_TRY(one.Index());
-    MemorySource* memory = KTSTR_TRY(one.Memory());
-    return DiffSide{one.arguments().archive, index, &memory->machine()};
+    FrozenMachine* machine = KTSTR_TRY(one.Memory())->machine().frozen();
+    return DiffSide{one.arguments().archive, index, machine};
   };
   const DiffSide first = KTSTR_TRY(side(before)), second = KTSTR_TRY(side(after));
   const ArchiveDiff diff = KTSTR_TRY(CompareArchives(first, second, parts));

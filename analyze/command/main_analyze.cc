@@ -29,6 +29,8 @@ void AddCommonOptions(Options& app, CommonArguments& arguments) {
   app.Add("FILE", &arguments.archive, "The archive, or a dump (vmcore), which is imported")
       .TypeName("")
       .Files(".kts");
+  app.Add("--live", &arguments.live,
+          "Ask the machine that this runs on, while it runs, in place of FILE; for root");
   app.Add("--json", &arguments.json, "JSON, with all columns");
   app.Add("--no-index", &arguments.no_index, "Answer without reading or writing an index");
   app.Add("--accept-damage", &arguments.accept_damage,
@@ -109,6 +111,7 @@ int Main(int argc, char** argv) {
       "  ktstr-analyze before.kts diff after.kts\n"
       "  ktstr-analyze demo.kts tasks --json\n"
       "  ktstr-analyze demo.kts print task_struct init_task se.vruntime\n"
+      "  ktstr-analyze --live dump\n"
       "  ktstr-analyze demo.kts sql \"SELECT comm, cpu FROM task WHERE state = 'R'\"\n\n"
       "Exit codes: 0 answered, 1 the answer is no (check, diff, corpus), 2 wrong usage or SQL, 3 "
       "the\n"

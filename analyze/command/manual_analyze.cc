@@ -16,11 +16,20 @@ Manual AnalyzeManual() {
       "state consists of is a table that sql and shell can query; the command schema lists tables, "
       "views and functions, and describes one of them. What could not be read is NULL, and the "
       "table anomaly says why.\n\n"
+      "With --live in place of FILE the machine that this runs on is asked, through /proc/kcore, "
+      "while it runs; nothing is kept of it. Rows are of different moments then. A table that "
+      "looks "
+      "damaged is read up to three times; what is not damaged each time at the same place is "
+      "called torn in the table anomaly, and no rule takes it for a fault.\n\n"
       "diff, schema, corpus and completion may stand without FILE before them.";
   manual.sections = {
       {"FILES",
        "",
        {{"FILE.kts", "An archive. It is never changed."},
+        {"/proc/kcore, /proc/kpageflags, /sys/kernel/vmcoreinfo",
+         "What --live reads: memory, which pages of it the kernel does not give away, and where "
+         "the "
+         "kernel tells of itself."},
         {"FILE.kts.index",
          "Its tables, as a SQLite file. It is written at the first question and can be deleted at "
          "any time. Where the archive's directory is read-only it is in ~/.cache/ktstr."},
@@ -41,6 +50,8 @@ Manual AnalyzeManual() {
        "Which tasks waited longest for a CPU, and what one of them was in the middle of:\n"
        "  ktstr-analyze demo.kts sql \"SELECT comm, queue, waiting_ns FROM runnable LIMIT 5\"\n"
        "  ktstr-analyze demo.kts stack 1\n\n"
+       "What sched_ext does on this machine now, to paste into an issue tracker:\n"
+       "  ktstr-analyze --live dump --markdown\n\n"
        "Hold all archives of a directory against the built-in rules, for a CI system:\n"
        "  ktstr-analyze corpus check states --junit check.xml",
        {}}};

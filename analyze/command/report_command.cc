@@ -15,18 +15,18 @@ namespace {
 namespace fs = std::filesystem;
 
 // Beside the archive, with .html in place of .kts.
-fs::path DefaultOutput(const fs::path& archive) {
-  fs::path output = archive;
+fs::path DefaultOutput(const Session& session) {
+  fs::path output = session.arguments().live ? "live.kts" : session.arguments().archive;
   return output.replace_extension(".html");
 }
 
 Result<std::string> Report(Session& session, const std::string& output) {
-  const std::string& archive = session.arguments().archive;
+  const std::string archive = session.Name();
   const Database* index = KTSTR_TRY(session.Index());
   std::string page = KTSTR_TRY(HtmlReport(*index, archive));
   KTSTR_TRY(session.Settle());
   if (output == "-") return page;
-  const fs::path path = output.empty() ? DefaultOutput(archive) : fs::path(output);
+  const fs::path path = output.empty() ? DefaultOutput(session) : fs::path(output);
   std::error_code ignored;
   if (fs::equivalent(path, archive, ignored)) {
     return Fail(ErrorCode::kInvalidArgument,
@@ -41,8 +41,9 @@ void DeclareReport(Options* report, Command* chosen) {
   report->Add("-o,--output", output.get(), "The file to write; - is standard output")
       .TypeName("OUT");
   report->SetFooter(
-      "The file is FILE with .html in place of .kts where no other is named; an older report of "
-      "that name is\nreplaced. It needs no network and no other file.");
+      "The file is FILE with .html in place of .kts where no other is named (live.html with "
+      "--live); an "
+      "older\nreport of that name is replaced. It needs no network and no other file.");
   report->OnChosen([chosen, output] {
     *chosen = [output](Session& session) { return Report(session, *output); };
   });

@@ -15,6 +15,7 @@
 #include "libcore/base/output.h"
 #include "libcore/base/patient_bar.h"
 #include "libcore/base/safe_text.h"
+#include "replay/host_machine.h"
 #include "replay/vmcore/known_dump.h"
 
 namespace ktstr {
@@ -40,6 +41,16 @@ void SayOfDump(const std::string& sentence) {
 
 Result<MemorySource*> Session::Memory() {
   if (memory_) return &*memory_;
+  if (arguments_.live) {
+    if (!arguments_.archive.empty()) {
+      return Fail(ErrorCode::kInvalidArgument,
+                  fmt::format("--live asks this machine, and not {}: give one of them",
+                              arguments_.archive));
+    }
+    memory_.emplace(KTSTR_TRY(HostMachine::Open("ktstr-analyze " KTSTR_VERSION)),
+                    arguments_.kernel);
+    return &*memory_;
+  }
   if (arguments_.archive.empty()) {
     return Fail(ErrorCode::kInvalidArgument,
                 "FILE is missing: which archive? (ktstr-analyze FILE …)");
@@ -49,6 +60,7 @@ Result<MemorySource*> Session::Memory() {
       KTSTR_TRY(vmcore::ArchiveFor(arguments_.archive, "ktstr-analyze " KTSTR_VERSION, SayOfDump));
   auto machine = FrozenMachine::Open(archive, Damage::kAccept);
   if (!machine) return Fail(WithWayOut(machine.error(), archive));
+  frozen_ = machine->get();
   memory_.emplace(*std::move(machine), arguments_.kernel);
   return &*memory_;
 }
@@ -56,25 +68,30 @@ Result<MemorySource*> Session::Memory() {
 Result<Database*> Session::Index() {
   if (index_) return &*index_;
   MemorySource* memory = KTSTR_TRY(Memory());
+  // All tables are made for this one.
+  if (frozen_ == nullptr) return WalkedFor("SELECT 1 FROM anomaly");
   // Who names a kernel does not want to hear of the machine without it.
   if (arguments_.kernel.instance != 1) KTSTR_TRY(memory->Kernel());
   constexpr size_t kWidestName = 32;
   const std::string name = std::filesystem::path(arguments_.archive).filename().string();
   PatientBar bar("reading " + CutTo(SafeText(name), kWidestName));
-  index_ = KTSTR_TRY(OpenIndex(memory->machine(), {.use_file = !arguments_.no_index,
-                                                   .accept_damage = true,
-                                                   .damage = &damage_,
-                                                   .kernel = arguments_.kernel,
-                                                   .progress = [&bar](uint64_t done, uint64_t all) {
-                                                     bar.Set(done, all);
-                                                   }}));
+  index_ = KTSTR_TRY(OpenIndex(
+      *frozen_, {.use_file = !arguments_.no_index,
+                 .accept_damage = true,
+                 .damage = &damage_,
+                 .kernel = arguments_.kernel,
+                 .progress = [&bar](uint64_t done, uint64_t all) { bar.Set(done, all); }}));
   index_->InterruptBy(&InterruptGuard::flag());
   KTSTR_TRY(AddMemorySql(*index_, *memory, anomalies_));
   return &*index_;
 }
 
 Result<Database*> Session::TablesFor(const std::string& sql) {
-  if (index_ || !arguments_.no_index) return Index();
+  if (index_ || (!arguments_.no_index && !arguments_.live)) return Index();
+  return WalkedFor(sql);
+}
+
+Result<Database*> Session::WalkedFor(const std::string& sql) {
   MemorySource* memory = KTSTR_TRY(Memory());
   if (arguments_.kernel.instance != 1) KTSTR_TRY(memory->Kernel());
   if (!partial_) {
@@ -169,7 +186,18 @@ std::string Session::Show(const QueryResult& result) {
   return ToTextTable(result, {width, null_, ColoursAreWanted()});
 }
 
+void Session::NoteThatItRuns() {
+  const Machine* machine = memory_ ? &memory_->machine() : nullptr;
+  if (machine == nullptr || !machine->metadata().ran_while_read) return;
+  if (std::exchange(told_that_it_runs_, true)) return;
+  notes_ +=
+      fmt::format("note: {}; rows are of different moments, and what joins them may be torn\n",
+                  frozen_ == nullptr ? "this machine runs while it is read"
+                                     : "the machine ran while this archive was made");
+}
+
 Status Session::Settle(Scope scope) {
+  NoteThatItRuns();
   Database* const asked = Asked();
   if (asked == nullptr || !damage_) return {};
   const std::set<std::string> lacking =

@@ -9,7 +9,7 @@ Command SummaryCommand() {
   return [](Session& session) -> Result<std::string> {
     const Database* index = KTSTR_TRY(session.Index());
     return session.json() ? SummaryJson(*index)
-                          : SummaryText(*index, session.arguments().archive, TerminalWidth());
+                          : SummaryText(*index, session.Name(), TerminalWidth());
   };
 }
 

@@ -47,12 +47,16 @@ SymbolByCpu Symbols(Session& session, MemorySource& memory) {
   if (session.arguments().keeps_index()) {
     if (auto symbols = AskIndex(session)) return *std::move(symbols);
   }
-  return AskMemory(memory, memory.machine().archive().vcpus());
+  return AskMemory(memory, memory.machine().vcpus());
 }
 
 Result<std::string> Registers(Session& session, std::optional<uint32_t> cpu) {
   MemorySource& memory = *KTSTR_TRY(session.Memory());
-  const auto vcpus = memory.machine().archive().vcpus();
+  const auto vcpus = memory.machine().vcpus();
+  if (memory.machine().runs()) {
+    return Fail(ErrorCode::kInvalidArgument,
+                "registers of CPUs that run are in no memory: 'cpus' and 'stack' show what is");
+  }
   const SymbolByCpu symbols = Symbols(session, memory);
   std::string text, json;
   for (const VcpuRegisters& vcpu : vcpus) {

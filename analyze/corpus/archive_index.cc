@@ -9,7 +9,7 @@ Result<std::unique_ptr<ArchiveIndex>> ArchiveIndex::Open(const std::string& arch
   // Not inside "new": what that has allocated would stay behind when this returns.
   auto machine = KTSTR_TRY(FrozenMachine::Open(archive));
   std::unique_ptr<ArchiveIndex> opened(new ArchiveIndex(std::move(machine)));
-  opened->index_ = KTSTR_TRY(OpenIndex(opened->memory_.machine(), IndexOptions{}));
+  opened->index_ = KTSTR_TRY(OpenIndex(opened->machine_, IndexOptions{}));
   opened->index_->InterruptBy(&InterruptGuard::flag());
   KTSTR_TRY(AddMemorySql(*opened->index_, opened->memory_, opened->anomalies_));
   return opened;

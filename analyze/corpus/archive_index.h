@@ -7,6 +7,7 @@
 #include "analyze/index/database.h"
 #include "analyze/memory_sql/memory_sql.h"
 #include "libcore/base/result.h"
+#include "replay/frozen_machine.h"
 
 namespace ktstr {
 
@@ -18,8 +19,10 @@ class ArchiveIndex {
   Database& database() { return *index_; }
 
  private:
-  explicit ArchiveIndex(std::shared_ptr<FrozenMachine> machine) : memory_(std::move(machine), {}) {}
+  explicit ArchiveIndex(std::shared_ptr<FrozenMachine> machine)
+      : machine_(*machine), memory_(std::move(machine), {}) {}
 
+  FrozenMachine& machine_;  // memory_ owns it
   MemorySource memory_;
   QueryAnomalies anomalies_;
   std::optional<Database> index_;  // uses the two above

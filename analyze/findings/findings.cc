@@ -197,9 +197,22 @@ std::string CountedName(std::string_view rule, int64_t count) {
   return fmt::format("{} {}", count, count == 1 ? names.substr(0, comma) : names.substr(comma + 2));
 }
 
+bool RanWhileRead(const Database& index) {
+  const auto rows =
+      index.Query("SELECT 1 FROM machine WHERE key = 'ran_while_read' AND value IS NOT NULL");
+  return rows && !rows->rows.empty();
+}
+
 Status AddFindings(Database& index) {
   std::vector<Found> all;
-  for (const FindingRule& rule : FindingRules()) KTSTR_TRY(Run(rule, index, all));
+  const bool ran = RanWhileRead(index);
+  for (const FindingRule& rule : FindingRules()) {
+    if (ran && !HeaderOf(rule, "still").empty()) continue;
+    KTSTR_TRY(Run(rule, index, all));
+  }
+  for (Found& each : all) {
+    if (ran && each.row.certainty == "certain") each.row.certainty = "likely";
+  }
   Explain(all);
   const auto before = [](const Found* a, const Found* b) {
     const auto key = [](const Found* f) { return std::tuple(OrderOf(f->row.severity), f->depth); };

@@ -6,6 +6,7 @@
 //   -- counted: long wait, long waits    what one and several of its findings are called
 //   -- check: error: …        its rule in check (analyze/check/finding_rule.h)
 //   -- when: SELECT …         on which machines that rule applies
+//   -- still: …               why it is asked only of machines that stood still
 // Its query gives severity, subject, detail and evidence (a JSON array of objects, each with a
 // table and values of its columns; the first is what the finding is about), and where it finds a
 // cause:
@@ -52,8 +53,12 @@ std::string_view HeaderOf(const FindingRule& rule, std::string_view key);
 // What `count` findings of a rule are called: "7 long waits".
 std::string CountedName(std::string_view rule, int64_t count);
 
+// Whether the machine ran while its memory was read, so that rows are of different moments.
+bool RanWhileRead(const Database& index);
+
 // Runs all rules over the other tables of `index` and adds the tables "finding", causes first, each
-// followed by what it explains, and "verdict" (verdict.h). Errors: those of Database.
+// followed by what it explains, and "verdict" (verdict.h). Of a machine that ran while it was read
+// none is certain. Errors: those of Database.
 Status AddFindings(Database& index);
 
 }  // namespace ktstr

@@ -22,7 +22,9 @@ constexpr const char* kTitleParts =
     "SELECT (SELECT group_concat(DISTINCT ops_name) FROM scx), "
     "(SELECT value FROM machine WHERE key = 'trigger'), "
     "(SELECT substr(value, 1, 19) || ' UTC' FROM machine WHERE key = 'captured_at'), "
-    "(SELECT 'Linux ' || value FROM machine WHERE key = 'release')";
+    "(SELECT 'Linux ' || value FROM machine WHERE key = 'release'), "
+    "(SELECT 'read while it ran: rows are of different moments' FROM machine "
+    "WHERE key = 'ran_while_read')";
 
 std::string TableJson(const ReportTable& table, const QueryResult& rows, SharedTexts& texts) {
   std::vector<const TableInfo*> sources;

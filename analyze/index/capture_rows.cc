@@ -6,6 +6,8 @@
 #include <ctime>
 #include <map>
 
+#include "replay/frozen_machine.h"
+
 namespace ktstr {
 
 namespace {
@@ -38,8 +40,13 @@ const RowTable<TagRow>& TagRow::Table() {
   return table;
 }
 
-std::vector<MemoryRow> MemoryRows(const ArchiveReader& archive) {
+std::vector<MemoryRow> MemoryRows(Machine& machine) {
   std::vector<MemoryRow> rows;
+  if (machine.runs()) {
+    return {{std::string(PageFateName(PageFate::kPresent)), std::nullopt,
+             static_cast<int64_t>(machine.memory().page_count())}};
+  }
+  const ArchiveReader& archive = machine.frozen()->archive();
   for (const PageCount& count : archive.CountPages()) {
     rows.push_back({count.duplicate ? "duplicate" : std::string(PageFateName(count.fate)),
                     NonEmpty(std::string(LeftOutReasonName(count.reason))),
@@ -52,9 +59,9 @@ std::vector<MemoryRow> MemoryRows(const ArchiveReader& archive) {
   return rows;
 }
 
-std::vector<TagRow> TagRows(const ArchiveReader& archive) {
+std::vector<TagRow> TagRows(const ArchiveMetadata& metadata) {
   std::vector<TagRow> rows;
-  for (const auto& [key, value] : archive.metadata().tags) rows.push_back({key, value});
+  for (const auto& [key, value] : metadata.tags) rows.push_back({key, value});
   return rows;
 }
 
@@ -67,32 +74,37 @@ std::string FormatUnixTime(int64_t unix_ns) {
   return fmt::format("{:%Y-%m-%d %H:%M:%S}.{:09} UTC", utc, nanoseconds);
 }
 
-std::vector<MachineRow> CaptureRows(const ArchiveReader& archive) {
-  const ArchiveMetadata& m = archive.metadata();
-  uint64_t pages = 0;
-  for (const MemoryRegion& region : archive.regions()) pages += region.page_count();
+std::vector<MachineRow> CaptureRows(Machine& machine) {
+  const ArchiveMetadata& m = machine.metadata();
   std::string command_line;
   for (const std::string& argument : m.vmm_command_line) {
     command_line += (command_line.empty() ? "" : " ") + argument;
   }
   const bool dated = m.captured_at_ns != 0;
-  return {
+  std::optional<std::string> digest, archive_bytes;
+  if (FrozenMachine* frozen = machine.frozen()) {
+    digest = frozen->archive().digest();
+    archive_bytes = std::to_string(frozen->archive().file_size());
+  }
+  std::vector<MachineRow> rows = {
       {"captured_at", dated ? std::optional(FormatUnixTime(m.captured_at_ns)) : std::nullopt},
       {"captured_at_ns", dated ? std::optional(std::to_string(m.captured_at_ns)) : std::nullopt},
       {"captured_by", NonEmpty(m.captured_by)},
       {"kept", m.kept},
       {"trigger", NonEmpty(m.trigger)},
       {"trigger_detail", NonEmpty(m.trigger_detail)},
-      {"digest", archive.digest()},
+      {"digest", digest},
       {"parent_digest", NonEmpty(m.parent_digest)},
-      {"archive_bytes", std::to_string(archive.file_size())},
-      {"memory_bytes", std::to_string(pages * kPageSize)},
+      {"archive_bytes", archive_bytes},
+      {"memory_bytes", std::to_string(machine.memory().page_count() * kPageSize)},
       {"vmm_version", NonEmpty(m.vmm_version)},
       {"vmm_command_line", NonEmpty(command_line)},
       {"accelerator", NonEmpty(m.accelerator)},
       {"vmm_machine", NonEmpty(m.vmm_machine)},
       {"run_state", NonEmpty(m.run_state)},
   };
+  if (m.ran_while_read) rows.push_back({"ran_while_read", "1"});
+  return rows;
 }
 
 }  // namespace ktstr

@@ -5,9 +5,9 @@
 #include <string>
 #include <vector>
 
-#include "libcore/archive/reader.h"
 #include "libcore/walk/row/row.h"
 #include "libcore/walk/system/machine.h"
+#include "replay/machine.h"
 
 namespace ktstr {
 
@@ -27,10 +27,11 @@ struct TagRow {
 };
 
 // How many pages met which fate: present, duplicate, zero, not captured (with its reason), damaged.
-std::vector<MemoryRow> MemoryRows(const ArchiveReader& archive);
-std::vector<TagRow> TagRows(const ArchiveReader& archive);
+// Those of a machine that runs are all present.
+std::vector<MemoryRow> MemoryRows(Machine& machine);
+std::vector<TagRow> TagRows(const ArchiveMetadata& metadata);
 // The capture's part of the table "machine": captured_at, captured_by, trigger, digest and so on.
-std::vector<MachineRow> CaptureRows(const ArchiveReader& archive);
+std::vector<MachineRow> CaptureRows(Machine& machine);
 
 // Unix time in nanoseconds as "2026-01-31 12:00:00.123456789 UTC".
 std::string FormatUnixTime(int64_t unix_ns);

@@ -7,10 +7,11 @@
 #include "analyze/index/own_schema.h"
 #include "analyze/index/tables.h"
 #include "analyze/views/views.h"
+#include "replay/frozen_machine.h"
 
 namespace ktstr {
 
-Result<PartialIndex> PartialIndex::Open(FrozenMachine& machine, const KernelChoice& choice) {
+Result<PartialIndex> PartialIndex::Open(Machine& machine, const KernelChoice& choice) {
   Database database = KTSTR_TRY(Database::InMemory());
   KTSTR_TRY(database.Execute("BEGIN"));
   for (const TableInfo* info : AllTableInfos()) KTSTR_TRY(database.Execute(CreateTableSql(*info)));
@@ -18,7 +19,9 @@ Result<PartialIndex> PartialIndex::Open(FrozenMachine& machine, const KernelChoi
   KTSTR_TRY(AddViews(database));
   KTSTR_TRY(database.Execute("COMMIT"));
   PartialIndex index(machine, choice, std::move(database));
-  if (!machine.archive().lost().empty()) index.damage_ = machine.archive().lost().front().error;
+  if (FrozenMachine* frozen = machine.frozen(); frozen && !frozen->archive().lost().empty()) {
+    index.damage_ = frozen->archive().lost().front().error;
+  }
   return index;
 }
 
@@ -59,7 +62,9 @@ Status PartialIndex::Fill(const std::string& sql) {
     if (missing.contains(table)) database_.MarkIncomplete(table);
   }
   std::ignore = database_.TakeIncompleteRead();  // what findings were made of
-  if (!built.incomplete.empty() && !damage_) damage_ = WhatIsDamaged(machine_->archive());
+  if (!built.incomplete.empty() && !damage_ && machine_->frozen() != nullptr) {
+    damage_ = WhatIsDamaged(machine_->frozen()->archive());
+  }
   filled_.insert(missing.begin(), missing.end());
   return {};
 }

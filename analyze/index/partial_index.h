@@ -7,7 +7,7 @@
 
 #include "analyze/index/database.h"
 #include "libcore/base/result.h"
-#include "replay/frozen_machine.h"
+#include "replay/machine.h"
 
 namespace ktstr {
 
@@ -16,7 +16,7 @@ namespace ktstr {
 class PartialIndex {
  public:
   // All tables are there, and empty. Errors: kIo.
-  static Result<PartialIndex> Open(FrozenMachine& machine, const KernelChoice& choice);
+  static Result<PartialIndex> Open(Machine& machine, const KernelChoice& choice);
 
   Database& database() { return database_; }
   // Fills the tables that the statement reads, also behind views. What is wrong with the statement
@@ -26,12 +26,12 @@ class PartialIndex {
   const std::optional<Error>& damage() const { return damage_; }
 
  private:
-  PartialIndex(FrozenMachine& machine, const KernelChoice& choice, Database database)
+  PartialIndex(Machine& machine, const KernelChoice& choice, Database database)
       : machine_(&machine), choice_(choice), database_(std::move(database)) {}
   // Those of `read` that are not filled yet, and all that they are made of.
   std::set<std::string> Missing(const std::set<std::string>& read) const;
 
-  FrozenMachine* machine_;
+  Machine* machine_;
   KernelChoice choice_;
   Database database_;
   std::set<std::string> filled_;

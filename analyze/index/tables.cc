@@ -8,6 +8,7 @@
 #include "analyze/findings/findings.h"
 #include "analyze/findings/verdict.h"
 #include "analyze/index/capture_rows.h"
+#include "analyze/index/settled.h"
 #include "libcore/walk/bpf/holder.h"
 #include "libcore/walk/bpf/map.h"
 #include "libcore/walk/bpf/prog.h"
@@ -31,6 +32,7 @@
 #include "libcore/walk/trace/trace.h"
 #include "libcore/walk/wait/pipe_end.h"
 #include "libcore/walk/wait/wait.h"
+#include "replay/frozen_machine.h"
 
 namespace ktstr {
 
@@ -39,9 +41,11 @@ namespace {
 class Collector {
  public:
   explicit Collector(ProgressSteps* steps = nullptr, TableSink sink = {},
-                     const SnapshotMemory* memory = nullptr,
-                     const std::set<std::string>* wanted = nullptr)
-      : steps_(steps), sink_(std::move(sink)), memory_(memory), wanted_(wanted) {}
+                     Machine* machine = nullptr, const std::set<std::string>* wanted = nullptr)
+      : steps_(steps), sink_(std::move(sink)), machine_(machine), wanted_(wanted) {
+    if (machine != nullptr) settling_ = Settling(*machine);
+  }
+  const Settling& settling() const { return settling_; }
 
   // Whether one of these tables is to be made.
   bool Wants(std::initializer_list<const char*> names) const {
@@ -78,12 +82,12 @@ class Collector {
   // Once damage was met, whatever a walker stumbled over may come of it: what was read in vain is
   // remembered, and not read again.
   void MarkStumblers() {
-    if (memory_ == nullptr || memory_->damaged_views() == 0) return;
+    if (machine_ == nullptr || machine_->damaged_views() == 0) return;
     for (const AnomalyRow& anomaly : anomalies_) MarkIncomplete(anomaly.walker);
   }
   // Whether damaged pages were asked for since this was last asked.
   bool MeetsDamage() {
-    const uint64_t views = memory_ == nullptr ? 0 : memory_->damaged_views();
+    const uint64_t views = machine_ == nullptr ? 0 : machine_->damaged_views();
     return std::exchange(seen_views_, views) != views;
   }
   void Fail(const std::string& walker, const Error& error) {
@@ -91,7 +95,9 @@ class Collector {
     if (MeetsDamage()) MarkIncomplete(walker);
     Anomalies anomalies(walker);
     anomalies.Add(error, std::nullopt, "walking");
-    Note(std::move(anomalies).Take());
+    std::vector<AnomalyRow> rows = std::move(anomalies).Take();
+    settling_.MarkUnbegun(rows);
+    Note(std::move(rows));
   }
   void Note(std::vector<AnomalyRow> anomalies) {
     std::move(anomalies.begin(), anomalies.end(), std::back_inserter(anomalies_));
@@ -123,7 +129,8 @@ class Collector {
 
   ProgressSteps* steps_;
   TableSink sink_;
-  const SnapshotMemory* memory_;
+  Machine* machine_;
+  Settling settling_;
   const std::set<std::string>* wanted_;  // null: all
   uint64_t seen_views_ = 0;              // of damaged pages
   std::set<std::string> incomplete_;
@@ -165,43 +172,54 @@ void AddBpfMaps(Result<BpfMaps> maps, Collector& tables) {
 // Steps have the lengths that they have with many tasks: with few nobody waits for any. The largest
 // table comes first, so that it can be written while the others are made.
 void WalkKernel(const GuestKernel& kernel, Collector& tables) {
+  // Each walk of the kernel's structures, as often as it takes.
+  const auto settled = [&](auto walk) { return tables.settling()(kernel, walk); };
+  const auto add = [&](const char* name, auto walk) {
+    if (tables.Wants({name})) tables.Add(settled([&] { return walk(kernel); }));
+  };
   if (tables.Wants({"kernel"})) tables.Add(KernelRows(kernel));
   if (tables.Wants({"crash_note"})) tables.Add(CrashNoteRows(kernel));
   tables.Step(5);
   std::span<const StackFrameRow> frames;
   bool have_stacks = false;
   if (tables.Wants({"stack_frame", "task", "lock_wait", "pipe_end"})) {
-    auto stacks = WalkStacks(kernel);
+    auto stacks = settled([&] { return WalkStacks(kernel); });
     have_stacks = stacks.has_value();
     frames = tables.Add(std::move(stacks));
   }
   tables.Step(30);
-  if (tables.Wants({"task"})) tables.Add(WalkTasks(kernel, frames));
+  if (tables.Wants({"task"})) tables.Add(settled([&] { return WalkTasks(kernel, frames); }));
   tables.Step(10);
   if (have_stacks && tables.Wants({"lock_wait", "pipe_end"})) {
-    auto waits = WalkLockWaits(kernel, frames);
-    if (waits) tables.Add(WalkPipeEnds(kernel, waits->rows));
+    auto waits = settled([&] { return WalkLockWaits(kernel, frames); });
+    if (waits) tables.Add(settled([&] { return WalkPipeEnds(kernel, waits->rows); }));
     tables.Add(std::move(waits));
   }
   tables.Step(3);
-  if (tables.Wants({"cpu"})) tables.Add(WalkCpus(kernel));
-  if (tables.Wants({"rq_task"})) tables.Add(WalkRqTasks(kernel));
-  if (tables.Wants({"scx", "scx_op", "scx_event"})) AddScx(WalkScx(kernel), tables);
-  if (tables.Wants({"scx_cpu"})) tables.Add(WalkScxCpus(kernel));
-  if (tables.Wants({"dsq", "dsq_task"})) AddDsqs(WalkDsqs(kernel), tables);
-  if (tables.Wants({"bpf_map", "bpf_map_value", "bpf_element", "bpf_arena_page"})) {
-    AddBpfMaps(WalkBpfMaps(kernel), tables);
+  add("cpu", [](const GuestKernel& k) { return WalkCpus(k); });
+  add("rq_task", [](const GuestKernel& k) { return WalkRqTasks(k); });
+  if (tables.Wants({"scx", "scx_op", "scx_event"})) {
+    AddScx(settled([&] { return WalkScx(kernel); }), tables);
   }
-  if (tables.Wants({"bpf_prog"})) tables.Add(WalkBpfProgs(kernel));
-  if (tables.Wants({"bpf_link"})) tables.Add(WalkBpfLinks(kernel));
-  if (tables.Wants({"bpf_holder"})) tables.Add(WalkBpfHolders(kernel));
-  if (tables.Wants({"topology"})) tables.Add(WalkTopology(kernel));
-  if (tables.Wants({"sched_domain"})) tables.Add(WalkSchedDomains(kernel));
-  if (tables.Wants({"cgroup"})) tables.Add(WalkCgroups(kernel));
-  if (tables.Wants({"timer"})) tables.Add(WalkTimers(kernel));
-  if (tables.Wants({"work_item"})) tables.Add(WalkWorkItems(kernel));
-  if (tables.Wants({"trace", "trace_buffer"})) AddTrace(WalkTrace(kernel), tables);
-  if (tables.Wants({"log"})) tables.Add(WalkLog(kernel));
+  add("scx_cpu", [](const GuestKernel& k) { return WalkScxCpus(k); });
+  if (tables.Wants({"dsq", "dsq_task"})) {
+    AddDsqs(settled([&] { return WalkDsqs(kernel); }), tables);
+  }
+  if (tables.Wants({"bpf_map", "bpf_map_value", "bpf_element", "bpf_arena_page"})) {
+    AddBpfMaps(settled([&] { return WalkBpfMaps(kernel); }), tables);
+  }
+  add("bpf_prog", [](const GuestKernel& k) { return WalkBpfProgs(k); });
+  add("bpf_link", [](const GuestKernel& k) { return WalkBpfLinks(k); });
+  add("bpf_holder", [](const GuestKernel& k) { return WalkBpfHolders(k); });
+  add("topology", [](const GuestKernel& k) { return WalkTopology(k); });
+  add("sched_domain", [](const GuestKernel& k) { return WalkSchedDomains(k); });
+  add("cgroup", [](const GuestKernel& k) { return WalkCgroups(k); });
+  add("timer", [](const GuestKernel& k) { return WalkTimers(k); });
+  add("work_item", [](const GuestKernel& k) { return WalkWorkItems(k); });
+  if (tables.Wants({"trace", "trace_buffer"})) {
+    AddTrace(settled([&] { return WalkTrace(kernel); }), tables);
+  }
+  add("log", [](const GuestKernel& k) { return WalkLog(k); });
   tables.Step(2);
 }
 
@@ -237,14 +255,15 @@ Tables KernelTables(const GuestKernel& kernel) {
 }
 
 // What follows from another table's rows, or from a part of the archive, lacks what that lacks.
-void MarkDependents(const ArchiveReader& archive, Collector& tables) {
+void MarkDependents(const ArchiveReader* archive, Collector& tables) {
   using Part = LostPart::Part;
   tables.MarkStumblers();
   const auto mark = [&](std::initializer_list<const char*> names) {
     for (const char* name : names) tables.MarkIncomplete(name);
   };
-  if (archive.has_lost(Part::kMetadata)) mark({"machine", "derivation", "tag"});
-  if (archive.has_lost(Part::kVcpus)) mark({"vcpu", "crash_note", "stack_frame"});
+  const auto has_lost = [&](Part part) { return archive != nullptr && archive->has_lost(part); };
+  if (has_lost(Part::kMetadata)) mark({"machine", "derivation", "tag"});
+  if (has_lost(Part::kVcpus)) mark({"vcpu", "crash_note", "stack_frame"});
   if (tables.is_incomplete("stack_frame")) mark({"task", "lock_wait", "pipe_end"});
   // One walk makes them all, and its damage is told of the first.
   if (tables.is_incomplete("scx")) mark({"scx_op", "scx_event", "scx_cpu"});
@@ -254,15 +273,16 @@ void MarkDependents(const ArchiveReader& archive, Collector& tables) {
   if (tables.is_incomplete("log")) mark({"log_text"});
 }
 
-BuiltTables BuildTables(FrozenMachine& machine, const KernelChoice& choice, ProgressSteps* steps,
+BuiltTables BuildTables(Machine& machine, const KernelChoice& choice, ProgressSteps* steps,
                         TableSink sink, const std::set<std::string>* wanted) {
-  Collector tables(steps, std::move(sink), &machine.memory(), wanted);
-  const ArchiveReader& archive = machine.archive();
+  Collector tables(steps, std::move(sink), &machine, wanted);
+  const ArchiveReader* archive =
+      machine.frozen() == nullptr ? nullptr : &machine.frozen()->archive();
   const auto found = machine.Kernel(choice);
   const bool met_damage = tables.MeetsDamage();
   if (!found) tables.Fail("machine", found.error());
   const GuestKernel* kernel = found ? *found : nullptr;
-  if (met_damage || (kernel == nullptr && !archive.lost().empty())) {
+  if (met_damage || (kernel == nullptr && archive != nullptr && !archive->lost().empty())) {
     // In what all walkers need: the kernel's symbols, its types, its page tables.
     for (const TableInfo* info : AllTableInfos()) {
       const bool of_archive = info == &MemoryRow::Table().info || info == &TagRow::Table().info;
@@ -273,19 +293,19 @@ BuiltTables BuildTables(FrozenMachine& machine, const KernelChoice& choice, Prog
   }
 
   if (tables.Wants({"machine"})) {
-    std::vector<MachineRow> machine_rows = CaptureRows(archive);
+    std::vector<MachineRow> machine_rows = CaptureRows(machine);
     if (kernel != nullptr) {
-      Walked<MachineRow> walked = WalkMachine(*kernel);
+      Walked<MachineRow> walked = tables.settling()(*kernel, [&] { return WalkMachine(*kernel); });
       std::move(walked.rows.begin(), walked.rows.end(), std::back_inserter(machine_rows));
       tables.Note(std::move(walked.anomalies));
     }
     tables.Add(std::move(machine_rows));
   }
   tables.Add(
-      DerivationRows(kernel != nullptr ? kernel->derivations() : archive.metadata().derivations));
-  tables.Add(TagRows(archive));
-  if (tables.Wants({"memory"})) tables.Add(MemoryRows(archive));
-  tables.Add(VcpuRows(archive.vcpus(), kernel));
+      DerivationRows(kernel != nullptr ? kernel->derivations() : machine.metadata().derivations));
+  tables.Add(TagRows(machine.metadata()));
+  if (tables.Wants({"memory"})) tables.Add(MemoryRows(machine));
+  tables.Add(VcpuRows(machine.vcpus(), kernel));
   if (kernel != nullptr) WalkKernel(*kernel, tables);
   MarkDependents(archive, tables);
   return std::move(tables).Take();

@@ -11,7 +11,7 @@
 #include "libcore/base/result.h"
 #include "libcore/kernel/guest_kernel.h"
 #include "libcore/walk/row/row.h"
-#include "replay/frozen_machine.h"
+#include "replay/machine.h"
 
 namespace ktstr {
 
@@ -39,7 +39,7 @@ struct BuiltTables {
 // cannot be found still has its registers and memory. `sink` may be empty. `steps` may be null;
 // else it is told of progress that adds up to kTableSteps. Where `wanted` is not null,
 // the other tables may be empty.
-BuiltTables BuildTables(FrozenMachine& machine, const KernelChoice& choice,
+BuiltTables BuildTables(Machine& machine, const KernelChoice& choice,
                         ProgressSteps* steps = nullptr, TableSink sink = {},
                         const std::set<std::string>* wanted = nullptr);
 inline constexpr uint64_t kTableSteps = 50;

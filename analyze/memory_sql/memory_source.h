@@ -13,7 +13,7 @@
 #include "libcore/walk/bpf/special_fields.h"
 #include "libcore/walk/code/text_symbols.h"
 #include "libcore/walk/row/anomaly.h"
-#include "replay/frozen_machine.h"
+#include "replay/machine.h"
 
 namespace ktstr {
 
@@ -28,10 +28,10 @@ struct NamedType {
 
 class MemorySource {
  public:
-  explicit MemorySource(std::shared_ptr<FrozenMachine> machine, KernelChoice choice = {})
+  explicit MemorySource(std::shared_ptr<Machine> machine, KernelChoice choice = {})
       : machine_(std::move(machine)), choice_(std::move(choice)) {}
 
-  FrozenMachine& machine() { return *machine_; }
+  Machine& machine() { return *machine_; }
   // Whether a walk that takes long shall end; nullptr for never. It must outlive the walks.
   const Stop* stop() const { return stop_; }
   void StopBy(const Stop* stop) { stop_ = stop; }
@@ -70,7 +70,7 @@ class MemorySource {
   Result<Walk> NewWalk();
   Result<SpecialFields*> Special();
 
-  std::shared_ptr<FrozenMachine> machine_;
+  std::shared_ptr<Machine> machine_;
   KernelChoice choice_;
   const Stop* stop_ = nullptr;
   Anomalies ignored_{""};

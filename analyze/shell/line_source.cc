@@ -1,8 +1,8 @@
 #include "analyze/shell/line_source.h"
-#include "libcore/base/interrupt_guard.h"
 
 #include <stdlib.h>
 
+#include "libcore/base/interrupt_guard.h"
 
 namespace ktstr {
 

@@ -173,7 +173,7 @@ void Shell::Remember(LineEditor& editor, const std::vector<std::string>& lines) 
 Status Shell::RunTyped(LineEditor& editor) {
   StatementSplitter& statements = typed_statements_;
   std::vector<std::string> lines;  // of the statement that was begun
-  const std::string name = PromptName(session_.arguments().archive);
+  const std::string name = PromptName(session_.Name());
   const std::string first = name + "> ";
   const std::string next =
       std::string(DisplayWidth(name) < 3 ? 0 : DisplayWidth(name) - 3, ' ') + "...> ";
@@ -215,7 +215,7 @@ Status Shell::RunOnTerminal() {
   typed_ = true;
   session_.set_null("NULL");
   session_.UnfoldWideRows();
-  KTSTR_TRY(Write(KTSTR_TRY(Greeting(index, session_.arguments().archive))));
+  KTSTR_TRY(Write(KTSTR_TRY(Greeting(index, session_.Name()))));
   return RunTyped(*editor);
 }
 

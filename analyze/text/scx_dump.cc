@@ -9,6 +9,7 @@
 #include <optional>
 #include <regex>
 
+#include "analyze/findings/findings.h"
 #include "analyze/index/cells.h"
 #include "analyze/text/lines.h"
 #include "analyze/text/output.h"
@@ -175,7 +176,7 @@ class Dumper {
            id == "root" ? "" : " " + SafeText(ToDisplay(scheduler[4], "?")));
     }
     if (TextOf(scheduler[5]) == "none") {
-      Line("Debug dump triggered by freezing the machine");
+      Line("Debug dump triggered by {} the machine", RanWhileRead(index_) ? "reading" : "freezing");
     } else {
       const auto cpu = Number("scx_sched", scheduler[10], "exit_info->exit_cpu");
       Line("{} triggered exit kind {}{}:", WhoEndedIt(scheduler[9]), ExitKind(scheduler[5]),

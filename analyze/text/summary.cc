@@ -185,21 +185,31 @@ Result<std::string> SummaryText(const Database& index, const std::string& name, 
       !others.empty()) {
     text += others + "\n";
   }
-  text +=
-      line("archive", fmt::format("{}, {}, digest {}", SafeText(name),
-                                  FormatSize(uint64_t(facts.Number("archive_bytes").value_or(0))),
-                                  facts.Text("digest")));
-  text += line("frozen", fmt::format("{} ({}) by {}", facts.Text("captured_at"), why,
-                                     facts.Text("captured_by")));
+  const bool ran = facts.Text("ran_while_read") != "unknown";
+  const bool archived = facts.Text("digest") != "unknown";
+  if (ran) {
+    text += line("note",
+                 "read while the machine ran: rows are of different moments, and what joins "
+                 "them may be torn");
+  }
+  if (archived)
+    text +=
+        line("archive", fmt::format("{}, {}, digest {}", SafeText(name),
+                                    FormatSize(uint64_t(facts.Number("archive_bytes").value_or(0))),
+                                    facts.Text("digest")));
+  text += line(ran ? "read" : "frozen", fmt::format("{} ({}) by {}", facts.Text("captured_at"), why,
+                                                    facts.Text("captured_by")));
   text += line("kernel", fmt::format("Linux {}, up {}", facts.Text("release"),
                                      Seconds(facts.Number("uptime_ns"))));
   if (const std::string newer = facts.Text("newer_than_tried"); newer != "unknown") {
     text += line("note", newer);
   }
   for (const std::string& kernels : KTSTR_TRY(KernelLines(index))) text += line("kernels", kernels);
-  text += line("machine", fmt::format("{} CPUs, {}-level paging, {}, {}", facts.Text("nr_cpus"),
-                                      facts.Text("paging_levels"), facts.Text("vmm_version"),
-                                      facts.Text("accelerator")));
+  std::string machine =
+      fmt::format("{} CPUs, {}-level paging", facts.Text("nr_cpus"), facts.Text("paging_levels"));
+  if (!ran)
+    machine += fmt::format(", {}, {}", facts.Text("vmm_version"), facts.Text("accelerator"));
+  text += line("machine", machine);
   text += line("KASLR", KTSTR_TRY(KaslrLine(index, facts)));
   text += line("memory", KTSTR_TRY(MemoryLine(index, facts)));
   text += line("tasks", KTSTR_TRY(TasksLine(index)));

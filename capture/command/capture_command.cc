@@ -6,6 +6,7 @@
 #include <functional>
 
 #include "capture/command/command_line.h"
+#include "capture/host_capture.h"
 #include "capture/qemu/monitor_address.h"
 #include "libcore/base/interrupt_guard.h"
 #include "libcore/base/output.h"
@@ -17,8 +18,20 @@ namespace ktstr {
 
 namespace {
 
+// What stood still or did not, and for how long, as the end of the line that sums up.
+enum class Captured { kGuest, kHost };
+std::string HowLong(const CaptureSummary& summary, Captured what) {
+  const std::string kernel =
+      summary.kernel_release.empty() ? "" : " with kernel " + summary.kernel_release;
+  const auto ms = summary.frozen_for.count() / 1000;
+  return what == Captured::kGuest
+             ? fmt::format("guest{} frozen for {} ms", kernel, ms)
+             : fmt::format("this machine{} read in {} ms while it ran", kernel, ms);
+}
+
 // Says the rest on standard error. The line that sums up, ended.
-std::string SummaryLine(const std::string& output, const CaptureSummary& summary) {
+std::string SummaryLine(const std::string& output, const CaptureSummary& summary,
+                        Captured what = Captured::kGuest) {
   const ArchiveWriteSummary& archive = summary.archive;
   uint64_t pages = archive.present_pages + archive.duplicate_pages + archive.zero_pages;
   std::string left_out;
@@ -33,12 +46,9 @@ std::string SummaryLine(const std::string& output, const CaptureSummary& summary
   }
   if (!summary.kernels.empty()) fmt::print(stderr, "note: kernels: {}\n", summary.kernels);
   return fmt::format(
-      "{}: {}, {} pages of which {} are stored, {} are repeated and {} are zero{}; "
-      "guest{} frozen for {} ms\n",
-      output, FormatSize(archive.file_size), pages, archive.present_pages, archive.duplicate_pages,
-      archive.zero_pages, left_out,
-      summary.kernel_release.empty() ? "" : " with kernel " + summary.kernel_release,
-      summary.frozen_for.count() / 1000);
+      "{}: {}, {} pages of which {} are stored, {} are repeated and {} are zero{}; {}\n", output,
+      FormatSize(archive.file_size), pages, archive.present_pages, archive.duplicate_pages,
+      archive.zero_pages, left_out, HowLong(summary, what));
 }
 
 // Fills the options in, and captures with a progress bar and by `capture`.
@@ -117,6 +127,13 @@ Status RunCapture(QmpClient& qmp, const ArchiveArguments& arguments, CaptureOpti
       CaptureWithProgress(arguments, std::move(options),
                           [&](const CaptureOptions& filled) { return Capture(qmp, filled); }));
   return Output::Standard().Write(SummaryLine(arguments.output, summary));
+}
+
+Status RunCaptureHost(const ArchiveArguments& arguments, CaptureOptions options) {
+  const auto summary = KTSTR_TRY(
+      CaptureWithProgress(arguments, std::move(options),
+                          [](const CaptureOptions& filled) { return CaptureHost(filled); }));
+  return Output::Standard().Write(SummaryLine(arguments.output, summary, Captured::kHost));
 }
 
 Status RunCaptureFrozen(Frozen& frozen, const ArchiveArguments& arguments, CaptureOptions options) {

@@ -50,6 +50,10 @@ void AddArchiveOptions(Options* app, ArchiveArguments* arguments);
 // summary line and the warnings. Errors: as Capture; kInvalidArgument for a malformed tag.
 Status RunCapture(QmpClient& qmp, const ArchiveArguments& arguments, CaptureOptions options);
 
+// The same for the machine that this runs on: its kernel's pages, while it runs. Errors: as
+// CaptureHost.
+Status RunCaptureHost(const ArchiveArguments& arguments, CaptureOptions options);
+
 // The same for a guest that stands still, and goes on standing still. The summary goes to standard
 // error: the caller has another answer.
 Status RunCaptureFrozen(Frozen& frozen, const ArchiveArguments& arguments, CaptureOptions options);

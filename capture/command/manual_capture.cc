@@ -14,6 +14,9 @@ Manual CaptureManual() {
       "Where only the kernel matters, --keep kernel leaves out the pages that are free, hold "
       "contents of files or belong to user space. Each of them is recorded with its reason, and "
       "reading one later is an error that says so.\n\n"
+      "With --host it is the machine that this runs on, which goes on running: each page is of "
+      "another moment, those of the scheduler's state of nearly one. The archive says so, and "
+      "what may be torn for it is called so, not damage.\n\n"
       "An archive that could not be written to its end is not there: nothing has its name before "
       "it is whole.";
   manual.sections = {
@@ -29,6 +32,8 @@ Manual CaptureManual() {
        "demo.kts\n\n"
        "Capture a machine that runs, and let it go on:\n"
        "  ktstr-capture --qmp /run/my-guest.qmp -o my-guest.kts --tag build=1234\n\n"
+       "Keep the state of this machine's kernel, whose scheduler has stalled:\n"
+       "  ktstr-capture --host -o desktop.kts\n\n"
        "Look at its CPUs and its scheduler every second, without stopping it:\n"
        "  ktstr-capture watch --qmp /run/my-guest.qmp",
        {}}};

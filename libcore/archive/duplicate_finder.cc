@@ -25,8 +25,12 @@ Result<std::optional<uint64_t>> DuplicateFinder::FindOrStore(Pfn pfn, uint64_t h
     if (!page->readable()) return Fail(GuestMemory::UnreadableError(pfn.pa(), *page));
     const Pfn candidate = stored_[slots_[slot]];
     const PageView other = memory_.View(candidate);
-    if (!other.readable()) return Fail(GuestMemory::UnreadableError(candidate.pa(), other));
-    if (std::memcmp(page->data(), other.data(), kPageSize) == 0) {
+    // Of a machine that runs, it may have changed since it was stored.
+    const bool gone = other.fate() == PageFate::kNotCaptured;
+    if (!other.readable() && !gone) {
+      return Fail(GuestMemory::UnreadableError(candidate.pa(), other));
+    }
+    if (other.readable() && std::memcmp(page->data(), other.data(), kPageSize) == 0) {
       return std::optional<uint64_t>(slots_[slot]);
     }
   }

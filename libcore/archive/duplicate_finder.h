@@ -19,7 +19,7 @@ class DuplicateFinder {
 
   // The stored page that equals the page at `pfn`, whose hash is `hash`; nothing when there is
   // none: the page is then the next stored page. Errors: kUnreadable when a page that could be read
-  // before no longer can.
+  // before no longer can. A stored page that is no longer captured is no match (HostSnapshot).
   Result<std::optional<uint64_t>> FindOrStore(Pfn pfn, uint64_t hash);
 
   // The frame number of each stored page.

@@ -11,7 +11,7 @@
 
 namespace ktstr::archive {
 
-Result<InputFile> InputFile::Open(const std::string& path) {
+Result<InputFile> InputFile::Open(const std::string& path, std::string_view wanted) {
   // Not blocking: a FIFO must be refused, not waited for.
   const int fd = open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
   if (fd < 0) {
@@ -27,11 +27,11 @@ Result<InputFile> InputFile::Open(const std::string& path) {
                 fmt::format("{} cannot be examined: {}", path, std::strerror(errno)));
   }
   if (S_ISDIR(status.st_mode)) {
-    return Fail(ErrorCode::kDamaged, fmt::format("{} is a directory, not a .kts archive", path));
+    return Fail(ErrorCode::kDamaged, fmt::format("{} is a directory, not a {}", path, wanted));
   }
   if (!S_ISREG(status.st_mode)) {
     return Fail(ErrorCode::kDamaged,
-                fmt::format("{} is not a regular file, so no .kts archive", path));
+                fmt::format("{} is not a regular file, so no {}", path, wanted));
   }
   file.size_ = static_cast<uint64_t>(status.st_size);
   return file;

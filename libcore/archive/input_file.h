@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <span>
 #include <string>
+#include <string_view>
 
 #include "libcore/base/result.h"
 
@@ -13,8 +14,9 @@ namespace ktstr::archive {
 
 class InputFile {
  public:
-  // Errors: kNotFound (no such file), kDamaged (not a regular file), kIo.
-  static Result<InputFile> Open(const std::string& path);
+  // `wanted` is what the file should be, as people are told of a directory or a device. Errors:
+  // kNotFound (no such file), kDamaged (not a regular file), kIo.
+  static Result<InputFile> Open(const std::string& path, std::string_view wanted = ".kts archive");
   InputFile(InputFile&& other) noexcept;
   InputFile& operator=(InputFile&& other) noexcept;
   ~InputFile();

@@ -20,6 +20,9 @@ struct ArchiveMetadata {
   std::string vmm_machine;  // its type as the VMM itself names it, such as "pc-q35-7.2"
   // In which it stood, such as "running", "paused", "debug", "shutdown" (QEMU's run states).
   std::string run_state;
+  // Whether it ran while its memory was read: pages are of different moments then, and structures
+  // that lie in several of them may disagree (be torn) without being damaged.
+  bool ran_while_read = false;
   // Of memory devices (virtio-mem): pages for which there is a place, but which the guest did not
   // have when it was frozen. They are in no memory region.
   uint64_t unplugged_pages = 0;

@@ -117,6 +117,14 @@ Status GetUnplugged(const Json& json, uint64_t& pages) {
   return {};
 }
 
+Status GetRan(const Json& json, bool& ran) {
+  const auto found = json.find("ran_while_read");
+  if (found == json.end()) return {};
+  if (!found->is_boolean()) return Malformed("ran_while_read");
+  ran = found->get<bool>();
+  return {};
+}
+
 Status GetCpuFeatures(const Json& json, std::map<std::string, uint32_t>& features) {
   const auto found = json.find("cpu_features");
   if (found == json.end()) return {};
@@ -162,6 +170,7 @@ Result<std::string> EncodeMetadata(const ArchiveMetadata& metadata) {
     arguments.push_back(ToJson(argument));
   }
   if (metadata.unplugged_pages != 0) json["unplugged_pages"] = metadata.unplugged_pages;
+  if (metadata.ran_while_read) json["ran_while_read"] = true;
   Json& features = json["cpu_features"] = Json::object();
   for (const auto& [word, bits] : metadata.cpu_features) features[word] = bits;
   Json& derivations = json["derivations"] = Json::array();
@@ -189,6 +198,7 @@ Result<ArchiveMetadata> DecodeMetadata(std::string_view text) {
   KTSTR_TRY(GetLists(json, metadata));
   KTSTR_TRY(GetCpuFeatures(json, metadata.cpu_features));
   KTSTR_TRY(GetUnplugged(json, metadata.unplugged_pages));
+  KTSTR_TRY(GetRan(json, metadata.ran_while_read));
   if (const auto time = json.find("captured_at_ns"); time != json.end()) {
     metadata.captured_at_ns = KTSTR_TRY(ToTime(*time));
   }

@@ -18,7 +18,8 @@ namespace ktstr {
 // Says whether a page is to be left out, and why; kNone keeps it. Called once per page, in order.
 using PageFilter = std::function<LeftOutReason(Pfn)>;
 
-// The machine to write. Nothing here may change while it is being written.
+// The machine to write. Nothing here may change while it is being written: memory of a machine that
+// runs is one of which each page stays what it was when it was first looked at (HostSnapshot).
 struct ArchiveContents {
   const GuestMemory& memory;
   std::span<const VcpuRegisters> vcpus;

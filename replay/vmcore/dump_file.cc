@@ -57,7 +57,7 @@ class PieceMap {
 }  // namespace
 
 Result<DumpFile> DumpFile::Open(const std::string& path) {
-  DumpFile dump(KTSTR_TRY(archive::InputFile::Open(path)));
+  DumpFile dump(KTSTR_TRY(archive::InputFile::Open(path, "dump")));
   std::array<std::byte, kFlatSignature.size()> magic;
   if (dump.size_ >= kFlatHeaderSize && dump.file_.ReadAt(0, magic) &&
       std::memcmp(magic.data(), kFlatSignature.data(), magic.size()) == 0) {

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
+#include <filesystem>
 #include <string_view>
 #include <utility>
 
@@ -39,7 +40,7 @@ Status OpenElf(Vmcore& vmcore, CutOff cut_off) {
   if (vmcore.files.size() > 1) {
     return Fail(ErrorCode::kInvalidArgument, "only kdump-compressed dumps are of several files");
   }
-  const ElfCore core = KTSTR_TRY(ReadElfCore(dump));
+  const ElfCore core = KTSTR_TRY(ReadElfCore(BytesOf(dump)));
   vmcore.notes = KTSTR_TRY(ParseCoreNotes(core.notes));
   std::vector<MemoryRegion> regions;
   if (vmcore.notes.own) regions = vmcore.notes.own->regions;
@@ -101,6 +102,14 @@ Status OpenByContents(Vmcore& vmcore, const OpenOptions& options) {
 Result<Vmcore> OpenVmcore(const std::vector<std::string>& paths, const OpenOptions& options) {
   Vmcore vmcore;
   for (const std::string& path : paths) {
+    std::error_code none;
+    if (std::filesystem::equivalent(path, "/proc/kcore", none)) {
+      return Fail(
+          ErrorCode::kInvalidArgument,
+          fmt::format("{} is the memory of this machine, which runs: 'ktstr-analyze --live' "
+                      "asks it, 'ktstr-capture --host -o x.kts' keeps it",
+                      path));
+    }
     vmcore.files.push_back(std::make_unique<DumpFile>(KTSTR_TRY(DumpFile::Open(path))));
   }
   auto opened = OpenByContents(vmcore, options);

@@ -10,10 +10,10 @@
 
 #include "libcore/base/result.h"
 #include "libcore/memory/vcpu.h"
+#include "replay/vmcore/core_memory.h"
 #include "replay/vmcore/core_notes.h"
 #include "replay/vmcore/dump_file.h"
 #include "replay/vmcore/dump_memory.h"
-#include "replay/vmcore/elf_core.h"
 #include "replay/vmcore/raw_memory.h"
 
 namespace ktstr::vmcore {
@@ -34,7 +34,8 @@ struct Vmcore {
 };
 
 // Opens a dump, of which makedumpfile may have made several files. Errors: kNotFound, kIo,
-// kDamaged, kUnsupported (of another kind); each names the file.
+// kDamaged, kUnsupported (of another kind); each names the file. kInvalidArgument for /proc/kcore,
+// which is no dump but a machine that runs.
 Result<Vmcore> OpenVmcore(const std::vector<std::string>& paths, const OpenOptions& options);
 
 }  // namespace ktstr::vmcore

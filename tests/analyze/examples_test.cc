@@ -126,6 +126,8 @@ class ExamplesTest : public testing::Test {
 
 // With the archives' stand-ins, the program being found as ktstr-analyze.
 void ExamplesTest::ExpectThatItRuns(const Example& example) {
+  // Those of the machine itself take one that shows its memory: tests/guest/host_guest_test.cc.
+  if (example.command.find(" --live") != std::string::npos) return;
   SCOPED_TRACE(example.command);
   static const std::regex archive(R"([\w./-]+\.kts\b)");
   bool is_itself = true;

@@ -7,6 +7,7 @@
 
 #include "analyze/text/output.h"
 #include "archives.h"
+#include "replay/frozen_machine.h"
 #include "fixtures/synthetic/container_builder.h"
 
 namespace ktstr {

@@ -101,6 +101,15 @@ TEST_F(ProgramTest, EverySubcommandAnswersAsTextAndAsJsonWithAndWithoutAnIndex) 
   EXPECT_TRUE(nlohmann::json::accept(Ask(archive_ + " --json").out));
 }
 
+TEST_F(ProgramTest, AnArchiveAndThisMachineAreNotAskedAtOnce) {
+  const Ran both = Ask(archive_ + " --live tasks");
+  EXPECT_EQ(both.exit_code, 2);
+  EXPECT_THAT(both.out, HasSubstr("give one of them"));
+  const Ran compared = Ask("--live diff " + archive_);
+  EXPECT_EQ(compared.exit_code, 2);
+  EXPECT_THAT(compared.out, HasSubstr("ktstr-capture --host"));
+}
+
 TEST_F(ProgramTest, WhatIsNotThereIsAnEmptyAnswer) {
   for (const std::string command : {"rq", "scx", "maps", "progs", "cgroups", "findings"}) {
     EXPECT_EQ(Ask(archive_ + " " + command).exit_code, 0) << command;

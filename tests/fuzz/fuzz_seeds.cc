@@ -16,6 +16,7 @@
 #include "fixtures/sample/sample_guest.h"
 #include "fixtures/sample/temporary_directory.h"
 #include "fixtures/synthetic/btf_builder.h"
+#include "fixtures/synthetic/kcore_builder.h"
 #include "fixtures/synthetic/kernel_builder.h"
 #include "fixtures/synthetic/vmlinux_builder.h"
 #include "libcore/archive/pack/pack_writer.h"
@@ -107,6 +108,13 @@ void AddDumps(Seeds& seeds) {
             "\3"
             "0:4K\n" +
                 std::string(kPageSize - 5, 'x'));
+}
+
+// A running kernel's memory.
+void AddKcore(Seeds& seeds) {
+  const synthetic::BufferMemory memory = synthetic::MakeRandomMemory(8, 3);
+  const auto kcore = synthetic::KcoreOf(memory);
+  seeds.Add("vmcore", "\4" + synthetic::VmcoreinfoFileOf(Pa(0x1018)) + TextOf(kcore));
 }
 
 void AddNumber(std::string& stream, uint32_t value) {
@@ -332,6 +340,7 @@ int Run(const fs::path& directory, const std::string& state) {
   const synthetic::TemporaryDirectory work;
   Seeds seeds(directory);
   AddArchives(seeds);
+  AddKcore(seeds);
   AddDumps(seeds);
   AddDevices(**machine, seeds);
   AddPacks(work.path(), seeds);

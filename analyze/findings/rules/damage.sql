@@ -9,7 +9,12 @@ SELECT CASE WHEN kind IN ('cycle', 'damage') THEN 'error' ELSE 'warning' END AS 
               min(detail)) AS detail,
        json_array(json_object('table', 'anomaly', 'walker', walker, 'kind', kind)) AS evidence
 FROM anomaly
-WHERE NOT (kind IN ('no member', 'no symbol') AND
+-- What is perhaps only torn, since the machine ran while it was read, is no damage; nor is it that
+-- the registers of CPUs that ran are not known.
+WHERE kind != 'torn'
+  AND NOT (kind = 'no registers' AND
+           EXISTS (SELECT 1 FROM machine WHERE key = 'ran_while_read' AND value IS NOT NULL))
+  AND NOT (kind IN ('no member', 'no symbol') AND
            EXISTS (SELECT 1 FROM machine WHERE key = 'newer_than_tried' AND value IS NOT NULL))
 GROUP BY walker, kind
 ORDER BY walker, kind;

@@ -2,6 +2,7 @@
 -- check: info: no real-time task waits for a deadline server
 -- rank: 36
 -- counted: deadline server at work, deadline servers at work
+-- still: what it compares is of one moment
 SELECT 'info' AS severity,
        printf('CPU %d', c.cpu) AS subject,
        printf('its deadline server lets %s (%d) of class %s run before %s (%d) of class rt', r.comm, r.pid, r.class, t.comm, t.pid) ||

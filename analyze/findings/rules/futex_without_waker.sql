@@ -1,5 +1,6 @@
 -- Every thread of a process sleeps in a futex: none of them can wake another. A suspect only: a futex in shared memory can be woken from outside, and a wait can have a timeout.
 -- counted: process asleep, processes asleep
+-- still: what it compares is of one moment
 WITH futex_waiter AS (
   SELECT DISTINCT task_kva FROM stack_frame WHERE symbol IN ('futex_wait', '__futex_wait')
 )

@@ -2,6 +2,7 @@
 -- check: warning: no CPU idles while tasks that may use it wait
 -- rank: 80
 -- counted: idle CPU, idle CPUs
+-- still: what it compares is of one moment
 SELECT 'warning' AS severity,
        printf('CPU %d', c.cpu) AS subject,
        printf(iif(count(*) = 1,

@@ -2,6 +2,7 @@
 -- check: info: nobody sleeps with a lock for which many wait
 -- rank: 48
 -- counted: holder of a lock who sleeps, holders of locks who sleep
+-- still: what it compares is of one moment
 WITH held AS (
   SELECT l.lock_kva, l.kind, coalesce(l.lock_symbol, l.lock_kva) AS lock, l.owner_kva, count(*) AS waiters,
          json_group_array(l.pid) AS pids, (SELECT max(clock_ns) FROM cpu) - max(t.last_arrival_ns) AS since_ns

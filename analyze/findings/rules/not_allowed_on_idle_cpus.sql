@@ -1,6 +1,7 @@
 -- CPUs idle, and a task in a shared dispatch queue may use none of them.
 -- check: info: the tasks that wait may use the CPUs that idle
 -- counted: task that may not use the idle CPUs, tasks that may not use the idle CPUs
+-- still: what it compares is of one moment
 SELECT 'info' AS severity,
        printf('%s (%d)', t.comm, t.pid) AS subject,
        printf(iif(t.affinity GLOB '*[,-]*',

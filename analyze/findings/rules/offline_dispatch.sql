@@ -3,6 +3,7 @@
 -- when: SELECT 1 FROM scx
 -- rank: 24
 -- counted: dispatch to an offline CPU, dispatches to offline CPUs
+-- still: what it compares is of one moment
 SELECT 'error' AS severity,
        printf('CPU %d', q.cpu) AS subject,
        printf('offline, and %s in its local queue', iif(count(*) = 1, printf('%s (%d) stands', min(w.comm), min(w.pid)),

@@ -1,5 +1,6 @@
 -- A task waits at one end of a pipe whose other end nobody has open any more: the wake-up of the last close is missing.
 -- counted: pipe without a peer, pipes without peers
+-- still: what it compares is of one moment
 SELECT 'warning' AS severity,
        printf('%s (%s)', comm, pid) AS subject,
        printf('waits in %s for a pipe whose other end is closed everywhere', function) AS detail,

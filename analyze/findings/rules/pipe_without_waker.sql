@@ -1,5 +1,6 @@
 -- A task sleeps at one end of a pipe, and every thread that has the other end open sleeps on that same pipe: nobody is left to wake any of them. All open descriptions of the other end must have been found in processes' files (one can be on its way through a socket), and a FIFO that was opened for both ways waits for whoever opens it by name.
 -- counted: pipe without a waker, pipes without wakers
+-- still: what it compares is of one moment
 WITH waiter AS (
   SELECT pid, comm, function, task_kva, lock_kva,
          CASE WHEN function LIKE '%read%' THEN 'write' ELSE 'read' END AS other_end,

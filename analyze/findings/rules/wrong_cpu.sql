@@ -3,6 +3,7 @@
 -- when: SELECT 1 FROM scx
 -- rank: 24
 -- counted: task on a wrong CPU, tasks on wrong CPUs
+-- still: what it compares is of one moment
 SELECT 'error' AS severity,
        printf('%s (%d)', t.comm, t.pid) AS subject,
        printf('stands in the local queue of CPU %d, and may use only %s', q.cpu, t.affinity)

@@ -2,6 +2,9 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <array>
+
 namespace ktstr {
 
 const RowTable<AnomalyRow>& AnomalyRow::Table() {
@@ -10,11 +13,22 @@ const RowTable<AnomalyRow>& AnomalyRow::Table() {
       {
           Col<&AnomalyRow::walker>("walker", "", "Which walker: the table that it fills."),
           Col<&AnomalyRow::kind>("kind", "",
-                                 "What happened, such as cycle, cap, unreadable, no member."),
+                                 "What happened, such as cycle, cap, unreadable, no member; torn: "
+                                 "perhaps only because the machine ran while it was read."),
           Col<&AnomalyRow::address>("address", "", "Where, as a kernel address."),
           Col<&AnomalyRow::detail>("detail", "", "What was being read and what was found."),
       });
   return table;
+}
+
+bool MayBeTorn(const AnomalyRow& anomaly) {
+  constexpr std::array<std::string_view, 7> kAsItIs = {
+      "no member", "no symbol", "no registers", "cap", "stopped", "not found", "unsupported"};
+  return std::ranges::find(kAsItIs, anomaly.kind) == kAsItIs.end();
+}
+
+size_t CountOfTearable(const std::vector<AnomalyRow>& anomalies) {
+  return static_cast<size_t>(std::ranges::count_if(anomalies, MayBeTorn));
 }
 
 void Anomalies::Add(std::string kind, std::optional<Kva> address, std::string detail) {

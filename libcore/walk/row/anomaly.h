@@ -24,6 +24,11 @@ struct AnomalyRow {
   friend bool operator==(const AnomalyRow&, const AnomalyRow&) = default;
 };
 
+// Whether the anomaly can come of a structure that changed while it was read: all but what is
+// missing from the kernel or the machine itself, and where a walk was ended.
+bool MayBeTorn(const AnomalyRow& anomaly);
+size_t CountOfTearable(const std::vector<AnomalyRow>& anomalies);
+
 // The anomalies of one walker: so many as anybody reads, and how many more there were.
 class Anomalies {
  public:
