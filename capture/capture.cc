@@ -15,7 +15,7 @@
 #include "capture/qemu/process_info.h"
 #include "capture/qemu/ram_map.h"
 #include "capture/qemu/unplugged.h"
-#include "capture/qemu/vcpu_state.h"
+#include "libcore/qemu/vcpu_state.h"
 #include "capture/system/spare_memory.h"
 #include "libcore/base/output_place.h"
 #include "libcore/kernel/guest_kernel.h"

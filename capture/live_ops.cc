@@ -2,7 +2,7 @@
 
 #include "capture/qemu/device_state.h"
 #include "capture/qemu/ram_map.h"
-#include "capture/qemu/vcpu_state.h"
+#include "libcore/qemu/vcpu_state.h"
 
 namespace ktstr {
 

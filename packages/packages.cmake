@@ -30,7 +30,7 @@ set(CPACK_DEBIAN_DEVELOPMENT_PACKAGE_NAME libktstr-dev)
 set(CPACK_DEBIAN_DEVELOPMENT_PACKAGE_SECTION libdevel)
 set(CPACK_COMPONENT_DEVELOPMENT_DEPENDS programs)
 set(CPACK_DEBIAN_DEVELOPMENT_PACKAGE_DEPENDS "pkg-config, libzstd-dev, libbpf-dev, libelf-dev, \
-liblzo2-dev, libsnappy-dev, zlib1g-dev, \
+liblzo2-dev, libsnappy-dev, libarchive-dev, zlib1g-dev, \
 libsqlite3-dev, libtomlplusplus-dev, libcapstone-dev, libxxhash-dev, libfmt-dev, libexpected-dev, \
 nlohmann-json3-dev, libpugixml-dev, libgtest-dev")
 set(CPACK_COMPONENT_DEVELOPMENT_DESCRIPTION

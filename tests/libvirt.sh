@@ -1,5 +1,6 @@
 #!/bin/bash
-# Captures a guest that libvirt has started, through libvirt, with files handed to QEMU by it.
+# Captures a guest that libvirt has started, through libvirt, with files handed to QEMU by it; and imports what `virsh
+# save` makes of it.
 #
 #   bash tests/libvirt.sh [BUILD_DIR]
 #
@@ -71,4 +72,16 @@ if "$programs/ktstr-capture" --qmp libvirt:no-such-guest -o "$archive" --force 2
   fail "a guest that is not there was captured"
 fi
 grep -q no-such-guest "$directory/said" || fail "the error does not name the guest: $(cat "$directory/said")"
+step "saving it, and comparing what is imported with a capture of the same moment"
+virsh suspend "$domain" >/dev/null
+"${capture[@]}" || fail "no capture of a guest that stands still"
+virsh save "$domain" "$directory/saved" >/dev/null || fail "libvirt does not save the guest"
+"$programs/ktstr-replay" import "$directory/saved" -o "$directory/imported.kts" || fail "no import of what libvirt saved"
+"$programs/ktstr-analyze" --no-index "$archive" diff "$directory/imported.kts" >"$directory/differences" ||
+  fail "what libvirt saved differs from our capture: $(head -n 30 "$directory/differences")"
+registers="SELECT group_concat(cpu || ' ' || rip || ' ' || rsp || ' ' || cr3 || ' ' || lstar || ' ' || mode) FROM vcpu"
+for file in "$archive" "$directory/imported.kts"; do
+  "$programs/ktstr-analyze" "$file" --no-index sql --csv "$registers" >"$file.vcpus" || fail "no registers in $file"
+done
+cmp "$archive.vcpus" "$directory/imported.kts.vcpus" || fail "what libvirt saved has other registers than our capture"
 echo "libvirt.sh: all as it should be"

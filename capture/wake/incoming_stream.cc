@@ -2,7 +2,7 @@
 
 #include <fmt/format.h>
 
-#include "capture/qemu/device_sections.h"
+#include "libcore/qemu/device_sections.h"
 
 namespace ktstr {
 

@@ -11,7 +11,7 @@
 #include <map>
 #include <nlohmann/json.hpp>
 
-#include "capture/qemu/device_sections.h"
+#include "libcore/qemu/device_sections.h"
 #include "capture/qemu/json_access.h"
 #include "capture/qemu/machine_facts.h"
 #include "capture/qemu/ram_map.h"

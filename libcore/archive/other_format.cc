@@ -29,11 +29,9 @@ constexpr Format kFormats[] = {
     {0, "KDUMP   "sv, "is a kdump-compressed vmcore: 'ktstr-replay import' makes an archive of it"},
     {0, "makedumpfile\0"sv,
      "is a flattened vmcore of makedumpfile: 'ktstr-replay import' makes an archive of it"},
-    {0, "QEVM"sv,
-     "is a migration stream of QEMU: let QEMU take it in (-incoming), and capture that machine"},
+    {0, "QEVM"sv, "is a migration stream of QEMU: 'ktstr-replay import' makes an archive of it"},
     {0, "LibvirtQemudSave"sv,
-     "is a machine saved by libvirt: restore it (virsh restore --paused), and capture that "
-     "machine"},
+     "is a machine saved by libvirt: 'ktstr-replay import' makes an archive of it"},
     // Documentation/arch/x86/boot.rst: the setup header.
     {0x202, "HdrS"sv,
      "is a Linux kernel (bzImage), not a frozen machine: boot it with ktstr-capture "

@@ -103,6 +103,8 @@ ArchiveMetadata MetadataOf(const Vmcore& vmcore, const ImportOptions& options) {
     metadata.trigger = "import";
     metadata.trigger_detail = vmcore.kind + LevelText(vmcore);
     metadata.captured_at_ns = vmcore.written_at_s * kNsPerSecond;
+    metadata.vmm_machine = vmcore.machine_type;
+    metadata.run_state = vmcore.run_state;
     metadata.kept = IsWhole(*vmcore.memory) ? "all" : "kernel";
   }
   metadata.tags["imported"] = vmcore.kind + LevelText(vmcore);
@@ -128,7 +130,7 @@ Result<ImportSummary> ImportVmcore(const Vmcore& vmcore, CutOff cut_off, const s
   }
   const ArchiveContents contents = {.memory = *vmcore.memory,
                                     .vcpus = vcpus,
-                                    .device_state = {},
+                                    .device_state = vmcore.device_state,
                                     .metadata = std::move(metadata),
                                     .filter = std::move(filter)};
   ArchiveWriteOptions write = {

@@ -13,6 +13,8 @@
 #include "libcore/base/private_directory.h"
 #include "replay/vmcore/import.h"
 #include "replay/vmcore/kdump_file.h"
+#include "replay/vmcore/qemu_stream.h"
+#include "replay/vmcore/save_image.h"
 
 namespace ktstr::vmcore {
 
@@ -25,7 +27,7 @@ bool LooksLikeDump(const std::string& path) {
   // A whole machine's core, not a program (ET_CORE is 4, at e_type).
   constexpr size_t kTypeAt = 16;
   if (IsElf(begin)) return begin[kTypeAt] == std::byte{4};
-  if (IsKdump(begin)) return true;
+  if (IsKdump(begin) || IsSaveImage(begin) || IsQemuStream(begin)) return true;
   const auto dump = DumpFile::Open(path);
   return dump && dump->flattened();
 }

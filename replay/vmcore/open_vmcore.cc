@@ -10,7 +10,10 @@
 #include <utility>
 
 #include "libcore/archive/other_format.h"
+#include "libcore/qemu/vcpu_state.h"
 #include "replay/vmcore/kdump_file.h"
+#include "replay/vmcore/qemu_stream.h"
+#include "replay/vmcore/save_image.h"
 
 namespace ktstr::vmcore {
 
@@ -75,6 +78,30 @@ Status OpenKdump(Vmcore& vmcore) {
   return {};
 }
 
+Status OpenStream(Vmcore& vmcore, const DumpFile& dump, uint64_t begin) {
+  QemuStream stream = KTSTR_TRY(ReadQemuStream(dump, begin));
+  vmcore.device_state = std::move(stream.device_state);
+  vmcore.machine_type = stream.machine_type;
+  vmcore.notes.vcpus = KTSTR_TRY(ParseVcpus(vmcore.device_state));
+  vmcore.notes.of_qemu = true;
+  vmcore.memory = KTSTR_TRY(StreamMemory(dump, std::move(stream)));
+  return {};
+}
+
+Status OpenSaveImage(Vmcore& vmcore, const OpenOptions& options) {
+  const SaveImage image = KTSTR_TRY(ReadSaveImage(*vmcore.files.front()));
+  vmcore.kind = image.compression.empty()
+                    ? std::string("save file of libvirt")
+                    : fmt::format("save file of libvirt ({})", image.compression);
+  vmcore.run_state = image.was_running ? "running" : "paused";
+  if (image.compression.empty()) {
+    return OpenStream(vmcore, *vmcore.files.front(), image.stream_at);
+  }
+  vmcore.files.push_back(
+      KTSTR_TRY(DecompressStream(*vmcore.files.front(), image, options.most_decompressed)));
+  return OpenStream(vmcore, *vmcore.files.back(), 0);
+}
+
 Status OpenByContents(Vmcore& vmcore, const OpenOptions& options) {
   const DumpFile& dump = *vmcore.files.front();
   if (options.raw) {
@@ -90,9 +117,18 @@ Status OpenByContents(Vmcore& vmcore, const OpenOptions& options) {
   KTSTR_TRY(dump.ReadAt(0, begin));
   if (IsElf(begin)) return OpenElf(vmcore, options.cut_off);
   if (IsKdump(begin)) return OpenKdump(vmcore);
+  if (vmcore.files.size() > 1) {
+    return Fail(ErrorCode::kInvalidArgument, "only kdump-compressed dumps are of several files");
+  }
+  if (IsSaveImage(begin)) return OpenSaveImage(vmcore, options);
+  if (IsQemuStream(begin)) {
+    vmcore.kind = "migration stream of QEMU";
+    return OpenStream(vmcore, dump, 0);
+  }
   const std::string_view other = archive::OtherFormat(begin);
   return Fail(ErrorCode::kUnsupported,
-              other.empty() ? std::string("it is neither an ELF core nor a kdump-compressed dump; "
+              other.empty() ? std::string("it is no ELF core, kdump-compressed dump, save file or "
+                                          "migration stream; "
                                           "the bytes of RAM alone are taken with --format raw")
                             : fmt::format("it {}", other));
 }

@@ -22,6 +22,7 @@ struct OpenOptions {
   bool raw = false;              // the bytes of RAM alone; everything else is told by the file
   std::vector<RawRange> ranges;  // of a raw one: where they belong
   CutOff cut_off = CutOff::kRefuse;
+  uint64_t most_decompressed = uint64_t{1} << 46;  // of a save file of libvirt's, in bytes
 };
 
 struct Vmcore {
@@ -31,6 +32,9 @@ struct Vmcore {
   std::string kind;                   // such as "ELF core of QEMU"
   int64_t written_at_s = 0;           // Unix time; 0 when it is not known
   std::optional<int32_t> dump_level;  // what makedumpfile was told to leave out (-d)
+  // Of a migration stream of QEMU's.
+  std::vector<std::byte> device_state;
+  std::string machine_type, run_state;
 };
 
 // Opens a dump, of which makedumpfile may have made several files. Errors: kNotFound, kIo,

@@ -1,11 +1,11 @@
-#include "capture/qemu/vcpu_state.h"
+#include "libcore/qemu/vcpu_state.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <random>
 
-#include "capture/qemu/device_sections.h"
+#include "libcore/qemu/device_sections.h"
 #include "device_stream.h"
 
 namespace ktstr {

@@ -1,10 +1,10 @@
 // Proves: whatever the state of QEMU's devices holds (a guest fills buffers in it), taking it
 // apart, and reading vCPUs and memory devices out of it, ends and stays within its bytes.
-#include "capture/qemu/device_sections.h"
 #include "capture/qemu/unplugged.h"
-#include "capture/qemu/vcpu_state.h"
 #include "capture/wake/incoming_stream.h"
 #include "fuzz.h"
+#include "libcore/qemu/device_sections.h"
+#include "libcore/qemu/vcpu_state.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   using namespace ktstr;

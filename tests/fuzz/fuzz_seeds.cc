@@ -12,8 +12,9 @@
 #include <random>
 
 #include "../libcore/ops/sample_messages.h"
-#include "capture/qemu/device_sections.h"
 #include "fixtures/sample/sample_guest.h"
+#include "fixtures/sample/save_image_builder.h"
+#include "fixtures/sample/stream_builder.h"
 #include "fixtures/sample/temporary_directory.h"
 #include "fixtures/synthetic/btf_builder.h"
 #include "fixtures/synthetic/kcore_builder.h"
@@ -24,6 +25,7 @@
 #include "libcore/image/vmcoreinfo.h"
 #include "libcore/ops/json.h"
 #include "libcore/ops/wire.h"
+#include "libcore/qemu/device_sections.h"
 #include "replay/frozen_machine.h"
 #include "replay/gdb/packet.h"
 #include "replay/vmcore/core_notes.h"
@@ -108,6 +110,19 @@ void AddDumps(Seeds& seeds) {
             "\3"
             "0:4K\n" +
                 std::string(kPageSize - 5, 'x'));
+}
+
+// What QEMU and libvirt save.
+void AddSaved(Seeds& seeds) {
+  synthetic::StreamBuilder builder("pc-q35-7.2", {"events"});
+  builder.Begin({{"pc.ram", 4 * kPageSize}, {"pc.bios", kPageSize}});
+  builder.Part({{"pc.ram", 0, 1}, {"pc.ram", 1, 2}, {"pc.bios", 0, 3}});
+  builder.End({{"pc.ram", 1, 4}, {"pc.ram", 2, 0}});
+  const std::string stream = builder.Finish();
+  const std::string whole(1, '\0');
+  seeds.Add("vmcore", whole + stream);
+  seeds.Add("vmcore", whole + synthetic::SaveHeader() + stream);
+  seeds.Add("vmcore", whole + synthetic::SaveHeader({.compression = 1}) + "\x1f\x8b\x08");
 }
 
 // A running kernel's memory.
@@ -341,6 +356,7 @@ int Run(const fs::path& directory, const std::string& state) {
   Seeds seeds(directory);
   AddArchives(seeds);
   AddKcore(seeds);
+  AddSaved(seeds);
   AddDumps(seeds);
   AddDevices(**machine, seeds);
   AddPacks(work.path(), seeds);

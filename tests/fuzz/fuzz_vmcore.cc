@@ -1,9 +1,10 @@
 // Proves: whatever another tool's dump holds, opening it and looking at its pages, its notes and
 // the kernel in it ends, within the file's bytes and with memory in proportion to them.
 //
-// Input: a byte that chooses. 0: the dump as it is, whatever it is; 1: its notes alone; 2: the
-// bytes of one compressed page, with its flags before them; 3: raw RAM, and a text that says where;
-// 4: what a kernel shows as /proc/kcore, the rest of a line before it as /sys/kernel/vmcoreinfo.
+// Input: a byte that chooses. 0: the dump, save file or stream as it is, whatever it is; 1: its
+// notes alone; 2: the bytes of one compressed page, with its flags before them; 3: raw RAM, and a
+// text that says where; 4: what a kernel shows as /proc/kcore, the rest of a line before it as
+// /sys/kernel/vmcoreinfo.
 #include "fuzz.h"
 #include "libcore/host/host_kernel.h"
 #include "replay/vmcore/open_vmcore.h"
@@ -28,7 +29,8 @@ void LookAt(const vmcore::Vmcore& dump) {
   }
 }
 
-void Open(std::span<const std::byte> bytes, const vmcore::OpenOptions& options) {
+void Open(std::span<const std::byte> bytes, vmcore::OpenOptions options) {
+  options.most_decompressed = 1 << 20;
   const MemoryFile file(bytes);
   const auto dump = vmcore::OpenVmcore({file.path()}, options);
   if (dump) LookAt(*dump);

@@ -13,7 +13,7 @@
 #include "capture/live_memory.h"
 #include "capture/qemu/device_state.h"
 #include "capture/qemu/ram_map.h"
-#include "capture/qemu/vcpu_state.h"
+#include "libcore/qemu/vcpu_state.h"
 #include "fixtures/sample/temporary_directory.h"
 #include "guest_kernels.h"
 #include "libcore/kernel/object_reader.h"

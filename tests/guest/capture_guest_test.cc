@@ -6,7 +6,7 @@
 #include <fstream>
 
 #include "capture/capture.h"
-#include "capture/qemu/vcpu_state.h"
+#include "libcore/qemu/vcpu_state.h"
 #include "fixtures/sample/temporary_directory.h"
 #include "guest_tests.h"
 #include "libcore/archive/reader.h"

@@ -7,6 +7,7 @@
 #include "../replay/vmcore/index_differences.h"
 #include "capture/capture.h"
 #include "capture/freeze.h"
+#include "fixtures/sample/save_image_builder.h"
 #include "fixtures/sample/temporary_directory.h"
 #include "guest_tests.h"
 #include "replay/vmcore/import.h"
@@ -15,6 +16,7 @@ namespace ktstr {
 namespace {
 
 using synthetic::TemporaryDirectory;
+using ::testing::ElementsAreArray;
 using ::testing::IsEmpty;
 
 struct QemuDump {
@@ -70,6 +72,75 @@ std::vector<std::string> FormatsOf(QmpClient& qmp) {
   const auto answer = qmp.Execute("query-dump-guest-memory-capability");
   if (!answer) return {};
   return (*answer)["formats"].get<std::vector<std::string>>();
+}
+
+// Saves the machine as `virsh save` has QEMU do it.
+Status MigrateTo(QmpClient& qmp, const std::string& file) {
+  KTSTR_TRY(qmp.Execute("migrate", {{"uri", "exec:cat > " + file}}));
+  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(60);
+  for (;;) {
+    const auto state = KTSTR_TRY(qmp.Execute("query-migrate"));
+    if (state["status"] == "completed") return {};
+    if (state["status"] == "failed" || std::chrono::steady_clock::now() > deadline) {
+      return Fail(ErrorCode::kPeer, state.dump());
+    }
+  }
+}
+
+// A guest with more RAM than lies below 4 GiB would be much to write: its blocks are looked at in
+// tests of the format.
+TEST(ImportGuestTest, WhatVirshSavesIsTheSameMachineAsOurCapture) {
+  const TemporaryDirectory directory;
+  const auto machine = BootWithWork(Machine(), "spin:2,sleep:3");
+  ASSERT_OK(machine);
+  auto frozen = Frozen::Freeze((*machine)->qmp());
+  ASSERT_OK(frozen);
+  CaptureOptions capture;
+  capture.output = directory / "capture.kts";
+  capture.pid = (*machine)->qemu().pid();
+  ASSERT_OK(CaptureFrozen(*frozen, capture));
+  const auto ours = FrozenMachine::Open(directory / "capture.kts");
+  ASSERT_OK(ours);
+  const auto index = OpenIndex(**ours, {.use_file = false});
+  ASSERT_OK(index);
+  const std::string stream = directory / "stream", dump = directory / "dump";
+  ASSERT_OK(MigrateTo((*machine)->qmp(), stream));
+  frozen->Abandon();
+  const auto saved = [&](uint32_t compression, const std::string& tool) {
+    std::ofstream(dump, std::ios::binary) << synthetic::SaveHeader({.compression = compression});
+    EXPECT_EQ(std::system((tool + " < " + stream + " >> " + dump).c_str()), 0) << tool;
+  };
+  for (const auto& [kind, tool, compression] : {std::tuple("migration stream of QEMU", "cat", 0u),
+                                                {"save file of libvirt", "cat", 0u},
+                                                {"save file of libvirt (gzip)", "gzip -1", 1u},
+                                                {"save file of libvirt (xz)", "xz -0", 3u},
+                                                {"save file of libvirt (zstd)", "zstd -1", 5u}}) {
+    SCOPED_TRACE(kind);
+    const bool alone = std::string_view(kind).starts_with("migration");
+    if (!alone) saved(compression, tool);
+    const auto opened = vmcore::OpenVmcore({alone ? stream : dump}, {});
+    ASSERT_OK(opened);
+    EXPECT_EQ(opened->kind, kind);
+    ExpectSamePages((*ours)->memory(), *opened->memory, false);
+    EXPECT_THAT(opened->notes.vcpus, ElementsAreArray((*ours)->archive().vcpus()));
+    if (alone || compression != 0) continue;
+    const auto imported = vmcore::ImportVmcore(*opened, vmcore::CutOff::kRefuse,
+                                               directory / "import.kts", {.overwrite = true});
+    ASSERT_OK(imported);
+    EXPECT_THAT(imported->warnings, IsEmpty());
+    const auto theirs = FrozenMachine::Open(directory / "import.kts");
+    ASSERT_OK(theirs);
+    EXPECT_EQ((*theirs)->metadata().vmm_machine, (*ours)->metadata().vmm_machine);
+    EXPECT_EQ((*theirs)->metadata().run_state, "running");
+    const auto other = OpenIndex(**theirs, {.use_file = false});
+    ASSERT_OK(other);
+    std::set<std::string> ignored = {"memory",         "memory_bytes",     "captured_at",
+                                     "captured_at_ns", "captured_by",      "trigger",
+                                     "trigger_detail", "accelerator",      "vmm_version",
+                                     "run_state",      "vmm_command_line", "cpu_feature"};
+    ignored.insert(kOfTheArchive.begin(), kOfTheArchive.end());
+    EXPECT_THAT(IndexDifferences(*index, *other, ignored), IsEmpty());
+  }
 }
 
 TEST(ImportGuestTest, DumpsOfQemuAreTheSameMachineAsOurCapture) {

@@ -12,7 +12,7 @@
 #include "capture/live_memory.h"
 #include "capture/qemu/device_state.h"
 #include "capture/qemu/ram_map.h"
-#include "capture/qemu/vcpu_state.h"
+#include "libcore/qemu/vcpu_state.h"
 #include "fixtures/sample/temporary_directory.h"
 #include "guest_tests.h"
 #include "libcore/walk/memory/page_classes.h"

@@ -5,7 +5,7 @@
 #include "capture/freeze.h"
 #include "capture/qemu/device_state.h"
 #include "capture/qemu/ram_map.h"
-#include "capture/qemu/vcpu_state.h"
+#include "libcore/qemu/vcpu_state.h"
 
 namespace ktstr {
 

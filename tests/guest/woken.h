@@ -12,7 +12,7 @@
 #include "capture/live_memory.h"
 #include "capture/qemu/device_state.h"
 #include "capture/qemu/qmp_client.h"
-#include "capture/qemu/vcpu_state.h"
+#include "libcore/qemu/vcpu_state.h"
 #include "guest_tests.h"
 #include "replay/frozen_machine.h"
 

@@ -14,7 +14,7 @@
 #include "capture/capture.h"
 #include "capture/qemu/accelerator.h"
 #include "capture/qemu/device_state.h"
-#include "capture/qemu/vcpu_state.h"
+#include "libcore/qemu/vcpu_state.h"
 #include "capture/run/code_triggers.h"
 #include "capture/run/point_plan.h"
 #include "guest_tests.h"

@@ -77,7 +77,7 @@ TEST_F(BadInputTest, AFileOfAnotherKindIsNamedAsWhatItIs) {
   EXPECT_THAT(error("KDUMP   "), HasSubstr("kdump-compressed"));
   EXPECT_THAT(error("makedumpfile\0"sv), HasSubstr("flattened"));
   EXPECT_THAT(error("QEVM"), HasSubstr("migration stream"));
-  EXPECT_THAT(error("LibvirtQemudSave"), HasSubstr("virsh restore"));
+  EXPECT_THAT(error("LibvirtQemudSave"), HasSubstr("ktstr-replay import"));
   EXPECT_THAT(error("\x1f\x8b"), HasSubstr("decompress it first"));
   EXPECT_THAT(error("SQLite format 3\0"sv), HasSubstr("the archive that it belongs to"));
   std::string kernel(0x202, '\x90');

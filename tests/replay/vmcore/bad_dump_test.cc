@@ -156,8 +156,14 @@ TEST_F(BadDumpTest, OtherFilesAreCalledWhatTheyAre) {
   EXPECT_TRUE(IsRefused({}));
   EXPECT_TRUE(IsRefused(std::vector<char>(4097), {.raw = true}));
   EXPECT_TRUE(IsRefused({}, {.raw = true}));
-  WriteBytes(Path("bad"), {'Q', 'E', 'V', 'M', 0, 0, 0, 3});
-  EXPECT_THAT(Import({"bad"}, "b.kts").error().ToString(), HasSubstr("migration stream"));
+  WriteBytes(Path("bad"), {'Q', 'F', 'I', '\xfb', 0, 0, 0, 3});
+  EXPECT_THAT(Import({"bad"}, "b.kts").error().ToString(), HasSubstr("qcow2"));
+  std::filesystem::create_directory(Path("directory"));
+  EXPECT_THAT(Import({"directory"}, "b.kts").error().ToString(),
+              HasSubstr("is a directory, not a dump"));
+  const auto device = OpenVmcore({"/dev/null"}, {});
+  ASSERT_FALSE(device);
+  EXPECT_THAT(device.error().ToString(), HasSubstr("is not a regular file, so no dump"));
 }
 
 // Later pieces count, as when makedumpfile writes its header again at the end.

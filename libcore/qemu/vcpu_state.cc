@@ -2,14 +2,14 @@
 // in newer QEMUs) and vmstate_timers (system/cpu-timers.c) in QEMU's sources. What stands in front
 // in a layout of one version never changes, or QEMUs could not take machines over from each other;
 // what is new is added behind.
-#include "capture/qemu/vcpu_state.h"
+#include "libcore/qemu/vcpu_state.h"
 
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <string_view>
 
-#include "capture/qemu/device_sections.h"
+#include "libcore/qemu/device_sections.h"
 
 namespace ktstr {
 

@@ -1,4 +1,4 @@
-#include "capture/qemu/device_sections.h"
+#include "libcore/qemu/device_sections.h"
 
 #include <fmt/format.h>
 

@@ -1,0 +1,171 @@
+#include "replay/vmcore/save_image.h"
+
+#include <archive.h>
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <bit>
+#include <cerrno>
+#include <cstdlib>
+#include <cstring>
+#include <string_view>
+#include <vector>
+
+namespace ktstr::vmcore {
+
+namespace {
+
+constexpr std::string_view kWhole = "LibvirtQemudSave", kPart = "LibvirtQemudPart";
+constexpr uint32_t kKnownVersion = 2;
+// enum virQEMUSaveFormat, from 1 on.
+constexpr std::array<const char*, 5> kCompressions = {"gzip", "bzip2", "xz", "lzop", "zstd"};
+constexpr uint32_t kSparse = 6;
+
+// struct _virQEMUSaveHeader, in the byte order of the machine that wrote it.
+struct SaveHeader {
+  char magic[16];
+  uint32_t version, data_len, was_running, compressed, cookie_offset, unused[14];
+};
+static_assert(sizeof(SaveHeader) == 92);
+
+bool BeginsWith(std::span<const std::byte> bytes, std::string_view text) {
+  return bytes.size() >= text.size() && std::memcmp(bytes.data(), text.data(), text.size()) == 0;
+}
+
+// A file without a name.
+Result<std::string> NamelessFile(int* fd) {
+  const char* named = std::getenv("TMPDIR");
+  const std::string directory = named != nullptr && *named != '\0' ? named : "/var/tmp";
+  *fd = open(directory.c_str(), O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+  if (*fd < 0) {
+    return Fail(ErrorCode::kIo, fmt::format("making a file in {} to decompress into: {}", directory,
+                                            std::strerror(errno)));
+  }
+  return directory;
+}
+
+struct ClosedFd {
+  int fd = -1;
+  ~ClosedFd() {
+    if (fd >= 0) close(fd);
+  }
+};
+
+struct ArchiveEnd {
+  void operator()(struct archive* a) const { archive_read_free(a); }
+};
+
+// What libarchive asks for the compressed bytes.
+struct Source {
+  const DumpFile* dump;
+  uint64_t at;
+  std::vector<std::byte> buffer;
+};
+
+la_ssize_t ReadSource(struct archive* a, void* data, const void** out) {
+  auto& source = *static_cast<Source*>(data);
+  const uint64_t left = source.dump->size() - std::min(source.dump->size(), source.at);
+  const auto bytes = std::span(source.buffer).first(std::min<uint64_t>(left, source.buffer.size()));
+  if (const Status read = source.dump->ReadAt(source.at, bytes); !read) {
+    archive_set_error(a, EIO, "%s", read.error().ToString().c_str());
+    return -1;
+  }
+  source.at += bytes.size();
+  *out = bytes.data();
+  return static_cast<la_ssize_t>(bytes.size());
+}
+
+Status WriteAll(int fd, std::span<const std::byte> bytes, const std::string& directory) {
+  while (!bytes.empty()) {
+    const ssize_t wrote = write(fd, bytes.data(), bytes.size());
+    if (wrote < 0 && errno == EINTR) continue;
+    if (wrote <= 0) {
+      return Fail(ErrorCode::kIo, fmt::format("decompressing into {}, which must have room for all "
+                                              "of the machine's memory (TMPDIR names another): {}",
+                                              directory, std::strerror(errno)));
+    }
+    bytes = bytes.subspan(static_cast<size_t>(wrote));
+  }
+  return {};
+}
+
+}  // namespace
+
+bool IsSaveImage(std::span<const std::byte> begin) {
+  return BeginsWith(begin, kWhole) || BeginsWith(begin, kPart);
+}
+
+Result<SaveImage> ReadSaveImage(const DumpFile& dump) {
+  SaveHeader header;
+  const auto bytes = std::as_writable_bytes(std::span(&header, 1));
+  KTSTR_TRY(dump.ReadAt(0, bytes));
+  if (BeginsWith(bytes, kPart)) {
+    return Fail(ErrorCode::kDamaged, "libvirt has not written it to its end");
+  }
+  if (header.version > 0xffff) {
+    for (uint32_t* field : {&header.version, &header.data_len, &header.was_running,
+                            &header.compressed, &header.cookie_offset}) {
+      *field = __builtin_bswap32(*field);
+    }
+  }
+  if (header.compressed == kSparse) {
+    return Fail(ErrorCode::kUnsupported,
+                "it is in libvirt's sparse format, which is not known: save it with "
+                "save_image_format = \"raw\" in qemu.conf");
+  }
+  if (header.version > kKnownVersion || header.compressed > kCompressions.size()) {
+    return Fail(ErrorCode::kUnsupported,
+                fmt::format("it is of libvirt's version {}, compressed by way {}", header.version,
+                            header.compressed));
+  }
+  if (header.data_len > dump.size() - sizeof header) {
+    return Fail(ErrorCode::kDamaged,
+                fmt::format("it says that its XML has {} bytes", header.data_len));
+  }
+  return SaveImage{
+      .stream_at = sizeof header + header.data_len,
+      .was_running = header.was_running != 0,
+      .compression = header.compressed == 0 ? "" : kCompressions[header.compressed - 1]};
+}
+
+Result<std::unique_ptr<DumpFile>> DecompressStream(const DumpFile& dump, const SaveImage& image,
+                                                   uint64_t most) {
+  ClosedFd made;
+  const std::string directory = KTSTR_TRY(NamelessFile(&made.fd));
+  const std::unique_ptr<struct archive, ArchiveEnd> reader(archive_read_new());
+  archive_read_support_filter_all(reader.get());
+  archive_read_support_format_raw(reader.get());
+  constexpr size_t kStep = 256 << 10;
+  Source source = {&dump, image.stream_at, std::vector<std::byte>(kStep)};
+  const auto bad = [&](const char* what) {
+    const char* why = archive_error_string(reader.get());
+    return Fail(ErrorCode::kDamaged, fmt::format("{} what is compressed by {}: {}", what,
+                                                 image.compression, why ? why : "unknown"));
+  };
+  struct archive_entry* entry = nullptr;
+  if (archive_read_open(reader.get(), &source, nullptr, ReadSource, nullptr) != ARCHIVE_OK ||
+      archive_read_next_header(reader.get(), &entry) < ARCHIVE_WARN) {
+    return bad("cannot read");
+  }
+  std::vector<std::byte> bytes(kStep);
+  uint64_t size = 0;
+  for (;;) {
+    const la_ssize_t got = archive_read_data(reader.get(), bytes.data(), bytes.size());
+    if (got < 0) return bad("cannot decompress");
+    if (got == 0) break;
+    size += static_cast<uint64_t>(got);
+    if (size > most) {
+      return Fail(ErrorCode::kDamaged,
+                  fmt::format("decompressed it is larger than {} bytes", most));
+    }
+    KTSTR_TRY(WriteAll(made.fd, std::span(bytes).first(static_cast<size_t>(got)), directory));
+  }
+  auto file = KTSTR_TRY(DumpFile::Open(fmt::format("/proc/self/fd/{}", made.fd)));
+  return std::make_unique<DumpFile>(std::move(file));
+}
+
+}  // namespace ktstr::vmcore
