@@ -121,6 +121,7 @@ void DeclareImport(Options* command, Result<ExitCode>* result) {
       "Examples:\n"
       "  ktstr-replay import /var/crash/vmcore -o crash.kts\n"
       "  ktstr-replay import part1 part2 -o crash.kts\n"
+      "  ktstr-replay import /var/lib/libvirt/qemu/save/guest.save -o guest.kts\n"
       "  ktstr-replay import ram.bin --format raw --ram 0:2G --ram 4G:6G@2G -o machine.kts\n\n"
       "Exit codes: 0 written, 2 wrong usage, 3 the dump is damaged or of another kind, 4 the "
       "system\n"
@@ -131,7 +132,7 @@ void DeclareImport(Options* command, Result<ExitCode>* result) {
 }  // namespace
 
 void AddImportCommand(Options* app, Result<ExitCode>* result) {
-  app->AddSubcommand("import", "Makes an archive of another tool's dump (vmcore)",
+  app->AddSubcommand("import", "Makes an archive of another tool's dump: a vmcore, what virsh saves, RAM",
                      [result](Options* command) { DeclareImport(command, result); });
 }
 
