@@ -134,6 +134,37 @@ TEST_F(CheckTest, ARuleHoldsFailsDoesNotApplyOrCannotBeAsked) {
   EXPECT_THAT(results[3].error, HasSubstr("no such column: m"));
 }
 
+// A machine that ran while it was read: what lies in several places is of several moments.
+TEST_F(CheckTest, WhatNeedsAMachineThatStoodStillDoesNotApplyToOneThatRan) {
+  const auto rules = ParseRules(R"(
+[[rule]]
+name = "compares"
+message = "both are the same"
+still = true
+sql = "SELECT 1"
+[[rule]]
+findings = ["wrong_cpu"]
+[[rule]]
+name = "looks"
+message = "there is none"
+sql = "SELECT n FROM t WHERE n > 4"
+)",
+                                "r.toml")
+                         .value();
+  EXPECT_TRUE(rules[0].still);
+  EXPECT_TRUE(rules[1].still);
+  EXPECT_FALSE(rules[2].still);
+  ASSERT_TRUE(
+      database_.Execute("CREATE TABLE machine (key, value); INSERT INTO machine VALUES "
+                        "('release', '6.12')"));
+  EXPECT_EQ(RunRules(database_, rules)[0].outcome, Outcome::kFails);
+  ASSERT_TRUE(database_.Execute("INSERT INTO machine VALUES ('ran_while_read', '1')"));
+  const auto results = RunRules(database_, rules);
+  EXPECT_EQ(results[0].outcome, Outcome::kNotApplicable);
+  EXPECT_EQ(results[1].outcome, Outcome::kNotApplicable);
+  EXPECT_EQ(results[2].outcome, Outcome::kHolds);
+}
+
 // A machine in whose memory no kernel was found: its tables are empty, and that says nothing.
 TEST_F(CheckTest, WithoutAKernelNothingHolds) {
   const auto rules = ParseRules(R"(

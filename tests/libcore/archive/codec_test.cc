@@ -18,6 +18,7 @@ TEST(MetadataCodecTest, EveryFieldComesBackEvenTextThatIsNotUtf8) {
 TEST(MetadataCodecTest, HowMuchIsNotPluggedComesBack) {
   ArchiveMetadata metadata;
   metadata.unplugged_pages = 512;
+  metadata.ran_while_read = true;
   EXPECT_EQ(DecodeMetadata(*EncodeMetadata(metadata)), metadata);
 }
 
@@ -45,6 +46,7 @@ TEST(MetadataCodecTest, WhatIsOfTheWrongTypeIsRefusedAndNamed) {
             "the metadata's \"vmm_command_line\" is malformed");
   EXPECT_EQ(error(R"({"cpu_features": {"1.edx": 4294967296}})"),
             "the metadata's \"cpu_features\" is malformed");
+  EXPECT_EQ(error(R"({"ran_while_read": 1})"), "the metadata's \"ran_while_read\" is malformed");
   EXPECT_EQ(error(R"({"unplugged_pages": -1})"), "the metadata's \"unplugged_pages\" is malformed");
   EXPECT_EQ(error(R"({"derivations": [{"chosen": 1}]})"),
             "the metadata's \"derivations\" is malformed");
