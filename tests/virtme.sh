@@ -1,5 +1,6 @@
 #!/bin/bash
-# Captures a guest that virtme-ng has started, by the QMP socket that it opens and by its process.
+# Captures a guest that virtme-ng has started, by the QMP socket that it opens and by its process, and imports what `vng
+# --dump` makes of it.
 #
 #   bash tests/virtme.sh [SUITE] [BUILD_DIR]
 #
@@ -47,7 +48,7 @@ make_root() {
   fresh_root "$place.new" "$suite"
   quietly in_root "$place.new" bash -euc 'apt-get update -q
     apt-get install -q -y --no-install-recommends virtme-ng qemu-system-x86 busybox-static kmod zstd \
-      iproute2 procps
+      iproute2 procps udev
     # The kernel for virtual machines cannot mount what virtme-ng shares. Not installed: an initrd is not needed.
     cd /root
     kernel=$(apt-cache depends linux-image-amd64 | sed -n "s/^ *Depends: \(linux-image-[0-9].*\)$/\1/p" | head -n 1)
@@ -93,4 +94,11 @@ step "capturing it by its process"
 qemu=$(newest_below "$guest")
 "$programs/ktstr-capture" --pid "$qemu" -o "$archive" --force || fail "no capture by process $qemu"
 expect "$archive" "$sleeps" 1
+step "importing what virtme-ng dumps of it"
+in_root "$place" TERM=dumb bash -c 'cd /root && rm -f dumped && exec vng --dump dumped' >"$directory/dump" 2>&1 </dev/null ||
+  fail "virtme-ng does not dump: $(cat "$directory/dump")"
+mv "$place/root/dumped" "$directory/dumped"
+"$programs/ktstr-replay" import "$directory/dumped" -o "$directory/dumped.kts" || fail "no import of what virtme-ng dumped"
+expect "$directory/dumped.kts" "$sleeps" 1
+expect "$directory/dumped.kts" "SELECT count(*) FROM anomaly WHERE kind != 'no registers'" 0
 echo "virtme.sh: all as it should be"
