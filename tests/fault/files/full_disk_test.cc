@@ -101,6 +101,8 @@ INSTANTIATE_TEST_SUITE_P(
     testing::Values(
         Writer{"Index", KTSTR_ANALYZE " DIR/disk/a.kts tasks", true},
         Writer{"Report", KTSTR_ANALYZE " DIR/a.kts report -o DIR/disk/a.html --no-index"},
+        Writer{"Perfetto", "XDG_CACHE_HOME=DIR " KTSTR_ANALYZE " " KTSTR_STATES
+                           "/traced.kts perfetto --no-index -o DIR/disk/trace"},
         Writer{"Export", KTSTR_ANALYZE " DIR/a.kts export-db DIR/disk/a.db --no-index"},
         Writer{"CorpusAdd", KTSTR_ANALYZE " corpus add DIR/disk/corpus DIR/a.kts"},
         Writer{"CorpusPack", KTSTR_ANALYZE " corpus pack DIR/disk/corpus DIR/disk/pack"},
