@@ -115,7 +115,7 @@ TEST(ExpectedCasesTest, CoverEveryTableAndView) {
 
 TEST(ExpectedCasesTest, CoverEverySubcommand) {
   // These write what is no answer, or take none; they have tests of their own.
-  const std::vector<std::string> others = {"completion", "corpus", "export-db",
+  const std::vector<std::string> others = {"completion", "corpus", "export-db", "help",
                                            "perfetto",   "report", "shell"};
   const std::vector<std::string> names = SubcommandsOf(KTSTR_ANALYZE);
   EXPECT_GE(names.size(), 20u);
