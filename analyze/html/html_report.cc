@@ -13,6 +13,7 @@
 #include "analyze/text/lines.h"
 #include "analyze/text/log_moment.h"
 #include "analyze/text/stack_groups.h"
+#include "analyze/text/trace_extent.h"
 
 namespace ktstr {
 
@@ -26,11 +27,14 @@ constexpr const char* kTitleParts =
     "(SELECT 'read while it ran: rows are of different moments' FROM machine "
     "WHERE key = 'ran_while_read')";
 
-std::string TableJson(const ReportTable& table, const QueryResult& rows, SharedTexts& texts) {
+// `note`: what is to be said above it, or nothing.
+std::string TableJson(const ReportTable& table, const QueryResult& rows, SharedTexts& texts,
+                      const std::string& note = "") {
   std::vector<const TableInfo*> sources;
   for (const char* name : table.sources) sources.push_back(FindTableInfo(name));
-  return fmt::format("{{\"section\":{},\"id\":{},\"title\":{},\"open\":{},\"columns\":{}}}",
+  return fmt::format("{{\"section\":{},\"id\":{},\"title\":{},\"open\":{},{}\"columns\":{}}}",
                      JsonText(table.section), JsonText(table.id), JsonText(table.title), table.open,
+                     note.empty() ? "" : "\"note\":" + JsonText(note) + ",",
                      ColumnsJson(rows, sources, texts));
 }
 
@@ -85,6 +89,28 @@ Result<TasksAndStacks> TasksAndStacksJson(const Database& index, SharedTexts& te
   return TasksAndStacks{json, StacksJson(stacks)};
 }
 
+std::string TraceNote(const TraceExtent& trace) {
+  const int64_t more = trace.held - kReportTraceEvents;
+  return TraceExtentText(trace) + (more <= 0 ? ""
+                                             : fmt::format(". Below are the newest {}; {} more: "
+                                                           "ktstr-analyze FILE trace",
+                                                           kReportTraceEvents, more));
+}
+
+// All but the tasks, each with a comma before it.
+Result<std::string> OtherTablesJson(const Database& index, SharedTexts& texts) {
+  const TraceExtent trace = KTSTR_TRY(ReadTraceExtent(index));
+  std::string json;
+  for (const ReportTable& table : ReportTables()) {
+    if (table.section == kTraceSection && trace.events == 0) continue;
+    QueryResult rows = KTSTR_TRY(index.Query(table.sql));
+    const std::string_view id = table.id;
+    if (id == "log" || id == "trace") rows = ByLine(std::move(rows));
+    json += "," + TableJson(table, rows, texts, id == "trace" ? TraceNote(trace) : "");
+  }
+  return json;
+}
+
 // Texts of several lines that a scheduler left when it ended: an array of {"title", "lines"}.
 Result<std::string> ExitTextsJson(const Database& index) {
   const QueryResult rows = KTSTR_TRY(
@@ -128,12 +154,7 @@ Result<std::string> HtmlReport(const Database& index, const std::string& name) {
   const std::optional<int64_t> moment = KTSTR_TRY(LogMoment(index));
   const TasksAndStacks tasks = KTSTR_TRY(TasksAndStacksJson(index, texts));
   const QueryResult now = KTSTR_TRY(index.Query("SELECT * FROM cpu_now"));
-  std::string tables = tasks.tasks;
-  for (const ReportTable& table : ReportTables()) {
-    QueryResult rows = KTSTR_TRY(index.Query(table.sql));
-    if (table.id == std::string_view("log")) rows = ByLine(std::move(rows));
-    tables += "," + TableJson(table, rows, texts);
-  }
+  const std::string tables = tasks.tasks + KTSTR_TRY(OtherTablesJson(index, texts));
   // One after the other: the texts that they share come last.
   const std::string finding_columns = ColumnsJson(findings, {FindTableInfo("finding")}, texts);
   const std::string verdict_columns = ColumnsJson(verdict, {FindTableInfo("verdict")}, texts);

@@ -1,8 +1,20 @@
 #include "analyze/html/report_tables.h"
 
+#include <fmt/format.h>
+
+#include <string>
+
 #include "analyze/index/tables.h"
 
 namespace ktstr {
+
+namespace {
+
+// Of an event, in characters. The kernel's own lines end at TRACE_SEQ_SIZE bytes, a page before
+// Linux 6.8 (include/linux/trace_seq.h); what an archive that somebody made up holds may be longer.
+constexpr int kLongestEventText = 4096;
+
+}  // namespace
 
 const char* ReportTaskSql() {
   return "SELECT t.pid, t.comm, t.state, t.class, t.cpu, t.on_cpu, t.prio, "
@@ -17,6 +29,12 @@ const char* ReportTaskSql() {
 }
 
 const std::vector<ReportTable>& ReportTables() {
+  static const std::string trace_sql = fmt::format(
+      "SELECT seq, coalesce(comm, '<...>') || '-' || coalesce(pid, '?') AS task, cpu, flags, "
+      "time_ns, "
+      "age_ns, event, CASE WHEN length(text) > {0} THEN substr(text, 1, {0}) || '…' ELSE text END "
+      "AS text FROM (SELECT * FROM trace ORDER BY seq DESC LIMIT {1}) ORDER BY seq",
+      kLongestEventText, kReportTraceEvents);
   static const std::vector<ReportTable> tables = {
       {"sched_ext",
        "scx",
@@ -71,6 +89,12 @@ const std::vector<ReportTable>& ReportTables() {
        "SELECT seq, time_ns, level, caller, text FROM log ORDER BY seq",
        {"log"},
        true},
+      {kTraceSection.data(), "trace", "Events", trace_sql.c_str(), {"trace"}, true},
+      {kTraceSection.data(),
+       "trace_buffer",
+       "Buffers",
+       "SELECT * FROM trace_buffer ORDER BY buffer, snapshot, cpu",
+       {"trace_buffer"}},
       {"Capture", "machine", "Machine", "SELECT * FROM machine", {"machine"}},
       {"Capture", "kernel", "Kernels in memory", "SELECT * FROM kernel", {"kernel"}},
       {"Capture",

@@ -1,6 +1,8 @@
 // Which tables a report shows, under which headings.
 #pragma once
 
+#include <cstdint>
+#include <string_view>
 #include <vector>
 
 #include "libcore/walk/row/row.h"
@@ -15,6 +17,11 @@ struct ReportTable {
   std::vector<const char*> sources;  // tables whose columns they are
   bool open = false;                 // shown at once, not when asked for
 };
+
+// So many events of the kernel's trace are in a report: the newest.
+constexpr int64_t kReportTraceEvents = 2000;
+// The section that is left out where nothing was traced.
+constexpr std::string_view kTraceSection = "Trace";
 
 // Without the table of tasks, which has its own query.
 const std::vector<ReportTable>& ReportTables();

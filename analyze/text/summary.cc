@@ -10,6 +10,7 @@
 #include "analyze/text/findings_text.h"
 #include "analyze/text/log_moment.h"
 #include "analyze/text/output.h"
+#include "analyze/text/trace_extent.h"
 #include "analyze/text/wrap.h"
 #include "libcore/base/quantity.h"
 #include "libcore/base/safe_text.h"
@@ -163,6 +164,24 @@ Result<std::string> LogPart(const Database& index, size_t max_width) {
          Indented(text, max_width);
 }
 
+// Null where nothing was traced; in it null for what is not known.
+Result<nlohmann::ordered_json> TraceJson(const Database& index) {
+  const TraceExtent trace = KTSTR_TRY(ReadTraceExtent(index));
+  nlohmann::ordered_json json;
+  if (trace.events == 0) return json;
+  const auto known = [](std::optional<int64_t> number) {
+    return number ? nlohmann::ordered_json(*number) : nlohmann::ordered_json();
+  };
+  json["events"] = trace.events;
+  json["held"] = trace.held;
+  json["span_ns"] = known(trace.span_ns);
+  json["last_age_ns"] = known(trace.last_age_ns);
+  json["undated"] = trace.undated;
+  json["overwritten"] = trace.overwritten;
+  json["lost"] = trace.lost;
+  return json;
+}
+
 // All CPUs, or the busiest of many.
 Result<QueryResult> CpuRows(const Database& index) {
   const int64_t cpus = KTSTR_TRY(Count(index, "cpu"));
@@ -213,6 +232,9 @@ Result<std::string> SummaryText(const Database& index, const std::string& name, 
   text += line("KASLR", KTSTR_TRY(KaslrLine(index, facts)));
   text += line("memory", KTSTR_TRY(MemoryLine(index, facts)));
   text += line("tasks", KTSTR_TRY(TasksLine(index)));
+  if (const TraceExtent trace = KTSTR_TRY(ReadTraceExtent(index)); trace.events > 0) {
+    text += line("trace", TraceExtentText(trace) + " (ktstr-analyze FILE trace)");
+  }
 
   const QueryResult cpus = KTSTR_TRY(CpuRows(index));
   const int64_t cpu_count = KTSTR_TRY(Count(index, "cpu"));
@@ -244,6 +266,7 @@ Result<std::string> SummaryJson(const Database& index) {
   summary["findings"] = KTSTR_TRY(part("SELECT * FROM finding"));
   summary["cpus"] = KTSTR_TRY(part(fmt::format(kCpuQuery, "c.cpu", -1)));
   summary["tasks_by_state"] = KTSTR_TRY(part(kStateQuery));
+  summary["trace"] = KTSTR_TRY(TraceJson(index));
   summary["log"] = KTSTR_TRY(part(LogSql(KTSTR_TRY(LogMoment(index)))));
   summary["anomalies"] = KTSTR_TRY(part(fmt::format(kAnomalyQuery, -1)));
   return summary.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + "\n";

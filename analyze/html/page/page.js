@@ -193,11 +193,18 @@ function showTable(id, filter) {
   entry.table.input.focus({preventScroll: true});
 }
 
-// The log opens where what the verdict tells of begins, else at its end.
+// The table, where all of its rows are shown.
+function wholeTable(id) {
+  const entry = tables.get(id);
+  return entry?.details.open && entry.table.filter === '' ? entry.table : null;
+}
+
+// The trace opens at its end, the log where what the verdict tells of begins, else at its end.
 function showMoment() {
-  const entry = tables.get('log');
-  if (entry === undefined || !entry.details.open || entry.table.filter !== '') return;
-  const {table} = entry;
+  const trace = wholeTable('trace');
+  if (trace !== null) trace.scroll.scrollTop = trace.scroll.scrollHeight;
+  const table = wholeTable('log');
+  if (table === null) return;
   const seqs = table.rows.byName.get('seq').values;
   const row = report.moment === null ? -1 : seqs.indexOf(report.moment);
   if (row < 0) table.scroll.scrollTop = table.scroll.scrollHeight;
@@ -233,7 +240,9 @@ function addSections() {
     sections.get(description.section).push(description);
   }
   for (const [title, descriptions] of sections) {
-    const children = descriptions.map(makeTable);
+    const children = descriptions.flatMap((description) => description.note === undefined
+        ? [makeTable(description)]
+        : [make('p', {className: 'note'}, description.note), makeTable(description)]);
     if (title === 'Tasks') children.unshift(makeStates());
     if (title === 'sched_ext') children.push(...makeExitTexts());
     addSection(title, ...children);

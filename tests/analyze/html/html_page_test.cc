@@ -11,6 +11,7 @@
 #include "analyze/index/index.h"
 #include "chromium.h"
 #include "libcore/walk/system/log.h"
+#include "libcore/walk/trace/trace.h"
 #include "report_indexes.h"
 
 namespace ktstr {
@@ -81,6 +82,7 @@ class HtmlPageTest : public testing::Test {
     Ask("(() => { const input = document.getElementById('filter-" + table + "'); input.value = '" +
         text + "'; input.dispatchEvent(new Event('input')); })()");
   }
+  json LastOfTrace(const std::string& label);
   std::string Count(const std::string& table) {
     return Ask("document.querySelector('#table-" + table + " output').value");
   }
@@ -136,6 +138,70 @@ TEST_F(HtmlPageTest, TheLogOpensAtTheMomentThatTheVerdictTellsOf) {
   EXPECT_EQ(Ask("(() => { const box = document.querySelector('#table-log .scroll'); "
                 "return box.scrollHeight - box.clientHeight - box.scrollTop < 2; })()"),
             true);
+}
+
+// The newest cells of a column of the trace: those of its last rows, which it opens at.
+json HtmlPageTest::LastOfTrace(const std::string& label) {
+  return Ask(
+      "new Promise((drawn) => requestAnimationFrame(() => requestAnimationFrame(() => { "
+      "const t = document.querySelector('#table-trace table'); const at = "
+      "[...t.querySelectorAll('th')].findIndex((th) => th.textContent === '" +
+      label +
+      "'); drawn([...t.querySelectorAll('tbody tr:not(.space)')].slice(-2).map((tr) => "
+      "tr.cells[at].textContent)); })))");
+}
+
+TEST_F(HtmlPageTest, WhatWasTracedIsShownBetweenTheLogAndTheCaptureFromItsEnd) {
+  OpenState("traced");
+  EXPECT_EQ(Ask("[...document.querySelectorAll('nav a')].map((a) => a.textContent).slice(-3)"),
+            json({"Log", "Trace", "Capture"}));
+  EXPECT_EQ(Ask("[...document.querySelectorAll('main > section')].map((s) => s.id).slice(-3)"),
+            json({"log", "trace", "capture"}));
+  EXPECT_EQ(Ask("document.querySelector('#trace .note').textContent"),
+            "452 events over 1.664 s, the last 0.009 s before the freeze");
+  EXPECT_EQ(Count("trace"), "452 rows");
+  EXPECT_EQ(LastOfTrace("seq"), json({"450", "451"}));
+  EXPECT_EQ(LastOfTrace("age").back(), "8.7 ms");
+  Filter("trace", "sched_switch cpu=1 age<200ms");
+  EXPECT_THAT(Count("trace"), testing::MatchesRegex("[1-9][0-9]? of 452 rows"));
+  EXPECT_EQ(Ask("document.querySelectorAll('#table-trace_buffer').length"), 1);
+}
+
+TEST_F(HtmlPageTest, WhereNothingWasTracedNoSectionSaysSo) {
+  OpenState("stall");
+  EXPECT_EQ(Ask("document.querySelectorAll('#trace, [href=\"#trace\"]').length"), 0);
+}
+
+TEST_F(HtmlPageTest, OfALongTraceTheNewestAreShownWithTheNumberOfTheRest) {
+  Tables tables = CrowdedMachine(4, 2);
+  std::vector<TraceRow> events(3000);
+  for (size_t i = 0; i < events.size(); ++i) {
+    TraceRow& event = events[i];
+    event.seq = static_cast<int64_t>(i) + 1;
+    event.age_ns = static_cast<int64_t>(events.size() - i) * 1'000'000;
+    event.pid = 7;
+    event.event = "print";
+    event.text = "<b>" + std::string(i + 1 == events.size() ? 100'000 : 8, 'x');
+  }
+  TraceBufferRow buffer;
+  buffer.events = 3000;
+  buffer.overrun = 12;
+  buffer.dropped = 1;
+  tables.push_back(std::make_unique<RowSet<TraceRow>>(std::move(events)));
+  tables.push_back(
+      std::make_unique<RowSet<TraceBufferRow>>(std::vector<TraceBufferRow>{std::move(buffer)}));
+  Open(MakeIndex(std::move(tables)));
+  EXPECT_EQ(Ask("document.querySelector('#trace .note').textContent"),
+            "3000 events over 2.999 s, the last 0.001 s before the freeze; 12 more were "
+            "overwritten; 1 lost. Below are the newest 2000; 1000 more: ktstr-analyze FILE trace");
+  EXPECT_EQ(Count("trace"), "2000 rows");
+  EXPECT_EQ(LastOfTrace("seq"), json({"2999", "3000"}));
+  EXPECT_EQ(LastOfTrace("task").back(), "<...>-7");
+  EXPECT_EQ(LastOfTrace("text")[0], "<b>xxxxxxxx");
+  // However long what was written into the trace is.
+  EXPECT_LT(LastOfTrace("text")[1].get<std::string>().size(), 5000U);
+  ASSERT_TRUE(browser_->SetSize(390, 740));
+  EXPECT_LE(Ask("document.documentElement.scrollWidth"), 390);
 }
 
 TEST_F(HtmlPageTest, AStackBeginsWithWhatItsTaskWaitsFor) {
@@ -211,7 +277,7 @@ TEST_F(HtmlPageTest, AStackIsReachedFromItsTask) {
 }
 
 TEST_F(HtmlPageTest, FitsAPhoneInBothThemes) {
-  for (const char* state : {"stall", "starve-cgroup", "panic"}) {
+  for (const char* state : {"stall", "starve-cgroup", "panic", "traced"}) {
     OpenState(state);
     std::vector<std::string> backgrounds;
     for (const char* theme : {"light", "dark"}) {
@@ -250,7 +316,7 @@ constexpr const char* kLeastContrast = R"js((() => {
   };
   let least = {contrast: 21};
   for (const selector of ['h1', 'dt', 'dd', '.chip', 'small', '.link', '.severity', '.where',
-                          '.label', '.legend', 'nav a', '.count', 'td', 'th button', 'summary']) {
+                          '.label', '.legend', 'nav a', '.count', '.note', 'td', 'th button', 'summary']) {
     for (const element of document.querySelectorAll(selector)) {
       const [a, b] = [luminance(getComputedStyle(element).color), luminance(behind(element))];
       const contrast = (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05);
@@ -261,7 +327,7 @@ constexpr const char* kLeastContrast = R"js((() => {
 })())js";
 
 TEST_F(HtmlPageTest, TextsStandOutFromWhatIsBehindThemInBothThemes) {
-  for (const char* state : {"soft-lockup", "rt-hog", "lost-task"}) {
+  for (const char* state : {"soft-lockup", "rt-hog", "lost-task", "traced"}) {
     OpenState(state);
     for (const char* theme : {"light", "dark"}) {
       ASSERT_TRUE(browser_->SetTheme(theme));
