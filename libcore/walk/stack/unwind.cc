@@ -143,6 +143,10 @@ Unwound Unwinder::Unwind(const UnwindStart& start, std::span<const StackArea> st
       break;
     }
     state.result.frames.push_back({state.ip, state.sp, state.KindAt(state.sp), &code});
+    if (code.orc_unreadable) {
+      state.End(StackEnd::kUnreadable, "the ORC table's entry for this code", state.ip);
+      break;
+    }
     std::optional<OrcEntry> rule = code.orc ? code.orc : ByFramePointer(code, state);
     if (rule && rule->type == OrcType::kUndefined) rule = ByCaller(code, state).value_or(*rule);
     if (!rule) {

@@ -32,7 +32,7 @@ enum class StackEnd : uint8_t {
   kReplaced,     // a tracer put its own address in place of the return address
   kNoRule,       // generated code whose stack frame is not known
   // Damage.
-  kUnreadable,  // the stack's memory
+  kUnreadable,  // the stack's memory, or the ORC table
   kOffStack,    // the way back leads to no stack of the task or CPU
   kNotText,     // the return address is no code
   kNoTable,     // the table says that this text cannot be unwound
@@ -80,7 +80,7 @@ class Unwinder {
   // No stack of real kernels has that many frames.
   static constexpr size_t kMaxFrames = 1024;
 
-  // Errors: those of OrcTables::Read, but a kernel without ORC is none. All arguments must outlive
+  // Errors: those of OrcTables::Open, but a kernel without ORC is none. All arguments must outlive
   // this object.
   static Result<Unwinder> Create(const Walk& walk, TextSymbols& text);
 

@@ -20,7 +20,7 @@ UnwindRules::UnwindRules(const GuestKernel& kernel, TextSymbols& text, std::opti
 }
 
 Result<UnwindRules> UnwindRules::Create(const Walk& walk, TextSymbols& text) {
-  auto orc = OrcTables::Read(walk, text);
+  auto orc = OrcTables::Open(walk, text);
   if (!orc && orc.error().code() != ErrorCode::kNotFound) return Fail(orc.error());
   return UnwindRules(walk.kernel, text, orc ? std::optional(*std::move(orc)) : std::nullopt);
 }
@@ -45,11 +45,16 @@ CodeInfo UnwindRules::Look(Kva ip, bool exact) {
   if (!place) return code;
   code.text = true;
   code.place = *place;
-  if (orc_) code.orc = orc_->Find(at, *place);
+  if (orc_) {
+    const auto orc = orc_->Find(at, *place);
+    if (orc) code.orc = *orc;
+    code.orc_unreadable = !orc;
+  }
   if (place->kind == TextKind::kBpf) Generated(ip, exact, code);
   if (CodeAround around; exact && orc_ && kernel_->Read(ip - CodeAround::kBefore, around.bytes)) {
     if (const auto orc = UnwindBeyondTables(place->symbol, ip, around, error_entry_)) {
       code.orc = orc;
+      code.orc_unreadable = false;
     }
   }
   const bool keeps_regs =

@@ -19,13 +19,14 @@ struct CodeInfo {
   TextPlace place;
   FrameKind kind = FrameKind::kCall;
   std::optional<OrcEntry> orc;
-  bool in_entry_text = false;  // the kernel's lowest code, between user mode and the task's stack
-  bool syscall_entry = false;  // in which rcx has the user's instruction pointer
+  bool orc_unreadable = false;  // the table may have a rule, but cannot be read there
+  bool in_entry_text = false;   // the kernel's lowest code, between user mode and the task's stack
+  bool syscall_entry = false;   // in which rcx has the user's instruction pointer
 };
 
 class UnwindRules {
  public:
-  // Errors: those of OrcTables::Read, but a kernel without ORC is none. All arguments must outlive
+  // Errors: those of OrcTables::Open, but a kernel without ORC is none. All arguments must outlive
   // this object.
   static Result<UnwindRules> Create(const Walk& walk, TextSymbols& text);
 

@@ -42,6 +42,17 @@ TEST_F(UnwindTest, FramesOfAllStacksTogetherHaveALimit) {
   EXPECT_EQ(walked->anomalies[0].kind, "cap");
 }
 
+TEST_F(UnwindTest, WhereTheTableCannotBeReadAStackEndsAndNoFramePointerIsBelieved) {
+  guest_.sched.AddProcess({.pid = 7, .state = 1});
+  guest_.Finish();
+  guest_.LeaveOut(guest_.builder().SymbolAddress("__start_orc_unwind"));
+  const auto rows = guest_.WalkAll();
+  EXPECT_THAT(Symbols(rows, 7), ElementsAre("schedule+0x30"));
+  EXPECT_EQ(EndOf(rows, 7).reason, "unreadable");
+  EXPECT_EQ(EndOf(rows, 7).detail, "the ORC table's entry for this code");
+  EXPECT_THAT(guest_.anomalies, ::testing::Not(IsEmpty()));
+}
+
 class UnwindFormatTest : public ::testing::TestWithParam<OrcStyle> {};
 
 TEST_P(UnwindFormatTest, ASleepingThreadIsUnwoundThroughItsCalls) {
