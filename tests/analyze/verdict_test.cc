@@ -205,6 +205,14 @@ TEST(VerdictTest, AQueueThatNothingConsumes) {
   TaskRow same = runs;
   same.cgroup = "/slow";
   EXPECT_THAT(machine(same).Findings(), Not(Contains(StartsWith("dsq_unconsumed"))));
+
+  // For 0.7 s there was nobody of another cgroup to dispatch: the CPU kept its task.
+  TaskRow kept = Runs(6, 700);
+  kept.cgroup = "/fast";
+  EXPECT_THAT(machine(kept).Verdict(), StartsWith("Every runnable task of /slow waits"));
+  EXPECT_THAT(machine(kept).Findings(), Not(Contains(StartsWith("scheduler_stalled"))));
+  kept.cgroup = "/slow";
+  EXPECT_THAT(machine(kept).Findings(), Contains(StartsWith("scheduler_stalled")));
 }
 
 TEST(VerdictTest, AQueueByVtimeIsNotAccusedOfItsOrder) {

@@ -16,8 +16,10 @@ queue AS (
 fed AS (
   SELECT q.dsq_kva, c.cpu, t.comm, t.pid, t.cgroup
   FROM queue q JOIN cpu c ON c.online = 1 JOIN task t ON t.task_kva = c.curr_kva AND t.class = 'ext'
-  -- Again and again, and not only once when the wait began: else the scheduler dispatches nothing at all.
-  WHERE t.last_arrival_ns > (SELECT ns FROM now) - q.waiting_ms * 500000
+  -- Again and again, and not only once when the wait began: else the scheduler dispatches nothing at all. Where all who
+  -- wait are of one cgroup, there was nobody else to dispatch.
+  WHERE (t.last_arrival_ns > (SELECT ns FROM now) - q.waiting_ms * 500000
+         OR EXISTS (SELECT 1 FROM starved_cgroup s WHERE s.dsq_kva = q.dsq_kva))
     AND coalesce(t.scx_scheduler, 0) = coalesce(q.scheduler, 0)
     AND EXISTS (SELECT 1 FROM dsq_task w JOIN task o ON o.task_kva = w.task_kva
                 WHERE w.dsq_kva = q.dsq_kva AND w.waiting_ms > 1000 AND cpu_in_list(o.affinity, c.cpu))

@@ -1,4 +1,4 @@
--- A sched_ext scheduler has stopped dispatching: none of its tasks has got a CPU for longer than half a second, while tasks wait for it and a CPU that one of them may use idles or only keeps its task. Silent where higher classes have all those CPUs, where a CPU stands still in the kernel, and where the kernel schedules in its stead.
+-- A sched_ext scheduler has stopped dispatching: none of its tasks has got a CPU for longer than half a second, while tasks wait for it and a CPU that one of them may use idles or only keeps its task. Silent where higher classes have all those CPUs, where a CPU stands still in the kernel, where the kernel schedules in its stead, and where all who wait are of one cgroup that it may only starve.
 -- check: error: every sched_ext scheduler that tasks wait for dispatches
 -- when: SELECT 1 FROM scx
 -- rank: 30
@@ -47,6 +47,8 @@ stalled AS (
          (SELECT max(scx_waiting_ms) FROM waiter w WHERE w.scheduler = c.scheduler) AS longest_ms
   FROM candidate c
   WHERE EXISTS (SELECT 1 FROM place p WHERE p.scheduler = c.scheduler)
+    -- Nobody else was there to be dispatched: dsq_unconsumed.
+    AND c.scheduler NOT IN (SELECT scheduler FROM starved_cgroup)
     AND (SELECT max(scx_waiting_ms) FROM waiter w WHERE w.scheduler = c.scheduler) > 500)
 SELECT 'error' AS severity, 'scheduler ' || name AS subject,
        said || iif(switches IS NULL, '', '; its ' || switches) AS detail,
