@@ -93,7 +93,8 @@ std::vector<Kva> TraceBufferReader::PagesFromHead(Kva ring, Kva first, uint64_t 
     walk_.anomalies.Add("damage", ring, "no page of a trace ring is marked as its head");
     return {};
   }
-  std::ranges::rotate(pages, pages.begin() + static_cast<ptrdiff_t>(*head % pages.size()));
+  std::rotate(pages.begin(), pages.begin() + static_cast<ptrdiff_t>(*head % pages.size()),
+              pages.end());
   return pages;
 }
 
