@@ -5,6 +5,7 @@
 #include <span>
 #include <utility>
 
+#include "libcore/host/host_kernel.h"
 #include "libcore/host/host_memory.h"
 #include "libcore/kernel/image_store.h"
 #include "replay/machine.h"
@@ -32,7 +33,7 @@ class HostMachine : public Machine {
   std::unique_ptr<HostMemory> memory_;
   ArchiveMetadata metadata_;
   std::unique_ptr<ImageStore> images_ = ImageStore::OfUser();
-  std::unique_ptr<GuestKernel> kernel_;
+  HostKernel kernel_;
 };
 
 }  // namespace ktstr

@@ -42,9 +42,14 @@ GuestKernelOptions HostKernelOptions(const GuestMemory& memory, const HostFiles&
   return options;
 }
 
-Result<std::unique_ptr<GuestKernel>> OpenHostKernel(HostMemory& host, GuestMemory& memory,
-                                                    const GuestKernelOptions& options) {
-  auto kernel = KTSTR_TRY(GuestKernel::Open(memory, {}, options));
+void ForgetHostKernel::operator()(GuestKernel* kernel) const {
+  host->CheckMapping(nullptr);
+  delete kernel;
+}
+
+Result<HostKernel> OpenHostKernel(HostMemory& host, GuestMemory& memory,
+                                  const GuestKernelOptions& options) {
+  HostKernel kernel(KTSTR_TRY(GuestKernel::Open(memory, {}, options)).release(), {&host});
   host.CheckMapping([kernel = kernel.get()](Pa pa) {
     return kernel->address_space().Walk(kernel->page_offset() + pa.value()).has_value();
   });

@@ -14,10 +14,17 @@ namespace ktstr {
 // looked for. Without that file all of memory is.
 GuestKernelOptions HostKernelOptions(const GuestMemory& memory, const HostFiles& files = {});
 
-// Opens it in `memory`, which is `host` or over it, and has `host` tell from then on which zeros
-// are none (HostMemory::CheckMapping). The kernel must outlive the reading. Its CPUs' registers are
-// not known. Errors: those of GuestKernel::Open.
-Result<std::unique_ptr<GuestKernel>> OpenHostKernel(HostMemory& host, GuestMemory& memory,
-                                                    const GuestKernelOptions& options);
+// Ends what a kernel's page tables say of its memory, with the kernel.
+struct ForgetHostKernel {
+  HostMemory* host;
+  void operator()(GuestKernel* kernel) const;
+};
+using HostKernel = std::unique_ptr<GuestKernel, ForgetHostKernel>;
+
+// Opens it in `memory`, which is `host` or over it, and has `host` tell which zeros are none
+// (HostMemory::CheckMapping) as long as there is the kernel that was opened last. `host` must
+// outlive it. Its CPUs' registers are not known. Errors: those of GuestKernel::Open.
+Result<HostKernel> OpenHostKernel(HostMemory& host, GuestMemory& memory,
+                                  const GuestKernelOptions& options);
 
 }  // namespace ktstr
