@@ -87,25 +87,41 @@ Status MigrateTo(QmpClient& qmp, const std::string& file) {
   }
 }
 
+// A guest at work, frozen, and our capture of it.
+class ImportGuestTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    auto machine = BootWithWork(Machine(), "spin:2,sleep:3");
+    ASSERT_OK(machine);
+    machine_ = *std::move(machine);
+    auto frozen = Frozen::Freeze(machine_->qmp());
+    ASSERT_OK(frozen);
+    frozen_ = *std::move(frozen);
+    CaptureOptions capture;
+    capture.output = directory_ / "capture.kts";
+    capture.pid = machine_->qemu().pid();
+    ASSERT_OK(CaptureFrozen(*frozen_, capture));
+    auto ours = FrozenMachine::Open(directory_ / "capture.kts");
+    ASSERT_OK(ours);
+    ours_ = *std::move(ours);
+    auto index = OpenIndex(*ours_, {.use_file = false});
+    ASSERT_OK(index);
+    index_ = *std::move(index);
+  }
+
+  const TemporaryDirectory directory_;
+  std::unique_ptr<GuestMachine> machine_;
+  std::optional<Frozen> frozen_;
+  std::unique_ptr<FrozenMachine> ours_;
+  std::optional<Database> index_;
+};
+
 // A guest with more RAM than lies below 4 GiB would be much to write: its blocks are looked at in
 // tests of the format.
-TEST(ImportGuestTest, WhatVirshSavesIsTheSameMachineAsOurCapture) {
-  const TemporaryDirectory directory;
-  const auto machine = BootWithWork(Machine(), "spin:2,sleep:3");
-  ASSERT_OK(machine);
-  auto frozen = Frozen::Freeze((*machine)->qmp());
-  ASSERT_OK(frozen);
-  CaptureOptions capture;
-  capture.output = directory / "capture.kts";
-  capture.pid = (*machine)->qemu().pid();
-  ASSERT_OK(CaptureFrozen(*frozen, capture));
-  const auto ours = FrozenMachine::Open(directory / "capture.kts");
-  ASSERT_OK(ours);
-  const auto index = OpenIndex(**ours, {.use_file = false});
-  ASSERT_OK(index);
-  const std::string stream = directory / "stream", dump = directory / "dump";
-  ASSERT_OK(MigrateTo((*machine)->qmp(), stream));
-  frozen->Abandon();
+TEST_F(ImportGuestTest, WhatVirshSavesIsTheSameMachineAsOurCapture) {
+  const std::string stream = directory_ / "stream", dump = directory_ / "dump";
+  ASSERT_OK(MigrateTo(machine_->qmp(), stream));
+  frozen_->Abandon();
   const auto saved = [&](uint32_t compression, const std::string& tool) {
     std::ofstream(dump, std::ios::binary) << synthetic::SaveHeader({.compression = compression});
     EXPECT_EQ(std::system((tool + " < " + stream + " >> " + dump).c_str()), 0) << tool;
@@ -121,16 +137,16 @@ TEST(ImportGuestTest, WhatVirshSavesIsTheSameMachineAsOurCapture) {
     const auto opened = vmcore::OpenVmcore({alone ? stream : dump}, {});
     ASSERT_OK(opened);
     EXPECT_EQ(opened->kind, kind);
-    ExpectSamePages((*ours)->memory(), *opened->memory, false);
-    EXPECT_THAT(opened->notes.vcpus, ElementsAreArray((*ours)->archive().vcpus()));
+    ExpectSamePages(ours_->memory(), *opened->memory, false);
+    EXPECT_THAT(opened->notes.vcpus, ElementsAreArray(ours_->archive().vcpus()));
     if (alone || compression != 0) continue;
     const auto imported = vmcore::ImportVmcore(*opened, vmcore::CutOff::kRefuse,
-                                               directory / "import.kts", {.overwrite = true});
+                                               directory_ / "import.kts", {.overwrite = true});
     ASSERT_OK(imported);
     EXPECT_THAT(imported->warnings, IsEmpty());
-    const auto theirs = FrozenMachine::Open(directory / "import.kts");
+    const auto theirs = FrozenMachine::Open(directory_ / "import.kts");
     ASSERT_OK(theirs);
-    EXPECT_EQ((*theirs)->metadata().vmm_machine, (*ours)->metadata().vmm_machine);
+    EXPECT_EQ((*theirs)->metadata().vmm_machine, ours_->metadata().vmm_machine);
     EXPECT_EQ((*theirs)->metadata().run_state, "running");
     const auto other = OpenIndex(**theirs, {.use_file = false});
     ASSERT_OK(other);
@@ -139,25 +155,12 @@ TEST(ImportGuestTest, WhatVirshSavesIsTheSameMachineAsOurCapture) {
                                      "trigger_detail", "accelerator",      "vmm_version",
                                      "run_state",      "vmm_command_line", "cpu_feature"};
     ignored.insert(kOfTheArchive.begin(), kOfTheArchive.end());
-    EXPECT_THAT(IndexDifferences(*index, *other, ignored), IsEmpty());
+    EXPECT_THAT(IndexDifferences(*index_, *other, ignored), IsEmpty());
   }
 }
 
-TEST(ImportGuestTest, DumpsOfQemuAreTheSameMachineAsOurCapture) {
-  const TemporaryDirectory directory;
-  const auto machine = BootWithWork(Machine(), "spin:2,sleep:3");
-  ASSERT_OK(machine);
-  auto frozen = Frozen::Freeze((*machine)->qmp());
-  ASSERT_OK(frozen);
-  CaptureOptions capture;
-  capture.output = directory / "capture.kts";
-  capture.pid = (*machine)->qemu().pid();
-  ASSERT_OK(CaptureFrozen(*frozen, capture));
-  const auto ours = FrozenMachine::Open(directory / "capture.kts");
-  ASSERT_OK(ours);
-  const auto index = OpenIndex(**ours, {.use_file = false});
-  ASSERT_OK(index);
-  const auto formats = FormatsOf((*machine)->qmp());
+TEST_F(ImportGuestTest, DumpsOfQemuAreTheSameMachineAsOurCapture) {
+  const auto formats = FormatsOf(machine_->qmp());
   ASSERT_TRUE(std::ranges::count(formats, "kdump-zlib"));
   for (const QemuDump& way : {QemuDump{"an ELF core", "elf", false},
                               {"an ELF core with paging", "elf", true},
@@ -166,29 +169,29 @@ TEST(ImportGuestTest, DumpsOfQemuAreTheSameMachineAsOurCapture) {
                               {"snappy", "kdump-snappy", false}}) {
     SCOPED_TRACE(way.name);
     if (!std::ranges::count(formats, way.format)) continue;
-    const std::string dump = directory / "dump";
+    const std::string dump = directory_ / "dump";
     std::filesystem::remove(dump);
     nlohmann::json arguments = {{"paging", way.paging}, {"protocol", "file:" + dump}};
     if (!way.paging) arguments["format"] = way.format;
-    const auto dumped = (*machine)->qmp().Execute("dump-guest-memory", arguments,
-                                                  {.timeout = std::chrono::seconds(60)});
+    const auto dumped = machine_->qmp().Execute("dump-guest-memory", arguments,
+                                                {.timeout = std::chrono::seconds(60)});
     ASSERT_OK(dumped);
     const auto opened = vmcore::OpenVmcore({dump}, {});
     ASSERT_OK(opened);
     const auto imported = vmcore::ImportVmcore(*opened, vmcore::CutOff::kRefuse,
-                                               directory / "import.kts", {.overwrite = true});
+                                               directory_ / "import.kts", {.overwrite = true});
     ASSERT_OK(imported);
-    const auto theirs = FrozenMachine::Open(directory / "import.kts");
+    const auto theirs = FrozenMachine::Open(directory_ / "import.kts");
     ASSERT_OK(theirs);
-    ExpectSamePages((*ours)->memory(), (*theirs)->memory(), way.paging);
-    ExpectSameRegisters((*ours)->archive().vcpus(), (*theirs)->archive().vcpus());
+    ExpectSamePages(ours_->memory(), (*theirs)->memory(), way.paging);
+    ExpectSameRegisters(ours_->archive().vcpus(), (*theirs)->archive().vcpus());
     const auto other = OpenIndex(**theirs, {.use_file = false});
     ASSERT_OK(other);
     std::set<std::string> ignored = kOfCapture;
     ignored.insert(kOfTheArchive.begin(), kOfTheArchive.end());
-    EXPECT_THAT(IndexDifferences(*index, *other, ignored), IsEmpty());
+    EXPECT_THAT(IndexDifferences(*index_, *other, ignored), IsEmpty());
   }
-  frozen->Abandon();
+  frozen_->Abandon();
 }
 
 }  // namespace

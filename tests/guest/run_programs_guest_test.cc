@@ -2,32 +2,19 @@
 // them.
 #include <fmt/format.h>
 #include <gmock/gmock.h>
-#include <signal.h>
 
-#include <array>
-#include <cstdlib>
-#include <fstream>
-#include <optional>
-#include <thread>
-
-#include "guest_kernels.h"
 #include "libcore/archive/reader.h"
 #include "libcore/ops/json.h"
-#include "replay/frozen_machine.h"
 #include "run_program.h"
 
 namespace ktstr {
 namespace {
 
 namespace fs = std::filesystem;
-using std::chrono::milliseconds;
 using synthetic::TemporaryDirectory;
 using testing::AllOf;
 using testing::ElementsAre;
 using testing::HasSubstr;
-using testing::IsEmpty;
-using testing::Not;
-using testing::StartsWith;
 
 constexpr char kMachine[] = "[machine]\nkernel = \"scx-small\"\n";
 
