@@ -42,8 +42,7 @@ Status AddNotes(const CoreBytes& bytes, const Elf64_Phdr& segment, std::vector<s
 bool HasPhysical(const Elf64_Phdr& segment) { return segment.p_paddr != ~uint64_t{0}; }
 
 Result<ElfCore::Load> LoadOf(const Elf64_Phdr& segment) {
-  const uint64_t size = std::min(segment.p_filesz, std::max(segment.p_memsz, segment.p_filesz));
-  const uint64_t memory = std::max(segment.p_memsz, segment.p_filesz);
+  const uint64_t size = segment.p_filesz, memory = std::max(segment.p_memsz, size);
   if (memory > ~segment.p_paddr || size > ~segment.p_offset) {
     return Fail(ErrorCode::kDamaged, fmt::format("it says that a segment at {:#x} is {:#x} bytes",
                                                  segment.p_paddr, memory));

@@ -88,10 +88,11 @@ class SymbolFileMaker {
   }
 
   static std::string Frames(const Walk& walk, TextSymbols& text, const TextRange& kernel) {
-    auto orc = OrcTables::Read(walk, text);
-    if (!orc) return "";
+    auto orc = OrcTables::Open(walk, text);
+    const auto own = orc ? orc->ReadKernelTable() : Result<OrcTable>(Fail(orc.error()));
+    if (!own) return "";
     OrcFrames frames;
-    frames.Add(orc->kernel_table(), kernel.begin, kernel.end);
+    frames.Add(*own, kernel.begin, kernel.end);
     for (size_t i = 0; i < text.modules().size(); ++i) {
       if (text.modules()[i].orc_count == 0) continue;
       for (const TextRange& range : text.modules()[i].text) {

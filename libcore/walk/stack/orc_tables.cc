@@ -20,12 +20,6 @@ Result<OrcTables> OrcTables::Open(const Walk& walk, const TextSymbols& text) {
   return OrcTables(walk, text, format, KTSTR_TRY(KernelOrc::Open(walk.kernel, format)));
 }
 
-Result<OrcTables> OrcTables::Read(const Walk& walk, const TextSymbols& text) {
-  OrcTables tables = KTSTR_TRY(Open(walk, text));
-  tables.kernel_table_ = KTSTR_TRY(tables.kernel_.ReadWhole());
-  return tables;
-}
-
 const OrcTable& OrcTables::TableOf(size_t module) {
   const auto found = module_tables_.find(module);
   if (found != module_tables_.end()) return found->second;

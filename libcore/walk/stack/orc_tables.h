@@ -20,16 +20,14 @@ class OrcTables {
   // unwound by frame pointers), kUnsupported (registers of unknown numbers), kDamaged, and those of
   // reading.
   static Result<OrcTables> Open(const Walk& walk, const TextSymbols& text);
-  // Reads all of it, for kernel_table. Errors: those of Open, and of a table out of order kDamaged.
-  static Result<OrcTables> Read(const Walk& walk, const TextSymbols& text);
 
   // How to unwind from `ip`, which lies in `place`. Nothing for text that the tables do not cover,
   // as all BPF is. Errors: those of reading the kernel's table.
   Result<std::optional<OrcEntry>> Find(Kva ip, const TextPlace& place);
 
-  // The kernel's own, empty but after Read, and that of a module, by its place in
-  // TextSymbols::modules(); an empty one where there is none.
-  const OrcTable& kernel_table() const { return kernel_table_; }
+  // All of the kernel's own. Errors: those of reading, and of a table out of order kDamaged.
+  Result<OrcTable> ReadKernelTable() const { return kernel_.ReadWhole(); }
+  // That of a module, by its place in TextSymbols::modules(); an empty one where there is none.
   const OrcTable& TableOf(size_t module);
 
  private:
@@ -40,7 +38,6 @@ class OrcTables {
   const TextSymbols* text_;
   OrcFormat format_;
   KernelOrc kernel_;
-  OrcTable kernel_table_;
   std::map<size_t, OrcTable> module_tables_;
 };
 

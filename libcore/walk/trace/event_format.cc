@@ -19,22 +19,21 @@ namespace {
 constexpr size_t kMostName = 256, kMostPrintFormat = 32 << 10;
 constexpr size_t kMostFields = 1024;
 
+std::optional<int64_t> EnumeratorOf(const TypeInfo& types, std::string_view name) {
+  const auto value = types.FindEnumerator(name);
+  return value ? std::optional(*value) : std::nullopt;
+}
+
 class Enumerators final : public PrintConstants {
  public:
   explicit Enumerators(const TypeInfo& types) : types_(types) {}
   std::optional<int64_t> ValueOf(std::string_view name) const override {
-    const auto value = types_.FindEnumerator(name);
-    return value ? std::optional(*value) : std::nullopt;
+    return EnumeratorOf(types_, name);
   }
 
  private:
   const TypeInfo& types_;
 };
-
-std::optional<int64_t> EnumeratorOf(const TypeInfo& types, std::string_view name) {
-  const auto value = types.FindEnumerator(name);
-  return value ? std::optional(*value) : std::nullopt;
-}
 
 }  // namespace
 
