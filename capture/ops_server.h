@@ -11,8 +11,8 @@
 #include "capture/live_ops.h"
 #include "capture/qemu/qmp_client.h"
 #include "capture/system/deadline.h"
-#include "capture/system/unique_fd.h"
 #include "libcore/base/result.h"
+#include "libcore/base/unique_fd.h"
 
 namespace ktstr {
 

@@ -6,8 +6,8 @@
 #include <cstdint>
 #include <string>
 
-#include "capture/system/unique_fd.h"
 #include "libcore/base/result.h"
+#include "libcore/base/unique_fd.h"
 
 namespace ktstr {
 

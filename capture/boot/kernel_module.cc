@@ -11,7 +11,7 @@
 #include <string_view>
 
 #include "capture/system/system_error.h"
-#include "capture/system/unique_fd.h"
+#include "libcore/base/unique_fd.h"
 
 namespace ktstr {
 

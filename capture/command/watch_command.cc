@@ -12,13 +12,13 @@
 #include "capture/qemu/json_access.h"
 #include "capture/system/deadline.h"
 #include "capture/system/system_error.h"
-#include "capture/system/unique_fd.h"
 #include "capture/watch/running_kernel.h"
 #include "capture/watch/sample_json.h"
 #include "capture/watch/sample_text.h"
 #include "capture/watch/sampler.h"
 #include "capture/watch/screen.h"
 #include "libcore/base/output.h"
+#include "libcore/base/unique_fd.h"
 
 namespace ktstr {
 

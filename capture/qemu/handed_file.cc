@@ -17,7 +17,7 @@
 
 #include "capture/qemu/json_access.h"
 #include "capture/system/system_error.h"
-#include "capture/system/unique_fd.h"
+#include "libcore/base/unique_fd.h"
 
 namespace ktstr {
 

@@ -7,8 +7,8 @@
 #include <string_view>
 
 #include "capture/system/deadline.h"
-#include "capture/system/unique_fd.h"
 #include "libcore/base/result.h"
+#include "libcore/base/unique_fd.h"
 
 namespace ktstr {
 

@@ -8,8 +8,8 @@
 #include <string_view>
 #include <vector>
 
-#include "capture/system/unique_fd.h"
 #include "libcore/base/result.h"
+#include "libcore/base/unique_fd.h"
 
 namespace ktstr {
 

@@ -9,7 +9,7 @@
 
 #include "capture/qemu/process_info.h"
 #include "capture/qemu/ram_source.h"
-#include "capture/system/unique_fd.h"
+#include "libcore/base/unique_fd.h"
 
 namespace ktstr {
 

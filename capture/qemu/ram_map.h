@@ -12,9 +12,9 @@
 
 #include "capture/qemu/qmp_client.h"
 #include "capture/qemu/ram_source.h"
-#include "capture/system/unique_fd.h"
 #include "libcore/base/address.h"
 #include "libcore/base/result.h"
+#include "libcore/base/unique_fd.h"
 
 namespace ktstr {
 

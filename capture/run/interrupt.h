@@ -5,8 +5,8 @@
 #include <atomic>
 #include <memory>
 
-#include "capture/system/unique_fd.h"
 #include "libcore/base/result.h"
+#include "libcore/base/unique_fd.h"
 
 namespace ktstr {
 

@@ -13,7 +13,7 @@
 #include <string>
 
 #include "capture/system/system_error.h"
-#include "capture/system/unique_fd.h"
+#include "libcore/base/unique_fd.h"
 
 namespace ktstr {
 

@@ -4,8 +4,8 @@
 
 #include <filesystem>
 
-#include "capture/system/unique_fd.h"
 #include "libcore/base/result.h"
+#include "libcore/base/unique_fd.h"
 
 namespace ktstr {
 

@@ -4,8 +4,8 @@
 #include <string>
 
 #include "capture/system/deadline.h"
-#include "capture/system/unique_fd.h"
 #include "libcore/base/result.h"
+#include "libcore/base/unique_fd.h"
 
 namespace ktstr {
 

@@ -10,6 +10,7 @@
 #include <cstring>
 #include <utility>
 
+#include "libcore/archive/page_scan.h"
 #include "libcore/base/text_file.h"
 
 namespace ktstr {
@@ -25,22 +26,9 @@ constexpr uint64_t kMostPhysical = uint64_t{1} << 52;
 constexpr uint64_t kHwpoison = uint64_t{1} << 19, kNoPage = uint64_t{1} << 20,
                    kOffline = uint64_t{1} << 23;
 
-// Descriptors that are closed where one is not given on.
-class HostFile {
- public:
-  explicit HostFile(const std::string& path)
-      : fd_(open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK)) {}
-  HostFile(const HostFile&) = delete;
-  HostFile& operator=(const HostFile&) = delete;
-  ~HostFile() {
-    if (fd_ >= 0) close(fd_);
-  }
-  int get() const { return fd_; }
-  int Release() { return std::exchange(fd_, -1); }
-
- private:
-  int fd_;
-};
+UniqueFd OpenToRead(const std::string& path) {
+  return UniqueFd(open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
+}
 
 Error NoKcore(const HostFiles& files, const std::string& why) {
   return Error(ErrorCode::kIo,
@@ -83,10 +71,6 @@ Status ReadFully(int fd, uint64_t offset, std::span<std::byte> out) {
   return {};
 }
 
-bool IsZero(std::span<const std::byte, kPageSize> page) {
-  return page[0] == std::byte{0} && std::memcmp(page.data(), page.data() + 1, kPageSize - 1) == 0;
-}
-
 }  // namespace
 
 struct HostMemory::Page {
@@ -101,22 +85,19 @@ struct HostMemory::Slot {
   std::shared_ptr<const Page> page;
 };
 
-HostMemory::HostMemory(int kcore, int page_flags, uint64_t size, CoreParts parts)
-    : kcore_(kcore),
-      page_flags_(page_flags),
+HostMemory::HostMemory(UniqueFd kcore, UniqueFd page_flags, uint64_t size, CoreParts parts)
+    : kcore_(std::move(kcore)),
+      page_flags_(std::move(page_flags)),
       size_(size),
       parts_(std::move(parts)),
       regions_(parts_.regions()),
       slots_(new Slot[kHostSlots]) {}
 
-HostMemory::~HostMemory() {
-  close(kcore_);
-  if (page_flags_ >= 0) close(page_flags_);
-}
+HostMemory::~HostMemory() = default;
 
 Result<std::unique_ptr<HostMemory>> HostMemory::Open(const HostFiles& files) {
-  HostFile kcore(files.kcore);
-  if (kcore.get() < 0) return Fail(WhyNotOpened(files, errno));
+  UniqueFd kcore = OpenToRead(files.kcore);
+  if (!kcore.valid()) return Fail(WhyNotOpened(files, errno));
   struct stat status = {};
   if (fstat(kcore.get(), &status) != 0) return Fail(WhyNotOpened(files, errno));
   if (!S_ISREG(status.st_mode)) {
@@ -146,9 +127,8 @@ Result<std::unique_ptr<HostMemory>> HostMemory::Open(const HostFiles& files) {
         ErrorCode::kUnsupported,
         fmt::format("{} does not say what its segments' physical addresses are", files.kcore));
   }
-  HostFile page_flags(files.page_flags);
   return std::unique_ptr<HostMemory>(
-      new HostMemory(kcore.Release(), page_flags.Release(), size, std::move(parts)));
+      new HostMemory(std::move(kcore), OpenToRead(files.page_flags), size, std::move(parts)));
 }
 
 CoreBytes HostMemory::Bytes() const {
@@ -158,15 +138,16 @@ CoreBytes HostMemory::Bytes() const {
                 // that two threads have their turns (read_kcore_iter, fs/proc/kcore.c, in 7.3 too):
                 // one would get the other's page.
                 const std::scoped_lock lock(kcore_mutex_);
-                return ReadFully(kcore_, offset, out);
+                return ReadFully(kcore_.get(), offset, out);
               },
           .size = size_};
 }
 
 bool HostMemory::HasRefusingFlags(Pfn pfn) const {
   uint64_t flags = 0;
-  if (page_flags_ < 0 || !ReadFully(page_flags_, pfn.value() * sizeof flags,
-                                    std::as_writable_bytes(std::span<uint64_t, 1>(&flags, 1)))) {
+  if (!page_flags_.valid() ||
+      !ReadFully(page_flags_.get(), pfn.value() * sizeof flags,
+                 std::as_writable_bytes(std::span<uint64_t, 1>(&flags, 1)))) {
     return false;
   }
   return (flags & (kHwpoison | kNoPage | kOffline)) != 0;
@@ -198,7 +179,7 @@ PageView HostMemory::View(Pfn pfn) const {
   if (!parts_.ReadPage(Bytes(), pfn, page->bytes)) {
     return PageView::NotCaptured(LeftOutReason::kExcluded);
   }
-  if (IsZero(page->bytes)) {
+  if (archive::IsZeroPage(page->bytes.data())) {
     return IsRefused(pfn) ? PageView::NotCaptured(LeftOutReason::kExcluded) : PageView::Zero();
   }
   const std::byte* data = page->bytes.data();

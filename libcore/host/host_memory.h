@@ -15,6 +15,7 @@
 
 #include "libcore/archive/region_map.h"
 #include "libcore/base/result.h"
+#include "libcore/base/unique_fd.h"
 #include "libcore/memory/elf_core.h"
 #include "libcore/memory/guest_memory.h"
 
@@ -60,15 +61,15 @@ class HostMemory : public GuestMemory {
   struct Page;
   struct Slot;
 
-  HostMemory(int kcore, int page_flags, uint64_t size, CoreParts parts);
+  HostMemory(UniqueFd kcore, UniqueFd page_flags, uint64_t size, CoreParts parts);
   CoreBytes Bytes() const;
   // Whether zeros in that page are only what the kernel says in place of it.
   bool IsRefused(Pfn pfn) const;
   bool HasRefusingFlags(Pfn pfn) const;
 
-  int kcore_ = -1;
+  UniqueFd kcore_;
   mutable std::mutex kcore_mutex_;  // one reads at a time
-  int page_flags_ = -1;             // -1: there is none
+  UniqueFd page_flags_;             // may be none
   uint64_t size_ = 0;               // of kcore, in bytes
   CoreParts parts_;
   RegionMap regions_;

@@ -4,8 +4,8 @@
 #include <cstdint>
 #include <string>
 
-#include "capture/system/unique_fd.h"
 #include "libcore/base/result.h"
+#include "libcore/base/unique_fd.h"
 #include "replay/gdb/target.h"
 
 namespace ktstr {

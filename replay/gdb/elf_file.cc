@@ -1,6 +1,6 @@
 #include "replay/gdb/elf_file.h"
 
-#include "replay/elf_header.h"
+#include "libcore/memory/elf_header.h"
 
 namespace ktstr {
 

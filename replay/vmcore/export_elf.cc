@@ -1,7 +1,7 @@
 #include <algorithm>
 
 #include "libcore/archive/bytes.h"
-#include "replay/elf_header.h"
+#include "libcore/memory/elf_header.h"
 #include "replay/vmcore/export_plan.h"
 
 namespace ktstr::vmcore {

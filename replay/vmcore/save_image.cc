@@ -3,17 +3,17 @@
 #include <archive.h>
 #include <fcntl.h>
 #include <fmt/format.h>
-#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <array>
-#include <bit>
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
 #include <string_view>
 #include <vector>
+
+#include "libcore/base/unique_fd.h"
 
 namespace ktstr::vmcore {
 
@@ -36,24 +36,19 @@ bool BeginsWith(std::span<const std::byte> bytes, std::string_view text) {
   return bytes.size() >= text.size() && std::memcmp(bytes.data(), text.data(), text.size()) == 0;
 }
 
-// A file without a name.
-Result<std::string> NamelessFile(int* fd) {
+// For what is decompressed.
+std::string TemporaryDirectory() {
   const char* named = std::getenv("TMPDIR");
-  const std::string directory = named != nullptr && *named != '\0' ? named : "/var/tmp";
-  *fd = open(directory.c_str(), O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
-  if (*fd < 0) {
-    return Fail(ErrorCode::kIo, fmt::format("making a file in {} to decompress into: {}", directory,
-                                            std::strerror(errno)));
-  }
-  return directory;
+  return named != nullptr && *named != '\0' ? named : "/var/tmp";
 }
 
-struct ClosedFd {
-  int fd = -1;
-  ~ClosedFd() {
-    if (fd >= 0) close(fd);
-  }
-};
+// A file without a name.
+Result<UniqueFd> NamelessFile(const std::string& directory) {
+  UniqueFd fd(open(directory.c_str(), O_TMPFILE | O_RDWR | O_CLOEXEC, 0600));
+  if (fd.valid()) return fd;
+  return Fail(ErrorCode::kIo, fmt::format("making a file in {} to decompress into: {}", directory,
+                                          std::strerror(errno)));
+}
 
 struct ArchiveEnd {
   void operator()(struct archive* a) const { archive_read_free(a); }
@@ -149,8 +144,8 @@ Result<SaveImage> ReadSaveImage(const DumpFile& dump) {
 
 Result<std::unique_ptr<DumpFile>> DecompressStream(const DumpFile& dump, const SaveImage& image,
                                                    uint64_t most) {
-  ClosedFd made;
-  const std::string directory = KTSTR_TRY(NamelessFile(&made.fd));
+  const std::string directory = TemporaryDirectory();
+  const UniqueFd made = KTSTR_TRY(NamelessFile(directory));
   const std::unique_ptr<struct archive, ArchiveEnd> reader(archive_read_new());
   KTSTR_TRY(AllowFilter(reader.get(), image.compression));
   archive_read_support_format_raw(reader.get());
@@ -177,9 +172,9 @@ Result<std::unique_ptr<DumpFile>> DecompressStream(const DumpFile& dump, const S
       return Fail(ErrorCode::kDamaged,
                   fmt::format("decompressed it is larger than {} bytes", most));
     }
-    KTSTR_TRY(WriteAll(made.fd, std::span(bytes).first(static_cast<size_t>(got)), directory));
+    KTSTR_TRY(WriteAll(made.get(), std::span(bytes).first(static_cast<size_t>(got)), directory));
   }
-  auto file = KTSTR_TRY(DumpFile::Open(fmt::format("/proc/self/fd/{}", made.fd)));
+  auto file = KTSTR_TRY(DumpFile::Open(fmt::format("/proc/self/fd/{}", made.get())));
   return std::make_unique<DumpFile>(std::move(file));
 }
 

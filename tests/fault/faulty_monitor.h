@@ -11,7 +11,7 @@
 #include <thread>
 #include <vector>
 
-#include "capture/system/unique_fd.h"
+#include "libcore/base/unique_fd.h"
 
 namespace ktstr {
 

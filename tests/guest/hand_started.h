@@ -10,8 +10,8 @@
 
 #include "capture/qemu/qmp_client.h"
 #include "capture/system/child_process.h"
-#include "capture/system/unique_fd.h"
 #include "fixtures/sample/temporary_directory.h"
+#include "libcore/base/unique_fd.h"
 
 namespace ktstr {
 

@@ -8,8 +8,8 @@
 
 #include "analyze/index/database.h"
 #include "capture/system/child_process.h"
-#include "capture/system/unique_fd.h"
 #include "fixtures/sample/temporary_directory.h"
+#include "libcore/base/unique_fd.h"
 
 namespace ktstr {
 

@@ -7,7 +7,7 @@
 #include <unistd.h>
 
 #include "capture/system/memory_file.h"
-#include "capture/system/unique_fd.h"
+#include "libcore/base/unique_fd.h"
 
 namespace ktstr {
 namespace {
