@@ -39,7 +39,9 @@ PageView SnapshotMemory::View(Pfn pfn) const {
   const PageRecord record = archive_->Lookup(pfn);
   switch (record.fate) {
     case PageFate::kPresent:
-      return ViewStored(record.stored_page);
+      return record.relocation
+                 ? archive::RelocatedView(ViewStored(record.stored_page), *record.relocation)
+                 : ViewStored(record.stored_page);
     case PageFate::kZero:
       return PageView::Zero();
     case PageFate::kNotCaptured:

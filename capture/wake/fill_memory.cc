@@ -30,9 +30,14 @@ class Filler {
     KTSTR_TRY(FindPlaces());
     KTSTR_TRY(Clear());
     KTSTR_TRY(WriteStored());
-    for (const auto& [pfn, stored] : repeated_) {
-      std::byte* to = KTSTR_TRY(memory_.Writable(pfn));
-      std::memcpy(to, KTSTR_TRY(memory_.Writable(places_[stored])), kPageSize);
+    for (const Repeated& page : repeated_) {
+      std::byte* to = KTSTR_TRY(memory_.Writable(page.pfn));
+      const std::byte* stored = KTSTR_TRY(memory_.Writable(places_[page.stored]));
+      if (page.relocation) {
+        archive::Relocate(stored, *page.relocation, to);
+      } else {
+        std::memcpy(to, stored, kPageSize);
+      }
     }
     return {};
   }
@@ -41,6 +46,7 @@ class Filler {
   struct Repeated {
     Pfn pfn;
     uint64_t stored;
+    std::optional<archive::Relocation> relocation;
   };
 
   // A machine at reset has little in its RAM, if anything.
@@ -68,7 +74,7 @@ class Filler {
         }
         // Stored pages are numbered in the order in which they were first met.
         if (page.duplicate) {
-          repeated_.push_back({pfn, page.stored_page});
+          repeated_.push_back({pfn, page.stored_page, page.relocation});
         } else {
           places_.push_back(pfn);
         }

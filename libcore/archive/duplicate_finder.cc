@@ -2,6 +2,8 @@
 
 #include <cstring>
 
+#include "libcore/archive/relocation.h"
+
 namespace ktstr::archive {
 
 namespace {
@@ -14,7 +16,8 @@ constexpr size_t kFirstSlots = 1 << 12;
 DuplicateFinder::DuplicateFinder(const GuestMemory& memory)
     : memory_(memory), hashes_(kFirstSlots), slots_(kFirstSlots, kEmpty) {}
 
-Result<std::optional<uint64_t>> DuplicateFinder::FindOrStore(Pfn pfn, uint64_t hash) {
+Result<std::optional<DuplicateFinder::Match>> DuplicateFinder::FindOrStore(Pfn pfn, uint64_t hash,
+                                                                           uint64_t own_address) {
   if (2 * stored_.size() >= slots_.size()) Grow();
   const size_t mask = slots_.size() - 1;
   size_t slot = hash & mask;
@@ -30,14 +33,17 @@ Result<std::optional<uint64_t>> DuplicateFinder::FindOrStore(Pfn pfn, uint64_t h
     if (!other.readable() && !gone) {
       return Fail(GuestMemory::UnreadableError(candidate.pa(), other));
     }
-    if (other.readable() && std::memcmp(page->data(), other.data(), kPageSize) == 0) {
-      return std::optional<uint64_t>(slots_[slot]);
-    }
+    if (!other.readable()) continue;
+    const uint64_t other_own = own_address != 0 ? OwnAddress(other.data()) : 0;
+    const bool equal = own_address != 0
+                           ? EqualButForAddress(page->data(), own_address, other.data(), other_own)
+                           : std::memcmp(page->data(), other.data(), kPageSize) == 0;
+    if (equal) return std::optional(Match{slots_[slot], other_own});
   }
   hashes_[slot] = hash;
   slots_[slot] = static_cast<uint32_t>(stored_.size());
   stored_.push_back(pfn);
-  return std::optional<uint64_t>();
+  return std::optional<Match>();
 }
 
 void DuplicateFinder::Grow() {

@@ -17,10 +17,16 @@ class DuplicateFinder {
   // `memory` must outlive the finder: it is where stored pages are compared.
   explicit DuplicateFinder(const GuestMemory& memory);
 
+  struct Match {
+    uint64_t stored = 0;       // the stored page
+    uint64_t own_address = 0;  // where that lies, as OwnAddress says
+  };
   // The stored page that equals the page at `pfn`, whose hash is `hash`; nothing when there is
-  // none: the page is then the next stored page. Errors: kUnreadable when a page that could be read
-  // before no longer can. A stored page that is no longer captured is no match (HostSnapshot).
-  Result<std::optional<uint64_t>> FindOrStore(Pfn pfn, uint64_t hash);
+  // none: the page is then the next stored page. Where the page has an own address (not 0), the
+  // hash is relative to it, and a page at any address is a match. Errors: kUnreadable when a page
+  // that could be read before no longer can. A stored page that is no longer captured is no match
+  // (HostSnapshot).
+  Result<std::optional<Match>> FindOrStore(Pfn pfn, uint64_t hash, uint64_t own_address);
 
   // The frame number of each stored page.
   const std::vector<Pfn>& stored() const { return stored_; }

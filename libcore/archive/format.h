@@ -10,8 +10,10 @@
 
 namespace ktstr::archive {
 
-inline constexpr uint16_t kMajorVersion = 1;
-inline constexpr uint16_t kMinorVersion = 1;
+inline constexpr uint16_t kMajorVersion = 2;
+inline constexpr uint16_t kMinorVersion = 0;
+// Older archives lack what was added since, and are read all the same.
+inline constexpr uint16_t kOldestMajorVersion = 1;
 
 inline constexpr uint32_t kSkippableMagic = 0x184D2A5D;
 inline constexpr uint32_t kPlaceRecordMagic = 0x184D2A5C;  // skippable, too
@@ -59,6 +61,7 @@ enum class RunKind : uint8_t {
   kSequence = 3,
   kDamaged = 4,
   kLeftOut = 5,
+  kRelocated = 6,
 };
 
 }  // namespace ktstr::archive

@@ -48,10 +48,10 @@ Status CheckHeader(std::span<const std::byte, kHeaderSize> header) {
       reserved != 0) {
     return Fail(ErrorCode::kDamaged, "the header does not match its checksum");
   }
-  if (major != kMajorVersion) {
+  if (major < kOldestMajorVersion || major > kMajorVersion) {
     return Fail(ErrorCode::kUnsupported,
-                fmt::format("it has format version {}.{}; this program reads version {}.x", major,
-                            minor, kMajorVersion));
+                fmt::format("it has format version {}.{}; this program reads {}.x to {}.x", major,
+                            minor, kOldestMajorVersion, kMajorVersion));
   }
   return {};
 }

@@ -19,8 +19,8 @@ bool LooksLikeHeader(std::span<const std::byte> begin);
 // Whether the file begins as an archive does, however damaged it is behind.
 bool BeginsAsArchive(const InputFile& file);
 
-// Checks a header that looks like one. Errors: kDamaged; kUnsupported for a major version that is
-// not kMajorVersion, naming both.
+// Checks a header that looks like one. Errors: kDamaged; kUnsupported for a major version that
+// this program does not know, naming it and those that it knows.
 Status CheckHeader(std::span<const std::byte, kHeaderSize> header);
 
 }  // namespace ktstr::archive

@@ -4,22 +4,54 @@
 #include <utility>
 
 #include "libcore/archive/checksum.h"
+#include "libcore/archive/relocation.h"
 
 namespace ktstr::archive {
 
 namespace {
 
-ScannedPage ScanPage(const PageView& view) {
-  switch (view.fate()) {
-    case PageFate::kPresent:
-      if (IsZeroPage(view.data())) return {PageFate::kZero};
-      return {PageFate::kPresent, LeftOutReason::kNone, Checksum(view.bytes())};
-    case PageFate::kNotCaptured:
-      return {PageFate::kNotCaptured, view.left_out_reason()};
-    default:
-      return {view.fate()};
+// Looks at pages that follow one another.
+class PageScanner {
+ public:
+  ScannedPage Scan(const PageView& view) {
+    ScannedPage page = {view.fate(), view.left_out_reason()};
+    if (page.fate == PageFate::kPresent && IsZeroPage(view.data())) page.fate = PageFate::kZero;
+    if (page.fate == PageFate::kPresent) {
+      ScanPresent(view, page);
+    } else {
+      own_ = 0;
+    }
+    return page;
   }
-}
+  // Of the next page nothing is asked.
+  void Skip() { own_ = 0; }
+
+ private:
+  void ScanPresent(const PageView& view, ScannedPage& page) {
+    // All pages that follow are compared with one, which is in the CPU's cache then.
+    if (own_ != 0) {
+      own_ += kPageSize;
+      page.follows = EqualButForAddress(first_.data(), first_own_, view.data(), own_);
+      if (page.follows) {
+        page.own_address = own_;
+        return;
+      }
+    }
+    own_ = page.own_address = OwnAddress(view.data());
+    if (own_ == 0) {
+      page.hash = Checksum(view.bytes());
+      return;
+    }
+    page.hash = HashRelative(view.data(), own_);
+    first_ = view;
+    first_own_ = own_;
+  }
+
+  uint64_t own_ = 0;  // of the page before; 0 when it has none
+  // Of the run of pages that the one before belongs to, when that has an own address.
+  PageView first_ = PageView::Zero();
+  uint64_t first_own_ = 0;
+};
 
 }  // namespace
 
@@ -44,19 +76,24 @@ Result<ScannedBlock> ScanPages(const GuestMemory& memory, PageBlock block) {
   const Pfn block_end = scanned.block.first + scanned.block.pages;
   Pfn untouched_end = scanned.block.untouched ? block_end : Pfn(0);
   Pfn touched_end = scanned.block.first;
+  PageScanner scanner;
   for (uint64_t i = 0; i < scanned.pages.size(); ++i) {
     ScannedPage& page = scanned.pages[i];
     const Pfn pfn = scanned.block.first + i;
     if (!scanned.block.reasons.empty() && scanned.block.reasons[i] != LeftOutReason::kNone) {
       page = {PageFate::kNotCaptured, scanned.block.reasons[i]};
+      scanner.Skip();
       continue;
     }
-    if (pfn < untouched_end) continue;
+    if (pfn < untouched_end) {
+      scanner.Skip();
+      continue;
+    }
     const PageView view = memory.View(pfn);
     if (view.fate() == PageFate::kOutside) {
       return Fail(GuestMemory::UnreadableError(pfn.pa(), view));
     }
-    page = ScanPage(view);
+    page = scanner.Scan(view);
     // Where zeros begin, untouched memory may begin.
     if (page.fate == PageFate::kZero && i + 1 < scanned.pages.size() && pfn + 1 >= touched_end) {
       untouched_end = memory.NextTouched(pfn + 1);

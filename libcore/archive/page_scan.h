@@ -21,7 +21,11 @@ struct PageBlock {
 struct ScannedPage {
   PageFate fate = PageFate::kZero;
   LeftOutReason reason = LeftOutReason::kNone;
-  uint64_t hash = 0;  // of the bytes of a present page
+  // Of the bytes of a present page, or what HashRelative says where it has an own address.
+  uint64_t hash = 0;
+  uint64_t own_address = 0;  // of a present page: what OwnAddress says
+  // The page before in the block is this one at the address one page lower. It has no hash then.
+  bool follows = false;
 };
 
 struct ScannedBlock {

@@ -13,8 +13,12 @@ constexpr uint64_t kMaxReason = 255;
 // Reads one run after another, keeping count of pages and stored pages.
 class RunDecoder {
  public:
-  RunDecoder(ByteSource& source, uint64_t page_count, uint64_t stored_pages)
-      : source_(source), page_count_(page_count), stored_pages_(stored_pages) {}
+  RunDecoder(ByteSource& source, uint64_t page_count, uint64_t stored_pages,
+             std::vector<Relocation>& relocations)
+      : source_(source),
+        page_count_(page_count),
+        stored_pages_(stored_pages),
+        relocations_(relocations) {}
 
   uint64_t pages() const { return pages_; }
   uint64_t stored() const { return stored_; }
@@ -42,6 +46,14 @@ class RunDecoder {
         return Refer(run, 1);
       case RunKind::kSequence:
         return Refer(run, pages);
+      case RunKind::kRelocated: {
+        if (const char* wrong = Refer(run, 1)) return wrong;
+        const std::optional<Relocation> relocation = GetRelocation(pages, source_);
+        if (!relocation) return "has no valid addresses";
+        run.relocation = static_cast<uint32_t>(relocations_.size());
+        relocations_.push_back(*relocation);
+        return nullptr;
+      }
       case RunKind::kLeftOut: {
         const uint64_t reason = source_.GetVarint();
         if (reason == 0 || reason > kMaxReason) return "has no valid reason";
@@ -66,6 +78,7 @@ class RunDecoder {
   ByteSource& source_;
   const uint64_t page_count_;
   const uint64_t stored_pages_;
+  std::vector<Relocation>& relocations_;
   uint64_t pages_ = 0;
   uint64_t stored_ = 0;
 };
@@ -82,7 +95,7 @@ Result<PageTable> PageTable::Decode(std::span<const std::byte> bytes, uint64_t p
   PageTable table;
   table.page_count_ = page_count;
   table.runs_.resize(run_count);
-  RunDecoder decoder(source, page_count, stored_pages);
+  RunDecoder decoder(source, page_count, stored_pages, table.relocations_);
   for (uint64_t i = 0; i < run_count; ++i) {
     if (const char* wrong = decoder.Next(table.runs_[i])) {
       return Fail(ErrorCode::kDamaged, fmt::format("run {} of the page table {}", i, wrong));

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "libcore/archive/format.h"
+#include "libcore/archive/relocation.h"
 #include "libcore/base/result.h"
 #include "libcore/memory/page.h"
 
@@ -19,6 +20,7 @@ struct PageRun {
   uint32_t stored = 0;  // the (first) stored page, where the kind has one
   RunKind kind = RunKind::kZero;
   LeftOutReason reason = LeftOutReason::kNone;
+  uint32_t relocation = 0;  // of kRelocated: index into the table's relocations
 };
 
 class PageTable {
@@ -38,6 +40,10 @@ class PageTable {
 
   uint64_t page_count() const { return page_count_; }
   std::span<const PageRun> runs() const { return runs_; }
+  // Of page `index`, which is in `run`, one of kRelocated.
+  Relocation RelocationOf(const PageRun& run, uint64_t index) const {
+    return relocations_[run.relocation].Further(index - run.first);
+  }
   // One past the last page of run `run`.
   uint64_t EndOf(size_t run) const {
     return run + 1 < runs_.size() ? runs_[run + 1].first : page_count_;
@@ -61,6 +67,7 @@ class PageTable {
   void BuildIndex();
 
   std::vector<PageRun> runs_;
+  std::vector<Relocation> relocations_;  // of the first page of each run of kRelocated
   // For each block of 2^block_shift_ pages the run that holds its first page; then the last run.
   std::vector<uint32_t> block_run_;
   int block_shift_ = 9;

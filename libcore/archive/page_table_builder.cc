@@ -28,6 +28,20 @@ void PageTableBuilder::AddDuplicate(uint64_t stored) {
   }
 }
 
+void PageTableBuilder::AddRelocated(uint64_t stored, const Relocation& relocation) {
+  const bool follows = pages_ > 0 && kind_ == RunKind::kRelocated && argument_ == stored &&
+                       relocation_.Further(pages_) == relocation;
+  if (follows) {
+    ++pages_;
+  } else {
+    CloseRun();
+    kind_ = RunKind::kRelocated;
+    argument_ = stored;
+    relocation_ = relocation;
+    pages_ = 1;
+  }
+}
+
 void PageTableBuilder::Add(RunKind kind, uint64_t argument, uint64_t pages) {
   if (pages_ == 0 || kind != kind_ || argument != argument_) {
     CloseRun();
@@ -44,6 +58,10 @@ void PageTableBuilder::CloseRun() {
     case RunKind::kSame:
     case RunKind::kSequence:
       runs_.PutVarint(stored_ - 1 - argument_);
+      break;
+    case RunKind::kRelocated:
+      runs_.PutVarint(stored_ - 1 - argument_);
+      PutRelocation(relocation_, runs_);
       break;
     case RunKind::kLeftOut:
       runs_.PutVarint(argument_);

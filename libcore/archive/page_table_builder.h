@@ -6,6 +6,7 @@
 
 #include "libcore/archive/bytes.h"
 #include "libcore/archive/format.h"
+#include "libcore/archive/relocation.h"
 #include "libcore/memory/page.h"
 
 namespace ktstr::archive {
@@ -16,6 +17,8 @@ class PageTableBuilder {
   void AddStored();
   // The page equals stored page `stored`, which was added before.
   void AddDuplicate(uint64_t stored);
+  // The page is stored page `stored`, which was added before, at another address.
+  void AddRelocated(uint64_t stored, const Relocation& relocation);
   void AddZero(uint64_t pages);
   void AddDamaged();
   void AddLeftOut(LeftOutReason reason);
@@ -33,7 +36,8 @@ class PageTableBuilder {
   uint64_t stored_ = 0;  // stored pages so far, the open run's included
 
   RunKind kind_ = RunKind::kZero;
-  uint64_t argument_ = 0;  // the first stored page, or the reason
+  uint64_t argument_ = 0;  // the (first) stored page, or the reason
+  Relocation relocation_;  // of the open run's first page, where it is one of kRelocated
   uint64_t pages_ = 0;     // of the open run; 0: none is open
 };
 

@@ -21,18 +21,21 @@ uint32_t ShortChecksum(std::span<const std::byte> bytes) {
 }
 
 bool HasArgument(RunKind kind) {
-  return kind == RunKind::kSame || kind == RunKind::kSequence || kind == RunKind::kLeftOut;
+  return kind == RunKind::kSame || kind == RunKind::kSequence || kind == RunKind::kLeftOut ||
+         kind == RunKind::kRelocated;
 }
 
 void PutRun(const PlacedRun& run, ByteSink& sink) {
   sink.PutVarint(run.first.value());
   sink.PutVarint((run.pages - 1) << 3 | static_cast<uint64_t>(run.kind));
   if (HasArgument(run.kind)) sink.PutVarint(run.argument);
+  if (run.kind == RunKind::kRelocated) PutRelocation(run.relocation, sink);
 }
 
 size_t SizeOf(const PlacedRun& run) {
-  return VarintSize(run.first.value()) + VarintSize((run.pages - 1) << 3) +
-         (HasArgument(run.kind) ? VarintSize(run.argument) : 0);
+  ByteSink sink;
+  PutRun(run, sink);
+  return sink.size();
 }
 
 // Moves as many runs as fit out of `runs`, but all of stored pages, and keeps the order of both.
@@ -52,7 +55,8 @@ std::vector<PlacedRun> TakeFitting(std::vector<PlacedRun>& runs, size_t room) {
 
 }  // namespace
 
-void PlaceLog::Add(Pfn first, uint64_t pages, RunKind kind, uint64_t argument) {
+void PlaceLog::Add(Pfn first, uint64_t pages, RunKind kind, uint64_t argument,
+                   const Relocation& relocation) {
   if (pages == 0) return;
   if (!runs_.empty()) {
     PlacedRun& last = runs_.back();
@@ -64,13 +68,15 @@ void PlaceLog::Add(Pfn first, uint64_t pages, RunKind kind, uint64_t argument) {
     }
     const bool goes_on = last.kind == RunKind::kSequence
                              ? kind == RunKind::kSame && next
-                             : kind == last.kind && argument == last.argument;
+                             : kind == last.kind && argument == last.argument &&
+                                   (kind != RunKind::kRelocated ||
+                                    relocation == last.relocation.Further(last.pages));
     if (follows && goes_on) {
       last.pages += pages;
       return;
     }
   }
-  runs_.push_back({first, pages, kind, argument});
+  runs_.push_back({first, pages, kind, argument, relocation});
 }
 
 void AppendPlaceRecord(uint64_t first_stored, size_t room, std::vector<PlacedRun>& runs,
@@ -124,10 +130,15 @@ Result<PlaceRecord> DecodePlaceRecord(std::span<const std::byte> record) {
   for (uint64_t i = 0; i < runs && source.ok(); ++i) {
     const uint64_t first = source.GetVarint();
     const uint64_t head = source.GetVarint();
-    PlacedRun run = {Pfn(first), (head >> 3) + 1, static_cast<RunKind>(head & 7), 0};
+    PlacedRun run = {
+        .first = Pfn(first), .pages = (head >> 3) + 1, .kind = static_cast<RunKind>(head & 7)};
     if (HasArgument(run.kind)) run.argument = source.GetVarint();
-    const bool possible = first <= kMaxPfn && run.pages <= kMaxPages && (head & 7) <= 5 &&
+    std::optional<Relocation> relocation = Relocation();
+    if (run.kind == RunKind::kRelocated) relocation = GetRelocation(run.pages, source);
+    const bool possible = first <= kMaxPfn && run.pages <= kMaxPages && relocation &&
+                          (head & 7) <= static_cast<uint64_t>(RunKind::kRelocated) &&
                           (run.kind == RunKind::kLeftOut || run.argument <= kMaxPages);
+    if (relocation) run.relocation = *relocation;
     if (!source.ok() || !possible) return damaged("a place record has an impossible run");
     decoded.runs.push_back(run);
   }

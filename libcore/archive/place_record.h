@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "libcore/archive/format.h"
+#include "libcore/archive/relocation.h"
 #include "libcore/base/address.h"
 #include "libcore/base/result.h"
 
@@ -19,7 +20,9 @@ struct PlacedRun {
   Pfn first;
   uint64_t pages = 0;
   RunKind kind = RunKind::kZero;
-  uint64_t argument = 0;  // kSame, kSequence: the (first) stored page; kLeftOut: the reason
+  // kSame, kSequence, kRelocated: the (first) stored page; kLeftOut: the reason.
+  uint64_t argument = 0;
+  Relocation relocation = {};  // kRelocated: of the first page
 
   friend bool operator==(const PlacedRun&, const PlacedRun&) = default;
 };
@@ -27,7 +30,8 @@ struct PlacedRun {
 // Collects what becomes of pages, in ascending order, until a memory frame takes it along.
 class PlaceLog {
  public:
-  void Add(Pfn first, uint64_t pages, RunKind kind, uint64_t argument = 0);
+  void Add(Pfn first, uint64_t pages, RunKind kind, uint64_t argument = 0,
+           const Relocation& relocation = {});
   std::vector<PlacedRun> Take() { return std::exchange(runs_, {}); }
 
  private:

@@ -68,6 +68,7 @@ PageFate FateOf(RunKind kind) {
     case RunKind::kStored:
     case RunKind::kSame:
     case RunKind::kSequence:
+    case RunKind::kRelocated:
       return PageFate::kPresent;
     case RunKind::kZero:
       return PageFate::kZero;
@@ -79,7 +80,9 @@ PageFate FateOf(RunKind kind) {
   return PageFate::kDamaged;
 }
 
-bool IsDuplicate(RunKind kind) { return kind == RunKind::kSame || kind == RunKind::kSequence; }
+bool IsDuplicate(RunKind kind) {
+  return kind == RunKind::kSame || kind == RunKind::kSequence || kind == RunKind::kRelocated;
+}
 
 }  // namespace
 
@@ -168,6 +171,9 @@ PageRecord ArchiveReader::Lookup(Pfn pfn) const {
   if (run.kind == RunKind::kStored || run.kind == RunKind::kSequence) {
     record.stored_page += *index - run.first;
   }
+  if (run.kind == RunKind::kRelocated) {
+    record.relocation = state_->page_table.RelocationOf(run, *index);
+  }
   return record;
 }
 
@@ -204,7 +210,7 @@ std::vector<std::pair<Pfn, uint64_t>> ArchiveReader::PagesOfFrames(
   for (size_t i = 0; i < table.runs().size(); ++i) {
     const archive::PageRun& run = table.runs()[i];
     if (FateOf(run.kind) != PageFate::kPresent) continue;
-    const bool moves = run.kind != RunKind::kSame;
+    const bool moves = run.kind != RunKind::kSame && run.kind != RunKind::kRelocated;
     for (uint64_t index = run.first; index < table.EndOf(i); ++index) {
       const uint64_t stored = run.stored + (moves ? index - run.first : 0);
       const uint64_t frame = stored / pages_per_frame();

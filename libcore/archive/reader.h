@@ -5,12 +5,14 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "libcore/archive/metadata.h"
+#include "libcore/archive/relocation.h"
 #include "libcore/base/result.h"
 #include "libcore/memory/guest_memory.h"
 #include "libcore/memory/vcpu.h"
@@ -23,6 +25,8 @@ struct PageRecord {
   LeftOutReason reason = LeftOutReason::kNone;
   bool duplicate = false;    // shares its stored page with a lower frame number
   uint64_t stored_page = 0;  // for kPresent: index among the stored pages
+  // It is that page at another address; the page is to be had by archive::Relocate.
+  std::optional<archive::Relocation> relocation = std::nullopt;
 };
 
 // How many pages met which fate.

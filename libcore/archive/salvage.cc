@@ -27,6 +27,7 @@ namespace {
 using archive::InputFile;
 using archive::IntactFrame;
 using archive::KnownRun;
+using archive::PlacedRun;
 using archive::RunKind;
 using archive::SectionType;
 
@@ -99,8 +100,9 @@ std::vector<KnownRun> RunsOf(const archive::PageTable& table, const RegionMap& r
       const uint64_t pages =
           std::min<uint64_t>(table.EndOf(i) - index, regions.Find(first)->end - first);
       const bool moves = run.kind == RunKind::kStored || run.kind == RunKind::kSequence;
-      known.push_back({{first, pages, run.kind, static_cast<uint64_t>(run.reason)},
-                       run.stored + (moves ? index - run.first : 0)});
+      PlacedRun placed = {first, pages, run.kind, static_cast<uint64_t>(run.reason)};
+      if (run.kind == RunKind::kRelocated) placed.relocation = table.RelocationOf(run, index);
+      known.push_back({placed, run.stored + (moves ? index - run.first : 0)});
       index += pages;
     }
   }

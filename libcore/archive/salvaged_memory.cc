@@ -47,6 +47,8 @@ PageView SalvagedMemory::View(Pfn pfn) const {
       return ViewStored(known.stored + index);
     case RunKind::kSame:
       return ViewStored(known.stored);
+    case RunKind::kRelocated:
+      return RelocatedView(ViewStored(known.stored), known.run.relocation.Further(index));
     case RunKind::kZero:
       return PageView::Zero();
     case RunKind::kDamaged:

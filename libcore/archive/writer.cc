@@ -102,7 +102,7 @@ class PageWriter {
   Status ClassifyPage(Pfn pfn, const ScannedPage& page) {
     switch (page.fate) {
       case PageFate::kPresent:
-        return AddPresent(pfn, page.hash);
+        return page.follows ? AddFollowing(pfn) : AddPresent(pfn, page);
       case PageFate::kZero:
         AddZero(pfn, 1);
         return {};
@@ -121,17 +121,36 @@ class PageWriter {
     return {};
   }
 
-  Status AddPresent(Pfn pfn, uint64_t hash) {
-    const std::optional<uint64_t> stored = KTSTR_TRY(duplicates_.FindOrStore(pfn, hash));
-    if (stored) {
-      places_.Add(pfn, 1, RunKind::kSame, *stored);
-      page_table_.AddDuplicate(*stored);
-      ++duplicate_pages_;
+  Status AddPresent(Pfn pfn, const ScannedPage& page) {
+    const uint64_t own = page.own_address;
+    const auto match = KTSTR_TRY(duplicates_.FindOrStore(pfn, page.hash, own));
+    following_ = {match ? match->stored : duplicates_.stored().size() - 1,
+                  {match ? match->own_address : own, own}};
+    if (match) {
+      AddDuplicate(pfn);
       return {};
     }
     places_.Add(pfn, 1, RunKind::kStored);
     page_table_.AddStored();
     return frames_.Add(pfn, pool_);
+  }
+
+  Status AddFollowing(Pfn pfn) {
+    following_.relocation.to += kPageSize;
+    AddDuplicate(pfn);
+    return {};
+  }
+
+  void AddDuplicate(Pfn pfn) {
+    const auto& [stored, relocation] = following_;
+    if (relocation.from == relocation.to) {
+      places_.Add(pfn, 1, RunKind::kSame, stored);
+      page_table_.AddDuplicate(stored);
+    } else {
+      places_.Add(pfn, 1, RunKind::kRelocated, stored, relocation);
+      page_table_.AddRelocated(stored, relocation);
+    }
+    ++duplicate_pages_;
   }
 
   void AddZero(Pfn first, uint64_t pages) {
@@ -146,6 +165,11 @@ class PageWriter {
   archive::BlockCursor cursor_;
   archive::DuplicateFinder duplicates_;
   archive::PageTableBuilder page_table_;
+  // The stored page that the present page before is equal to, and where both lie.
+  struct {
+    uint64_t stored = 0;
+    archive::Relocation relocation;
+  } following_;
   archive::PlaceLog places_;
   archive::FrameWriter frames_;
   std::deque<std::future<Result<archive::ScannedBlock>>> scans_;

@@ -86,7 +86,8 @@ class KdumpWriter {
   // Pages in order. Those that are to be compressed are in `compressed`, one after the other.
   struct Task {
     struct Entry {
-      enum Kind : uint8_t { kZero, kCompressed, kSame } kind;
+      // Others are the same as a compressed page, and none as one that stands alone.
+      enum Kind : uint8_t { kZero, kCompressed, kAlone, kSame } kind;
       uint64_t stored_page = 0;
     };
     std::vector<Entry> entries;
@@ -101,9 +102,10 @@ class KdumpWriter {
   }
   Status AddPresent(Pfn pfn) {
     const PageRecord record = machine_.archive().Lookup(pfn);
-    const auto kind = record.duplicate ? Task::Entry::kSame : Task::Entry::kCompressed;
+    auto kind = record.duplicate ? Task::Entry::kSame : Task::Entry::kCompressed;
+    if (record.relocation) kind = Task::Entry::kAlone;
     next_.entries.push_back({kind, record.stored_page});
-    if (!record.duplicate) next_pages_.push_back(pfn);
+    if (kind != Task::Entry::kSame) next_pages_.push_back(pfn);
     return StartFullTask();
   }
   Status StartFullTask() {
@@ -129,11 +131,11 @@ class KdumpWriter {
     for (const Task::Entry& entry : task.entries) {
       Place place = zero_;
       if (entry.kind == Task::Entry::kSame) place = places_[entry.stored_page];
-      if (entry.kind == Task::Entry::kCompressed) {
+      if (entry.kind == Task::Entry::kCompressed || entry.kind == Task::Entry::kAlone) {
         const CompressedPages::Page& page = compressed.pages[next++];
         place = {at, page.size, page.flags};
         at += page.size;
-        places_[entry.stored_page] = place;
+        if (entry.kind == Task::Entry::kCompressed) places_[entry.stored_page] = place;
       }
       descriptors_.push_back({place.offset, place.size, place.flags, 0});
     }

@@ -82,7 +82,7 @@ TEST_F(SnapshotMemoryTest, NextTouchedSkipsZeroPagesButNotWrittenOnes) {
   ASSERT_TRUE(snapshot.Writable(Pfn(50)));
   EXPECT_EQ(snapshot.NextTouched(Pfn(36)), Pfn(50));
   EXPECT_EQ(snapshot.NextTouched(Pfn(51)), Pfn(0x3f));
-  EXPECT_EQ(snapshot.NextTouched(Pfn(0x100004)), Pfn(0x10001f));
+  EXPECT_EQ(snapshot.NextTouched(Pfn(0x10000c)), Pfn(0x10001f));
 }
 
 TEST_F(SnapshotMemoryTest, NextTouchedEndsWithTheRegionEvenWhenTheNextOneWasWritten) {

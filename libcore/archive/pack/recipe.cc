@@ -33,9 +33,6 @@ std::string GetText(ByteSource& source) {
   return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
 }
 
-uint64_t ZigZag(int64_t value) { return (uint64_t(value) << 1) ^ uint64_t(value >> 63); }
-int64_t UnZigZag(uint64_t value) { return int64_t(value >> 1) ^ -int64_t(value & 1); }
-
 // Pages that follow each other, which is the rule, are one byte each.
 Result<std::vector<std::byte>> EncodeSteps(const std::vector<Step>& steps) {
   ByteSink sink;

@@ -34,6 +34,7 @@ std::string WrongPages(const ArchiveReader& archive, const GuestMemory& truth) {
         if (frame.empty()) continue;
         const uint64_t offset = record.stored_page % archive.pages_per_frame() * kPageSize;
         got = PageView::Present(frame.data() + offset);
+        if (record.relocation) got = RelocatedView(got, *record.relocation);
       } else if (record.fate == PageFate::kZero) {
         got = PageView::Zero();
       } else if (record.fate == PageFate::kNotCaptured) {

@@ -98,13 +98,22 @@ TEST_F(BadInputTest, ALaterVersionIsUnsupportedAndBothVersionsAreNamed) {
   Bytes file = ReadFile(path_);
   std::ranges::copy(EncodeHeader(kMajorVersion + 1, 7), file.begin());
   EXPECT_EQ(ErrorOf(file, ErrorCode::kUnsupported),
-            "cannot be read: it has format version 2.7; this program reads version 1.x");
+            "cannot be read: it has format version 3.7; this program reads 1.x to 2.x");
 }
 
 TEST_F(BadInputTest, ALaterMinorVersionIsRead) {
   Bytes file = ReadFile(path_);
   std::ranges::copy(EncodeHeader(kMajorVersion, kMinorVersion + 1), file.begin());
   EXPECT_EQ(ErrorOf(file), "it opened");
+}
+
+// What version 2 has added is all that tells it from version 1.
+TEST_F(BadInputTest, EveryOlderVersionIsRead) {
+  Bytes file = ReadFile(path_);
+  for (const uint16_t minor : {0, 1}) {
+    std::ranges::copy(EncodeHeader(1, minor), file.begin());
+    EXPECT_EQ(ErrorOf(file), "it opened");
+  }
 }
 
 TEST_F(BadInputTest, AFlippedByteIsReportedForThePartThatItIsIn) {

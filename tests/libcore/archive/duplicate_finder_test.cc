@@ -15,10 +15,10 @@ TEST(DuplicateFinderTest, PagesWithTheSameHashButOtherBytesAreNotDuplicates) {
   DuplicateFinder finder(memory);
   constexpr uint64_t kForged = 42;
   for (uint64_t i = 0; i < 4; ++i) {
-    EXPECT_EQ(finder.FindOrStore(Pfn(i), kForged).value(), std::nullopt);
+    EXPECT_FALSE(finder.FindOrStore(Pfn(i), kForged, 0).value());
   }
   for (uint64_t i = 0; i < 4; ++i) {
-    EXPECT_EQ(finder.FindOrStore(Pfn(4 + i), kForged).value(), i);
+    EXPECT_EQ(finder.FindOrStore(Pfn(4 + i), kForged, 0).value()->stored, i);
   }
 }
 
@@ -27,18 +27,20 @@ TEST(DuplicateFinderTest, ItFindsEveryDuplicateHoweverManyPagesThereAre) {
   BufferMemory memory(2 * kPages * kPageSize);
   for (uint64_t i = 0; i < 2 * kPages; ++i) memory.Put<uint64_t>(Pfn(i).pa(), i % kPages);
   DuplicateFinder finder(memory);
-  for (uint64_t i = 0; i < kPages; ++i) ASSERT_FALSE(finder.FindOrStore(Pfn(i), i * i).value());
+  for (uint64_t i = 0; i < kPages; ++i) ASSERT_FALSE(finder.FindOrStore(Pfn(i), i * i, 0).value());
   for (uint64_t i = 0; i < kPages; ++i) {
-    ASSERT_EQ(finder.FindOrStore(Pfn(kPages + i), i * i).value(), i);
+    const auto match = finder.FindOrStore(Pfn(kPages + i), i * i, 0).value();
+    ASSERT_TRUE(match);
+    ASSERT_EQ(match->stored, i);
   }
 }
 
 TEST(DuplicateFinderTest, APageThatCanNoLongerBeReadIsAnErrorNotADuplicate) {
   BufferMemory memory(2 * kPageSize);
   DuplicateFinder finder(memory);
-  ASSERT_FALSE(finder.FindOrStore(Pfn(0), 1).value());
+  ASSERT_FALSE(finder.FindOrStore(Pfn(0), 1, 0).value());
   memory.Damage(Pfn(0));
-  EXPECT_EQ(finder.FindOrStore(Pfn(1), 1).error().code(), ErrorCode::kUnreadable);
+  EXPECT_EQ(finder.FindOrStore(Pfn(1), 1, 0).error().code(), ErrorCode::kUnreadable);
 }
 
 }  // namespace

@@ -92,16 +92,16 @@ TEST_F(HostileSectionTest, FrameSizesThatDoNotFitTheSeekTableAreRefused) {
     sink.Put<uint64_t>(0);
     return std::move(sink).Take();
   };
-  EXPECT_EQ(ErrorWith(SectionType::kFrames, frames(0, 15)),
+  EXPECT_EQ(ErrorWith(SectionType::kFrames, frames(0, 16)),
             "0 is no valid number of pages in a memory frame");
-  EXPECT_EQ(ErrorWith(SectionType::kFrames, frames(2048, 15)),
+  EXPECT_EQ(ErrorWith(SectionType::kFrames, frames(2048, 16)),
             "2048 is no valid number of pages in a memory frame");
-  EXPECT_EQ(ErrorWith(SectionType::kFrames, frames(16, 15)),
-            "2 memory frames cannot hold 15 stored pages, 16 in a frame");
-  EXPECT_EQ(ErrorWith(SectionType::kFrames, frames(8, 16)),
-            "2 memory frames cannot hold 16 stored pages, 8 in a frame");
-  EXPECT_EQ(ErrorWith(SectionType::kFrames, frames(8, 15 + (uint64_t{1} << 52))),
-            "2 memory frames cannot hold 4503599627370511 stored pages, 8 in a frame");
+  EXPECT_EQ(ErrorWith(SectionType::kFrames, frames(16, 16)),
+            "2 memory frames cannot hold 16 stored pages, 16 in a frame");
+  EXPECT_EQ(ErrorWith(SectionType::kFrames, frames(8, 17)),
+            "2 memory frames cannot hold 17 stored pages, 8 in a frame");
+  EXPECT_EQ(ErrorWith(SectionType::kFrames, frames(8, 16 + (uint64_t{1} << 52))),
+            "2 memory frames cannot hold 4503599627370512 stored pages, 8 in a frame");
 }
 
 TEST_F(HostileSectionTest, AMissingSectionIsNamed) {

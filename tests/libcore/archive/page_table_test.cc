@@ -93,6 +93,48 @@ TEST(PageTableTest, EveryPageIsFoundInARandomTableOfAnyShape) {
   }
 }
 
+TEST(PageTableTest, PagesThatAreOneAtAnAddressEachAreOneRunWhileTheAddressesFollow) {
+  constexpr uint64_t kFrom = 0xffffea0000000000;
+  PageTableBuilder builder;
+  builder.AddStored();
+  builder.AddStored();
+  builder.AddRelocated(0, {kFrom, kFrom + 0x1000});
+  builder.AddRelocated(0, {kFrom, kFrom + 0x2000});
+  builder.AddRelocated(0, {kFrom, kFrom - 0x5000});
+  builder.AddRelocated(1, {kFrom, kFrom - 0x4000});
+  builder.AddStored();
+  const auto table = PageTable::Decode(std::move(builder).Finish(), 7, 3);
+  ASSERT_TRUE(table) << table.error().message();
+  ASSERT_EQ(table->runs().size(), 5u);
+  const auto at = [&](uint64_t index) {
+    const PageRun& run = table->Find(index);
+    EXPECT_EQ(run.kind, RunKind::kRelocated);
+    return std::pair(run.stored, table->RelocationOf(run, index));
+  };
+  EXPECT_EQ(at(2), std::pair(0u, Relocation(kFrom, kFrom + 0x1000)));
+  EXPECT_EQ(at(3), std::pair(0u, Relocation(kFrom, kFrom + 0x2000)));
+  EXPECT_EQ(at(4), std::pair(0u, Relocation(kFrom, kFrom - 0x5000)));
+  EXPECT_EQ(at(5), std::pair(1u, Relocation(kFrom, kFrom - 0x4000)));
+}
+
+TEST(PageTableTest, ARelocatedRunOfImpossibleAddressesIsRefused) {
+  constexpr uint64_t kStored = Head(RunKind::kStored, 1);
+  constexpr uint64_t kEnd = uint64_t{1} << 52;
+  const auto error = [](uint64_t pages, uint64_t from, uint64_t distance) {
+    const uint64_t head = Head(RunKind::kRelocated, pages);
+    return DecodeError(Payload(2, {kStored, head, 0, from, distance}), 1 + pages, 1);
+  };
+  constexpr char kWrong[] = "run 1 of the page table has no valid addresses";
+  EXPECT_EQ(error(2, kEnd - 4, ZigZag(2)), "");
+  EXPECT_EQ(error(3, kEnd - 4, ZigZag(2)), kWrong);
+  EXPECT_EQ(error(1, kEnd, ZigZag(0)), kWrong);
+  EXPECT_EQ(error(1, 4, ZigZag(-5)), kWrong);
+  EXPECT_EQ(error(1, 4, ZigZag(-4)), "");
+  EXPECT_EQ(DecodeError(Payload(2, {kStored, Head(RunKind::kRelocated, 1), 0, 4}), 2, 1), kWrong);
+  EXPECT_EQ(DecodeError(Payload(2, {kStored, Head(RunKind::kRelocated, 1), 1, 4, 0}), 2, 1),
+            "run 1 of the page table refers to a stored page that does not exist");
+}
+
 TEST(PageTableTest, AGuestWithoutMemoryHasAnEmptyTable) {
   EXPECT_TRUE(PageTable::Decode(PageTableBuilder().Finish(), 0, 0));
 }

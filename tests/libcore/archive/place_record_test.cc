@@ -31,6 +31,25 @@ TEST(PlaceLogTest, PutsPagesTogetherThatFollowEachOther) {
   EXPECT_TRUE(log.Take().empty());
 }
 
+TEST(PlaceLogTest, PutsPagesTogetherThatAreOneAtAddressesThatFollow) {
+  constexpr Relocation kAt = {0xffffea0000000000, 0xffffea0000040000};
+  PlaceLog log;
+  log.Add(Pfn(1), 1, RunKind::kStored);
+  for (uint64_t i = 0; i < 3; ++i) log.Add(Pfn(2 + i), 1, RunKind::kRelocated, 0, kAt.Further(i));
+  log.Add(Pfn(5), 1, RunKind::kRelocated, 0, kAt);
+  log.Add(Pfn(6), 1, RunKind::kRelocated, 7, kAt.Further(1));
+  std::vector<PlacedRun> runs = log.Take();
+  const std::vector<PlacedRun> expected = {{Pfn(1), 1, RunKind::kStored, 0},
+                                           {Pfn(2), 3, RunKind::kRelocated, 0, kAt},
+                                           {Pfn(5), 1, RunKind::kRelocated, 0, kAt},
+                                           {Pfn(6), 1, RunKind::kRelocated, 7, kAt.Further(1)}};
+  EXPECT_EQ(runs, expected);
+  OpeningPiece opening;
+  std::vector<std::byte> record;
+  AppendPlaceRecord(0, 4096, runs, opening, record);
+  EXPECT_EQ(DecodePlaceRecord(record)->runs, expected);
+}
+
 // More runs than have room, of which the stored ones must come at once.
 TEST(PlaceRecordTest, TakesWhatFitsAndLeavesTheRestForTheNext) {
   std::vector<PlacedRun> runs;

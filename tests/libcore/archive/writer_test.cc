@@ -117,9 +117,9 @@ TEST_F(WriterTest, TheSummarySaysWhatWasWritten) {
   ASSERT_TRUE(summary);
   EXPECT_EQ(summary->digest.size(), 32u);
   EXPECT_EQ(summary->file_size, std::filesystem::file_size(path_));
-  EXPECT_EQ(summary->present_pages, 15u);
-  EXPECT_EQ(summary->duplicate_pages, 9u);
-  EXPECT_EQ(summary->zero_pages, 66u);
+  EXPECT_EQ(summary->present_pages, 16u);
+  EXPECT_EQ(summary->duplicate_pages, 12u);
+  EXPECT_EQ(summary->zero_pages, 62u);
   EXPECT_EQ(summary->damaged_pages, 1u);
   EXPECT_EQ(summary->left_out_pages,
             (std::map<LeftOutReason, uint64_t>{{LeftOutReason::kFree, 1},

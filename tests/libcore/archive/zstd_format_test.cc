@@ -48,7 +48,8 @@ std::vector<Frame> SeekTableOf(const Bytes& file) {
   return frames;
 }
 
-// The distinct non-zero pages of the guest in the order in which they were first met.
+// The distinct non-zero pages of the guest in the order in which they were first met. Those that
+// are one at several addresses are one.
 Bytes StoredPages(const GuestMemory& memory) {
   Bytes pages;
   std::vector<Bytes> seen;
@@ -57,7 +58,13 @@ Bytes StoredPages(const GuestMemory& memory) {
       const PageView view = memory.View(pfn);
       if (!view.readable()) continue;
       Bytes page(view.bytes().begin(), view.bytes().end());
-      if (page == Bytes(kPageSize) || std::ranges::find(seen, page) != seen.end()) continue;
+      const uint64_t own = OwnAddress(page.data());
+      const bool known = std::ranges::any_of(seen, [&](const Bytes& other) {
+        const uint64_t other_own = OwnAddress(other.data());
+        return page == other || (own != 0 && other_own != 0 &&
+                                 EqualButForAddress(page.data(), own, other.data(), other_own));
+      });
+      if (page == Bytes(kPageSize) || known) continue;
       pages.insert(pages.end(), page.begin(), page.end());
       seen.push_back(std::move(page));
     }

@@ -40,6 +40,16 @@ class VmcoreStatesTest : public testing::Test {
     ignored.insert(kOfTheArchive.begin(), kOfTheArchive.end());
     return IndexDifferences(*first, *second, ignored);
   }
+  // How many pages met which fate. Which are stored and which repeated depends on the version of
+  // the format.
+  static std::vector<std::string> Fates(const std::string& path) {
+    const auto machine = FrozenMachine::Open(path);
+    const auto index = OpenIndex(**machine, {.use_file = false});
+    return RowTexts(*index,
+                    "SELECT replace(fate, 'duplicate', 'present') AS fate, reason, "
+                    "sum(pages) AS pages FROM memory GROUP BY 1, 2",
+                    {});
+  }
 
   const synthetic::TemporaryDirectory directory_;
 };
@@ -50,7 +60,8 @@ TEST_F(VmcoreStatesTest, AnswerEverythingAsBefore) {
       SCOPED_TRACE(std::string(state) + " " + words);
       MustReplay(fmt::format("export {} dump --force {}", State(state), words));
       MustReplay("import dump -o x.kts --force");
-      EXPECT_THAT(Differences(state, Path("x.kts")), IsEmpty());
+      EXPECT_THAT(Differences(state, Path("x.kts"), {"memory"}), IsEmpty());
+      EXPECT_EQ(Fates(State(state)), Fates(Path("x.kts")));
     }
   }
 }
