@@ -47,8 +47,8 @@ struct CaptureOptions {
   pid_t pid = 0;
   // Called now and then while the guest's memory is written: pages done, pages in all.
   std::function<void(uint64_t, uint64_t)> progress = nullptr;
-  int compression_level =
-      1;  // zstd's scale: 19 makes a smaller file, and the guest wait for longer
+  // 19 makes a smaller file, and a guest that stands still wait for longer.
+  int compression_level = kKernelPagesLevel;
   // As ArchiveWriteOptions::accept: whether the whole archive is wanted.
   std::function<Result<bool>(const std::string&)> accept = nullptr;
   const std::atomic<bool>* cancel = nullptr;  // set to true to stop: the guest goes on, an error

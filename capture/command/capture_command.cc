@@ -58,6 +58,7 @@ Result<CaptureSummary> CaptureWithProgress(
   options.output = arguments.output;
   options.overwrite = arguments.force;
   options.keep = arguments.keep == "kernel" ? Keep::kKernel : Keep::kAll;
+  options.compression_level = arguments.level;
   options.tags = KTSTR_TRY(ParseTags(arguments.tags));
   if (options.cancel == nullptr) options.cancel = &InterruptGuard::flag();
   ProgressBar bar("writing " + arguments.output);
@@ -116,6 +117,11 @@ void AddArchiveOptions(Options* app, ArchiveArguments* arguments) {
            "free, hold contents of files or belong to user space")
       .TypeName("all|kernel")
       .OneOf({"all", "kernel"})
+      .ShowDefault();
+  app->Add("--level", &arguments->level,
+           "How hard it is compressed, from -5 (fastest) to 19 (smallest, 85 times as slow)")
+      .TypeName("N")
+      .Between(kLeastLevel, kMostLevel)
       .ShowDefault();
   app->Add("--tag", &arguments->tags, "A note kept in the archive; may be repeated")
       .TypeName("KEY=VALUE")

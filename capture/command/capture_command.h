@@ -17,6 +17,7 @@ struct ArchiveArguments {
   std::string output;
   bool force = false;
   std::string keep = "all";
+  int level = kKernelPagesLevel;
   std::vector<std::string> tags;
 };
 
@@ -43,7 +44,7 @@ void AddKernelInstance(Options* app, size_t* instance);
 // MonitorOfProcess and QmpClient::Connect.
 Result<std::unique_ptr<QmpClient>> Connect(const MachineArguments& arguments);
 
-// Adds -o, --force, --keep and --tag.
+// Adds -o, --force, --keep, --level and --tag.
 void AddArchiveOptions(Options* app, ArchiveArguments* arguments);
 
 // Captures with a progress bar; Ctrl-C and SIGTERM stop it and let the guest go on. Prints the

@@ -41,7 +41,7 @@ struct Arguments {
   std::string keep;
   int jobs = 1;
   int repeat = 1;
-  int level = 1;
+  int level = kKernelPagesLevel;
   std::optional<int64_t> seed;
   std::string resume;
   bool cold = false;
@@ -187,11 +187,12 @@ int Main(int argc, char** argv) {
           "place of what the scenarios say")
       .TypeName("all|kernel")
       .OneOf({"all", "kernel"});
-  app.Add("--level", &arguments.level,
-          "How hard archives are compressed, on zstd's scale: 19 makes them small, to be kept "
-          "with the sources")
+  app.Add(
+         "--level", &arguments.level,
+         "How hard archives are compressed, from -5 (fastest) to 19, which makes them small, to be "
+         "kept with the sources")
       .TypeName("N")
-      .Between(1, 19)
+      .Between(kLeastLevel, kMostLevel)
       .ShowDefault();
   app.Add("--resume", &arguments.resume,
           "Goes on from this frozen machine of a guest of ours, in place of booting one; what the "

@@ -12,6 +12,7 @@
 #include "capture/run/interrupt.h"
 #include "capture/run/step_times.h"
 #include "capture/scenario/scenario.h"
+#include "libcore/archive/compression_level.h"
 #include "libcore/base/result.h"
 
 namespace ktstr {
@@ -30,7 +31,7 @@ struct TestOptions {
   std::filesystem::path analyze;  // the program ktstr-analyze; empty: the one beside ours
   std::string file_name;          // of what is written, without suffix; empty: the scenario's
   int64_t seed = 1;
-  int compression_level = 1;  // of archives, on zstd's scale
+  int compression_level = kKernelPagesLevel;  // of archives
   // A frozen machine to go on from, in place of booting one; empty for none. What the scenario sets
   // up and is there already stays as it is.
   std::filesystem::path resume;

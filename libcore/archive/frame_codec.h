@@ -16,6 +16,7 @@ namespace ktstr::archive {
 // Not for more than one thread at a time.
 class FrameCompressor {
  public:
+  // `level` is kKernelPagesLevel or one of zstd's.
   explicit FrameCompressor(int level);
 
   // Appends one frame that holds `pages` to `out`, with content size and content checksum; returns

@@ -8,6 +8,7 @@
 #include <span>
 #include <string>
 
+#include "libcore/archive/compression_level.h"
 #include "libcore/archive/metadata.h"
 #include "libcore/base/result.h"
 #include "libcore/memory/guest_memory.h"
@@ -30,8 +31,8 @@ struct ArchiveContents {
 
 struct ArchiveWriteOptions {
   bool overwrite = false;
-  int threads = 0;            // 0: one per CPU
-  int compression_level = 1;  // zstd's scale
+  int threads = 0;  // 0: one per CPU
+  int compression_level = kKernelPagesLevel;
   // Pages that are compressed together, a power of two up to 1024: more of them make a smaller file
   // and a slower page miss.
   uint32_t pages_per_frame = 8;

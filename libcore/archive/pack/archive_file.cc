@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <numeric>
 
+#include "libcore/archive/compression_level.h"
 #include "libcore/archive/frame_codec.h"
 #include "libcore/memory/page.h"
 
@@ -72,8 +73,8 @@ Result<std::optional<int>> ArchiveFile::FindLevel() const {
   }
   // The levels that people use come first. One that gives the same bytes serves as well as the one
   // that was used.
-  std::vector<int> levels = {1, 19, 3};
-  for (int level = -5; level <= ZSTD_maxCLevel(); ++level) levels.push_back(level);
+  std::vector<int> levels = {kKernelPagesLevel, 1, 19, 3};
+  for (int level = kLeastLevel; level <= ZSTD_maxCLevel(); ++level) levels.push_back(level);
   for (const int level : levels) {
     FrameCompressor compressor(level);
     bool fits = true;

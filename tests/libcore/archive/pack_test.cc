@@ -150,7 +150,9 @@ TEST_F(PackTest, GivesBackEveryArchiveAndStoresSharedPagesOnce) {
 
 TEST_F(PackTest, FindsTheLevelOfEachArchive) {
   words_ = true;
+  Write("kernel", 0, 10, 0);
   Write("fast", 0, 10, 1);
+  Write("fastest", 0, 10, -5);
   Write("small", 0, 10, 19);
   Write("default", 0, 10, 3);
   EXPECT_EQ(Pack().not_rebuilt, 0u);

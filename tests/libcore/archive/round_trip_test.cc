@@ -106,7 +106,7 @@ TEST_F(RoundTripTest, NextNotZeroSkipsZeroPagesUpToTheRegionsEnd) {
 TEST_F(RoundTripTest, RandomGuestsComeBackWithEveryFrameSizeAndLevel) {
   uint64_t seed = 1;
   for (const uint32_t pages_per_frame : {1u, 2u, 8u, 64u, 1024u}) {
-    for (const int level : {-5, 1, 9}) {
+    for (const int level : {-5, 0, 1, 9}) {
       SampleGuest guest{synthetic::MakeRandomMemory(1500, ++seed), {}, {}, {}};
       ArchiveWriteOptions options;
       options.overwrite = true;
