@@ -1,6 +1,7 @@
 #include "libcore/archive/relocation.h"
 
 #include <array>
+#include <bit>
 #include <cstring>
 #include <memory>
 #include <span>
@@ -12,8 +13,6 @@ namespace ktstr::archive {
 namespace {
 
 constexpr size_t kWords = kPageSize / sizeof(uint64_t);
-// Words that are looked at together, without a branch.
-constexpr size_t kStep = 16;
 
 uint64_t WordAt(const std::byte* page, size_t index) {
   uint64_t word;
@@ -24,6 +23,38 @@ uint64_t WordAt(const std::byte* page, size_t index) {
 constexpr bool IsNear(uint64_t word, uint64_t own) {
   return word - own + kOwnReach < 2 * kOwnReach;
 }
+
+// Four words at a time, which the compiler makes of what the CPU has.
+using Words = uint64_t __attribute__((vector_size(4 * sizeof(uint64_t))));
+constexpr size_t kVectors = kPageSize / sizeof(Words);
+
+__attribute__((always_inline)) inline bool EqualByWords(const std::byte* a, uint64_t own_a,
+                                                        const std::byte* b, uint64_t own_b) {
+  static_assert(std::has_single_bit(kOwnReach));
+  constexpr int kReachBits = std::countr_zero(2 * kOwnReach);
+  constexpr size_t kStep = 4;  // vectors without a branch
+  for (size_t step = 0; step < kVectors; step += kStep) {
+    Words differs = {};
+    for (size_t i = step; i < step + kStep; ++i) {
+      Words words_a, words_b;
+      std::memcpy(&words_a, a + i * sizeof(Words), sizeof(Words));
+      std::memcpy(&words_b, b + i * sizeof(Words), sizeof(Words));
+      const Words near_a = (words_a - own_a + kOwnReach) >> kReachBits == 0;
+      const Words near_b = (words_b - own_b + kOwnReach) >> kReachBits == 0;
+      differs |= (words_a - (near_a & own_a)) ^ (words_b - (near_b & own_b));
+      differs |= near_a ^ near_b;
+    }
+    if ((differs[0] | differs[1] | differs[2] | differs[3]) != 0) return false;
+  }
+  return true;
+}
+
+#ifdef __x86_64__
+__attribute__((target("avx2"))) bool EqualByAvx2(const std::byte* a, uint64_t own_a,
+                                                 const std::byte* b, uint64_t own_b) {
+  return EqualByWords(a, own_a, b, own_b);
+}
+#endif
 
 }  // namespace
 
@@ -61,17 +92,11 @@ uint64_t HashRelative(const std::byte* page, uint64_t own) {
 }
 
 bool EqualButForAddress(const std::byte* a, uint64_t own_a, const std::byte* b, uint64_t own_b) {
-  for (size_t step = 0; step < kWords; step += kStep) {
-    uint64_t differs = 0;
-    for (size_t i = step; i < step + kStep; ++i) {
-      const uint64_t word_a = WordAt(a, i), word_b = WordAt(b, i);
-      const bool near_a = IsNear(word_a, own_a), near_b = IsNear(word_b, own_b);
-      differs |= (word_a - (near_a ? own_a : 0)) ^ (word_b - (near_b ? own_b : 0));
-      differs |= uint64_t{near_a != near_b};
-    }
-    if (differs != 0) return false;
-  }
-  return true;
+#ifdef __x86_64__
+  static const bool has_avx2 = __builtin_cpu_supports("avx2");
+  if (has_avx2) return EqualByAvx2(a, own_a, b, own_b);
+#endif
+  return EqualByWords(a, own_a, b, own_b);
 }
 
 void Relocate(const std::byte* page, const Relocation& relocation, std::byte* out) {

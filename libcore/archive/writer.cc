@@ -85,6 +85,13 @@ class PageWriter {
     while (scans_.size() < most) {
       std::optional<PageBlock> next = cursor_.Next();
       if (!next) return;
+      if (next->untouched) {
+        // Nothing is looked at: waking a thread would cost more.
+        std::promise<Result<archive::ScannedBlock>> scanned;
+        scanned.set_value(archive::ScanPages(memory_, std::move(*next)));
+        scans_.push_back(scanned.get_future());
+        continue;
+      }
       scans_.push_back(pool_.Run([this, block = std::move(*next)]() mutable {
         return archive::ScanPages(memory_, std::move(block));
       }));
