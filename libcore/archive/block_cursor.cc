@@ -26,6 +26,11 @@ std::optional<PageBlock> BlockCursor::Next() {
   if (filter_) {
     block.reasons.reserve(block.pages);
     for (uint64_t i = 0; i < block.pages; ++i) block.reasons.push_back(filter_(block.first + i));
+    const LeftOutReason first = block.reasons.front();
+    if (std::ranges::count(block.reasons, first) == static_cast<ptrdiff_t>(block.pages)) {
+      block.left_out = first;
+      block.reasons.clear();
+    }
   }
   done_ += block.pages;
   return block;

@@ -69,7 +69,8 @@ bool IsZeroPage(const std::byte* page) {
 }
 
 Result<ScannedBlock> ScanPages(const GuestMemory& memory, PageBlock block) {
-  const bool has_answers = !block.untouched || !block.reasons.empty();
+  const bool left_out = block.left_out != LeftOutReason::kNone;
+  const bool has_answers = !left_out && (!block.untouched || !block.reasons.empty());
   ScannedBlock scanned = {std::move(block), {}};
   scanned.pages.resize(has_answers ? scanned.block.pages : 0);
   // Up to here memory is untouched, and looking at it would touch it.

@@ -14,8 +14,11 @@ namespace ktstr::archive {
 struct PageBlock {
   Pfn first;
   uint64_t pages = 0;
-  bool untouched = false;              // all zero, by the word of GuestMemory::NextTouched
-  std::vector<LeftOutReason> reasons;  // one per page, when there is a filter
+  bool untouched = false;  // all zero, by the word of GuestMemory::NextTouched
+  // All of it is left out, for this reason.
+  LeftOutReason left_out = LeftOutReason::kNone;
+  // One per page, where there is a filter and its answers differ.
+  std::vector<LeftOutReason> reasons;
 };
 
 struct ScannedPage {
@@ -30,8 +33,8 @@ struct ScannedPage {
 
 struct ScannedBlock {
   PageBlock block;
-  std::vector<ScannedPage>
-      pages;  // one per page; none when all are untouched and there is no filter
+  // One per page; none when all are left out for one reason, or are untouched and none is left out.
+  std::vector<ScannedPage> pages;
 };
 
 // Errors: kOutOfRange when `memory` does not know a page of its own regions.

@@ -13,8 +13,8 @@ void PageTableBuilder::AddZero(uint64_t pages) {
 
 void PageTableBuilder::AddDamaged() { Add(RunKind::kDamaged, 0, 1); }
 
-void PageTableBuilder::AddLeftOut(LeftOutReason reason) {
-  Add(RunKind::kLeftOut, static_cast<uint64_t>(reason), 1);
+void PageTableBuilder::AddLeftOut(LeftOutReason reason, uint64_t pages) {
+  Add(RunKind::kLeftOut, static_cast<uint64_t>(reason), pages);
 }
 
 void PageTableBuilder::AddDuplicate(uint64_t stored) {

@@ -21,7 +21,7 @@ class PageTableBuilder {
   void AddRelocated(uint64_t stored, const Relocation& relocation);
   void AddZero(uint64_t pages);
   void AddDamaged();
-  void AddLeftOut(LeftOutReason reason);
+  void AddLeftOut(LeftOutReason reason, uint64_t pages = 1);
 
   // The section's payload.
   std::vector<std::byte> Finish() &&;

@@ -85,7 +85,7 @@ class PageWriter {
     while (scans_.size() < most) {
       std::optional<PageBlock> next = cursor_.Next();
       if (!next) return;
-      if (next->untouched) {
+      if (next->untouched || next->left_out != LeftOutReason::kNone) {
         // Nothing is looked at: waking a thread would cost more.
         std::promise<Result<archive::ScannedBlock>> scanned;
         scanned.set_value(archive::ScanPages(memory_, std::move(*next)));
@@ -99,9 +99,14 @@ class PageWriter {
   }
 
   Status Classify(const archive::ScannedBlock& scanned) {
-    if (scanned.pages.empty()) AddZero(scanned.block.first, scanned.block.pages);
+    const PageBlock& block = scanned.block;
+    if (block.left_out != LeftOutReason::kNone) {
+      AddLeftOut(block.first, block.pages, block.left_out);
+    } else if (scanned.pages.empty()) {
+      AddZero(block.first, block.pages);
+    }
     for (size_t i = 0; i < scanned.pages.size(); ++i) {
-      KTSTR_TRY(ClassifyPage(scanned.block.first + i, scanned.pages[i]));
+      KTSTR_TRY(ClassifyPage(block.first + i, scanned.pages[i]));
     }
     return {};
   }
@@ -114,9 +119,7 @@ class PageWriter {
         AddZero(pfn, 1);
         return {};
       case PageFate::kNotCaptured:
-        places_.Add(pfn, 1, RunKind::kLeftOut, static_cast<uint64_t>(page.reason));
-        page_table_.AddLeftOut(page.reason);
-        ++left_out_pages_[page.reason];
+        AddLeftOut(pfn, 1, page.reason);
         return {};
       case PageFate::kDamaged:
       case PageFate::kOutside:
@@ -158,6 +161,12 @@ class PageWriter {
       page_table_.AddRelocated(stored, relocation);
     }
     ++duplicate_pages_;
+  }
+
+  void AddLeftOut(Pfn first, uint64_t pages, LeftOutReason reason) {
+    places_.Add(first, pages, RunKind::kLeftOut, static_cast<uint64_t>(reason));
+    page_table_.AddLeftOut(reason, pages);
+    left_out_pages_[reason] += pages;
   }
 
   void AddZero(Pfn first, uint64_t pages) {
