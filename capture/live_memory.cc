@@ -60,8 +60,6 @@ LiveMemory::~LiveMemory() {
 }
 
 void LiveMemory::SetStill(bool still) {
-  still_ = still;
-  extents_.clear();
   if (remote_) remote_->SetStill(still);
 }
 
@@ -182,25 +180,6 @@ Pfn LiveMemory::NextTouched(Pfn from) const {
     from = piece.end();
   }
   return end;
-}
-
-// A hole that the guest makes meanwhile (a balloon) costs no more than that it is read.
-Pfn LiveMemory::TouchedEnd(Pfn touched) const {
-  const RamPiece& piece = Find(touched)->piece;
-  if (piece.file == RamPiece::kNoFile) return touched + 1;
-  const Pfn end = std::min(piece.end(), FindRegion(touched)->end);
-  const uint64_t begin = piece.offset + (touched - piece.begin) * kPageSize;
-  const std::lock_guard lock(extents_mutex_);
-  uint64_t hole = 0;
-  auto known = extents_.upper_bound({piece.file, begin});
-  if (known != extents_.begin() && (--known)->first.first == piece.file) hole = known->second;
-  if (hole <= begin) {
-    const off_t found = lseek(files_[piece.file].get(), static_cast<off_t>(begin), SEEK_HOLE);
-    if (found < 0) return touched + 1;
-    hole = static_cast<uint64_t>(found);
-    if (still_) extents_[{piece.file, begin}] = hole;
-  }
-  return std::clamp(piece.begin + (hole - piece.offset) / kPageSize, touched + 1, end);
 }
 
 }  // namespace ktstr

@@ -3,9 +3,7 @@
 // once: freeze it first.
 #pragma once
 
-#include <map>
 #include <memory>
-#include <mutex>
 #include <optional>
 #include <utility>
 #include <vector>
@@ -62,7 +60,6 @@ class LiveMemory : public GuestMemory {
   Status Write(Pa pa, std::span<const std::byte> bytes) override;
   // By the holes in the RAM file, or the pages that QEMU's process has.
   Pfn NextTouched(Pfn from) const override;
-  Pfn TouchedEnd(Pfn touched) const override;
 
  private:
   struct Mapped {
@@ -83,11 +80,6 @@ class LiveMemory : public GuestMemory {
   std::vector<MemoryRegion> regions_;
   std::vector<PlantedByte> planted_;  // sorted by address
   std::vector<MemoryRegion> unplugged_;
-  bool still_ = false;
-  // Ends of touched pieces of the files, by where they were asked for: while the guest stands
-  // still, each piece is walked once.
-  mutable std::mutex extents_mutex_;
-  mutable std::map<std::pair<size_t, uint64_t>, uint64_t> extents_;
 };
 
 }  // namespace ktstr

@@ -7,7 +7,7 @@
 namespace ktstr {
 
 uint64_t SpareMemory() {
-  constexpr uint64_t kMost = uint64_t{2} << 30;
+  constexpr uint64_t kMost = uint64_t{4} << 30;
   std::ifstream information("/proc/meminfo");
   std::string name;
   uint64_t kib = 0;

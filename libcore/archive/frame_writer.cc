@@ -105,6 +105,8 @@ Status FrameWriter::StartBatch(WorkerPool& pool) {
   const size_t most_running =
       std::max(3 * static_cast<size_t>(pool.threads()), most_running_copies_);
   KTSTR_TRY(AppendReady());
+  // Nothing is compressed while the guest waits, unless its memory may not be had as copies alone.
+  if (most_running_copies_ > 0) pool.HoldLater(running_.size() < most_running_copies_ / 2);
   if (running_.size() >= most_running) KTSTR_TRY(AppendOldest());
   const uint64_t next_stored = batch_.first_stored + batch_.pages.size();
   const uint64_t next_opening = batch_.opening.offset + batch_.opening.bytes.size();
@@ -162,6 +164,7 @@ Status FrameWriter::FinishReading(WorkerPool& pool) {
   if (pages % pages_per_frame_ != 0) batch_.places.push_back(places_.Take());
   if (pages > 0) KTSTR_TRY(StartBatch(pool));
   for (const std::future<void>& copy : std::exchange(copying_, {})) copy.wait();
+  pool.HoldLater(false);
   return {};
 }
 

@@ -5,6 +5,7 @@
 
 #include "libcore/archive/checksum.h"
 #include "libcore/archive/relocation.h"
+#include "libcore/memory/touched_pages.h"
 
 namespace ktstr::archive {
 
@@ -76,7 +77,7 @@ Result<ScannedBlock> ScanPages(const GuestMemory& memory, PageBlock block) {
   // Up to here memory is untouched, and looking at it would touch it.
   const Pfn block_end = scanned.block.first + scanned.block.pages;
   Pfn untouched_end = scanned.block.untouched ? block_end : Pfn(0);
-  Pfn touched_end = scanned.block.first;
+  TouchedPages touched(memory);
   PageScanner scanner;
   for (uint64_t i = 0; i < scanned.pages.size(); ++i) {
     ScannedPage& page = scanned.pages[i];
@@ -96,9 +97,8 @@ Result<ScannedBlock> ScanPages(const GuestMemory& memory, PageBlock block) {
     }
     page = scanner.Scan(view);
     // Where zeros begin, untouched memory may begin.
-    if (page.fate == PageFate::kZero && i + 1 < scanned.pages.size() && pfn + 1 >= touched_end) {
-      untouched_end = memory.NextTouched(pfn + 1);
-      touched_end = untouched_end < block_end ? memory.TouchedEnd(untouched_end) : block_end;
+    if (page.fate == PageFate::kZero && i + 1 < scanned.pages.size()) {
+      untouched_end = touched.Next(pfn + 1);
     }
   }
   return scanned;

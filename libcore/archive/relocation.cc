@@ -49,7 +49,46 @@ __attribute__((always_inline)) inline bool EqualByWords(const std::byte* a, uint
   return true;
 }
 
+// The first word that is its own address, from index `begin` to `end`; 0 when there is none.
+uint64_t OwnAmong(const std::byte* page, size_t begin, size_t end) {
+  for (size_t i = begin; i < end; ++i) {
+    const uint64_t word = WordAt(page, i);
+    const bool own = word % kPageSize == i * sizeof(word) && static_cast<int64_t>(word) < 0;
+    if (own) return word - i * sizeof(word);
+  }
+  return 0;
+}
+
+__attribute__((always_inline)) inline uint64_t OwnByWords(const std::byte* page) {
+  constexpr uint64_t kSign = uint64_t{1} << 63;
+  constexpr size_t kStep = 4, kLanes = sizeof(Words) / sizeof(uint64_t);
+  Words own = {kSign, kSign | 8, kSign | 16, kSign | 24};
+  for (size_t step = 0; step < kVectors; step += kStep) {
+    Words found = {};
+    for (size_t i = step; i < step + kStep; ++i) {
+      Words words;
+      std::memcpy(&words, page + i * sizeof(Words), sizeof(Words));
+      found |= (words & (kSign | (kPageSize - 1))) == own;
+      own += sizeof(Words);
+    }
+    if ((found[0] | found[1] | found[2] | found[3]) == 0) continue;
+    // At the very beginning of a page any page's address would do.
+    const size_t begin = step == 0 ? 1 : step * kLanes;
+    if (const uint64_t address = OwnAmong(page, begin, (step + kStep) * kLanes)) return address;
+  }
+  return 0;
+}
+
 #ifdef __x86_64__
+bool HasAvx2() {
+  static const bool has = __builtin_cpu_supports("avx2");
+  return has;
+}
+
+__attribute__((target("avx2"))) uint64_t OwnByAvx2(const std::byte* page) {
+  return OwnByWords(page);
+}
+
 __attribute__((target("avx2"))) bool EqualByAvx2(const std::byte* a, uint64_t own_a,
                                                  const std::byte* b, uint64_t own_b) {
   return EqualByWords(a, own_a, b, own_b);
@@ -73,13 +112,10 @@ std::optional<Relocation> GetRelocation(uint64_t pages, ByteSource& source) {
 }
 
 uint64_t OwnAddress(const std::byte* page) {
-  // At the very beginning of a page any page's address would do.
-  for (size_t i = 1; i < kWords; ++i) {
-    const uint64_t word = WordAt(page, i);
-    const bool own = word % kPageSize == i * sizeof(word) && static_cast<int64_t>(word) < 0;
-    if (own) return word - i * sizeof(word);
-  }
-  return 0;
+#ifdef __x86_64__
+  if (HasAvx2()) return OwnByAvx2(page);
+#endif
+  return OwnByWords(page);
 }
 
 uint64_t HashRelative(const std::byte* page, uint64_t own) {
@@ -93,8 +129,7 @@ uint64_t HashRelative(const std::byte* page, uint64_t own) {
 
 bool EqualButForAddress(const std::byte* a, uint64_t own_a, const std::byte* b, uint64_t own_b) {
 #ifdef __x86_64__
-  static const bool has_avx2 = __builtin_cpu_supports("avx2");
-  if (has_avx2) return EqualByAvx2(a, own_a, b, own_b);
+  if (HasAvx2()) return EqualByAvx2(a, own_a, b, own_b);
 #endif
   return EqualByWords(a, own_a, b, own_b);
 }

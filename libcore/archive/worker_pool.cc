@@ -38,12 +38,21 @@ void WorkerPool::Enqueue(std::function<void()> task, Urgency urgency) {
   wake_.notify_one();
 }
 
+void WorkerPool::HoldLater(bool hold) {
+  {
+    const std::lock_guard lock(mutex_);
+    if (std::exchange(hold_later_, hold) == hold) return;
+  }
+  wake_.notify_all();
+}
+
 void WorkerPool::Work() {
   constexpr int kStandBack = 5;  // nice
   bool stood_back = false;
   std::unique_lock lock(mutex_);
   while (true) {
-    wake_.wait(lock, [this] { return stop_ || !soon_.empty() || !later_.empty(); });
+    wake_.wait(lock,
+               [this] { return stop_ || !soon_.empty() || (!later_.empty() && !hold_later_); });
     if (stop_) return;
     std::deque<std::function<void()>>& queue = soon_.empty() ? later_ : soon_;
     const std::function<void()> task = std::move(queue.front());

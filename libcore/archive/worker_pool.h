@@ -38,6 +38,9 @@ class WorkerPool {
     return future;
   }
 
+  // While they are held, tasks for later do not begin, even where a thread has nothing else to do.
+  void HoldLater(bool hold);
+
   // From now on its threads take less of the CPUs than others that want them, about a third of an
   // even share.
   void StandBack() { stands_back_ = true; }
@@ -50,6 +53,7 @@ class WorkerPool {
   std::condition_variable wake_;
   std::deque<std::function<void()>> soon_, later_;
   bool stop_ = false;
+  bool hold_later_ = false;
   std::atomic<bool> stands_back_ = false;
   std::vector<std::jthread> threads_;
 };

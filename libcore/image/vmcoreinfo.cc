@@ -7,6 +7,8 @@
 #include <set>
 #include <utility>
 
+#include "libcore/memory/touched_pages.h"
+
 namespace ktstr {
 
 namespace {
@@ -81,13 +83,10 @@ std::vector<Vmcoreinfo> Vmcoreinfo::FindAll(const GuestMemory& memory) {
   const std::byte* previous = nullptr;
   uint64_t repeated = 0;
   for (const MemoryRegion& region : memory.regions()) {
-    Pfn touched_end = region.begin;
+    TouchedPages touched(memory);
     for (Pfn pfn = region.begin; pfn < region.end; pfn = pfn + 1) {
-      if (pfn >= touched_end) {
-        pfn = memory.NextTouched(pfn);
-        if (pfn >= region.end) break;
-        touched_end = memory.TouchedEnd(pfn);
-      }
+      pfn = touched.Next(pfn);
+      if (pfn >= region.end) break;
       const PageView page = memory.View(pfn);
       repeated += page.data() == std::exchange(previous, page.data());
       if (repeated > kMaxRepeated) return found;

@@ -55,9 +55,6 @@ class GuestMemory {
   // that contains `from`; the region's end when there is none. Lets a scan skip memory that the
   // guest never touched. `from` must lie in a region.
   virtual Pfn NextTouched(Pfn from) const { return from; }
-  // Where it pays to ask again, after NextTouched has named `touched`: the pages up to there may
-  // all hold something. A hint: those that do not are zeros all the same.
-  virtual Pfn TouchedEnd(Pfn touched) const { return touched + 1; }
 
   // Copies `out.size()` bytes from `pa` on, page by page. Errors: kOutOfRange, kUnreadable; `out`
   // is then partly written and must not be used.

@@ -77,24 +77,6 @@ TEST(LiveMemoryTest, NextTouchedSkipsHolesWithoutFillingThem) {
   EXPECT_EQ(machine.blocks(), before);
 }
 
-TEST(LiveMemoryTest, TouchedPiecesEndAtTheNextHoleOfTheFileOrOfTheMap) {
-  SplitMachine machine;
-  for (const uint64_t page : {7, 8, 9, 20, 31, 32, 33}) machine.Put(page * kPageSize, 'a');
-  const uint64_t before = machine.blocks();
-  for (const bool still : {false, true, true}) {
-    machine.memory->SetStill(still);
-    for (int times = 0; times < 2; ++times) {
-      EXPECT_EQ(machine.memory->TouchedEnd(Pfn(7)), Pfn(10));
-      EXPECT_EQ(machine.memory->TouchedEnd(Pfn(9)), Pfn(10));
-      EXPECT_EQ(machine.memory->TouchedEnd(Pfn(20)), Pfn(21));
-      EXPECT_EQ(machine.memory->TouchedEnd(Pfn(31)), Pfn(32));
-      EXPECT_EQ(machine.memory->TouchedEnd(Pfn(256)), Pfn(258));
-      EXPECT_EQ(machine.memory->TouchedEnd(Pfn(257)), Pfn(258));
-    }
-  }
-  EXPECT_EQ(machine.blocks(), before);
-}
-
 TEST(LiveMemoryTest, WritesReachTheFile) {
   SplitMachine machine;
   const uint64_t value = 0x1122334455667788;
