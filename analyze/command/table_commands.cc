@@ -10,6 +10,7 @@
 
 #include "analyze/command/command.h"
 #include "analyze/index/cells.h"
+#include "analyze/index/sql_words.h"
 #include "analyze/text/schema.h"
 #include "libcore/base/nearest_word.h"
 
@@ -200,16 +201,6 @@ std::string QuotedName(std::string_view name) {
   return quoted + '"';
 }
 
-// The table with what is computed of it beside its own columns, so that all can be asked for by
-// name.
-std::string SourceOf(const Part& part) {
-  std::string computed;
-  for (const NamedColumn& column : part.columns) {
-    if (column.sql != column.name) computed += fmt::format(", {} AS {}", column.sql, column.name);
-  }
-  return computed.empty() ? part.table : fmt::format("(SELECT *{} FROM {})", computed, part.table);
-}
-
 std::vector<std::string> ShownColumns(const Part& part) {
   std::vector<std::string> names;
   for (const NamedColumn& column : part.columns) names.emplace_back(column.name);
@@ -222,6 +213,26 @@ std::vector<std::string> TableColumns(const Part& part) {
     for (const auto& row : schema->columns.rows) names.push_back(TextOf(row[0]));
   }
   return names;
+}
+
+// The table with what is computed of it beside its own columns, so that all can be asked for by
+// name; without those that `named` does not name: what nobody looks at need not be read.
+std::string SourceOf(const Part& part, const std::string& named) {
+  const bool computes = std::ranges::any_of(
+      part.columns, [](const NamedColumn& column) { return column.sql != column.name; });
+  if (!computes) return part.table;
+  const auto words = SqlWords(named);
+  std::vector<std::string> columns;
+  for (const std::string& name : TableColumns(part)) {
+    if (words.contains(name)) columns.push_back(QuotedName(name));
+  }
+  for (const NamedColumn& column : part.columns) {
+    if (column.sql != column.name && words.contains(std::string_view(column.name))) {
+      columns.push_back(fmt::format("{} AS {}", column.sql, column.name));
+    }
+  }
+  return fmt::format("(SELECT {} FROM {})",
+                     columns.empty() ? "*" : fmt::to_string(fmt::join(columns, ", ")), part.table);
 }
 
 // Every name that a column of it can be asked for by.
@@ -257,21 +268,22 @@ std::string SqlFor(const Part& part, const Choice& choice, bool all_columns) {
   if (names.empty() && all_columns) names = TableColumns(part);
   if (names.empty()) names = ShownColumns(part);
   for (std::string& name : names) name = QuotedName(name);
-  std::string sql = fmt::format("SELECT {} FROM {}", fmt::join(names, ", "), SourceOf(part));
+  const std::string selected = fmt::format("{}", fmt::join(names, ", "));
+  std::string rest;
   // A condition of somebody's own may be about the rows that are not shown else. It is in lines of
   // its own, so that a comment in it ends where it does.
   if (!choice.where.empty()) {
-    sql += fmt::format(" WHERE (\n{}\n)", choice.where);
+    rest += fmt::format(" WHERE (\n{}\n)", choice.where);
   } else if (!all_columns && *part.filter != 0) {
-    sql += fmt::format(" WHERE {}", part.filter);
+    rest += fmt::format(" WHERE {}", part.filter);
   }
   if (const auto [sort, descending] = SortOf(choice.sort); !sort.empty()) {
-    sql += fmt::format(" ORDER BY {}{}", QuotedName(sort), descending ? " DESC" : "");
-    if (*part.order != 0) sql += fmt::format(", {}", part.order);
+    rest += fmt::format(" ORDER BY {}{}", QuotedName(sort), descending ? " DESC" : "");
+    if (*part.order != 0) rest += fmt::format(", {}", part.order);
   } else if (*part.order != 0) {
-    sql += fmt::format(" ORDER BY {}", part.order);
+    rest += fmt::format(" ORDER BY {}", part.order);
   }
-  return sql;
+  return fmt::format("SELECT {} FROM {}{}", selected, SourceOf(part, selected + rest), rest);
 }
 
 // The parts that have what was chosen; a note says which have not. Errors: kInvalidArgument, where

@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <chrono>
 #include <iterator>
+#include <ranges>
 #include <span>
 #include <utility>
 
@@ -138,9 +139,9 @@ std::string PlaceIn(const std::string& sql, int offset) {
                      CutAtCharacter(rest.substr(0, rest.find('\n')), kShown));
 }
 
-std::set<std::string> Both(const std::set<std::string>& a, const std::set<std::string>& b) {
+std::set<std::string> Both(const std::set<std::string>& tables, const ColumnsRead& read) {
   std::set<std::string> both;
-  std::ranges::set_intersection(a, b, std::inserter(both, both.end()));
+  std::ranges::set_intersection(tables, read | std::views::keys, std::inserter(both, both.end()));
   return both;
 }
 
@@ -265,11 +266,11 @@ std::set<std::string> Database::TakeIncompleteRead() const {
 
 std::set<std::string> Database::IncompleteIn(const std::string& sql) const {
   return tables_->incomplete.empty() ? std::set<std::string>()
-                                     : Both(tables_->incomplete, TablesIn(sql));
+                                     : Both(tables_->incomplete, ReadIn(sql));
 }
 
-std::set<std::string> Database::TablesIn(const std::string& sql) const {
-  std::set<std::string> read;
+ColumnsRead Database::ReadIn(const std::string& sql) const {
+  ColumnsRead read;
   const ReadingOnly reading_only(db_.get(), &read);
   sqlite3_stmt* raw = nullptr;
   std::ignore =
@@ -292,20 +293,25 @@ Status Database::AddTable(const TableData& table) {
   return FillTable(table);
 }
 
-Status Database::FillTable(const TableData& table) {
+Status Database::FillTable(const TableData& table, const ColumnsWanted& wanted) {
   const TableInfo& info = table.info();
   std::string marks;
-  for (size_t c = 0; c < info.columns.size(); ++c) marks += marks.empty() ? "?" : ",?";
+  std::vector<size_t> columns;
+  for (size_t c = 0; c < info.columns.size(); ++c) {
+    const bool is_wanted = wanted.Contains(info.columns[c].name);
+    if (is_wanted) columns.push_back(c);
+    marks += fmt::format("{}{}", marks.empty() ? "" : ",", is_wanted ? "?" : "NULL");
+  }
   sqlite3_stmt* raw = nullptr;
   const std::string insert = fmt::format("INSERT INTO \"{}\" VALUES ({})", info.name, marks);
   if (sqlite3_prepare_v2(db_.get(), insert.c_str(), -1, &raw, nullptr) != SQLITE_OK) {
     return Fail(LastError(insert));
   }
   const Statement statement(raw, sqlite3_finalize);
-  std::vector<Value> cells(info.columns.size());
+  std::vector<Value> cells(columns.size());
   for (size_t row = 0; row < table.row_count(); ++row) {
     for (size_t c = 0; c < cells.size(); ++c) {
-      cells[c] = table.Cell(row, c);
+      cells[c] = table.Cell(row, columns[c]);
       if (Bind(raw, static_cast<int>(c) + 1, cells[c]) != SQLITE_OK) {
         return Fail(LastError(insert));
       }

@@ -9,8 +9,10 @@
 #include <string_view>
 #include <vector>
 
+#include "analyze/index/reading_only.h"
 #include "libcore/base/result.h"
 #include "libcore/base/stop.h"
+#include "libcore/walk/row/columns_wanted.h"
 #include "libcore/walk/row/row.h"
 
 struct sqlite3;
@@ -59,8 +61,8 @@ class Database {
                          const TakeHead& take_head, const TakeRow& take_row) const;
   // Makes the table and fills it. Errors: kIo.
   Status AddTable(const TableData& table);
-  // Adds rows to a table that is there. Errors: kIo.
-  Status FillTable(const TableData& table);
+  // Adds rows to a table that is there; columns that are not wanted are NULL. Errors: kIo.
+  Status FillTable(const TableData& table, const ColumnsWanted& wanted = {});
   // Writes the whole database to a file, replacing what is there. Errors: kIo.
   Status CopyTo(const std::string& path) const;
   // Notes that rows may be missing from a table, or values from its rows.
@@ -68,8 +70,8 @@ class Database {
   const std::set<std::string>& incomplete() const { return tables_->incomplete; }
   // Those that were read, also behind views, by queries since this was last asked.
   std::set<std::string> TakeIncompleteRead() const;
-  // The tables and views that one statement would read. Empty for wrong SQL.
-  std::set<std::string> TablesIn(const std::string& sql) const;
+  // What one statement would read. Empty for wrong SQL.
+  ColumnsRead ReadIn(const std::string& sql) const;
   // Those of them that are incomplete.
   std::set<std::string> IncompleteIn(const std::string& sql) const;
 
@@ -88,7 +90,8 @@ class Database {
     void operator()(sqlite3* db) const;
   };
   struct TablesSeen {
-    std::set<std::string> incomplete, read;
+    std::set<std::string> incomplete;
+    ColumnsRead read;
   };
   explicit Database(sqlite3* db)
       : db_(db), stop_(std::make_unique<Stop>()), tables_(std::make_unique<TablesSeen>()) {}

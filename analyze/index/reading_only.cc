@@ -14,11 +14,13 @@ bool Is(const char* argument, std::string_view name) {
 
 // SQLite asks before every action of a statement that is being prepared: a query of the user's may
 // look at everything and change nothing.
-int AllowReadingOnly(void* read, int action, const char* argument, const char*, const char*,
+int AllowReadingOnly(void* read, int action, const char* argument, const char* column, const char*,
                      const char*) {
   switch (action) {
     case SQLITE_READ:
-      if (argument != nullptr) static_cast<std::set<std::string>*>(read)->insert(argument);
+      if (argument != nullptr) {
+        (*static_cast<ColumnsRead*>(read))[argument].emplace(column == nullptr ? "" : column);
+      }
       return SQLITE_OK;
     case SQLITE_SELECT:
     case SQLITE_FUNCTION:
@@ -41,7 +43,7 @@ int AllowReadingOnly(void* read, int action, const char* argument, const char*, 
 
 }  // namespace
 
-ReadingOnly::ReadingOnly(sqlite3* db, std::set<std::string>* read) : db_(db) {
+ReadingOnly::ReadingOnly(sqlite3* db, ColumnsRead* read) : db_(db) {
   sqlite3_set_authorizer(db_, AllowReadingOnly, read);
 }
 

@@ -41,7 +41,7 @@ namespace {
 class Collector {
  public:
   explicit Collector(ProgressSteps* steps = nullptr, TableSink sink = {},
-                     Machine* machine = nullptr, const std::set<std::string>* wanted = nullptr)
+                     Machine* machine = nullptr, const TablesWanted* wanted = nullptr)
       : steps_(steps), sink_(std::move(sink)), machine_(machine), wanted_(wanted) {
     if (machine != nullptr) settling_ = Settling(*machine);
   }
@@ -52,6 +52,14 @@ class Collector {
     return wanted_ == nullptr ||
            std::ranges::any_of(names, [this](const char* name) { return wanted_->contains(name); });
   }
+  ColumnsWanted ColumnsOf(const char* table) const {
+    if (wanted_ == nullptr) return ColumnsWanted();
+    const auto wanted = wanted_->find(table);
+    return wanted == wanted_->end() ? ColumnsWanted(std::set<std::string, std::less<>>())
+                                    : wanted->second;
+  }
+  // Tasks sleep in functions that their stacks tell.
+  bool WantsWaitChannels() const { return ColumnsOf("task").Contains("wchan"); }
 
   // So much of kTableSteps is done.
   void Step(uint64_t weight) {
@@ -131,8 +139,8 @@ class Collector {
   TableSink sink_;
   Machine* machine_;
   Settling settling_;
-  const std::set<std::string>* wanted_;  // null: all
-  uint64_t seen_views_ = 0;              // of damaged pages
+  const TablesWanted* wanted_;  // null: all
+  uint64_t seen_views_ = 0;     // of damaged pages
   std::set<std::string> incomplete_;
   Tables tables_;
   std::vector<AnomalyRow> anomalies_;
@@ -182,13 +190,16 @@ void WalkKernel(const GuestKernel& kernel, Collector& tables) {
   tables.Step(5);
   std::span<const StackFrameRow> frames;
   bool have_stacks = false;
-  if (tables.Wants({"stack_frame", "task", "lock_wait", "pipe_end"})) {
+  if (tables.Wants({"stack_frame", "lock_wait", "pipe_end"}) || tables.WantsWaitChannels()) {
     auto stacks = settled([&] { return WalkStacks(kernel); });
     have_stacks = stacks.has_value();
     frames = tables.Add(std::move(stacks));
   }
   tables.Step(30);
-  if (tables.Wants({"task"})) tables.Add(settled([&] { return WalkTasks(kernel, frames); }));
+  if (tables.Wants({"task"})) {
+    const ColumnsWanted columns = tables.ColumnsOf("task");
+    tables.Add(settled([&] { return WalkTasks(kernel, frames, columns); }));
+  }
   tables.Step(10);
   if (have_stacks && tables.Wants({"lock_wait", "pipe_end"})) {
     auto waits = settled([&] { return WalkLockWaits(kernel, frames); });
@@ -264,7 +275,10 @@ void MarkDependents(const ArchiveReader* archive, Collector& tables) {
   const auto has_lost = [&](Part part) { return archive != nullptr && archive->has_lost(part); };
   if (has_lost(Part::kMetadata)) mark({"machine", "derivation", "tag"});
   if (has_lost(Part::kVcpus)) mark({"vcpu", "crash_note", "stack_frame"});
-  if (tables.is_incomplete("stack_frame")) mark({"task", "lock_wait", "pipe_end"});
+  if (tables.is_incomplete("stack_frame")) {
+    mark({"lock_wait", "pipe_end"});
+    if (tables.WantsWaitChannels()) mark({"task"});
+  }
   // One walk makes them all, and its damage is told of the first.
   if (tables.is_incomplete("scx")) mark({"scx_op", "scx_event", "scx_cpu"});
   if (tables.is_incomplete("dsq")) mark({"dsq_task"});
@@ -274,7 +288,7 @@ void MarkDependents(const ArchiveReader* archive, Collector& tables) {
 }
 
 BuiltTables BuildTables(Machine& machine, const KernelChoice& choice, ProgressSteps* steps,
-                        TableSink sink, const std::set<std::string>* wanted) {
+                        TableSink sink, const TablesWanted* wanted) {
   Collector tables(steps, std::move(sink), &machine, wanted);
   const ArchiveReader* archive =
       machine.frozen() == nullptr ? nullptr : &machine.frozen()->archive();

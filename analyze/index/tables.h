@@ -2,6 +2,7 @@
 #pragma once
 
 #include <functional>
+#include <map>
 #include <memory>
 #include <set>
 #include <string>
@@ -10,12 +11,15 @@
 #include "libcore/base/progress.h"
 #include "libcore/base/result.h"
 #include "libcore/kernel/guest_kernel.h"
+#include "libcore/walk/row/columns_wanted.h"
 #include "libcore/walk/row/row.h"
 #include "replay/machine.h"
 
 namespace ktstr {
 
 using Tables = std::vector<std::unique_ptr<TableData>>;
+// Tables that somebody is going to look at, and what of them.
+using TablesWanted = std::map<std::string, ColumnsWanted, std::less<>>;
 // Called with each table once all of its rows are there. Nothing changes the table afterwards, and
 // it lives as long as the Tables that BuildTables returns, so the receiver may keep a reference.
 using TableSink = std::function<void(const TableData&)>;
@@ -38,10 +42,10 @@ struct BuiltTables {
 // Runs every walker. What cannot be read is rows of the table "anomaly"; a machine whose kernel
 // cannot be found still has its registers and memory. `sink` may be empty. `steps` may be null;
 // else it is told of progress that adds up to kTableSteps. Where `wanted` is not null,
-// the other tables may be empty.
+// the other tables may be empty, and unwanted columns unknown.
 BuiltTables BuildTables(Machine& machine, const KernelChoice& choice,
                         ProgressSteps* steps = nullptr, TableSink sink = {},
-                        const std::set<std::string>* wanted = nullptr);
+                        const TablesWanted* wanted = nullptr);
 inline constexpr uint64_t kTableSteps = 50;
 
 }  // namespace ktstr

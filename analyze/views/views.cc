@@ -50,13 +50,14 @@ const std::vector<View>& Views() {
   return views;
 }
 
+Status AddView(Database& index, const View& view) {
+  const Status added = index.Execute(std::string(view.text));
+  if (!added) return Fail(Error(added.error()).Wrap(fmt::format("the view {}", view.name)));
+  return {};
+}
+
 Status AddViews(Database& index) {
-  for (const View& view : Views()) {
-    const Status added = index.Execute(std::string(view.text));
-    if (!added) {
-      return Fail(Error(added.error()).Wrap(fmt::format("the view {}", view.name)));
-    }
-  }
+  for (const View& view : Views()) KTSTR_TRY(AddView(index, view));
   return {};
 }
 

@@ -27,7 +27,8 @@ struct View {
 // In order of their names.
 const std::vector<View>& Views();
 
-// Adds them to an index that has all tables. Errors: those of Database.
+// Adds one to an index, or all of them to one that has all tables. Errors: those of Database.
+Status AddView(Database& index, const View& view);
 Status AddViews(Database& index);
 
 // The unit that a column's name ends in, such as "ns" of waiting_ns; empty for none.

@@ -125,6 +125,7 @@ struct Column {
 // What fills a column that is a copy.
 template <typename Row>
 struct ColumnCopy {
+  std::string_view column;
   MemberSource source;
   FillFunction<Row> fill;
 };
@@ -166,7 +167,8 @@ struct RowTable {
       getters.push_back(column.get);
       if (!column.source) continue;
       const bool of_other = !column.source->of.name.empty();
-      copies.push_back({of_other ? *column.source : column.source->Of(own), column.fill});
+      copies.push_back(
+          {column.info.name, of_other ? *column.source : column.source->Of(own), column.fill});
     }
   }
 };

@@ -13,6 +13,7 @@
 #include <utility>
 #include <vector>
 
+#include "libcore/walk/row/columns_wanted.h"
 #include "libcore/walk/row/fields.h"
 #include "libcore/walk/row/row.h"
 
@@ -71,14 +72,15 @@ template <typename Row>
 class RowReader {
  public:
   // Of the table's own structure.
-  explicit RowReader(const Walk& walk) : RowReader(walk, Row::Table().structure.name) {}
+  explicit RowReader(const Walk& walk, const ColumnsWanted& wanted = {})
+      : RowReader(walk, Row::Table().structure.name, wanted) {}
   // Of the structure of that name. Members are found now: a needed one that the kernel does not
   // have is an anomaly, and its column stays unknown as that of every other one.
-  RowReader(const Walk& walk, std::string_view structure) {
+  RowReader(const Walk& walk, std::string_view structure, const ColumnsWanted& wanted = {}) {
     std::vector<std::pair<Structure, Fields>> parts;
     for (const ColumnCopy<Row>& copy : Row::Table().copies) {
       const Structure& of = copy.source.of;
-      if (of.name != structure) continue;
+      if (of.name != structure || !wanted.Contains(copy.column)) continue;
       auto part = parts.begin();
       while (part != parts.end() && part->first != of) ++part;
       if (part == parts.end()) part = parts.insert(part, {of, Fields(walk, of)});

@@ -47,17 +47,46 @@ std::optional<int64_t> LatestRqClock(const Walk& walk) {
   return latest;
 }
 
+// With the columns out of which wanted ones are made.
+ColumnsWanted WithSources(ColumnsWanted wanted) {
+  struct Made {
+    std::string_view column;
+    std::initializer_list<std::string_view> of;
+  };
+  for (const Made& made : {Made{"state", {"state_raw"}}, Made{"is_kthread", {"flags"}},
+                           Made{"waiting_ns", {"last_queued_ns", "on_rq"}},
+                           Made{"wchan", {"state_raw", "on_rq", "on_cpu"}}}) {
+    if (wanted.all() || !wanted.Contains(made.column)) continue;
+    for (const std::string_view source : made.of) wanted.Add(source);
+  }
+  return wanted;
+}
+
+// What is decoded of struct sched_ext_entity, and not a copy.
+bool WantsScx(const ColumnsWanted& wanted) {
+  return std::ranges::any_of(TaskRow::Table().info.columns, [&](const ColumnInfo& column) {
+    return column.name.starts_with("scx_") && wanted.Contains(column.name);
+  });
+}
+
 class TaskWalker {
  public:
   // `frames` as WalkStacks gives them.
-  TaskWalker(const Walk& walk, std::span<const StackFrameRow> frames)
+  TaskWalker(const Walk& walk, std::span<const StackFrameRow> frames, const ColumnsWanted& wanted)
       : walk_(walk),
+        columns_(walk, WithSources(wanted)),
+        wants_ppid_(wanted.Contains("ppid")),
+        wants_state_(wanted.Contains("state")),
+        wants_class_(wanted.Contains("class") || wanted.Contains("class_symbol")),
+        wants_affinity_(wanted.Contains("affinity")),
+        wants_cgroup_(wanted.Contains("cgroup")),
         classes_(walk.kernel),
         cgroups_(walk),
-        scx_(walk),
-        wait_channels_(walk.kernel, frames),
-        cpu_count_(walk.kernel.CpuCount().value_or(0)),
-        latest_clock_ns_(LatestRqClock(walk)) {}
+        cpu_count_(walk.kernel.CpuCount().value_or(0)) {
+    if (WantsScx(wanted)) scx_.emplace(walk);
+    if (wanted.Contains("wchan")) wait_channels_.emplace(walk.kernel, frames);
+    if (wanted.Contains("waiting_ns")) latest_clock_ns_ = LatestRqClock(walk);
+  }
 
   TaskRow Read(const TaskRef& ref) {
     CellReader object(walk_, ref.task, "a task");
@@ -66,20 +95,15 @@ class TaskWalker {
     row.task_kva = Hex(ref.task);
     // An idle task's own CPU is set when that comes up; its run queue knows it before.
     if (ref.idle_cpu) row.cpu = *ref.idle_cpu;
-    row.ppid = ParentOf(object);
-    SetState(object, row);
-    if (const auto sched_class = object.Pointer(task_.sched_class)) {
-      row.sched_class = classes_.NameOf(*sched_class);
-      if (row.sched_class) row.sched_class_symbol = SchedClasses::SymbolOf(*row.sched_class);
-    }
+    if (wants_ppid_) row.ppid = ParentOf(object);
+    if (wants_state_) SetState(object, row);
+    if (wants_class_) SetClass(object, row);
     row.waiting_ns = WaitingOf(row);
     if (row.flags) row.is_kthread = (row.flags->value & kPfKthread) != 0;
-    if (task_.cpus_mask && cpu_count_ != 0) SetAffinity(object, row);
-    if (const auto css_set = object.Pointer(task_.cgroups)) {
-      row.cgroup = cgroups_.PathOfCssSet(*css_set);
-    }
-    scx_.Decode(object, row);
-    if (Sleeps(row)) row.wchan = wait_channels_.Of(ref.task);
+    if (wants_affinity_ && task_.cpus_mask && cpu_count_ != 0) SetAffinity(object, row);
+    if (wants_cgroup_) SetCgroup(object, row);
+    if (scx_) scx_->Decode(object, row);
+    if (wait_channels_ && Sleeps(row)) row.wchan = wait_channels_->Of(ref.task);
     return row;
   }
 
@@ -96,6 +120,18 @@ class TaskWalker {
     if (!row.state_raw || !exit_state) return;
     const auto state = static_cast<uint32_t>(row.state_raw->value);
     row.state = std::string(1, TaskStateLetter(state, static_cast<uint32_t>(*exit_state)));
+  }
+
+  void SetClass(CellReader& object, TaskRow& row) {
+    const auto sched_class = object.Pointer(task_.sched_class);
+    if (!sched_class) return;
+    row.sched_class = classes_.NameOf(*sched_class);
+    if (row.sched_class) row.sched_class_symbol = SchedClasses::SymbolOf(*row.sched_class);
+  }
+
+  void SetCgroup(CellReader& object, TaskRow& row) {
+    const auto css_set = object.Pointer(task_.cgroups);
+    if (css_set) row.cgroup = cgroups_.PathOfCssSet(*css_set);
   }
 
   // struct sched_info, include/linux/sched.h (CONFIG_SCHED_INFO).
@@ -119,12 +155,13 @@ class TaskWalker {
   }
 
   Walk walk_;
-  RowReader<TaskRow> columns_{walk_};
+  RowReader<TaskRow> columns_;
+  const bool wants_ppid_, wants_state_, wants_class_, wants_affinity_, wants_cgroup_;
   TaskMembers task_{walk_};
   SchedClasses classes_;
   CgroupPaths cgroups_;
-  ScxEntities scx_;
-  WaitChannels wait_channels_;
+  std::optional<ScxEntities> scx_;
+  std::optional<WaitChannels> wait_channels_;
   uint32_t cpu_count_;
   std::optional<int64_t> latest_clock_ns_;
 };
@@ -140,11 +177,11 @@ char TaskStateLetter(uint32_t state, uint32_t exit_state) {
 }
 
 Result<Walked<TaskRow>> WalkTasks(const GuestKernel& kernel, std::span<const StackFrameRow> frames,
-                                  const WalkLimits& limits) {
+                                  const ColumnsWanted& wanted, const WalkLimits& limits) {
   Anomalies anomalies("task");
   const Walk walk = KTSTR_TRY(Walk::Of(kernel, anomalies, limits));
   const std::vector<TaskRef> tasks = KTSTR_TRY(ListTasks(walk));
-  TaskWalker walker(walk, frames);
+  TaskWalker walker(walk, frames, wanted);
   Walked<TaskRow> walked;
   walked.rows.reserve(tasks.size());
   for (const TaskRef& task : tasks) walked.rows.push_back(walker.Read(task));
@@ -155,7 +192,7 @@ Result<Walked<TaskRow>> WalkTasks(const GuestKernel& kernel, std::span<const Sta
 Result<Walked<TaskRow>> WalkTasks(const GuestKernel& kernel, const WalkLimits& limits) {
   // What is wrong with stacks is told by who walks them for their own sake.
   const auto stacks = WalkStacks(kernel, limits);
-  return WalkTasks(kernel, stacks ? std::span(stacks->rows) : std::span<const StackFrameRow>(),
+  return WalkTasks(kernel, stacks ? std::span(stacks->rows) : std::span<const StackFrameRow>(), {},
                    limits);
 }
 

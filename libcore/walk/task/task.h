@@ -8,6 +8,7 @@
 
 #include "libcore/kernel/guest_kernel.h"
 #include "libcore/walk/row/anomaly.h"
+#include "libcore/walk/row/columns_wanted.h"
 #include "libcore/walk/row/row.h"
 
 namespace ktstr {
@@ -53,9 +54,10 @@ struct TaskRow {
 // is NULL in its row and an anomaly. The functions in which tasks sleep are found by walking all
 // stacks; of a kernel whose stacks cannot be unwound they are unknown.
 Result<Walked<TaskRow>> WalkTasks(const GuestKernel& kernel, const WalkLimits& limits = {});
-// The same where the stacks have been walked already; `frames` as WalkStacks gives them.
+// The same where the stacks have been walked already; `frames` as WalkStacks gives them. Only the
+// column wchan is made of them. Columns that are not wanted may be unknown.
 Result<Walked<TaskRow>> WalkTasks(const GuestKernel& kernel, std::span<const StackFrameRow> frames,
-                                  const WalkLimits& limits = {});
+                                  const ColumnsWanted& wanted = {}, const WalkLimits& limits = {});
 
 // The state letter that ps shows, from __state and exit_state.
 char TaskStateLetter(uint32_t state, uint32_t exit_state);
