@@ -14,7 +14,7 @@ namespace {
 
 // The first slab and the largest, in bytes: who reads little pays little.
 constexpr uint64_t kFirstSlab = uint64_t{256} << 10, kLargestSlab = uint64_t{2} << 20;
-constexpr uint64_t kPage = 4096;
+constexpr uint64_t kPage = 4096, kHugePage = uint64_t{2} << 20;
 
 }  // namespace
 
@@ -40,9 +40,12 @@ struct BufferPool::State {
     const uint64_t buffers = std::max<uint64_t>(1, next_slab / buffer_size);
     const uint64_t size = (buffers * buffer_size + kPage - 1) / kPage * kPage;
     next_slab = std::min(2 * next_slab, kLargestSlab);
+    // One huge page is made and given back several times as fast as 512 small ones.
+    const bool is_huge = size == kHugePage;
     std::unique_ptr<std::byte, FreeSlab> slab(
-        static_cast<std::byte*>(std::aligned_alloc(kPage, size)));
+        static_cast<std::byte*>(std::aligned_alloc(is_huge ? kHugePage : kPage, size)));
     if (slab == nullptr) throw std::bad_alloc();
+    if (is_huge) madvise(slab.get(), size, MADV_HUGEPAGE);
     // All of its pages at once. Kernels before 5.14 do not know how: each is made when it is used
     // then.
     madvise(slab.get(), size, MADV_POPULATE_WRITE);
