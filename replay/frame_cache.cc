@@ -13,6 +13,8 @@ namespace {
 constexpr uint64_t kMostShards = 64;
 // Fewer frames than this under one clock would evict what is in use.
 constexpr uint64_t kFewestFramesPerShard = 8;
+// Kept of each shard where all is looked at once.
+constexpr uint64_t kOnePassFrames = 4;
 
 }  // namespace
 
@@ -76,8 +78,10 @@ FrameCache::Frame FrameCache::Read(Shard& shard, Slot& slot, uint64_t frame,
   return bytes;
 }
 
-FrameCache::Frame FrameCache::Keep(Shard& shard, Slot& slot) {
-  if (shard.clock.size() < shard.capacity) {
+FrameCache::Frame FrameCache::Keep(Shard& shard, Slot& slot) const {
+  const bool one_pass = passes_.load(std::memory_order_relaxed) > 0;
+  const uint64_t most = one_pass ? std::min(kOnePassFrames, shard.capacity) : shard.capacity;
+  if (shard.clock.size() < most) {
     shard.clock.push_back(&slot);
     return nullptr;
   }

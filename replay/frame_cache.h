@@ -2,6 +2,7 @@
 // the clock algorithm; a frame that someone still looks at lives on until that one is done.
 #pragma once
 
+#include <atomic>
 #include <condition_variable>
 #include <cstddef>
 #include <cstdint>
@@ -27,6 +28,11 @@ class FrameCache {
   // The frame, read if need be; several threads that miss the same frame read it once. Safe from
   // several threads at once.
   Frame Get(uint64_t frame);
+
+  // Adds `more` to how many expect that frames are looked at once. While there is one, hardly more
+  // frames are kept than there are already: a new one takes the place of one that was not looked at
+  // again.
+  void ExpectOnePass(int more) { passes_.fetch_add(more, std::memory_order_relaxed); }
 
   struct Statistics {
     uint64_t reads = 0;            // frames read from the archive
@@ -54,13 +60,14 @@ class FrameCache {
 
   Frame Read(Shard& shard, Slot& slot, uint64_t frame, std::unique_lock<std::mutex>& lock);
   // Keeps `slot`; returns the frame that made way for it, if one had to.
-  static Frame Keep(Shard& shard, Slot& slot);
+  Frame Keep(Shard& shard, Slot& slot) const;
 
   const ArchiveReader& archive_;
   BufferPool pool_;
   LazyArray<Slot> slots_;
   std::unique_ptr<Shard[]> shards_;
   uint64_t shard_mask_ = 0;
+  std::atomic<int> passes_ = 0;
 };
 
 }  // namespace ktstr

@@ -41,6 +41,7 @@ class SnapshotMemory : public GuestMemory {
   // pages that were left out or are damaged.
   Result<std::byte*> Writable(Pfn pfn) override;
   Pfn NextTouched(Pfn from) const override;
+  void ExpectOnePass(int more) override { cache_.ExpectOnePass(more); }
 
   // The pages that were made writable, ascending.
   std::vector<Pfn> WrittenPages() const;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <initializer_list>
 #include <iterator>
+#include <optional>
 #include <utility>
 
 #include "analyze/findings/findings.h"
@@ -51,6 +52,9 @@ class Collector {
   bool Wants(std::initializer_list<const char*> names) const {
     return wanted_ == nullptr ||
            std::ranges::any_of(names, [this](const char* name) { return wanted_->contains(name); });
+  }
+  bool WantsOnly(const char* name) const {
+    return wanted_ != nullptr && wanted_->size() == 1 && wanted_->contains(name);
   }
   ColumnsWanted ColumnsOf(const char* table) const {
     if (wanted_ == nullptr) return ColumnsWanted();
@@ -198,6 +202,8 @@ void WalkKernel(const GuestKernel& kernel, Collector& tables) {
   tables.Step(30);
   if (tables.Wants({"task"})) {
     const ColumnsWanted columns = tables.ColumnsOf("task");
+    std::optional<OnePass> pass;
+    if (tables.WantsOnly("task")) pass.emplace(kernel.memory());
     tables.Add(settled([&] { return WalkTasks(kernel, frames, columns); }));
   }
   tables.Step(10);

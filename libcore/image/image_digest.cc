@@ -67,6 +67,8 @@ Result<ImageDigest> DigestImage(const AddressSpace& space, const ImagePlaces& pl
     return Fail(ErrorCode::kUnsupported, "kallsyms has addresses, which KASLR changes");
   }
   const std::vector<Piece> pieces = PiecesOf(places, extents);
+  // Who has the decoded image does not read these again.
+  const OnePass pass(space.memory());
   std::vector<Result<XXH128_hash_t>> hashes(pieces.size());
   std::atomic<size_t> next = 0;
   const auto work = [&] {

@@ -56,6 +56,9 @@ class GuestMemory {
   // guest never touched. `from` must lie in a region.
   virtual Pfn NextTouched(Pfn from) const { return from; }
 
+  // Called with 1 and -1 in turn, by OnePass.
+  virtual void ExpectOnePass(int) {}
+
   // Copies `out.size()` bytes from `pa` on, page by page. Errors: kOutOfRange, kUnreadable; `out`
   // is then partly written and must not be used.
   Status Read(Pa pa, std::span<std::byte> out) const;
@@ -85,6 +88,20 @@ class GuestMemory {
   // The error that says why the page at `pa` has no bytes: kOutOfRange for kOutside, kUnreadable
   // else.
   static Error UnreadableError(Pa pa, const PageView& page);
+};
+
+// While one lives, pages are read that will hardly be looked at again: a memory that keeps what it
+// has read keeps little more of it, so that the same few buffers are used all the time. A hint, for
+// all threads; what is read is the same.
+class OnePass {
+ public:
+  explicit OnePass(GuestMemory& memory) : memory_(memory) { memory_.ExpectOnePass(1); }
+  ~OnePass() { memory_.ExpectOnePass(-1); }
+  OnePass(const OnePass&) = delete;
+  OnePass& operator=(const OnePass&) = delete;
+
+ private:
+  GuestMemory& memory_;
 };
 
 }  // namespace ktstr

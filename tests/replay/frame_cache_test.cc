@@ -45,6 +45,23 @@ TEST_F(FrameCacheTest, AFrameInConstantUseStays) {
   EXPECT_EQ(cache.statistics().reads, 100u);
 }
 
+TEST_F(FrameCacheTest, OfWhatIsLookedAtOnceItKeepsLittle) {
+  const auto archive = Archive(DistinctPages(8 * 600));
+  FrameCache cache(*archive, 600 * kFrameBytes);
+  for (int round = 0; round < 2; ++round) EXPECT_NE(cache.Get(0), nullptr);
+  cache.ExpectOnePass(1);
+  for (uint64_t frame = 1; frame < 600; ++frame) {
+    EXPECT_NE(cache.Get(frame), nullptr);
+    EXPECT_NE(cache.Get(0), nullptr);
+  }
+  EXPECT_EQ(cache.statistics().resident_frames, 64 * 4u);
+  // Read once each; what is used all the time stays.
+  EXPECT_EQ(cache.statistics().reads, 600u);
+  cache.ExpectOnePass(-1);
+  for (uint64_t frame = 1; frame < 600; ++frame) EXPECT_NE(cache.Get(frame), nullptr);
+  EXPECT_GT(cache.statistics().resident_frames, 500u);
+}
+
 TEST_F(FrameCacheTest, ADamagedFrameIsTriedOnce) {
   const auto archive = Archive(DistinctPages(16));
   Damage(32 + 20);

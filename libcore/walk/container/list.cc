@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <span>
 #include <unordered_set>
 
 namespace ktstr {
@@ -33,19 +34,17 @@ class ListWalker {
   ListWalker(const Walk& walk, Kva head, std::string_view name)
       : walk_(walk), head_(head), name_(name) {}
 
-  std::vector<Kva> Run() {
-    std::vector<Kva> nodes;
-    if (Follow(kForward, nodes) || capped_) return nodes;
+  void Run(const std::function<void(Kva)>& visit) {
+    if (Follow(kForward, visit) || capped_) return;
     // What is visited stays visited: the way back ends where the way forward did.
     std::vector<Kva> from_the_end;
-    Follow(kBackward, from_the_end);
-    nodes.insert(nodes.end(), from_the_end.rbegin(), from_the_end.rend());
-    return nodes;
+    Follow(kBackward, [&](Kva node) { from_the_end.push_back(node); });
+    std::for_each(from_the_end.rbegin(), from_the_end.rend(), visit);
   }
 
  private:
   // Walks from the head until it comes round (true) or cannot go on (false).
-  bool Follow(const Direction& way, std::vector<Kva>& nodes) {
+  bool Follow(const Direction& way, const std::function<void(Kva)>& visit) {
     const auto first = walk_.Follow<ListHead>(head_);
     if (!first) {
       walk_.anomalies.Add(first.error(), head_, fmt::format("{}: the list's head", name_));
@@ -72,9 +71,9 @@ class ListWalker {
                             fmt::format("{}: {} of {:#x} leads here, but from here back is {:#x}",
                                         name_, way.name, at.value(), (*links).*way.behind));
         if (!BelongsToList(next, *links)) return false;
-        if (!Append(NodesBetween(way, at, next, *links), nodes)) return false;
+        if (!Visit(NodesBetween(way, at, next, *links), visit)) return false;
       }
-      if (!Append({next}, nodes)) return false;
+      if (!Visit(std::span(&next, 1), visit)) return false;
       at = next;
       next = Kva((*links).*way.ahead);
     }
@@ -114,7 +113,7 @@ class ListWalker {
   }
 
   // False at the cap, and where a stop is wanted.
-  bool Append(const std::vector<Kva>& more, std::vector<Kva>& nodes) {
+  bool Visit(std::span<const Kva> more, const std::function<void(Kva)>& visit) {
     for (const Kva node : more) {
       if (visited_.size() >= walk_.limits.max_nodes || !walk_.meter->Take()) {
         walk_.anomalies.Add("cap", node,
@@ -128,7 +127,7 @@ class ListWalker {
         return false;
       }
       visited_.insert(node.value());
-      nodes.push_back(node);
+      visit(node);
     }
     return true;
   }
@@ -143,7 +142,14 @@ class ListWalker {
 }  // namespace
 
 std::vector<Kva> WalkList(const Walk& walk, Kva head, std::string_view name) {
-  return ListWalker(walk, head, name).Run();
+  std::vector<Kva> nodes;
+  WalkEachOfList(walk, head, name, [&nodes](Kva node) { nodes.push_back(node); });
+  return nodes;
+}
+
+void WalkEachOfList(const Walk& walk, Kva head, std::string_view name,
+                    const std::function<void(Kva)>& visit) {
+  ListWalker(walk, head, name).Run(visit);
 }
 
 }  // namespace ktstr

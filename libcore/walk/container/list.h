@@ -1,6 +1,7 @@
 // The kernel's doubly linked lists (include/linux/list.h), walked safely.
 #pragma once
 
+#include <functional>
 #include <vector>
 
 #include "libcore/base/address.h"
@@ -15,5 +16,9 @@ namespace ktstr {
 // is none. Where the way forward ends, the rest is reached from the other end. Ends with an anomaly
 // "cap" after limits.max_nodes.
 std::vector<Kva> WalkList(const Walk& walk, Kva head, std::string_view name);
+// The same node by node: `visit` is given each in that order, as soon as it is known to be the
+// next, so that what hangs on it can be read while its page is at hand.
+void WalkEachOfList(const Walk& walk, Kva head, std::string_view name,
+                    const std::function<void(Kva)>& visit);
 
 }  // namespace ktstr

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <iterator>
 
 #include "libcore/walk/cpu/cpu_list.h"
 #include "libcore/walk/cpu/cpu_mask.h"
@@ -180,12 +181,13 @@ Result<Walked<TaskRow>> WalkTasks(const GuestKernel& kernel, std::span<const Sta
                                   const ColumnsWanted& wanted, const WalkLimits& limits) {
   Anomalies anomalies("task");
   const Walk walk = KTSTR_TRY(Walk::Of(kernel, anomalies, limits));
-  const std::vector<TaskRef> tasks = KTSTR_TRY(ListTasks(walk));
-  TaskWalker walker(walk, frames, wanted);
+  Anomalies of_tasks("task");  // told after those of their lists
+  TaskWalker walker(walk.NotingIn(of_tasks), frames, wanted);
   Walked<TaskRow> walked;
-  walked.rows.reserve(tasks.size());
-  for (const TaskRef& task : tasks) walked.rows.push_back(walker.Read(task));
+  KTSTR_TRY(
+      WalkEachTask(walk, [&](const TaskRef& task) { walked.rows.push_back(walker.Read(task)); }));
   walked.anomalies = std::move(anomalies).Take();
+  std::ranges::move(std::move(of_tasks).Take(), std::back_inserter(walked.anomalies));
   return walked;
 }
 

@@ -1,6 +1,7 @@
 // Which tasks there are: every thread of every process, and the idle tasks of the CPUs.
 #pragma once
 
+#include <functional>
 #include <optional>
 #include <vector>
 
@@ -18,5 +19,8 @@ struct TaskRef {
 // by its other threads. Errors: those of reading symbols and types; damage in the lists is an
 // anomaly.
 Result<std::vector<TaskRef>> ListTasks(const Walk& walk);
+// The same one by one: `visit` is given each in that order while its page is at hand. On an error
+// it was given none.
+Status WalkEachTask(const Walk& walk, const std::function<void(const TaskRef&)>& visit);
 
 }  // namespace ktstr
