@@ -6,6 +6,7 @@
 #include <cstdlib>
 #include <mutex>
 #include <new>
+#include <utility>
 #include <vector>
 
 namespace ktstr {
@@ -19,15 +20,19 @@ constexpr uint64_t kPage = 4096, kHugePage = uint64_t{2} << 20;
 }  // namespace
 
 struct BufferPool::State {
+ public:
   explicit State(uint64_t size) : buffer_size(size) {}
 
-  struct FreeSlab {
-    void operator()(std::byte* slab) const { std::free(slab); }
-  };
-
   std::byte* Take() {
-    const std::lock_guard lock(mutex);
-    if (free.empty()) AddSlab();
+    std::unique_lock lock(mutex);
+    while (free.empty()) {
+      const uint64_t slab_size = std::exchange(next_slab, std::min(2 * next_slab, kLargestSlab));
+      // Others go on with what is given back in the meantime.
+      lock.unlock();
+      Slab slab = MakeSlab(slab_size);
+      lock.lock();
+      Add(std::move(slab));
+    }
     std::byte* const buffer = free.back();
     free.pop_back();
     return buffer;
@@ -36,10 +41,19 @@ struct BufferPool::State {
     const std::lock_guard lock(mutex);
     free.push_back(buffer);
   }
-  void AddSlab() {
-    const uint64_t buffers = std::max<uint64_t>(1, next_slab / buffer_size);
+
+ private:
+  struct FreeSlab {
+    void operator()(std::byte* slab) const { std::free(slab); }
+  };
+  struct Slab {
+    std::unique_ptr<std::byte, FreeSlab> bytes;
+    uint64_t buffers;
+  };
+
+  Slab MakeSlab(uint64_t slab_size) const {
+    const uint64_t buffers = std::max<uint64_t>(1, slab_size / buffer_size);
     const uint64_t size = (buffers * buffer_size + kPage - 1) / kPage * kPage;
-    next_slab = std::min(2 * next_slab, kLargestSlab);
     // One huge page is made and given back several times as fast as 512 small ones.
     const bool is_huge = size == kHugePage;
     std::unique_ptr<std::byte, FreeSlab> slab(
@@ -49,9 +63,13 @@ struct BufferPool::State {
     // All of its pages at once. Kernels before 5.14 do not know how: each is made when it is used
     // then.
     madvise(slab.get(), size, MADV_POPULATE_WRITE);
-    free.reserve((slabs.size() + 1) * (kLargestSlab / buffer_size + 1));
+    return {std::move(slab), buffers};
+  }
+  void Add(Slab slab) {
+    buffers += slab.buffers;
+    free.reserve(buffers);
     // The first one is taken first.
-    for (uint64_t i = buffers; i-- > 0;) free.push_back(slab.get() + i * buffer_size);
+    for (uint64_t i = slab.buffers; i-- > 0;) free.push_back(slab.bytes.get() + i * buffer_size);
     slabs.push_back(std::move(slab));
   }
 
@@ -59,7 +77,8 @@ struct BufferPool::State {
   uint64_t next_slab = kFirstSlab;
   std::mutex mutex;
   std::vector<std::byte*> free;
-  std::vector<std::unique_ptr<std::byte, FreeSlab>> slabs;
+  std::vector<Slab> slabs;
+  uint64_t buffers = 0;  // in all of them
 };
 
 BufferPool::BufferPool(uint64_t buffer_size) : state_(std::make_shared<State>(buffer_size)) {}
