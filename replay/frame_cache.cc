@@ -14,7 +14,7 @@ constexpr uint64_t kMostShards = 64;
 // Fewer frames than this under one clock would evict what is in use.
 constexpr uint64_t kFewestFramesPerShard = 8;
 // Kept of each shard where all is looked at once.
-constexpr uint64_t kOnePassFrames = 4;
+constexpr uint64_t kOnePassFrames = 2;
 
 }  // namespace
 

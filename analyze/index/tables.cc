@@ -325,7 +325,7 @@ BuiltTables BuildTables(Machine& machine, const KernelChoice& choice, ProgressSt
       DerivationRows(kernel != nullptr ? kernel->derivations() : machine.metadata().derivations));
   tables.Add(TagRows(machine.metadata()));
   if (tables.Wants({"memory"})) tables.Add(MemoryRows(machine));
-  tables.Add(VcpuRows(machine.vcpus(), kernel));
+  if (tables.Wants({"vcpu"})) tables.Add(VcpuRows(machine.vcpus(), kernel));
   if (kernel != nullptr) WalkKernel(*kernel, tables);
   MarkDependents(archive, tables);
   return std::move(tables).Take();

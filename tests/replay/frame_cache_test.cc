@@ -54,7 +54,7 @@ TEST_F(FrameCacheTest, OfWhatIsLookedAtOnceItKeepsLittle) {
     EXPECT_NE(cache.Get(frame), nullptr);
     EXPECT_NE(cache.Get(0), nullptr);
   }
-  EXPECT_EQ(cache.statistics().resident_frames, 64 * 4u);
+  EXPECT_EQ(cache.statistics().resident_frames, 64 * 2u);
   // Read once each; what is used all the time stays.
   EXPECT_EQ(cache.statistics().reads, 600u);
   cache.ExpectOnePass(-1);
