@@ -3,10 +3,16 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <atomic>
+#include <iterator>
+#include <thread>
+#include <utility>
 
+#include "libcore/base/side_thread.h"
 #include "libcore/walk/members/task.h"
 #include "libcore/walk/row/row_reader.h"
 #include "libcore/walk/stack/cpu_context.h"
+#include "libcore/walk/stack/stack_batch.h"
 #include "libcore/walk/stack/unwind.h"
 
 namespace ktstr {
@@ -55,9 +61,10 @@ Unwound Ended(StackEnd end, std::string detail, std::optional<Kva> at = std::nul
 
 class StackWalker {
  public:
-  static Result<StackWalker> Create(const Walk& walk, TextSymbols& text) {
+  // What is wrong with symbols and ORC tables is noted in `of_tables`, whoever comes upon it.
+  static Result<StackWalker> Create(const Walk& walk, Anomalies& of_tables, TextSymbols& text) {
     const uint64_t stack_size = KTSTR_TRY(TaskStackSize(walk.kernel));
-    return StackWalker(walk, KTSTR_TRY(Unwinder::Create(walk, text)),
+    return StackWalker(walk, KTSTR_TRY(Unwinder::Create(walk.NotingIn(of_tables), text)),
                        KTSTR_TRY(InactiveFrame::Of(walk.types)), stack_size);
   }
 
@@ -65,18 +72,49 @@ class StackWalker {
     return CellReader(walk_, ref.task, "a task").Integer(pid_);
   }
 
-  void Run(const TaskRef& ref, std::vector<StackFrameRow>& rows) {
+  // The rows of one task, to be finished by Add: in between stands what Unwind noted of tables.
+  Unwound Unwind(const TaskRef& ref, StackFrameRow& common) {
     CellReader task(walk_, ref.task, "a task");
-    StackFrameRow common;
     common.task_kva = Hex(ref.task);
     columns_.Read(task, common);
     if (ref.idle_cpu) common.cpu = *ref.idle_cpu;
     const CpuContext* cpu = CpuThatIsOn(ref.task);
-    if (cpu != nullptr) {
-      common.cpu = cpu->cpu;
-      common.running = 1;
+    if (cpu == nullptr) return UnwindSaved(task, ref);
+    common.cpu = cpu->cpu;
+    common.running = 1;
+    return UnwindRunning(task, *cpu);
+  }
+
+  void Add(const StackFrameRow& common, const Unwound& unwound, std::vector<StackFrameRow>& rows) {
+    int64_t depth = 0;
+    for (const Frame& frame : unwound.frames) {
+      StackFrameRow& row = rows.emplace_back(common);
+      row.depth = depth++;
+      row.kind = FrameKindName(frame.kind());
+      if (frame.by_frame_pointer) row.detail = "no table covers this code: by its frame pointer";
+      row.ip = Hex(frame.ip);
+      row.sp = Hex(frame.sp);
+      if (frame.stack) row.stack = StackKindName(*frame.stack);
+      const TextPlace& place = frame.code->place;
+      if (!place.symbol.empty()) {
+        row.symbol = place.symbol;
+        row.offset = static_cast<int64_t>(frame.ip - place.begin);
+      }
+      if (!place.module.empty()) row.module = place.module;
     }
-    Add(common, cpu != nullptr ? UnwindRunning(task, *cpu) : UnwindSaved(task, ref), rows);
+    StackFrameRow& end = rows.emplace_back(common);
+    end.depth = depth;
+    end.kind = "end";
+    if (unwound.ip) end.ip = Hex(*unwound.ip);
+    if (unwound.sp) end.sp = Hex(*unwound.sp);
+    end.reason = StackEndName(unwound.end);
+    if (!unwound.detail.empty()) end.detail = unwound.detail;
+    if (!IsWhole(unwound.end)) {
+      walk_.anomalies.Add(*end.reason, unwound.ip,
+                          fmt::format("the stack of task {} at depth {}: {}",
+                                      common.pid ? std::to_string(*common.pid) : "(unknown)", depth,
+                                      unwound.detail));
+    }
   }
 
  private:
@@ -174,38 +212,6 @@ class StackWalker {
     return Ended(StackEnd::kOffStack, "the task has no stack, but is not dead");
   }
 
-  void Add(const StackFrameRow& common, const Unwound& unwound, std::vector<StackFrameRow>& rows) {
-    int64_t depth = 0;
-    for (const Frame& frame : unwound.frames) {
-      StackFrameRow& row = rows.emplace_back(common);
-      row.depth = depth++;
-      row.kind = FrameKindName(frame.kind());
-      if (frame.by_frame_pointer) row.detail = "no table covers this code: by its frame pointer";
-      row.ip = Hex(frame.ip);
-      row.sp = Hex(frame.sp);
-      if (frame.stack) row.stack = StackKindName(*frame.stack);
-      const TextPlace& place = frame.code->place;
-      if (!place.symbol.empty()) {
-        row.symbol = place.symbol;
-        row.offset = static_cast<int64_t>(frame.ip - place.begin);
-      }
-      if (!place.module.empty()) row.module = place.module;
-    }
-    StackFrameRow& end = rows.emplace_back(common);
-    end.depth = depth;
-    end.kind = "end";
-    if (unwound.ip) end.ip = Hex(*unwound.ip);
-    if (unwound.sp) end.sp = Hex(*unwound.sp);
-    end.reason = StackEndName(unwound.end);
-    if (!unwound.detail.empty()) end.detail = unwound.detail;
-    if (!IsWhole(unwound.end)) {
-      walk_.anomalies.Add(*end.reason, unwound.ip,
-                          fmt::format("the stack of task {} at depth {}: {}",
-                                      common.pid ? std::to_string(*common.pid) : "(unknown)", depth,
-                                      unwound.detail));
-    }
-  }
-
   Walk walk_;
   RowReader<StackFrameRow> columns_{walk_};
   TaskStackMembers task_{walk_};
@@ -216,22 +222,123 @@ class StackWalker {
   std::vector<CpuContext> cpus_;
 };
 
+// What one thread walks stacks with. All that changes on the way, such as what is known of an
+// instruction, is its own.
+class StackThread {
+ public:
+  explicit StackThread(const Walk& walk) : walk_(walk.NotingIn(found_)) {}
+
+  // Errors: those of WalkStacks. What is wrong is noted in walk.anomalies.
+  Status Begin(const Walk& walk) {
+    text_.emplace(walk_.NotingIn(of_tables_));
+    walker_.emplace(KTSTR_TRY(StackWalker::Create(walk_, of_tables_, *text_)));
+    StackBatch batch;
+    Note(of_tables_, true, batch);
+    Note(found_, false, batch);
+    for (const NotedOfStack& noted : batch.noted) noted.AddTo(walk.anomalies);
+    return {};
+  }
+
+  std::optional<int64_t> PidOf(const TaskRef& ref) { return walker_->PidOf(ref); }
+
+  // What is noted beside stacks.
+  void NoteRest(StackBatch& batch) { Note(found_, false, batch); }
+
+  void Run(const TaskRef& ref, StackBatch& batch) {
+    StackFrameRow common;
+    const Unwound unwound = walker_->Unwind(ref, common);
+    Note(found_, false, batch);
+    Note(of_tables_, true, batch);
+    walker_->Add(common, unwound, batch.rows);
+    Note(found_, false, batch);
+    batch.tasks.push_back({ref.task, batch.rows.size(), batch.noted.size()});
+  }
+
+ private:
+  static void Note(Anomalies& anomalies, bool once, StackBatch& batch) {
+    if (anomalies.rows().empty()) return;
+    for (AnomalyRow& row : std::exchange(anomalies, Anomalies("stack_frame")).Take()) {
+      batch.noted.push_back({std::move(row), once});
+    }
+  }
+
+  Anomalies found_{"stack_frame"}, of_tables_{"stack_frame"};
+  Walk walk_;
+  std::optional<TextSymbols> text_;
+  std::optional<StackWalker> walker_;
+};
+
+int ThreadsFor(size_t tasks) {
+  // With fewer, what each thread begins with would cost more than it saves.
+  constexpr size_t kManyTasks = 1000;
+  constexpr int kMostThreads = 4;
+  if (tasks < kManyTasks) return 1;
+  return std::clamp<int>(int(std::thread::hardware_concurrency()), 1, kMostThreads);
+}
+
+// Batches that threads take one after the other, until one fails or there are rows enough.
+class StackBatches {
+ public:
+  StackBatches(std::span<const TaskRef> tasks, size_t most_rows)
+      : tasks_(tasks), most_rows_(most_rows), batches_((tasks.size() + kTasks - 1) / kTasks) {}
+
+  void Work(StackThread& thread) {
+    for (size_t i = next_++; i < batches_.size() && rows_ <= most_rows_; i = next_++) {
+      for (const TaskRef& task : tasks_.subspan(i * kTasks).first(SizeOf(i))) {
+        thread.Run(task, batches_[i]);
+      }
+      rows_ += batches_[i].rows.size();
+    }
+  }
+  size_t rows() const { return rows_; }
+  std::span<StackBatch> all() { return batches_; }
+
+ private:
+  // Some hundred microseconds of work.
+  static constexpr size_t kTasks = 32;
+  size_t SizeOf(size_t i) const { return std::min(kTasks, tasks_.size() - i * kTasks); }
+
+  std::span<const TaskRef> tasks_;
+  const size_t most_rows_;
+  std::vector<StackBatch> batches_;
+  std::atomic<size_t> next_ = 0, rows_ = 0;
+};
+
 }  // namespace
 
-Result<Walked<StackFrameRow>> WalkStacks(const GuestKernel& kernel, const WalkLimits& limits) {
+Result<Walked<StackFrameRow>> WalkStacks(const GuestKernel& kernel, const WalkLimits& limits,
+                                         int threads) {
   Anomalies anomalies("stack_frame");
   const Walk walk = KTSTR_TRY(Walk::Of(kernel, anomalies, limits));
   const std::vector<TaskRef> tasks = KTSTR_TRY(ListTasks(walk));
-  TextSymbols text(walk);
-  StackWalker walker = KTSTR_TRY(StackWalker::Create(walk, text));
-  Walked<StackFrameRow> walked;
-  for (const TaskRef& task : tasks) {
-    const size_t before = walked.rows.size();
-    walker.Run(task, walked.rows);
-    if (walk.meter->Take(walked.rows.size() - before)) continue;
-    anomalies.Add("cap", task.task, fmt::format("stopped after {} frames", walked.rows.size()));
-    break;
+  const WalkMeter meter = *walk.meter;
+  StackThread own(walk);
+  KTSTR_TRY(own.Begin(walk));
+  if (threads == 0) threads = ThreadsFor(tasks.size());
+  StackBatches batches(tasks, limits.max_all_nodes);
+  {
+    std::vector<std::jthread> helpers;
+    for (int i = 1; i < threads; ++i) {
+      auto helper = TryThread([&] {
+        // The first thread has told of what is wrong at the begin.
+        Anomalies ignored("");
+        Walk beside = walk.NotingIn(ignored);
+        beside.meter = std::make_shared<WalkMeter>(meter);
+        StackThread thread(beside);
+        if (thread.Begin(beside)) batches.Work(thread);
+      });
+      if (!helper) break;
+      helpers.push_back(*std::move(helper));
+    }
+    batches.Work(own);
   }
+  StackCollector collector(walk);
+  collector.Reserve(batches.rows());
+  for (StackBatch& batch : batches.all()) {
+    if (!collector.Add(std::exchange(batch, {}))) break;
+  }
+  Walked<StackFrameRow> walked;
+  walked.rows = std::move(collector).Take();
   walked.anomalies = std::move(anomalies).Take();
   return walked;
 }
@@ -241,17 +348,18 @@ Result<Walked<StackFrameRow>> WalkStackOf(const GuestKernel& kernel, int64_t pid
   Anomalies anomalies("stack_frame");
   const Walk walk = KTSTR_TRY(Walk::Of(kernel, anomalies, limits));
   const std::vector<TaskRef> tasks = KTSTR_TRY(ListTasks(walk));
-  TextSymbols text(walk);
-  StackWalker walker = KTSTR_TRY(StackWalker::Create(walk, text));
-  Walked<StackFrameRow> walked;
+  StackThread thread(walk);
+  KTSTR_TRY(thread.Begin(walk));
+  StackBatch batch;
   for (const TaskRef& task : tasks) {
-    if (walker.PidOf(task) == pid) walker.Run(task, walked.rows);
+    if (thread.PidOf(task) == pid) thread.Run(task, batch);
   }
-  if (walked.rows.empty()) {
+  thread.NoteRest(batch);
+  if (batch.rows.empty()) {
     return Fail(ErrorCode::kNotFound, fmt::format("there is no thread {}", pid));
   }
-  walked.anomalies = std::move(anomalies).Take();
-  return walked;
+  for (const NotedOfStack& noted : batch.noted) noted.AddTo(anomalies);
+  return Walked<StackFrameRow>{std::move(batch.rows), std::move(anomalies).Take()};
 }
 
 }  // namespace ktstr

@@ -35,8 +35,10 @@ struct StackFrameRow {
 // The frames of all tasks, in the order of ListTasks, each task's innermost first and closed by a
 // row of kind "end" that says how its stack ends. A stack that is not whole is an anomaly. Errors:
 // those of ListTasks, and of reading ORC tables; a kernel that has none is unwound by frame
-// pointers.
-Result<Walked<StackFrameRow>> WalkStacks(const GuestKernel& kernel, const WalkLimits& limits = {});
+// pointers. Walks with so many threads; 0: with several where there are many tasks. What is given
+// does not depend on it.
+Result<Walked<StackFrameRow>> WalkStacks(const GuestKernel& kernel, const WalkLimits& limits = {},
+                                         int threads = 0);
 
 // The same for the thread `pid`; 0 for all idle tasks. Errors: also kNotFound when there is no such
 // thread.
