@@ -6,8 +6,6 @@
 
 #include <algorithm>
 #include <chrono>
-#include <iterator>
-#include <ranges>
 #include <span>
 #include <utility>
 
@@ -141,7 +139,9 @@ std::string PlaceIn(const std::string& sql, int offset) {
 
 std::set<std::string> Both(const std::set<std::string>& tables, const ColumnsRead& read) {
   std::set<std::string> both;
-  std::ranges::set_intersection(tables, read | std::views::keys, std::inserter(both, both.end()));
+  for (const std::string& table : tables) {
+    if (read.contains(table)) both.insert(table);
+  }
   return both;
 }
 

@@ -14,6 +14,7 @@
 #include "libcore/walk/stack/cpu_context.h"
 #include "libcore/walk/stack/stack_batch.h"
 #include "libcore/walk/stack/unwind.h"
+#include "libcore/walk/task/task_prefetch.h"
 
 namespace ktstr {
 
@@ -268,6 +269,13 @@ class StackThread {
   std::optional<StackWalker> walker_;
 };
 
+// Memory that was not looked at before is most of the work.
+Result<std::vector<TaskRef>> ListWithPrefetch(const Walk& walk, int threads) {
+  std::optional<TaskPrefetch> prefetch;
+  if (threads != 1) prefetch.emplace(walk.kernel);
+  return ListTasks(walk);
+}
+
 int ThreadsFor(size_t tasks) {
   // With fewer, what each thread begins with would cost more than it saves.
   constexpr size_t kManyTasks = 1000;
@@ -310,7 +318,7 @@ Result<Walked<StackFrameRow>> WalkStacks(const GuestKernel& kernel, const WalkLi
                                          int threads) {
   Anomalies anomalies("stack_frame");
   const Walk walk = KTSTR_TRY(Walk::Of(kernel, anomalies, limits));
-  const std::vector<TaskRef> tasks = KTSTR_TRY(ListTasks(walk));
+  const std::vector<TaskRef> tasks = KTSTR_TRY(ListWithPrefetch(walk, threads));
   const WalkMeter meter = *walk.meter;
   StackThread own(walk);
   KTSTR_TRY(own.Begin(walk));
