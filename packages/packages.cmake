@@ -20,6 +20,8 @@ set(CPACK_DEBIAN_ENABLE_COMPONENT_DEPENDS ON)
 set(CPACK_DEBIAN_PACKAGE_SHLIBDEPS ON)
 set(CPACK_DEBIAN_PROGRAMS_PACKAGE_NAME ktstr)
 set(CPACK_DEBIAN_PROGRAMS_PACKAGE_SECTION devel)
+# What is loaded by name (replay/vmcore/archive_library.h) is not found among what is linked.
+set(CPACK_DEBIAN_PROGRAMS_PACKAGE_DEPENDS "libarchive13 | libarchive13t64")
 set(CPACK_DEBIAN_PROGRAMS_PACKAGE_RECOMMENDS qemu-system-x86)
 set(CPACK_COMPONENT_PROGRAMS_DESCRIPTION
 "ktstr freezes a running Linux guest, keeps the whole frozen machine in one

@@ -1,6 +1,5 @@
 #include "replay/vmcore/save_image.h"
 
-#include <archive.h>
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <unistd.h>
@@ -14,6 +13,7 @@
 #include <vector>
 
 #include "libcore/base/unique_fd.h"
+#include "replay/vmcore/archive_library.h"
 
 namespace ktstr::vmcore {
 
@@ -51,11 +51,13 @@ Result<UniqueFd> NamelessFile(const std::string& directory) {
 }
 
 struct ArchiveEnd {
-  void operator()(struct archive* a) const { archive_read_free(a); }
+  const ArchiveLibrary* library;
+  void operator()(struct archive* a) const { library->read_free(a); }
 };
 
 // What libarchive asks for the compressed bytes.
 struct Source {
+  const ArchiveLibrary* library;
   const DumpFile* dump;
   uint64_t at;
   std::vector<std::byte> buffer;
@@ -66,7 +68,7 @@ la_ssize_t ReadSource(struct archive* a, void* data, const void** out) {
   const uint64_t left = source.dump->size() - std::min(source.dump->size(), source.at);
   const auto bytes = std::span(source.buffer).first(std::min<uint64_t>(left, source.buffer.size()));
   if (const Status read = source.dump->ReadAt(source.at, bytes); !read) {
-    archive_set_error(a, EIO, "%s", read.error().ToString().c_str());
+    source.library->set_error(a, EIO, "%s", read.error().ToString().c_str());
     return -1;
   }
   source.at += bytes.size();
@@ -76,13 +78,14 @@ la_ssize_t ReadSource(struct archive* a, void* data, const void** out) {
 
 // That one alone: for others that a file claims to be made by, libarchive would start programs. It
 // does for lzop, where Debian builds it without that library.
-Status AllowFilter(struct archive* a, const std::string& compression) {
+Status AllowFilter(const ArchiveLibrary& library, struct archive* a,
+                   const std::string& compression) {
   int allowed = ARCHIVE_FATAL;
-  if (compression == "gzip") allowed = archive_read_support_filter_gzip(a);
-  if (compression == "bzip2") allowed = archive_read_support_filter_bzip2(a);
-  if (compression == "xz") allowed = archive_read_support_filter_xz(a);
-  if (compression == "lzop") allowed = archive_read_support_filter_lzop(a);
-  if (compression == "zstd") allowed = archive_read_support_filter_zstd(a);
+  if (compression == "gzip") allowed = library.read_support_filter_gzip(a);
+  if (compression == "bzip2") allowed = library.read_support_filter_bzip2(a);
+  if (compression == "xz") allowed = library.read_support_filter_xz(a);
+  if (compression == "lzop") allowed = library.read_support_filter_lzop(a);
+  if (compression == "zstd") allowed = library.read_support_filter_zstd(a);
   if (allowed >= ARCHIVE_WARN) return {};
   return Fail(ErrorCode::kUnsupported,
               fmt::format("it is compressed by {}, which this system's libarchive does not know",
@@ -146,25 +149,26 @@ Result<std::unique_ptr<DumpFile>> DecompressStream(const DumpFile& dump, const S
                                                    uint64_t most) {
   const std::string directory = TemporaryDirectory();
   const UniqueFd made = KTSTR_TRY(NamelessFile(directory));
-  const std::unique_ptr<struct archive, ArchiveEnd> reader(archive_read_new());
-  KTSTR_TRY(AllowFilter(reader.get(), image.compression));
-  archive_read_support_format_raw(reader.get());
+  const ArchiveLibrary* const library = KTSTR_TRY(ArchiveLibrary::Load());
+  const std::unique_ptr<struct archive, ArchiveEnd> reader(library->read_new(), {library});
+  KTSTR_TRY(AllowFilter(*library, reader.get(), image.compression));
+  library->read_support_format_raw(reader.get());
   constexpr size_t kStep = 256 << 10;
-  Source source = {&dump, image.stream_at, std::vector<std::byte>(kStep)};
+  Source source = {library, &dump, image.stream_at, std::vector<std::byte>(kStep)};
   const auto bad = [&](const char* what) {
-    const char* why = archive_error_string(reader.get());
+    const char* why = library->error_string(reader.get());
     return Fail(ErrorCode::kDamaged, fmt::format("{} what is compressed by {}: {}", what,
                                                  image.compression, why ? why : "unknown"));
   };
   struct archive_entry* entry = nullptr;
-  if (archive_read_open(reader.get(), &source, nullptr, ReadSource, nullptr) != ARCHIVE_OK ||
-      archive_read_next_header(reader.get(), &entry) < ARCHIVE_WARN) {
+  if (library->read_open(reader.get(), &source, nullptr, ReadSource, nullptr) != ARCHIVE_OK ||
+      library->read_next_header(reader.get(), &entry) < ARCHIVE_WARN) {
     return bad("cannot read");
   }
   std::vector<std::byte> bytes(kStep);
   uint64_t size = 0;
   for (;;) {
-    const la_ssize_t got = archive_read_data(reader.get(), bytes.data(), bytes.size());
+    const la_ssize_t got = library->read_data(reader.get(), bytes.data(), bytes.size());
     if (got < 0) return bad("cannot decompress");
     if (got == 0) break;
     size += static_cast<uint64_t>(got);
