@@ -280,12 +280,15 @@ ColumnsRead Database::ReadIn(const std::string& sql) const {
 }
 
 std::string CreateTableSql(const TableInfo& info) {
-  std::string columns;
+  // Put together by hand: each question has an index's thousand columns compared with these.
+  std::string sql = "CREATE TABLE \"";
+  sql.append(info.name).append("\" (");
+  const char* separator = "";
   for (const ColumnInfo& column : info.columns) {
-    columns +=
-        fmt::format("{}\"{}\" {}", columns.empty() ? "" : ", ", column.name, SqlType(column));
+    sql.append(separator).append("\"").append(column.name).append("\" ").append(SqlType(column));
+    separator = ", ";
   }
-  return fmt::format("CREATE TABLE \"{}\" ({})", info.name, columns);
+  return sql + ")";
 }
 
 Status Database::AddTable(const TableData& table) {

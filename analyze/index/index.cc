@@ -205,7 +205,8 @@ std::string SchemaKey() {
   for (const TableInfo* table : AllTableInfos()) {
     declarations += fmt::format("{}(", table->name);
     for (const ColumnInfo& column : table->columns) {
-      declarations += fmt::format("{}:{},", column.name, static_cast<int>(column.type));
+      declarations.append(column.name).append(":");
+      declarations.append(std::to_string(static_cast<int>(column.type))).append(",");
     }
   }
   for (const FindingRule& rule : FindingRules()) declarations += rule.text;

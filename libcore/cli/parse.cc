@@ -98,7 +98,8 @@ void AddVersion(const Options::Version& version, CLI::App* app) {
 }
 
 // Subcommands that no word can mean are there by their names only: help lists them.
-void Build(Options& options, const Words& words, CLI::App* app) {
+// Subcommands that no word names are left out where `only_named`.
+void Build(Options& options, const Words& words, bool only_named, CLI::App* app) {
   const Options::Version& version = options.version();
   size_t position = 0;
   for (const Option& option : options.options()) {
@@ -111,10 +112,12 @@ void Build(Options& options, const Words& words, CLI::App* app) {
   if (options.subcommand_need() == SubcommandNeed::kOptional) app->require_subcommand(0, 1);
   if (options.subcommand_need() == SubcommandNeed::kRequired) app->require_subcommand(1);
   for (Options& subcommand : options.subcommands()) {
+    const bool is_named = words.contains(subcommand.name());
+    if (only_named && !is_named) continue;
     CLI::App* below = app->add_subcommand(subcommand.name(), subcommand.about());
-    if (!words.contains(subcommand.name())) continue;
+    if (!is_named) continue;
     subcommand.DeclareOwn();
-    Build(subcommand, words, below);
+    Build(subcommand, words, only_named, below);
   }
   // Behind the subcommands, which would have it, too.
   app->footer(options.footer());
@@ -138,6 +141,17 @@ Options& Chosen(Options& options, const CLI::App& app) {
     if (subcommand.name() == parsed[0]->get_name()) return Chosen(subcommand, *parsed[0]);
   }
   return options;
+}
+
+ParsedWords Choose(Options& options, const CLI::App& app) {
+  const Options& chosen = Chosen(options, app);
+  if (chosen.answer()) {
+    return {.kind = ParsedWords::Kind::kAnswer,
+            .text = chosen.answer()(),
+            .names_subcommand = &chosen != &options};
+  }
+  if (chosen.chosen()) chosen.chosen()();
+  return {.names_subcommand = &chosen != &options};
 }
 
 ParsedWords Explain(const CLI::App& app, const CLI::ParseError& error) {
@@ -167,9 +181,9 @@ void ExplainUnknownOption(Options& options, const CLI::App& app, ParsedWords* pa
   parsed->text = parsed->wrong + "\nRun with --help for more information.\n";
 }
 
-// "help", "help tasks", "help corpus check", "FILE help tasks": what the same words say behind which
-// stands --help.
-// A word that names no subcommand is wrong; nothing when the words do not ask for help.
+// "help", "help tasks", "help corpus check", "FILE help tasks": what the same words say behind
+// which stands --help. A word that names no subcommand is wrong; nothing when the words do not ask
+// for help.
 std::optional<ParsedWords> AnswerHelp(Options& options, std::vector<std::string> words) {
   const auto names_command = [&](const std::string& word) {
     return std::ranges::any_of(options.subcommands(),
@@ -205,16 +219,28 @@ std::optional<ParsedWords> AnswerHelp(Options& options, std::vector<std::string>
 }  // namespace
 
 ParsedWords ParseWords(Options& options, std::vector<std::string> words) {
+  const Words names(words.begin(), words.end());
+  std::reverse(words.begin(), words.end());  // as CLI11 takes them
+  // Thirty subcommands that nobody asks for take longer to make than all the rest; but help and
+  // what is wrong may be about them.
+  CLI::App few(options.about(), options.name());
+  Build(options, names, /*only_named=*/true, &few);
+  try {
+    few.parse(std::vector<std::string>(words));
+    CheckRequiredUnless(options, few);
+    return Choose(options, few);
+  } catch (const CLI::ParseError&) {
+  }
   CLI::App app(options.about(), options.name());
   if (options.help_style().plain) app.formatter(std::make_shared<PlainFormatter>());
   app.get_formatter()->column_width(size_t(options.help_style().column));
   KeepLines(app.get_formatter().get());
   app.failure_message(CLI::FailureMessage::simple);
-  Build(options, Words(words.begin(), words.end()), &app);
-  std::reverse(words.begin(), words.end());  // as CLI11 takes them
+  Build(options, names, /*only_named=*/false, &app);
   try {
     app.parse(std::move(words));
     CheckRequiredUnless(options, app);
+    return Choose(options, app);
   } catch (const CLI::ExtrasError& error) {
     ParsedWords parsed = Explain(app, error);
     parsed.extra = app.remaining(true);
@@ -223,14 +249,6 @@ ParsedWords ParseWords(Options& options, std::vector<std::string> words) {
   } catch (const CLI::ParseError& error) {
     return Explain(app, error);
   }
-  const Options& chosen = Chosen(options, app);
-  if (chosen.answer()) {
-    return {.kind = ParsedWords::Kind::kAnswer,
-            .text = chosen.answer()(),
-            .names_subcommand = &chosen != &options};
-  }
-  if (chosen.chosen()) chosen.chosen()();
-  return {.names_subcommand = &chosen != &options};
 }
 
 ParsedWords ParseProgramWords(Options& options, int argc, const char* const* argv) {
