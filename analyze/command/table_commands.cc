@@ -11,6 +11,7 @@
 #include "analyze/command/command.h"
 #include "analyze/index/cells.h"
 #include "analyze/index/sql_words.h"
+#include "analyze/index/tables.h"
 #include "analyze/text/schema.h"
 #include "libcore/base/nearest_word.h"
 
@@ -209,6 +210,12 @@ std::vector<std::string> ShownColumns(const Part& part) {
 
 std::vector<std::string> TableColumns(const Part& part) {
   std::vector<std::string> names;
+  for (const TableInfo* info : AllTableInfos()) {
+    if (info->name != part.table) continue;
+    for (const ColumnInfo& column : info->columns) names.emplace_back(column.name);
+    return names;
+  }
+  // A view.
   if (const auto schema = SchemaOf(part.table)) {
     for (const auto& row : schema->columns.rows) names.push_back(TextOf(row[0]));
   }
