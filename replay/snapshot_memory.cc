@@ -1,9 +1,9 @@
 #include "replay/snapshot_memory.h"
 
-#include <unistd.h>
-
 #include <algorithm>
 #include <bit>
+
+#include "libcore/base/quantity.h"
 
 namespace ktstr {
 
@@ -16,10 +16,10 @@ RegionMap MapOf(const ArchiveReader& archive) {
 
 }  // namespace
 
-uint64_t SnapshotMemoryOptions::DefaultCacheBytes() {
-  const long pages = sysconf(_SC_PHYS_PAGES), page_size = sysconf(_SC_PAGESIZE);
-  const uint64_t memory = pages > 0 && page_size > 0 ? uint64_t(pages) * uint64_t(page_size) : 0;
-  return std::clamp(memory / 8, uint64_t{256} << 20, uint64_t{1} << 30);
+Result<SnapshotMemoryOptions> SnapshotMemoryOptions::OfSize(std::string_view text) {
+  const auto size = ParseSize(text);
+  if (!size) return Fail(size.error().code(), "--memory: " + size.error().ToString());
+  return SnapshotMemoryOptions{*size};
 }
 
 SnapshotMemory::SnapshotMemory(std::shared_ptr<const ArchiveReader> archive,

@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <memory>
 #include <span>
+#include <string_view>
 #include <vector>
 
 #include "libcore/archive/reader.h"
@@ -20,11 +21,15 @@ namespace ktstr {
 struct SnapshotMemoryOptions {
   // Decompressed pages that are kept, in bytes. Pages that a view holds on to, and those that were
   // written to, come on top.
-  uint64_t cache_bytes = DefaultCacheBytes();
+  uint64_t cache_bytes = uint64_t{256} << 20;
+  static constexpr const char* kDefaultSize = "256M";  // the same as people write it
+  // For who comes by each page once, from the first to the last: more only costs page faults.
+  static constexpr const char* kSizeForOnce = "16M";
 
-  // An eighth of this machine's memory, but 256 MiB to 1 GiB. Walkers come by the same pages
-  // several times: 10,000 tasks and their stacks fill some 350 MiB.
-  static uint64_t DefaultCacheBytes();
+  // As people write it: "64M". Errors: kInvalidArgument.
+  static Result<SnapshotMemoryOptions> OfSize(std::string_view text);
+  // Of several machines that are open at once and share these, what one has.
+  SnapshotMemoryOptions Shared(size_t machines) const { return {cache_bytes / machines}; }
 };
 
 class SnapshotMemory : public GuestMemory {

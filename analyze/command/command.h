@@ -23,6 +23,7 @@ struct CommonArguments {
   bool no_index = false;
   bool accept_damage = false;
   KernelChoice kernel;
+  SnapshotMemoryOptions memory;
 
   // Whether answers may come from an index that is kept.
   bool keeps_index() const {

@@ -35,9 +35,10 @@ Result<std::string> Check(Session& session, const CorpusCheckArguments& argument
   const Severity fail_on = KTSTR_TRY(ParseSeverity(arguments.check.fail_on));
   const Corpus corpus = KTSTR_TRY(Corpus::Open(arguments.directory));
   const auto entries = KTSTR_TRY(ChosenEntries(corpus, arguments));
+  const CorpusWork work{arguments.jobs, session.arguments().memory};
   PatientBar bar("checking");
   size_t done = 0;
-  const auto checks = CheckCorpus(corpus, entries, rules, arguments.check.options, arguments.jobs,
+  const auto checks = CheckCorpus(corpus, entries, rules, arguments.check.options, work,
                                   [&](const ArchiveCheck&) { bar.Set(++done, entries.size()); });
   for (const ArchiveCheck& check : checks) {
     if (!check.error.empty() || SomethingFails(check.results, fail_on)) {
@@ -66,11 +67,14 @@ std::string OtherAnswerText(const CorpusEntry& entry, const OtherAnswer& differe
 }
 
 Result<std::string> Update(const Corpus& corpus, const std::vector<CorpusEntry>& entries,
-                           const std::vector<Question>& questions,
-                           const ExpectArguments& arguments) {
+                           const std::vector<Question>& questions, const ExpectArguments& arguments,
+                           const CorpusWork& work) {
   KTSTR_TRY(ForEachInOrder<Status>(
-      entries.size(), arguments.jobs,
-      [&](size_t i) { return UpdateExpected(corpus, entries[i], questions, arguments.timeout_s); },
+      entries.size(), work,
+      [&](size_t i) {
+        return UpdateExpected(corpus, entries[i], questions, arguments.timeout_s,
+                              work.memory_of_each());
+      },
       [&](size_t, Status updated) { return updated; }));
   return fmt::format("{} archives: the answers to {} questions are what is expected now\n",
                      entries.size(), questions.size());
@@ -80,15 +84,17 @@ Result<std::string> Expect(Session& session, const ExpectArguments& arguments) {
   const Corpus corpus = KTSTR_TRY(Corpus::Open(arguments.directory));
   const auto entries = KTSTR_TRY(ChosenEntries(corpus, arguments));
   const auto questions = KTSTR_TRY(QuestionsOf(corpus));
-  if (arguments.update) return Update(corpus, entries, questions, arguments);
+  const CorpusWork work{arguments.jobs, session.arguments().memory};
+  if (arguments.update) return Update(corpus, entries, questions, arguments, work);
   std::string text;
   size_t same = 0;
   PatientBar bar("asking");
   using OtherAnswers = Result<std::vector<OtherAnswer>>;
   KTSTR_TRY(ForEachInOrder<OtherAnswers>(
-      entries.size(), arguments.jobs,
+      entries.size(), work,
       [&](size_t i) {
-        return CompareWithExpected(corpus, entries[i], questions, arguments.timeout_s);
+        return CompareWithExpected(corpus, entries[i], questions, arguments.timeout_s,
+                                   work.memory_of_each());
       },
       [&](size_t i, OtherAnswers differences) -> Status {
         const std::vector<OtherAnswer> found = KTSTR_TRY(std::move(differences));

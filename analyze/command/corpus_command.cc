@@ -26,12 +26,13 @@ struct CorpusQueryArguments : CorpusArguments {
 
 // The answers of each archive by itself, one below the other, with its name before each row.
 Result<QueryResult> AskEach(const Corpus& corpus, const std::vector<CorpusEntry>& entries,
-                            const CorpusQueryArguments& arguments) {
+                            const CorpusQueryArguments& arguments, const CorpusWork& work) {
   QueryResult all;
   KTSTR_TRY(ForEachInOrder<Result<QueryResult>>(
-      entries.size(), arguments.jobs,
+      entries.size(), work,
       [&](size_t i) -> Result<QueryResult> {
-        const auto archive = KTSTR_TRY(ArchiveIndex::Open(corpus.ArchiveOf(entries[i])));
+        const auto archive =
+            KTSTR_TRY(ArchiveIndex::Open(corpus.ArchiveOf(entries[i]), work.memory_of_each()));
         return archive->database().Query(arguments.sql, arguments.limits);
       },
       [&](size_t i, Result<QueryResult> answer) -> Status {
@@ -61,14 +62,14 @@ Result<std::string> Query(Session& session, CorpusQueryArguments arguments) {
   if (arguments.max_rows > 0) arguments.limits.max_rows = arguments.max_rows;
   const Corpus corpus = KTSTR_TRY(Corpus::Open(arguments.directory));
   const InterruptGuard guard;
+  const CorpusWork work{arguments.jobs, session.arguments().memory};
   if (arguments.each) {
     const auto entries = KTSTR_TRY(ChosenEntries(corpus, arguments));
-    return session.Show(KTSTR_TRY(AskEach(corpus, entries, arguments)));
+    return session.Show(KTSTR_TRY(AskEach(corpus, entries, arguments, work)));
   }
   const auto open = [&] {
     PatientBar bar("merging");
-    return OpenMerged(corpus, arguments.jobs,
-                      [&bar](size_t done, size_t all) { bar.Set(done, all); });
+    return OpenMerged(corpus, work, [&bar](size_t done, size_t all) { bar.Set(done, all); });
   };
   Database merged = KTSTR_TRY(open());
   merged.InterruptBy(&InterruptGuard::flag());

@@ -51,6 +51,7 @@ Result<std::string> Diff(Session& session, const DiffArguments& arguments) {
     before_arguments.archive = arguments.archives.front();
   }
   after_arguments.archive = arguments.archives.back();
+  before_arguments.memory = after_arguments.memory = session.arguments().memory.Shared(2);
   const std::set<DiffPart> parts = KTSTR_TRY(PartsOf(arguments.only));
   Session before(before_arguments), after(after_arguments);
   const auto side = [](Session& one) -> Result<DiffSide> {

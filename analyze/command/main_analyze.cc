@@ -25,7 +25,7 @@ int Report(const Error& error) {
   return static_cast<int>(ExitCodeFor(error.code()));
 }
 
-void AddCommonOptions(Options& app, CommonArguments& arguments) {
+void AddCommonOptions(Options& app, CommonArguments& arguments, std::string* memory) {
   app.Add("FILE", &arguments.archive, "The archive, or a dump (vmcore), which is imported")
       .TypeName("")
       .Files(".kts");
@@ -42,6 +42,10 @@ void AddCommonOptions(Options& app, CommonArguments& arguments) {
           "Ask that one of the kernels in memory, where there are several (table kernel); 1, the "
           "one that runs, is asked else")
       .TypeName("N");
+  app.Add("--memory", memory,
+          "Keep at most that much of the guest's pages decompressed, of all archives together")
+      .TypeName("SIZE")
+      .ShowDefault();
 }
 
 void AddCommands(Options& app, Command* chosen) {
@@ -98,7 +102,8 @@ int Main(int argc, char** argv) {
       "user's\n"
       "cache directory); later ones only read that.");
   CommonArguments arguments;
-  AddCommonOptions(app, arguments);
+  std::string memory = "256M";
+  AddCommonOptions(app, arguments, &memory);
   app.AddVersion("--version", "ktstr-analyze " KTSTR_VERSION);
   app.UnderstandBehindSubcommands();
   app.SetSubcommandNeed(SubcommandNeed::kOptional);
@@ -122,6 +127,9 @@ int Main(int argc, char** argv) {
     return ReportUnknownWord(app, parsed);
   }
   if (parsed.kind != ParsedWords::Kind::kChosen) return PrintParsed(parsed);
+  const auto options = SnapshotMemoryOptions::OfSize(memory);
+  if (!options) return Report(options.error());
+  arguments.memory = *options;
   return Run(arguments, chosen);
 }
 

@@ -58,7 +58,7 @@ Result<MemorySource*> Session::Memory() {
   using Damage = FrozenMachine::Damage;
   const std::string archive =
       KTSTR_TRY(vmcore::ArchiveFor(arguments_.archive, "ktstr-analyze " KTSTR_VERSION, SayOfDump));
-  auto machine = FrozenMachine::Open(archive, Damage::kAccept);
+  auto machine = FrozenMachine::Open(archive, Damage::kAccept, arguments_.memory);
   if (!machine) return Fail(WithWayOut(machine.error(), archive));
   frozen_ = machine->get();
   memory_.emplace(*std::move(machine), arguments_.kernel);

@@ -5,9 +5,10 @@
 
 namespace ktstr {
 
-Result<std::unique_ptr<ArchiveIndex>> ArchiveIndex::Open(const std::string& archive) {
+Result<std::unique_ptr<ArchiveIndex>> ArchiveIndex::Open(const std::string& archive,
+                                                         SnapshotMemoryOptions memory) {
   // Not inside "new": what that has allocated would stay behind when this returns.
-  auto machine = KTSTR_TRY(FrozenMachine::Open(archive));
+  auto machine = KTSTR_TRY(FrozenMachine::Open(archive, FrozenMachine::Damage::kRefuse, memory));
   std::unique_ptr<ArchiveIndex> opened(new ArchiveIndex(std::move(machine)));
   opened->index_ = KTSTR_TRY(OpenIndex(opened->machine_, IndexOptions{}));
   opened->index_->InterruptBy(&InterruptGuard::flag());

@@ -14,7 +14,8 @@ namespace ktstr {
 class ArchiveIndex {
  public:
   // Errors: those of FrozenMachine::Open and OpenIndex. Ctrl-C ends its queries (interrupt.h).
-  static Result<std::unique_ptr<ArchiveIndex>> Open(const std::string& archive);
+  static Result<std::unique_ptr<ArchiveIndex>> Open(const std::string& archive,
+                                                    SnapshotMemoryOptions memory);
 
   Database& database() { return *index_; }
 

@@ -6,7 +6,6 @@
 #include <nlohmann/json.hpp>
 
 #include "analyze/corpus/archive_index.h"
-#include "analyze/corpus/parallel.h"
 #include "analyze/text/output.h"
 
 namespace ktstr {
@@ -17,8 +16,9 @@ using Outcome = RuleResult::Outcome;
 
 Result<std::vector<RuleResult>> CheckArchive(const std::filesystem::path& archive,
                                              const std::vector<Rule>& rules,
-                                             const CheckOptions& options) {
-  return RunRules(KTSTR_TRY(ArchiveIndex::Open(archive))->database(), rules, options);
+                                             const CheckOptions& options,
+                                             SnapshotMemoryOptions memory) {
+  return RunRules(KTSTR_TRY(ArchiveIndex::Open(archive, memory))->database(), rules, options);
 }
 
 std::string Failing(const ArchiveCheck& check) {
@@ -35,13 +35,14 @@ std::string Failing(const ArchiveCheck& check) {
 
 std::vector<ArchiveCheck> CheckCorpus(const Corpus& corpus, const std::vector<CorpusEntry>& entries,
                                       const std::vector<Rule>& rules, const CheckOptions& options,
-                                      int jobs,
+                                      const CorpusWork& work,
                                       const std::function<void(const ArchiveCheck&)>& done) {
   std::vector<ArchiveCheck> checks;
   const Status all = ForEachInOrder<ArchiveCheck>(
-      entries.size(), jobs,
+      entries.size(), work,
       [&](size_t i) {
-        auto results = CheckArchive(corpus.ArchiveOf(entries[i]), rules, options);
+        auto results =
+            CheckArchive(corpus.ArchiveOf(entries[i]), rules, options, work.memory_of_each());
         return ArchiveCheck{entries[i], results ? *std::move(results) : std::vector<RuleResult>(),
                             results ? "" : results.error().ToString()};
       },

@@ -7,6 +7,7 @@
 
 #include "analyze/check/check.h"
 #include "analyze/corpus/corpus.h"
+#include "analyze/corpus/parallel.h"
 
 namespace ktstr {
 
@@ -16,11 +17,11 @@ struct ArchiveCheck {
   std::string error;  // when the archive could not be asked at all
 };
 
-// `jobs` archives at a time; 0: one per CPU. In the entries' order; `done` is told of each.
+// In the entries' order; `done` is told of each.
 // `rules` must outlive what is returned.
 std::vector<ArchiveCheck> CheckCorpus(const Corpus& corpus, const std::vector<CorpusEntry>& entries,
                                       const std::vector<Rule>& rules, const CheckOptions& options,
-                                      int jobs,
+                                      const CorpusWork& work,
                                       const std::function<void(const ArchiveCheck&)>& done);
 
 // A line for each archive: how many rules hold and fail, and which fail.

@@ -76,8 +76,9 @@ std::vector<std::string> DifferingLines(const std::string& expected, const std::
 
 Result<std::vector<OtherAnswer>> CompareWithExpected(const Corpus& corpus, const CorpusEntry& entry,
                                                      const std::vector<Question>& questions,
-                                                     double timeout_s) {
-  const Database index = KTSTR_TRY(OpenIndex(corpus.ArchiveOf(entry), IndexOptions{}));
+                                                     double timeout_s,
+                                                     SnapshotMemoryOptions memory) {
+  const Database index = KTSTR_TRY(OpenIndex(corpus.ArchiveOf(entry), {.memory = memory}));
   const fs::path directory = corpus.ExpectedOf(entry);
   std::set<std::string> left = ExpectedNames(directory);
   std::vector<OtherAnswer> differences;
@@ -100,8 +101,9 @@ Result<std::vector<OtherAnswer>> CompareWithExpected(const Corpus& corpus, const
 }
 
 Status UpdateExpected(const Corpus& corpus, const CorpusEntry& entry,
-                      const std::vector<Question>& questions, double timeout_s) {
-  const Database index = KTSTR_TRY(OpenIndex(corpus.ArchiveOf(entry), IndexOptions{}));
+                      const std::vector<Question>& questions, double timeout_s,
+                      SnapshotMemoryOptions memory) {
+  const Database index = KTSTR_TRY(OpenIndex(corpus.ArchiveOf(entry), {.memory = memory}));
   const fs::path directory = corpus.ExpectedOf(entry);
   KTSTR_TRY(MakePrivateDirectories(directory));
   std::set<std::string> left = ExpectedNames(directory);

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "analyze/corpus/questions.h"
+#include "replay/snapshot_memory.h"
 
 namespace ktstr {
 
@@ -19,11 +20,13 @@ struct OtherAnswer {
 // to is a difference, too. Errors: those of OpenIndex; kIo.
 Result<std::vector<OtherAnswer>> CompareWithExpected(const Corpus& corpus, const CorpusEntry& entry,
                                                      const std::vector<Question>& questions,
-                                                     double timeout_s);
+                                                     double timeout_s,
+                                                     SnapshotMemoryOptions memory);
 
 // Makes what is found now what is expected. Errors: those of OpenIndex and AnswerTo; kIo.
 Status UpdateExpected(const Corpus& corpus, const CorpusEntry& entry,
-                      const std::vector<Question>& questions, double timeout_s);
+                      const std::vector<Question>& questions, double timeout_s,
+                      SnapshotMemoryOptions memory);
 
 // The lines that differ, of two texts: a longest common subsequence where the texts are small, else
 // from the first to the last difference.

@@ -10,7 +10,6 @@
 #include <set>
 
 #include "analyze/corpus/copy_into.h"
-#include "analyze/corpus/parallel.h"
 #include "analyze/index/cells.h"
 #include "analyze/index/index.h"
 #include "analyze/index/log_search.h"
@@ -124,7 +123,7 @@ Error OfArchive(const CorpusEntry& entry, const Error& error) {
 
 }  // namespace
 
-Result<Database> OpenMerged(const Corpus& corpus, int jobs,
+Result<Database> OpenMerged(const Corpus& corpus, const CorpusWork& work,
                             const std::function<void(size_t done, size_t all)>& progress) {
   const fs::path path = corpus.directory() / "merged.index";
   std::map<std::string, std::string> there = Merged(path);
@@ -154,8 +153,10 @@ Result<Database> OpenMerged(const Corpus& corpus, int jobs,
     bool created = !anew;
     // Indexes are built side by side and merged one after the other.
     KTSTR_TRY(ForEachInOrder<Result<Database>>(
-        missing.size(), jobs,
-        [&](size_t i) { return OpenIndex(corpus.ArchiveOf(missing[i]), IndexOptions{}); },
+        missing.size(), work,
+        [&](size_t i) {
+          return OpenIndex(corpus.ArchiveOf(missing[i]), {.memory = work.memory_of_each()});
+        },
         [&](size_t i, Result<Database> index) -> Status {
           if (!index) return Fail(OfArchive(missing[i], index.error()));
           if (!created) KTSTR_TRY(CreateTables(merged, *index));

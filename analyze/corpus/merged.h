@@ -5,16 +5,17 @@
 #include <functional>
 
 #include "analyze/corpus/corpus.h"
+#include "analyze/corpus/parallel.h"
 #include "analyze/index/database.h"
 #include "libcore/base/result.h"
 
 namespace ktstr {
 
 // DIR/merged.index, brought up to date: archives that are new are added, those that are gone
-// removed; made anew when the tables' declarations have changed. `jobs` indexes are built at a
-// time. Opened for reading. `progress` is told how many of those that are new are added. Errors:
-// those of OpenIndex, with the archive's name; kIo.
-Result<Database> OpenMerged(const Corpus& corpus, int jobs,
+// removed; made anew when the tables' declarations have changed. Several indexes are built
+// at a time. Opened for reading. `progress` is told how many of those that are new are added.
+// Errors: those of OpenIndex, with the archive's name; kIo.
+Result<Database> OpenMerged(const Corpus& corpus, const CorpusWork& work,
                             const std::function<void(size_t done, size_t all)>& progress = nullptr);
 
 }  // namespace ktstr

@@ -12,8 +12,20 @@
 
 #include "libcore/base/result.h"
 #include "libcore/base/side_thread.h"
+#include "replay/snapshot_memory.h"
 
 namespace ktstr {
+
+// How many archives are worked on at a time (0: one per CPU), and what memory they share.
+struct CorpusWork {
+  int jobs = 0;
+  SnapshotMemoryOptions memory;
+
+  size_t threads() const {
+    return jobs > 0 ? size_t(jobs) : std::max(std::thread::hardware_concurrency(), 1u);
+  }
+  SnapshotMemoryOptions memory_of_each() const { return memory.Shared(threads()); }
+};
 
 // The same, when there are no other threads.
 template <typename Work, typename Take>
@@ -22,18 +34,18 @@ Status OneByOne(size_t count, const Work& work, const Take& take) {
   return {};
 }
 
-// Calls work(0) … work(count - 1), `jobs` at a time (0: one per CPU), in other threads, and
-// take(i, its result) in order in this one. No more than 2 * jobs results wait to be taken. Ends
-// early, with take's error, when take fails.
+// Calls work(0) … work(count - 1), several at a time, in other threads, and
+// take(i, its result) in order in this one. No more than two results for each thread wait to be
+// taken. Ends early, with take's error, when take fails.
 template <typename T, typename Work, typename Take>
-Status ForEachInOrder(size_t count, int jobs, const Work& work, const Take& take) {
+Status ForEachInOrder(size_t count, const CorpusWork& corpus_work, const Work& work,
+                      const Take& take) {
   std::mutex mutex;
   std::condition_variable changed;
   std::vector<std::optional<T>> results(count);
   size_t begun = 0, taken = 0;
   bool stop = false;
-  const size_t threads = std::min<size_t>(
-      count, jobs > 0 ? size_t(jobs) : std::max(std::thread::hardware_concurrency(), 1u));
+  const size_t threads = std::min(count, corpus_work.threads());
   const auto run = [&] {
     std::unique_lock lock(mutex);
     for (;;) {

@@ -224,7 +224,8 @@ std::vector<std::string> IndexPaths(const std::string& archive, const std::strin
 }
 
 Result<Database> OpenIndex(const std::string& path, const IndexOptions& options) {
-  const auto machine = KTSTR_TRY(FrozenMachine::Open(path));
+  const auto machine =
+      KTSTR_TRY(FrozenMachine::Open(path, FrozenMachine::Damage::kRefuse, options.memory));
   return OpenIndex(*machine, options);
 }
 

@@ -19,8 +19,9 @@ struct IndexOptions {
   bool accept_damage = false;
   // Where an index is built and damage accepted: told what is damaged. May be null.
   std::optional<Error>* damage = nullptr;
-  KernelChoice kernel;  // an index of any but the usual one is not kept
-  Progress progress;    // told of while an index is built; may be empty
+  SnapshotMemoryOptions memory;  // of an archive that is not open yet
+  KernelChoice kernel;           // an index of any but the usual one is not kept
+  Progress progress;             // told of while an index is built; may be empty
 };
 
 // The archive's database: the one beside it ("x.kts.index"), or in the user's cache directory, when

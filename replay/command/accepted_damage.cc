@@ -9,9 +9,12 @@
 namespace ktstr {
 
 Result<std::unique_ptr<FrozenMachine>> OpenAcceptingDamage(const std::string& path,
-                                                           bool accepts_damage, bool* lost) {
+                                                           bool accepts_damage,
+                                                           SnapshotMemoryOptions memory,
+                                                           bool* lost) {
   using Damage = FrozenMachine::Damage;
-  auto machine = FrozenMachine::Open(path, accepts_damage ? Damage::kAccept : Damage::kRefuse);
+  auto machine =
+      FrozenMachine::Open(path, accepts_damage ? Damage::kAccept : Damage::kRefuse, memory);
   if (!machine) {
     // Metadata and registers can be done without; who has nothing to lose is told of it.
     if (!accepts_damage && machine.error().code() == ErrorCode::kDamaged &&
@@ -34,6 +37,12 @@ void AddAcceptDamage(Options* command, bool* accepts_damage) {
   command->Add("--accept-damage", accepts_damage,
                "Open an archive whose metadata or registers are damaged, too, without them (exit "
                "code 3)");
+}
+
+void AddMemoryOption(Options* command, std::string* size) {
+  command->Add("--memory", size, "Keep at most that much of the guest's pages decompressed")
+      .TypeName("SIZE")
+      .ShowDefault();
 }
 
 }  // namespace ktstr

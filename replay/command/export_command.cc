@@ -21,6 +21,7 @@ namespace {
 struct ExportArguments {
   std::string archive, output;
   std::string format = "elf", compression = "zlib";
+  std::string memory = SnapshotMemoryOptions::kSizeForOnce;
   bool force = false;
 };
 
@@ -58,10 +59,12 @@ std::string Account(const ExportArguments& arguments, const vmcore::ExportSummar
 }
 
 Result<ExitCode> ExportArchive(const ExportArguments& arguments) {
+  const auto memory = KTSTR_TRY(SnapshotMemoryOptions::OfSize(arguments.memory));
   if (arguments.output != "-" && !arguments.force) {
     KTSTR_TRY(CheckNothingAt(arguments.output, "overwrite it with --force"));
   }
-  const auto machine = KTSTR_TRY(FrozenMachine::Open(arguments.archive));
+  const auto machine =
+      KTSTR_TRY(FrozenMachine::Open(arguments.archive, FrozenMachine::Damage::kRefuse, memory));
   const auto target = KTSTR_TRY(TargetOf(arguments));
   vmcore::ExportOptions options = OptionsOf(arguments);
   ProgressBar bar("exporting");
@@ -108,6 +111,7 @@ void DeclareExport(Options* command, Result<ExitCode>* result) {
       .OneOf({"zlib", "zstd"})
       .ShowDefault();
   command->Add("-f,--force", &arguments->force, "Overwrite OUT");
+  AddMemoryOption(command, &arguments->memory);
   command->SetFooter(
       "Pages that the archive does not have are absent, not zero. What raw cannot say it refuses.\n"
       "Zero pages are holes in a file; kdump to standard output is flattened, as makedumpfile -F\n"

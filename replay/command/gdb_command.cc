@@ -24,6 +24,7 @@ struct GdbArguments {
   std::string archive, stdio, socket;
   std::optional<uint32_t> port;
   bool accept_damage = false;
+  std::string memory = SnapshotMemoryOptions::kDefaultSize;
   FrozenTargetOptions target;
 };
 
@@ -71,9 +72,10 @@ Result<ExitCode> Gdb(const GdbArguments& arguments) {
   if (by_stdio && (arguments.port || !arguments.socket.empty())) {
     return Fail(ErrorCode::kInvalidArgument, "- excludes --port and --socket");
   }
+  const auto memory = KTSTR_TRY(SnapshotMemoryOptions::OfSize(arguments.memory));
   bool lost = false;
   const auto machine =
-      KTSTR_TRY(OpenAcceptingDamage(arguments.archive, arguments.accept_damage, &lost));
+      KTSTR_TRY(OpenAcceptingDamage(arguments.archive, arguments.accept_damage, memory, &lost));
   const auto target = KTSTR_TRY(FrozenTarget::Create(*machine, arguments.target));
   if (const auto kernel = target->kernel(); !kernel) {
     fmt::print(stderr, "ktstr-replay: no kernel is known: only vCPUs and their page tables: {}\n",
@@ -116,6 +118,7 @@ void DeclareGdb(Options* gdb, Result<ExitCode>* result) {
            "'SELECT * FROM kernel'); 1 is the one that runs")
       .TypeName("N");
   AddAcceptDamage(gdb, &arguments->accept_damage);
+  AddMemoryOption(gdb, &arguments->memory);
   gdb->SetFooter(
       "The machine stands still: gdb can look at everything and change nothing. Registers and\n"
       "memory that are not in the archive are <unavailable> or cannot be accessed, never zero.\n"

@@ -18,6 +18,7 @@ namespace {
 
 struct OpsArguments {
   std::string archive, request, save;
+  std::string memory = SnapshotMemoryOptions::kSizeForOnce;
   KernelChoice kernel;
 };
 
@@ -31,12 +32,14 @@ Status Save(const FrozenMachine& machine, const std::string& path, const OpReque
 }
 
 Result<ExitCode> Ops(const OpsArguments& arguments) {
+  const auto memory = KTSTR_TRY(SnapshotMemoryOptions::OfSize(arguments.memory));
   const OpRequest request = KTSTR_TRY(ReadRequestFile(arguments.request));
   if (!arguments.save.empty() && request.direction == OpDirection::kRead) {
     return Fail(ErrorCode::kInvalidArgument, "--save keeps what was written; this request reads");
   }
   if (!arguments.save.empty()) KTSTR_TRY(CheckNothingAt(arguments.save));
-  const auto machine = KTSTR_TRY(FrozenMachine::Open(arguments.archive));
+  const auto machine =
+      KTSTR_TRY(FrozenMachine::Open(arguments.archive, FrozenMachine::Damage::kRefuse, memory));
   Dispatcher dispatcher(*KTSTR_TRY(machine->Kernel(arguments.kernel)));
   const OpReply reply = machine->Exclusively(
       [&](const Exclusive& exclusive) { return dispatcher.Dispatch(exclusive, request); });
@@ -68,6 +71,7 @@ void DeclareOps(Options* ops, Result<ExitCode>* result) {
            "Which of the kernels in memory, where there are several (ktstr-analyze ARCHIVE sql "
            "'SELECT * FROM kernel'); 1 is the one that runs")
       .TypeName("N");
+  AddMemoryOption(ops, &arguments->memory);
   ops->SetFooter(
       "Example request:\n"
       "  {\"direction\":\"read\",\"entries\":[\n"

@@ -6,10 +6,9 @@
 
 #include "libcore/base/result.h"
 #include "libcore/cli/options.h"
+#include "replay/frozen_machine.h"
 
 namespace ktstr {
-
-class FrozenMachine;
 
 // Each adds itself to `app`; how it ended is in `result` when it was chosen and ran.
 void AddOpsCommand(Options* app, Result<ExitCode>* result);      // "ops"
@@ -29,8 +28,12 @@ Manual ReplayManual();
 // Opens an archive whose metadata or registers may be damaged, where that is accepted: what is lost
 // is told on standard error, and `lost` is true. Errors: those of FrozenMachine::Open.
 Result<std::unique_ptr<FrozenMachine>> OpenAcceptingDamage(const std::string& path,
-                                                           bool accepts_damage, bool* lost);
+                                                           bool accepts_damage,
+                                                           SnapshotMemoryOptions memory,
+                                                           bool* lost);
 // The option that says so.
 void AddAcceptDamage(Options* command, bool* accepts_damage);
+// The option that bounds the memory for decompressed pages; SnapshotMemoryOptions::OfSize reads it.
+void AddMemoryOption(Options* command, std::string* size);
 
 }  // namespace ktstr

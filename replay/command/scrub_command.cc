@@ -19,11 +19,14 @@ namespace {
 struct ScrubArguments {
   std::string archive, output;
   std::vector<std::string> symbols;
+  std::string memory = SnapshotMemoryOptions::kSizeForOnce;
 };
 
 Result<ExitCode> Run(const ScrubArguments& arguments) {
+  const auto memory = KTSTR_TRY(SnapshotMemoryOptions::OfSize(arguments.memory));
   KTSTR_TRY(CheckNothingAt(arguments.output));
-  const auto machine = KTSTR_TRY(FrozenMachine::Open(arguments.archive));
+  const auto machine =
+      KTSTR_TRY(FrozenMachine::Open(arguments.archive, FrozenMachine::Damage::kRefuse, memory));
   const ScrubSummary summary =
       KTSTR_TRY(ScrubMachine(*machine, arguments.output, arguments.symbols));
   std::string left_out;
@@ -50,6 +53,7 @@ void DeclareScrub(Options* scrub, Result<ExitCode>* result) {
             "Leave out the pages of this kernel variable as well; may be repeated")
       .TypeName("NAME")
       .OneEach();
+  AddMemoryOption(scrub, &arguments->memory);
   scrub->SetFooter(
       "Left out are pages of user space, contents of files, free pages, and the pages that hold a\n"
       "key of the kernel's keyrings. What the kernel itself has copied of its users' data stays:\n"

@@ -19,13 +19,15 @@ struct SymbolsArguments {
   std::string archive, output;
   KernelChoice kernel;
   bool accept_damage = false;
+  std::string memory = SnapshotMemoryOptions::kDefaultSize;
 };
 
 Result<ExitCode> WriteSymbols(const SymbolsArguments& arguments) {
+  const auto memory = KTSTR_TRY(SnapshotMemoryOptions::OfSize(arguments.memory));
   OutputFile output = KTSTR_TRY(OutputFile::Create(arguments.output, OutputFile::Existing::kKeep));
   bool lost = false;
   const auto machine =
-      KTSTR_TRY(OpenAcceptingDamage(arguments.archive, arguments.accept_damage, &lost));
+      KTSTR_TRY(OpenAcceptingDamage(arguments.archive, arguments.accept_damage, memory, &lost));
   const GuestKernel* kernel = KTSTR_TRY(machine->Kernel(arguments.kernel));
   const SymbolFile file = KTSTR_TRY(MakeSymbolFile(*kernel));
   KTSTR_TRY(output.Append(std::as_bytes(std::span(file.bytes))));
@@ -53,6 +55,7 @@ void DeclareSymbols(Options* symbols, Result<ExitCode>* result) {
             "'SELECT * FROM kernel'); 1 is the one that runs")
       .TypeName("N");
   AddAcceptDamage(symbols, &arguments->accept_damage);
+  AddMemoryOption(symbols, &arguments->memory);
   symbols->SetFooter(
       "Functions and variables of the kernel, functions of modules and BPF programs, at the\n"
       "addresses that they have in this machine, and the kernel's own unwind tables as DWARF: "

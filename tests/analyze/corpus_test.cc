@@ -117,7 +117,7 @@ TEST_F(CorpusTest, OneQueryAsksAllOfThem) {
   const char* kQuery =
       "SELECT archive, count(*) FROM task WHERE comm = archive GROUP BY archive ORDER BY archive";
   const auto ask = [&](const std::string& sql) {
-    const auto merged = OpenMerged(corpus, 2);
+    const auto merged = OpenMerged(corpus, {2});
     EXPECT_TRUE(merged) << merged.error().ToString();
     const auto answer = merged->Query(sql);
     EXPECT_TRUE(answer) << answer.error().ToString();
@@ -159,7 +159,7 @@ sql = "SELECT 1 WHERE size_of('task_struct') < 8"
                                  "r.toml");
   size_t told = 0;
   const auto checks =
-      CheckCorpus(corpus, corpus.entries(), rules, {}, 2, [&](const ArchiveCheck&) { ++told; });
+      CheckCorpus(corpus, corpus.entries(), rules, {}, {2}, [&](const ArchiveCheck&) { ++told; });
   EXPECT_EQ(told, 3u);
   EXPECT_EQ(ToText(checks, 0),
             "archive  hold  fail  not_applicable  failing\n"
@@ -173,10 +173,11 @@ sql = "SELECT 1 WHERE size_of('task_struct') < 8"
 TEST_F(CorpusTest, AnArchiveThatCannotBeReadIsAnError) {
   const Corpus corpus = Filled();
   fs::resize_file(corpus.ArchiveOf(*corpus.Find("beta")), 100);
-  const auto checks = CheckCorpus(corpus, corpus.entries(), BuiltInRules(), {}, 2, nullptr);
+  const auto checks = CheckCorpus(corpus, corpus.entries(), BuiltInRules(), {}, {2}, nullptr);
   EXPECT_EQ(checks[0].error, "");
   EXPECT_NE(checks[1].error, "");
-  EXPECT_EQ(ForCi(checks, Severity::kWarning)[checks[0].results.size()].outcome, CaseResult::Outcome::kError);
+  EXPECT_EQ(ForCi(checks, Severity::kWarning)[checks[0].results.size()].outcome,
+            CaseResult::Outcome::kError);
 }
 
 TEST_F(CorpusTest, AnswersThatChangeAreDifferences) {
@@ -187,11 +188,11 @@ TEST_F(CorpusTest, AnswersThatChangeAreDifferences) {
   ASSERT_TRUE(questions) << questions.error().ToString();
   EXPECT_EQ(questions->back().name, "names");
   const CorpusEntry beta = *corpus.Find("beta");
-  const auto compare = [&] { return *CompareWithExpected(corpus, beta, *questions, 0); };
+  const auto compare = [&] { return *CompareWithExpected(corpus, beta, *questions, 0, {}); };
 
   EXPECT_EQ(compare().size(), questions->size());
   EXPECT_TRUE(compare()[0].unknown);
-  ASSERT_TRUE(UpdateExpected(corpus, beta, *questions, 0));
+  ASSERT_TRUE(UpdateExpected(corpus, beta, *questions, 0, {}));
   EXPECT_TRUE(compare().empty());
 
   const fs::path names = corpus.ExpectedOf(beta) / "names.csv";
@@ -203,7 +204,7 @@ TEST_F(CorpusTest, AnswersThatChangeAreDifferences) {
   EXPECT_EQ(differences[0].question, "names");
   EXPECT_THAT(differences[0].lines, testing::Contains("-nobody"));
   EXPECT_EQ(differences[1].question, "old");
-  ASSERT_TRUE(UpdateExpected(corpus, beta, *questions, 0));
+  ASSERT_TRUE(UpdateExpected(corpus, beta, *questions, 0, {}));
   EXPECT_TRUE(compare().empty());
 
   Put(corpus_directory_ / "questions" / "findings.sql", "SELECT 1");
@@ -258,7 +259,7 @@ TEST_F(CorpusTest, TheListingTellsWhatEachArchiveSays) {
 
 TEST_F(CorpusTest, PackAndUnpackGiveBackEveryFile) {
   const Corpus corpus = Filled();
-  ASSERT_TRUE(UpdateExpected(corpus, *corpus.Find("beta"), *QuestionsOf(corpus), 0));
+  ASSERT_TRUE(UpdateExpected(corpus, *corpus.Find("beta"), *QuestionsOf(corpus), 0, {}));
   const fs::path pack = directory_ / "x.ktspack";
   const auto summary = PackCorpus(corpus, pack, {});
   ASSERT_TRUE(summary) << summary.error().ToString();
@@ -291,7 +292,7 @@ TEST_F(CorpusTest, APackCannotWriteOutsideOfItsDirectory) {
 TEST(ForEachInOrderTest, TakesResultsInOrderAndEndsAtTheFirstError) {
   std::vector<size_t> taken;
   const auto work = [](size_t i) { return i * i; };
-  ASSERT_TRUE(ForEachInOrder<size_t>(100, 4, work, [&](size_t i, size_t result) -> Status {
+  ASSERT_TRUE(ForEachInOrder<size_t>(100, {4}, work, [&](size_t i, size_t result) -> Status {
     EXPECT_EQ(result, i * i);
     taken.push_back(i);
     return {};
@@ -299,13 +300,13 @@ TEST(ForEachInOrderTest, TakesResultsInOrderAndEndsAtTheFirstError) {
   EXPECT_EQ(taken.size(), 100u);
   EXPECT_TRUE(std::ranges::is_sorted(taken));
   taken.clear();
-  EXPECT_FALSE(ForEachInOrder<size_t>(100, 4, work, [&](size_t i, size_t) -> Status {
+  EXPECT_FALSE(ForEachInOrder<size_t>(100, {4}, work, [&](size_t i, size_t) -> Status {
     taken.push_back(i);
     if (i == 7) return Fail(ErrorCode::kIo, "full");
     return {};
   }));
   EXPECT_EQ(taken.size(), 8u);
-  EXPECT_TRUE(ForEachInOrder<size_t>(0, 0, work, [](size_t, size_t) { return Status(); }));
+  EXPECT_TRUE(ForEachInOrder<size_t>(0, {}, work, [](size_t, size_t) { return Status(); }));
 }
 
 }  // namespace
