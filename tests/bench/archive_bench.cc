@@ -1,6 +1,12 @@
 // How fast archives are written, opened, read and verified. Run it on a Release build.
+//
+// PageMiss, Hit… and Walk… read the archive that the environment variable KTSTR_BENCH_ARCHIVE
+// names, where it is set, in place of a guest that is made up.
 #include <benchmark/benchmark.h>
 
+#include <algorithm>
+#include <chrono>
+#include <cstdlib>
 #include <cstring>
 #include <filesystem>
 #include <random>
@@ -197,6 +203,94 @@ BENCHMARK(ViewCold)
     ->Arg(8)
     ->Arg(16)
     ->Unit(benchmark::kMicrosecond);
+
+// A real archive where one is named.
+std::shared_ptr<const ArchiveReader> AnyArchive(benchmark::State& state) {
+  const char* const path = std::getenv("KTSTR_BENCH_ARCHIVE");
+  if (path == nullptr) return Archive(8, state);
+  static const std::shared_ptr<const ArchiveReader> archive = ArchiveReader::Open(path).value();
+  return archive;
+}
+
+// One page of each memory frame, the frames in order.
+std::vector<Pfn> OnePageOfEachFrame(const ArchiveReader& archive) {
+  std::vector<Pfn> pfns(archive.frame_count());
+  for (const MemoryRegion& region : archive.regions()) {
+    for (Pfn pfn = region.begin; pfn < region.end; pfn = pfn + 1) {
+      const PageRecord record = archive.Lookup(pfn);
+      if (record.fate != PageFate::kPresent || record.duplicate) continue;
+      pfns[record.stored_page / archive.pages_per_frame()] = pfn;
+    }
+  }
+  return pfns;
+}
+
+// What one page of a frame that is not cached costs, one by one.
+void PageMiss(benchmark::State& state) {
+  using std::chrono::steady_clock;
+  const auto archive = AnyArchive(state);
+  const SnapshotMemory snapshot(archive, {.cache_bytes = 1});
+  std::vector<Pfn> pfns = OnePageOfEachFrame(*archive);
+  std::shuffle(pfns.begin(), pfns.end(), std::mt19937_64(3));
+  std::vector<double> taken;
+  size_t i = 0;
+  for (auto _ : state) {
+    const auto begin = steady_clock::now();
+    benchmark::DoNotOptimize(snapshot.View(pfns[i++ % pfns.size()]));
+    taken.push_back(std::chrono::duration<double, std::micro>(steady_clock::now() - begin).count());
+  }
+  std::ranges::sort(taken);
+  state.counters["p50_us"] = taken[taken.size() / 2];
+  state.counters["p99_us"] = taken[taken.size() * 99 / 100];
+}
+BENCHMARK(PageMiss)->Unit(benchmark::kMicrosecond);
+
+// Every thread looks at pages of its own, all of them in the cache, one of each frame; with `same`
+// at those of the others.
+void HitPages(benchmark::State& state) {
+  static std::unique_ptr<SnapshotMemory> snapshot;
+  constexpr size_t kPages = 512;
+  const auto archive = AnyArchive(state);
+  const std::vector<Pfn> pfns = OnePageOfEachFrame(*archive);
+  if (state.thread_index() == 0) snapshot = std::make_unique<SnapshotMemory>(archive);
+  const size_t first = state.range(0) != 0 ? 0 : size_t(state.thread_index()) * kPages;
+  size_t i = 0;
+  for (auto _ : state) benchmark::DoNotOptimize(snapshot->View(pfns[first + i++ % kPages]));
+  state.SetItemsProcessed(static_cast<int64_t>(state.iterations()));
+}
+BENCHMARK(HitPages)->ArgName("same")->Arg(0)->Arg(1)->Threads(1)->Threads(2)->UseRealTime();
+
+// Every thread walks its part of all frames through a cache of 8 MiB: each step is a miss.
+void WalkParts(benchmark::State& state) {
+  static std::unique_ptr<SnapshotMemory> snapshot;
+  const auto archive = AnyArchive(state);
+  const std::vector<Pfn> pfns = OnePageOfEachFrame(*archive);
+  const auto memory = SnapshotMemoryOptions{.cache_bytes = 8 << 20};
+  if (state.thread_index() == 0) snapshot = std::make_unique<SnapshotMemory>(archive, memory);
+  const size_t part = pfns.size() / size_t(state.threads());
+  const size_t first = size_t(state.thread_index()) * part;
+  size_t i = 0;
+  for (auto _ : state) benchmark::DoNotOptimize(snapshot->View(pfns[first + i++ % part]));
+  state.SetItemsProcessed(static_cast<int64_t>(state.iterations()));
+}
+BENCHMARK(WalkParts)->Threads(1)->Threads(2)->Unit(benchmark::kMicrosecond)->UseRealTime();
+
+// All threads walk the same frames at the same time.
+void WalkTogether(benchmark::State& state) {
+  static std::unique_ptr<SnapshotMemory> snapshot;
+  const auto archive = AnyArchive(state);
+  const std::vector<Pfn> pfns = OnePageOfEachFrame(*archive);
+  const auto memory = SnapshotMemoryOptions{.cache_bytes = 8 << 20};
+  if (state.thread_index() == 0) snapshot = std::make_unique<SnapshotMemory>(archive, memory);
+  size_t i = 0;
+  for (auto _ : state) benchmark::DoNotOptimize(snapshot->View(pfns[i++ % pfns.size()]));
+  if (state.thread_index() == 0) {
+    state.counters["reads_per_page"] = static_cast<double>(snapshot->cache_statistics().reads) /
+                                       (static_cast<double>(state.iterations()) * state.threads());
+  }
+  state.SetItemsProcessed(static_cast<int64_t>(state.iterations()));
+}
+BENCHMARK(WalkTogether)->Threads(1)->Threads(2)->Unit(benchmark::kMicrosecond)->UseRealTime();
 
 void Verify(benchmark::State& state) {
   const auto archive = Archive(8, state);
