@@ -1,5 +1,8 @@
 #include "libcore/archive/pack/pack_reader.h"
 
+#include <mutex>
+#include <optional>
+
 #include "libcore/archive/bytes.h"
 #include "libcore/archive/pack/recipe.h"
 
@@ -9,17 +12,26 @@ using archive::BlockPlace;
 using archive::BlockType;
 
 struct PackReader::State {
+  explicit State(archive::InputFile opened) : file(std::move(opened)) {}
+
   archive::InputFile file;
   std::vector<BlockPlace> blocks, recipes;
   std::vector<Archive> archives;
+  std::mutex mutex;
+  std::optional<archive::PageStore> pages;  // once one was asked for
+
+  Result<const archive::PageStore*> Pages() {
+    const std::lock_guard lock(mutex);
+    if (!pages) pages.emplace(KTSTR_TRY(archive::PageStore::Open(file, blocks)));
+    return &*pages;
+  }
 };
 
 PackReader::PackReader(std::unique_ptr<State> state) : state_(std::move(state)) {}
 PackReader::~PackReader() = default;
 
 Result<std::unique_ptr<PackReader>> PackReader::Open(const std::string& path) {
-  auto state =
-      std::make_unique<State>(State{KTSTR_TRY(archive::InputFile::Open(path)), {}, {}, {}});
+  auto state = std::make_unique<State>(KTSTR_TRY(archive::InputFile::Open(path)));
   state->blocks = KTSTR_TRY(archive::ReadBlockPlaces(state->file));
   for (const BlockPlace& block : state->blocks) {
     if (block.type != BlockType::kArchive) continue;
@@ -59,11 +71,10 @@ Status PackReader::Extract(size_t index, const std::string& path, int threads) c
   const auto payload = KTSTR_TRY(archive::ReadBlock(state_->file, state_->recipes[index]));
   const auto recipe = archive::DecodeRecipe(payload);
   if (!recipe) return Fail(InFile(state_->file, recipe.error()));
-  const archive::PageStore store =
-      KTSTR_TRY(archive::PageStore::Open(state_->file, state_->blocks));
+  const archive::PageStore* store = KTSTR_TRY(state_->Pages());
   OutputFile file = KTSTR_TRY(OutputFile::Create(path, OutputFile::Existing::kKeep));
   archive::WorkerPool pool(threads);
-  KTSTR_TRY(archive::Rebuild(*recipe, store, pool,
+  KTSTR_TRY(archive::Rebuild(*recipe, *store, pool,
                              [&](std::span<const std::byte> bytes) { return file.Append(bytes); }));
   return file.Publish();
 }

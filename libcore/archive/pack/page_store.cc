@@ -3,7 +3,10 @@
 #include <fmt/format.h>
 #include <zstd.h>
 
+#include <algorithm>
+#include <mutex>
 #include <optional>
+#include <utility>
 
 #include "libcore/archive/frame_codec.h"
 
@@ -71,7 +74,7 @@ Result<PageStore> PageStore::Open(const InputFile& file, std::span<const BlockPl
   return store;
 }
 
-Result<std::vector<std::byte>> PageStore::ReadPages(uint64_t block) const {
+PageStore::Pages PageStore::ReadPages(uint64_t block) const {
   const std::vector<std::byte> payload = KTSTR_TRY(ReadBlock(*file_, blocks_[block]));
   const uint64_t wanted =
       block + 1 < blocks_.size() ? kPagesPerBlock : page_count_ - block * kPagesPerBlock;
@@ -80,8 +83,52 @@ Result<std::vector<std::byte>> PageStore::ReadPages(uint64_t block) const {
         *file_, Error(ErrorCode::kDamaged,
                       fmt::format("the block of pages {} does not hold {} pages", block, wanted))));
   }
-  std::vector<std::byte> pages(wanted * kPageSize);
-  KTSTR_TRY(DecompressFrame(payload, pages));
+  auto pages = std::make_shared<std::vector<std::byte>>(wanted * kPageSize);
+  KTSTR_TRY(DecompressFrame(payload, *pages));
+  return std::shared_ptr<const std::vector<std::byte>>(std::move(pages));
+}
+
+struct PageStore::Cache {
+  struct Kept {
+    uint64_t block;
+    std::shared_future<Pages> pages;
+    uint64_t used_at;
+  };
+
+  // The block, or nothing: then who asks must read it and tell `reading` of it.
+  std::optional<std::shared_future<Pages>> Find(uint64_t block, std::promise<Pages>& reading) {
+    const std::lock_guard lock(mutex);
+    const auto found = std::ranges::find(kept, block, &Kept::block);
+    if (found != kept.end()) {
+      found->used_at = ++now;
+      return found->pages;
+    }
+    if (kept.size() == kCachedBlocks)
+      kept.erase(std::ranges::min_element(kept, {}, &Kept::used_at));
+    kept.push_back({block, reading.get_future().share(), ++now});
+    return std::nullopt;
+  }
+  // What the system refused now it may grant later.
+  void Forget(uint64_t block) {
+    const std::lock_guard lock(mutex);
+    std::erase_if(kept, [block](const Kept& one) { return one.block == block; });
+  }
+
+  std::mutex mutex;
+  std::vector<Kept> kept;
+  uint64_t now = 0;
+};
+
+PageStore::PageStore(const InputFile& file) : file_(&file), cache_(std::make_unique<Cache>()) {}
+PageStore::PageStore(PageStore&&) noexcept = default;
+PageStore::~PageStore() = default;
+
+PageStore::Pages PageStore::Block(uint64_t block) const {
+  std::promise<Pages> reading;
+  if (const auto kept = cache_->Find(block, reading)) return kept->get();
+  Pages pages = ReadPages(block);
+  if (!pages) cache_->Forget(block);
+  reading.set_value(pages);
   return pages;
 }
 
@@ -91,18 +138,11 @@ Status PageStore::Cursor::Append(uint64_t page, std::vector<std::byte>& out) {
         InFile(*store_.file_, Error(ErrorCode::kDamaged, fmt::format("it has no page {}", page))));
   }
   const uint64_t block = page / kPagesPerBlock;
-  Cached* found = nullptr;
-  for (Cached& cached : cache_) {
-    if (cached.block == block) found = &cached;
+  if (block != block_ || pages_ == nullptr) {
+    pages_ = KTSTR_TRY(store_.Block(block));
+    block_ = block;
   }
-  if (found == nullptr) {
-    found = &cache_[next_];
-    next_ = (next_ + 1) % cache_.size();
-    found->block = UINT64_MAX;
-    found->pages = KTSTR_TRY(store_.ReadPages(block));
-    found->block = block;
-  }
-  const auto begin = found->pages.begin() + long(page % kPagesPerBlock * kPageSize);
+  const auto begin = pages_->begin() + long(page % kPagesPerBlock * kPageSize);
   out.insert(out.end(), begin, begin + long(kPageSize));
   return {};
 }

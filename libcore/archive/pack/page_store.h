@@ -45,12 +45,16 @@ class PageStoreWriter {
   std::deque<std::future<Compressed>> pending_;
 };
 
-// What was written. May be used by several threads at once, each with a cursor of its own.
+// What was written. May be used by several threads at once, each with a cursor of its own. Keeps
+// the blocks that were used last, decompressed, for all of them: pages that archives share lie in
+// the blocks of whichever was packed first, in another order.
 class PageStore {
  public:
   // `file` must outlive it. `blocks` may hold blocks of other types. Errors: kDamaged, when the
   // blocks' sizes make no sense.
   static Result<PageStore> Open(const InputFile& file, std::span<const BlockPlace> blocks);
+  PageStore(PageStore&&) noexcept;
+  ~PageStore();
 
   uint64_t page_count() const { return page_count_; }
 
@@ -61,24 +65,26 @@ class PageStore {
     Status Append(uint64_t page, std::vector<std::byte>& out);
 
    private:
-    struct Cached {
-      uint64_t block = UINT64_MAX;
-      std::vector<std::byte> pages;
-    };
-    static constexpr size_t kCachedBlocks = 16;
-
     const PageStore& store_;
-    std::vector<Cached> cache_ = std::vector<Cached>(kCachedBlocks);
-    size_t next_ = 0;  // which one goes next
+    uint64_t block_ = UINT64_MAX;
+    std::shared_ptr<const std::vector<std::byte>> pages_;  // of that block
   };
 
  private:
-  explicit PageStore(const InputFile& file) : file_(&file) {}
-  Result<std::vector<std::byte>> ReadPages(uint64_t block) const;
+  // Blocks that are kept, 1 MiB each.
+  static constexpr size_t kCachedBlocks = 64;
+  using Pages = Result<std::shared_ptr<const std::vector<std::byte>>>;
+  struct Cache;
+
+  explicit PageStore(const InputFile& file);
+  // A block's pages; threads that want the same one at once decompress it once.
+  Pages Block(uint64_t block) const;
+  Pages ReadPages(uint64_t block) const;
 
   const InputFile* file_;
   std::vector<BlockPlace> blocks_;
   uint64_t page_count_ = 0;
+  std::unique_ptr<Cache> cache_;
 };
 
 }  // namespace ktstr::archive

@@ -5,6 +5,7 @@
 
 #include <filesystem>
 #include <random>
+#include <thread>
 
 #include "archive_files.h"
 #include "fixtures/sample/temporary_directory.h"
@@ -146,6 +147,28 @@ TEST_F(PackTest, GivesBackEveryArchiveAndStoresSharedPagesOnce) {
   // in frames with them.
   EXPECT_LT(summary.pack_bytes, summary.archive_bytes - (kPages - 300) * kPageSize);
   EXPECT_EQ(summary.pack_bytes, std::filesystem::file_size(pack_));
+}
+
+TEST_F(PackTest, SeveralAreTakenOutAtTheSameTime) {
+  // Both want the same blocks of pages at once.
+  Write("one", 100, 203);
+  Write("two", 150, 311);
+  Pack();
+  const auto reader = PackReader::Open(pack_).value();
+  std::vector<Status> extracted(2);
+  {
+    std::vector<std::jthread> threads;
+    for (size_t i = 0; i < 2; ++i) {
+      threads.emplace_back([&, i] {
+        extracted[i] = reader->Extract(i, directory_ / (archives_[i].name + ".again"), 2);
+      });
+    }
+  }
+  for (size_t i = 0; i < 2; ++i) {
+    ASSERT_TRUE(extracted[i]) << extracted[i].error().ToString();
+    EXPECT_TRUE(ReadFile(directory_ / (archives_[i].name + ".again")) ==
+                ReadFile(archives_[i].path));
+  }
 }
 
 TEST_F(PackTest, FindsTheLevelOfEachArchive) {
