@@ -39,6 +39,7 @@ struct QueryLimits {
   size_t max_bytes = 1ull << 30;  // of all cells together
 };
 
+// Used by one thread at a time; another one may take over once this one has let go.
 class Database {
  public:
   enum class Mode { kReadOnly, kCreate };
