@@ -7,6 +7,7 @@
 #include "analyze/corpus/corpus_check.h"
 #include "analyze/corpus/expected.h"
 #include "analyze/corpus/parallel.h"
+#include "analyze/corpus/reuse_memory.h"
 #include "analyze/text/output.h"
 #include "libcore/base/patient_bar.h"
 #include "libcore/base/safe_text.h"
@@ -35,6 +36,7 @@ Result<std::string> Check(Session& session, const CorpusCheckArguments& argument
   const Severity fail_on = KTSTR_TRY(ParseSeverity(arguments.check.fail_on));
   const Corpus corpus = KTSTR_TRY(Corpus::Open(arguments.directory));
   const auto entries = KTSTR_TRY(ChosenEntries(corpus, arguments));
+  ReuseFreedMemory();
   const CorpusWork work{arguments.jobs, session.arguments().memory};
   PatientBar bar("checking");
   size_t done = 0;
@@ -84,6 +86,7 @@ Result<std::string> Expect(Session& session, const ExpectArguments& arguments) {
   const Corpus corpus = KTSTR_TRY(Corpus::Open(arguments.directory));
   const auto entries = KTSTR_TRY(ChosenEntries(corpus, arguments));
   const auto questions = KTSTR_TRY(QuestionsOf(corpus));
+  ReuseFreedMemory();
   const CorpusWork work{arguments.jobs, session.arguments().memory};
   if (arguments.update) return Update(corpus, entries, questions, arguments, work);
   std::string text;

@@ -8,6 +8,7 @@
 #include "analyze/corpus/archive_index.h"
 #include "analyze/corpus/merged.h"
 #include "analyze/corpus/parallel.h"
+#include "analyze/corpus/reuse_memory.h"
 #include "libcore/base/interrupt_guard.h"
 #include "libcore/base/patient_bar.h"
 
@@ -62,6 +63,7 @@ Result<std::string> Query(Session& session, CorpusQueryArguments arguments) {
   if (arguments.max_rows > 0) arguments.limits.max_rows = arguments.max_rows;
   const Corpus corpus = KTSTR_TRY(Corpus::Open(arguments.directory));
   const InterruptGuard guard;
+  ReuseFreedMemory();
   const CorpusWork work{arguments.jobs, session.arguments().memory};
   if (arguments.each) {
     const auto entries = KTSTR_TRY(ChosenEntries(corpus, arguments));
