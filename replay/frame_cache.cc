@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <thread>
 #include <utility>
 
 #include "libcore/base/address.h"
@@ -18,7 +19,7 @@ constexpr uint64_t kOnePassFrames = 2;
 
 }  // namespace
 
-FrameCache::FrameCache(const ArchiveReader& archive, uint64_t bytes)
+FrameCache::FrameCache(const ArchiveReader& archive, uint64_t bytes, Ahead ahead)
     : archive_(archive),
       pool_(archive.pages_per_frame() * kPageSize),
       slots_(archive.frame_count()) {
@@ -28,32 +29,81 @@ FrameCache::FrameCache(const ArchiveReader& archive, uint64_t bytes)
   shards_ = std::make_unique<Shard[]>(shards);
   shard_mask_ = shards - 1;
   for (uint64_t i = 0; i < shards; ++i) shards_[i].capacity = capacity / shards;
+  // What was read must still be there when the walk comes by.
+  if (ahead == Ahead::kInOrder && capacity >= 4 * ReadAhead::kWindow) {
+    ahead_ = std::make_unique<ReadAhead>([this](uint64_t frame) { Fetch(frame); },
+                                         archive.frame_count());
+  }
 }
 
 FrameCache::~FrameCache() = default;
 
+bool FrameCache::Hold(Slot& slot) {
+  constexpr int kPatience = 64;
+  for (int tries = 0;; ++tries) {
+    SlotState state = slot.state.load(std::memory_order_acquire);
+    if (state == SlotState::kReady) {
+      if (slot.state.compare_exchange_weak(state, SlotState::kHeld, std::memory_order_acquire)) {
+        return true;
+      }
+    } else if (state != SlotState::kHeld) {
+      return false;
+    }
+    // Who holds it may have lost its CPU.
+    if (tries > kPatience) std::this_thread::yield();
+  }
+}
+
 FrameCache::Frame FrameCache::Get(uint64_t frame) {
-  Shard& shard = shards_[frame & shard_mask_];
   Slot& slot = slots_.At(frame);
-  std::unique_lock lock(shard.mutex);
   while (true) {
-    switch (slot.state) {
+    if (Hold(slot)) {
+      Frame found = slot.frame;
+      slot.state.store(SlotState::kReady, std::memory_order_release);
+      // A write only where it says something new: other CPUs have this line, too.
+      if (!slot.used.load(std::memory_order_relaxed)) {
+        slot.used.store(true, std::memory_order_relaxed);
+      }
+      if (slot.read_ahead.load(std::memory_order_relaxed) &&
+          slot.read_ahead.exchange(false, std::memory_order_relaxed)) {
+        ahead_->Reached(frame);
+      }
+      return found;
+    }
+    Shard& shard = shards_[frame & shard_mask_];
+    std::unique_lock lock(shard.mutex);
+    switch (slot.state.load(std::memory_order_relaxed)) {
       case SlotState::kReady:
-        slot.used = true;
-        return slot.frame;
+      case SlotState::kHeld:
+        break;  // meanwhile
       case SlotState::kDamaged:
         return nullptr;
-      case SlotState::kEmpty:
-        return Read(shard, slot, frame, lock);
+      case SlotState::kEmpty: {
+        slot.read_ahead.store(false, std::memory_order_relaxed);  // it came too early
+        Frame read = Read(shard, slot, frame, lock);
+        if (ahead_ != nullptr) ahead_->Missed(frame);
+        return read;
+      }
       case SlotState::kReading:
-        shard.read_done.wait(lock, [&slot] { return slot.state != SlotState::kReading; });
+        shard.read_done.wait(lock, [&slot] {
+          return slot.state.load(std::memory_order_relaxed) != SlotState::kReading;
+        });
     }
   }
 }
 
+void FrameCache::Fetch(uint64_t frame) {
+  Shard& shard = shards_[frame & shard_mask_];
+  Slot& slot = slots_.At(frame);
+  std::unique_lock lock(shard.mutex);
+  if (slot.state.load(std::memory_order_relaxed) != SlotState::kEmpty) return;
+  slot.read_ahead.store(true, std::memory_order_relaxed);
+  Read(shard, slot, frame, lock);
+}
+
 FrameCache::Frame FrameCache::Read(Shard& shard, Slot& slot, uint64_t frame,
                                    std::unique_lock<std::mutex>& lock) {
-  slot.state = SlotState::kReading;
+  slot.state.store(SlotState::kReading, std::memory_order_relaxed);
   ++shard.reads;
   lock.unlock();
   const uint64_t size = archive_.pages_in_frame(frame) * kPageSize;
@@ -63,14 +113,14 @@ FrameCache::Frame FrameCache::Read(Shard& shard, Slot& slot, uint64_t frame,
   lock.lock();
   if (status) {
     slot.frame = bytes;
-    slot.state = SlotState::kReady;
     // Not yet used again: what a scan looks at once makes way before what is in constant use.
-    slot.used = false;
+    slot.used.store(false, std::memory_order_relaxed);
+    slot.state.store(SlotState::kReady, std::memory_order_release);
     evicted = Keep(shard, slot);
   } else {
     // Damage stays; what the system refused now it may grant later.
     const bool damaged = status.error().code() == ErrorCode::kDamaged;
-    slot.state = damaged ? SlotState::kDamaged : SlotState::kEmpty;
+    slot.state.store(damaged ? SlotState::kDamaged : SlotState::kEmpty, std::memory_order_relaxed);
     bytes = nullptr;
   }
   lock.unlock();
@@ -86,11 +136,13 @@ FrameCache::Frame FrameCache::Keep(Shard& shard, Slot& slot) const {
     return nullptr;
   }
   const auto advance = [&shard] { shard.hand = (shard.hand + 1) % shard.clock.size(); };
-  while (std::exchange(shard.clock[shard.hand]->used, false)) advance();
+  while (shard.clock[shard.hand]->used.exchange(false, std::memory_order_relaxed)) advance();
   Slot& victim = *std::exchange(shard.clock[shard.hand], &slot);
   advance();
-  victim.state = SlotState::kEmpty;
-  return std::exchange(victim.frame, nullptr);
+  Hold(victim);
+  Frame evicted = std::exchange(victim.frame, nullptr);
+  victim.state.store(SlotState::kEmpty, std::memory_order_release);
+  return evicted;
 }
 
 FrameCache::Statistics FrameCache::statistics() const {

@@ -13,6 +13,7 @@
 #include "libcore/archive/reader.h"
 #include "libcore/base/buffer_pool.h"
 #include "replay/lazy_array.h"
+#include "replay/read_ahead.h"
 
 namespace ktstr {
 
@@ -21,8 +22,12 @@ class FrameCache {
   // A frame's bytes; null when the frame is damaged.
   using Frame = std::shared_ptr<const std::byte[]>;
 
+  // Whether frames behind those that are missed in order are read beforehand, in another thread.
+  enum class Ahead { kNone, kInOrder };
+
   // Keeps at most `bytes` of frames, but at least one frame. `archive` must outlive the cache.
-  FrameCache(const ArchiveReader& archive, uint64_t bytes);
+  // Nothing is read ahead where few frames have room.
+  FrameCache(const ArchiveReader& archive, uint64_t bytes, Ahead ahead = Ahead::kNone);
   ~FrameCache();
 
   // The frame, read if need be; several threads that miss the same frame read it once. Safe from
@@ -42,13 +47,17 @@ class FrameCache {
   Statistics statistics() const;
 
  private:
-  enum class SlotState : uint8_t { kEmpty, kReading, kReady, kDamaged };
+  // Who finds kReady and makes it kHeld has `frame` for himself, for a few instructions; all other
+  // changes are made under the shard's lock. So threads that find their frames here meet only
+  // where they look at the same frame.
+  enum class SlotState : uint8_t { kEmpty, kReading, kReady, kHeld, kDamaged };
   struct Slot {
     Frame frame;
-    SlotState state = SlotState::kEmpty;
-    bool used = false;  // since the clock's hand came by
+    std::atomic<SlotState> state = SlotState::kEmpty;
+    std::atomic<bool> used = false;        // since the clock's hand came by
+    std::atomic<bool> read_ahead = false;  // and not wanted yet
   };
-  // Frames whose index has the same remainder share a lock and a clock.
+  // Frames whose index has the same remainder share a clock, and a lock for those that are missed.
   struct alignas(64) Shard {
     mutable std::mutex mutex;
     std::condition_variable read_done;
@@ -58,6 +67,10 @@ class FrameCache {
     uint64_t reads = 0;
   };
 
+  // Reads the frame if it is not there.
+  void Fetch(uint64_t frame);
+  // Waits until the slot is neither held nor ready (false), or holds it (true).
+  static bool Hold(Slot& slot);
   Frame Read(Shard& shard, Slot& slot, uint64_t frame, std::unique_lock<std::mutex>& lock);
   // Keeps `slot`; returns the frame that made way for it, if one had to.
   Frame Keep(Shard& shard, Slot& slot) const;
@@ -68,6 +81,7 @@ class FrameCache {
   std::unique_ptr<Shard[]> shards_;
   uint64_t shard_mask_ = 0;
   std::atomic<int> passes_ = 0;
+  std::unique_ptr<ReadAhead> ahead_;  // the first to go; it reads into the others
 };
 
 }  // namespace ktstr

@@ -19,7 +19,7 @@ RegionMap MapOf(const ArchiveReader& archive) {
 Result<SnapshotMemoryOptions> SnapshotMemoryOptions::OfSize(std::string_view text) {
   const auto size = ParseSize(text);
   if (!size) return Fail(size.error().code(), "--memory: " + size.error().ToString());
-  return SnapshotMemoryOptions{*size};
+  return SnapshotMemoryOptions{.cache_bytes = *size};
 }
 
 SnapshotMemory::SnapshotMemory(std::shared_ptr<const ArchiveReader> archive,
@@ -27,7 +27,7 @@ SnapshotMemory::SnapshotMemory(std::shared_ptr<const ArchiveReader> archive,
     : archive_(std::move(archive)),
       region_map_(MapOf(*archive_)),
       frame_shift_(std::countr_zero(archive_->pages_per_frame())),
-      cache_(*archive_, options.cache_bytes),
+      cache_(*archive_, options.cache_bytes, options.ahead),
       overlay_(region_map_.page_count()) {}
 
 PageView SnapshotMemory::View(Pfn pfn) const {

@@ -26,10 +26,13 @@ struct SnapshotMemoryOptions {
   // For who comes by each page once, from the first to the last: more only costs page faults.
   static constexpr const char* kSizeForOnce = "16M";
 
+  // For walks from the first page to the last.
+  FrameCache::Ahead ahead = FrameCache::Ahead::kNone;
+
   // As people write it: "64M". Errors: kInvalidArgument.
   static Result<SnapshotMemoryOptions> OfSize(std::string_view text);
   // Of several machines that are open at once and share these, what one has.
-  SnapshotMemoryOptions Shared(size_t machines) const { return {cache_bytes / machines}; }
+  SnapshotMemoryOptions Shared(size_t machines) const { return {cache_bytes / machines, ahead}; }
 };
 
 class SnapshotMemory : public GuestMemory {

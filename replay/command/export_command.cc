@@ -59,10 +59,11 @@ std::string Account(const ExportArguments& arguments, const vmcore::ExportSummar
 }
 
 Result<ExitCode> ExportArchive(const ExportArguments& arguments) {
-  const auto memory = KTSTR_TRY(SnapshotMemoryOptions::OfSize(arguments.memory));
+  auto memory = KTSTR_TRY(SnapshotMemoryOptions::OfSize(arguments.memory));
   if (arguments.output != "-" && !arguments.force) {
     KTSTR_TRY(CheckNothingAt(arguments.output, "overwrite it with --force"));
   }
+  memory.ahead = FrameCache::Ahead::kInOrder;
   const auto machine =
       KTSTR_TRY(FrozenMachine::Open(arguments.archive, FrozenMachine::Damage::kRefuse, memory));
   const auto target = KTSTR_TRY(TargetOf(arguments));

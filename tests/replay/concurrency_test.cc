@@ -49,6 +49,20 @@ TEST_F(ConcurrencyTest, ThreadsThatMissTheSameFramesReadEachOnce) {
   EXPECT_EQ(snapshot.cache_statistics().reads, 200u);
 }
 
+TEST_F(ConcurrencyTest, WalksThatAreReadAheadDoNotDisturbEachOther) {
+  const BufferMemory memory = DistinctPages(8 * 400);
+  const SnapshotMemory snapshot(
+      Archive(memory), {.cache_bytes = 128 * 8 * kPageSize, .ahead = FrameCache::Ahead::kInOrder});
+  std::atomic<int> wrong = 0;
+  InThreads(4, [&](int thread) {
+    for (uint64_t i = 0; i < 3200; ++i) {
+      const Pfn pfn((i + static_cast<uint64_t>(thread) * 800) % 3200);
+      if (!SamePage(snapshot.View(pfn), memory.View(pfn))) ++wrong;
+    }
+  });
+  EXPECT_EQ(wrong, 0);
+}
+
 TEST_F(ConcurrencyTest, WritersOfSomePagesDoNotDisturbReadersOfOthers) {
   const BufferMemory memory = DistinctPages(1600);
   SnapshotMemory snapshot(Archive(memory), {.cache_bytes = 32 * kPageSize});

@@ -1,5 +1,7 @@
 #include "replay/frame_cache.h"
 
+#include <cstring>
+
 #include "snapshots.h"
 
 namespace ktstr {
@@ -60,6 +62,31 @@ TEST_F(FrameCacheTest, OfWhatIsLookedAtOnceItKeepsLittle) {
   cache.ExpectOnePass(-1);
   for (uint64_t frame = 1; frame < 600; ++frame) EXPECT_NE(cache.Get(frame), nullptr);
   EXPECT_GT(cache.statistics().resident_frames, 500u);
+}
+
+TEST_F(FrameCacheTest, AWalkThatIsReadAheadSeesTheSameAndReadsEachFrameOnce) {
+  const auto archive = Archive(DistinctPages(8 * 600));
+  FrameCache plain(*archive, 1);
+  FrameCache cache(*archive, 256 * kFrameBytes, FrameCache::Ahead::kInOrder);
+  for (uint64_t frame = 0; frame < 600; ++frame) {
+    const auto expected = plain.Get(frame), found = cache.Get(frame);
+    ASSERT_NE(found, nullptr);
+    ASSERT_EQ(std::memcmp(found.get(), expected.get(), kFrameBytes), 0) << frame;
+  }
+  EXPECT_EQ(cache.statistics().reads, 600u);
+  EXPECT_LE(cache.statistics().resident_frames, 256u);
+}
+
+TEST_F(FrameCacheTest, ReadingAheadMeetsDamageAndTheEndOfTheWalk) {
+  const auto archive = Archive(DistinctPages(8 * 200));
+  Damage(32 + 20);
+  for (const uint64_t last : {3, 7, 20, 200}) {
+    FrameCache cache(*archive, 256 * kFrameBytes, FrameCache::Ahead::kInOrder);
+    EXPECT_EQ(cache.Get(0), nullptr);
+    for (uint64_t frame = 1; frame < last; ++frame) EXPECT_NE(cache.Get(frame), nullptr);
+    EXPECT_EQ(cache.Get(0), nullptr);
+    EXPECT_LE(cache.statistics().reads, last + 1 + ReadAhead::kWindow);
+  }
 }
 
 TEST_F(FrameCacheTest, ADamagedFrameIsTriedOnce) {
