@@ -165,6 +165,11 @@ Result<Database> Database::Open(const std::string& path, Mode mode) {
   const int code = sqlite3_open_v2(path.c_str(), &raw, flags, nullptr);
   Database database(raw);
   if (code != SQLITE_OK) return Fail(database.LastError(fmt::format("opening {}", path)));
+  // An index is never written to where it stands, but replaced: one lock holds for all queries, and
+  // each does not look anew for a journal that somebody else might have left.
+  if (mode == Mode::kReadOnly) {
+    sqlite3_exec(raw, "PRAGMA locking_mode=EXCLUSIVE", nullptr, nullptr, nullptr);
+  }
   AddSqlFunctions(raw);
   // Of one text or BLOB that a query makes, in bytes: building one asks nobody whether to go on.
   constexpr int kMaxCell = 128 << 20;
