@@ -85,6 +85,14 @@ FrameCache::Frame FrameCache::Get(uint64_t frame) {
         return read;
       }
       case SlotState::kReading:
+        if (ahead_ != nullptr) {
+          lock.unlock();
+          if (const auto next = ahead_->Take()) {
+            Fetch(*next);
+            continue;
+          }
+          lock.lock();
+        }
         shard.read_done.wait(lock, [&slot] {
           return slot.state.load(std::memory_order_relaxed) != SlotState::kReading;
         });

@@ -38,6 +38,12 @@ void ReadAhead::Reached(uint64_t frame) {
   if (end_ < frame + 1 + kWindow / 2) Want(frame + 1, frame + 1 + kWindow);
 }
 
+std::optional<uint64_t> ReadAhead::Take() {
+  const std::lock_guard lock(mutex_);
+  if (next_ >= end_) return std::nullopt;
+  return next_++;
+}
+
 void ReadAhead::Want(uint64_t begin, uint64_t end) {
   if (alone_) return;
   next_ = begin <= end_ && end_ < end ? std::max(next_, begin) : begin;

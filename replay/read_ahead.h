@@ -25,6 +25,9 @@ class ReadAhead {
   // threads look like none.
   void Missed(uint64_t frame);
   void Reached(uint64_t frame);
+  // A frame for the caller to read, who would wait for the other thread otherwise; nothing when all
+  // that are wanted are being read.
+  std::optional<uint64_t> Take();
 
  private:
   void Want(uint64_t begin, uint64_t end);
