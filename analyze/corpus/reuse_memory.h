@@ -3,7 +3,7 @@
 
 namespace ktstr {
 
-// From now on what is freed stays with this process, up to 128 MiB of it for each thread, to be
+// From now on what is freed stays with this process, up to 32 MiB of it for each thread, to be
 // used again: giving it back and asking for fresh pages costs a tenth of an archive's time.
 void ReuseFreedMemory();
 
