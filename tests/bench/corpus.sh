@@ -94,6 +94,7 @@ measure_with() {
 IFS=, read -ra counts <<<"$sizes"
 for size in "${counts[@]}"; do
   step "making $size archives"
+  # shellcheck disable=SC2016
   seq 0 $((size - 1)) |
     xargs -P "$(nproc)" -I{} bash -c 'read -ra states <<<"$states_text"; make {}'
   corpus=$work/corpus
