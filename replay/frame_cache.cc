@@ -21,7 +21,7 @@ constexpr uint64_t kOnePassFrames = 2;
 
 FrameCache::FrameCache(const ArchiveReader& archive, uint64_t bytes, Ahead ahead)
     : archive_(archive),
-      pool_(archive.pages_per_frame() * kPageSize),
+      pool_(archive.pages_per_frame() * kPageSize, BufferPool::PageSize::kHuge),
       slots_(archive.frame_count()) {
   const uint64_t capacity = std::max<uint64_t>(1, bytes / (archive.pages_per_frame() * kPageSize));
   const uint64_t shards =

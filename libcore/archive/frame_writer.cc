@@ -51,7 +51,7 @@ FrameWriter::FrameWriter(const GuestMemory& memory, OutputFile& file, uint32_t p
       level_(level),
       places_(places),
       opening_(std::move(opening)),
-      copies_(BatchPages(pages_per_frame) * kPageSize),
+      copies_(BatchPages(pages_per_frame) * kPageSize, BufferPool::PageSize::kSmall),
       most_running_copies_(copy_bytes / (BatchPages(pages_per_frame) * kPageSize)),
       batch_{.first_stored = 0,
              .pages = {},

@@ -21,7 +21,7 @@ constexpr uint64_t kPage = 4096, kHugePage = uint64_t{2} << 20;
 
 struct BufferPool::State {
  public:
-  explicit State(uint64_t size) : buffer_size(size) {}
+  State(uint64_t size, PageSize pages) : buffer_size(size), page_size(pages) {}
 
   std::byte* Take() {
     std::unique_lock lock(mutex);
@@ -54,8 +54,7 @@ struct BufferPool::State {
   Slab MakeSlab(uint64_t slab_size) const {
     const uint64_t buffers = std::max<uint64_t>(1, slab_size / buffer_size);
     const uint64_t size = (buffers * buffer_size + kPage - 1) / kPage * kPage;
-    // One huge page is made and given back several times as fast as 512 small ones.
-    const bool is_huge = size == kHugePage;
+    const bool is_huge = page_size == PageSize::kHuge && size == kHugePage;
     std::unique_ptr<std::byte, FreeSlab> slab(
         static_cast<std::byte*>(std::aligned_alloc(is_huge ? kHugePage : kPage, size)));
     if (slab == nullptr) throw std::bad_alloc();
@@ -74,6 +73,7 @@ struct BufferPool::State {
   }
 
   const uint64_t buffer_size;
+  const PageSize page_size;
   uint64_t next_slab = kFirstSlab;
   std::mutex mutex;
   std::vector<std::byte*> free;
@@ -81,7 +81,8 @@ struct BufferPool::State {
   uint64_t buffers = 0;  // in all of them
 };
 
-BufferPool::BufferPool(uint64_t buffer_size) : state_(std::make_shared<State>(buffer_size)) {}
+BufferPool::BufferPool(uint64_t buffer_size, PageSize page_size)
+    : state_(std::make_shared<State>(buffer_size, page_size)) {}
 
 std::shared_ptr<std::byte[]> BufferPool::Take() {
   std::byte* const buffer = state_->Take();

@@ -11,7 +11,7 @@ namespace {
 
 TEST(BufferPoolTest, BuffersDoNotOverlapAndAreUsedAgain) {
   constexpr uint64_t kSize = 96 << 10;  // no divisor of a huge page
-  BufferPool pool(kSize);
+  BufferPool pool(kSize, BufferPool::PageSize::kHuge);
   std::vector<std::shared_ptr<std::byte[]>> taken;
   for (int i = 0; i < 100; ++i) {
     taken.push_back(pool.Take());
@@ -31,7 +31,7 @@ TEST(BufferPoolTest, BuffersDoNotOverlapAndAreUsedAgain) {
 TEST(BufferPoolTest, ABufferOutlivesThePool) {
   std::shared_ptr<std::byte[]> buffer;
   {
-    BufferPool pool(uint64_t{4} << 20);
+    BufferPool pool(uint64_t{4} << 20, BufferPool::PageSize::kSmall);
     buffer = pool.Take();
   }
   std::memset(buffer.get(), 1, uint64_t{4} << 20);
