@@ -1,12 +1,13 @@
 #!/bin/bash
 # Measures captures of one guest against QEMU's dump of it, both to memory, in turn, and prints medians and ratios.
 #
-#   bash tests/bench/capture.sh [--kernel NAME] [--memory MIB] [--rounds N] [--against DIR] [--untouched]
+#   bash tests/bench/capture.sh [--kernel NAME] [--memory MIB] [--rounds N] [--against DIR] [--untouched | --filled MIB]
 #
 #   --kernel NAME   one of Debian's kernels, as fixtures/guest/kernel.sh knows them (default: newest-7)
 #   --memory MIB    the guest's memory (default: 256)
 #   --rounds N      how often each is done (default: 7)
 #   --against DIR   programs of another build, measured in turn with this one's
+#   --filled MIB    only once a program has filled so much memory, with pointers, numbers and noise, and has 10,000 threads
 #   --untouched     only as it is after its boot, and without QEMU's dump, after which no page is untouched
 #
 # The guest is measured as it is after its boot, with holes in its RAM file, and once every page has been touched, as
@@ -15,13 +16,14 @@ set -euo pipefail
 # shellcheck source=fixtures/setup/common.sh
 source "$(dirname "$0")/../../fixtures/setup/common.sh"
 
-kernel_name=newest-7 memory=256 rounds=7 against="" untouched=no
+kernel_name=newest-7 memory=256 rounds=7 against="" untouched=no filled=0
 while [ $# -gt 0 ]; do
   case "$1" in
     --kernel) kernel_name=$2 ;;
     --memory) memory=$2 ;;
     --rounds) rounds=$2 ;;
     --against) against=$2 ;;
+    --filled) filled=$2 ;;
     --untouched)
       untouched=yes
       shift
@@ -39,7 +41,7 @@ while [ $# -gt 0 ]; do
   shift 2
 done
 
-ensure_packages "${build_packages[@]}" "${guest_packages[@]}" busybox-static socat python3
+ensure_packages "${build_packages[@]}" "${guest_packages[@]}" busybox-static socat python3 gcc
 step "building"
 configure_and_build ktstr-capture -- >/dev/null
 kernel=$(bash "$root/fixtures/guest/kernel.sh" "$kernel_name") || exit 4
@@ -55,6 +57,48 @@ trap finish EXIT
 
 mkdir -p "$work/root/bin" "$work/root/proc" "$work/root/tmp"
 cp "$(command -v busybox)" "$work/root/bin/busybox"
+if [ "$filled" != 0 ]; then
+  gcc -O2 -static -pthread -x c - -o "$work/root/bin/fill" <<'FILL'
+#include <pthread.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+static void *wait(void *unused) {
+  pause();
+  return unused;
+}
+
+int main(int argc, char **argv) {
+  uint64_t random = 88172645463325252u;
+  for (int mib = 0; argc == 2 && mib < atoi(argv[1]); ++mib) {
+    uint64_t *words = malloc(1 << 20);
+    for (int i = 0; i < (1 << 20) / 8; ++i) {
+      random ^= random << 13;
+      random ^= random >> 7;
+      random ^= random << 17;
+      switch (random % 8) {
+        case 0: case 1: case 2: words[i] = 0xffff888000000000u | random >> 36; break;
+        case 3: words[i] = random >> 58; break;
+        case 4: words[i] = random; break;
+        default: words[i] = 0;
+      }
+    }
+  }
+  pthread_attr_t attributes;
+  pthread_attr_init(&attributes);
+  pthread_attr_setstacksize(&attributes, 1 << 16);
+  for (int i = 0; i < 10000; ++i) {
+    pthread_t thread;
+    if (pthread_create(&thread, &attributes, wait, 0) != 0) return 1;
+  }
+  puts("guest-is-filled");
+  fflush(stdout);
+  pause();
+}
+FILL
+fi
 cat >"$work/root/init" <<'INIT'
 #!/bin/busybox sh
 /bin/busybox mount -t proc proc /proc
@@ -64,6 +108,7 @@ while read -r order; do
   case "$order" in
     touch) /bin/busybox mount -t tmpfs -o size=95% tmpfs /tmp
            /bin/busybox dd if=/dev/zero of=/tmp/f bs=1M 2>/dev/null; /bin/busybox rm /tmp/f; echo guest-has-touched ;;
+    fill*) /bin/fill "${order#fill }" ;;
     busy) for i in 0 1; do (while :; do :; done) & done; echo guest-is-busy ;;
   esac
 done
@@ -107,6 +152,7 @@ qemu_dump() {
   begin=$(now)
   qmp "{\"execute\":\"dump-guest-memory\",\"arguments\":{\"paging\":false,\"format\":\"kdump-zlib\",\"protocol\":\"file:$work/dump\"}}"
   echo "$((($(now) - begin) / 1000)) $(stat -c %s "$work/dump") 0"
+  rm "$work/dump"
 }
 # Microseconds, bytes, microseconds that the guest stood still.
 capture() {
@@ -148,6 +194,14 @@ measure() {
 }
 
 step "measuring"
+if [ "$filled" != 0 ]; then
+  echo "fill $filled" >&"${CONSOLE[1]}"
+  expect guest-is-filled
+  measure "filled, going on"
+  qmp '{"execute":"stop"}'
+  measure "filled, paused"
+  exit 0
+fi
 qmp '{"execute":"stop"}'
 measure "just booted, paused"
 [ "$untouched" = no ] || exit 0
