@@ -111,10 +111,10 @@ TEST(PageTableTest, PagesThatAreOneAtAnAddressEachAreOneRunWhileTheAddressesFoll
     EXPECT_EQ(run.kind, RunKind::kRelocated);
     return std::pair(run.stored, table->RelocationOf(run, index));
   };
-  EXPECT_EQ(at(2), std::pair(0u, Relocation(kFrom, kFrom + 0x1000)));
-  EXPECT_EQ(at(3), std::pair(0u, Relocation(kFrom, kFrom + 0x2000)));
-  EXPECT_EQ(at(4), std::pair(0u, Relocation(kFrom, kFrom - 0x5000)));
-  EXPECT_EQ(at(5), std::pair(1u, Relocation(kFrom, kFrom - 0x4000)));
+  EXPECT_EQ(at(2), std::pair(0u, Relocation{kFrom, kFrom + 0x1000}));
+  EXPECT_EQ(at(3), std::pair(0u, Relocation{kFrom, kFrom + 0x2000}));
+  EXPECT_EQ(at(4), std::pair(0u, Relocation{kFrom, kFrom - 0x5000}));
+  EXPECT_EQ(at(5), std::pair(1u, Relocation{kFrom, kFrom - 0x4000}));
 }
 
 TEST(PageTableTest, ARelocatedRunOfImpossibleAddressesIsRefused) {
