@@ -36,17 +36,18 @@ class CgroupGuestTest : public SystemWalkGuest {
   }
 
   // Asks until the cgroup says that all of its tasks are frozen.
-  void AwaitFrozen(const std::string& path) {
+  // Until the number in that file is `least` or more.
+  void Await(const std::string& path, const char* file, const char* key, int64_t least) {
     const Deadline deadline = After(std::chrono::seconds(60));
     while (std::chrono::steady_clock::now() < deadline) {
       const auto system = machine_->SystemAccount();
       ASSERT_OK(system);
       for (const json& cgroup : (*system)["cgroups"]) {
         if (cgroup["path"] != path) continue;
-        if (NumberIn(cgroup["files"], "cgroup.events", "frozen") == 1) return;
+        if (NumberIn(cgroup["files"], file, key).value_or(0) >= least) return;
       }
     }
-    FAIL() << path << " did not freeze";
+    FAIL() << path << "/" << file << ": " << key << " did not become " << least;
   }
 
   const CgroupRow* FindCgroup(const std::string& path) const {
@@ -61,7 +62,8 @@ TEST_P(CgroupGuestTest, CgroupsAreAsTheirFilesShow) {
   ASSERT_NO_FATAL_FAILURE(
       Boot({{.kind = "spin", .count = 3}, {.kind = "threads"}, {.kind = "sleep", .count = 2}},
            [this](GuestMachine& guest) { return SetUpCgroups(guest); }));
-  ASSERT_NO_FATAL_FAILURE(AwaitFrozen("/ice"));
+  ASSERT_NO_FATAL_FAILURE(Await("/ice", "cgroup.events", "frozen", 1));
+  ASSERT_NO_FATAL_FAILURE(Await("/limited", "cpu.stat", "nr_periods", 1));
   ASSERT_NO_FATAL_FAILURE(AskFreezeAndWalk());
 
   EXPECT_EQ(account_.cgroups.rows.size(), system_["cgroups"].size());
