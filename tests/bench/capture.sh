@@ -7,7 +7,8 @@
 #   --memory MIB    the guest's memory (default: 256)
 #   --rounds N      how often each is done (default: 7)
 #   --against DIR   programs of another build, measured in turn with this one's
-#   --filled MIB    only once a program has filled so much memory, with pointers, numbers and noise, and has 10,000 threads
+#   --filled MIB    only once a program has filled so much memory, with pointers, numbers and noise, and has 10,000
+#                   threads, for which a guest needs 2 GiB
 #   --untouched     only as it is after its boot, and without QEMU's dump, after which no page is untouched
 #
 # The guest is measured as it is after its boot, with holes in its RAM file, and once every page has been touched, as
