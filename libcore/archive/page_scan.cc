@@ -30,8 +30,9 @@ class PageScanner {
  private:
   void ScanPresent(const PageView& view, ScannedPage& page) {
     // All pages that follow are compared with one, which is in the CPU's cache then.
+    // (Behind the last page of all none follows.)
+    if (own_ != 0) own_ += kPageSize;
     if (own_ != 0) {
-      own_ += kPageSize;
       page.follows = EqualButForAddress(first_.data(), first_own_, view.data(), own_);
       if (page.follows) {
         page.own_address = own_;

@@ -151,6 +151,25 @@ TEST_F(RelocatedPagesTest, ComeBackWhereWhatTheyPointToIsNearSomeOfThem) {
   EXPECT_EQ(stored, 512 + 1u);
 }
 
+// A guest can hold what it likes: a page that says it is the last of all, and one behind it.
+TEST_F(RelocatedPagesTest, DoNotGoOnBehindTheLastAddress) {
+  constexpr uint64_t kLast = -kPageSize;
+  BufferMemory memory(8 * kPageSize);
+  const auto fill = [&memory](Pfn pfn, uint64_t address) {
+    for (uint64_t offset = 0; offset < kPageSize; offset += 8) {
+      memory.Put<uint64_t>(pfn.pa() + offset, address + offset);
+    }
+  };
+  fill(Pfn(1), kLast - kPageSize);
+  fill(Pfn(2), kLast);
+  fill(Pfn(3), 0);
+  fill(Pfn(4), kPageSize);
+  const SampleGuest guest = GuestOf(std::move(memory));
+  const auto archive = Write(guest);
+  ASSERT_NE(archive, nullptr);
+  EXPECT_EQ(WrongAnswer(*archive, guest), "");
+}
+
 TEST_F(RelocatedPagesTest, AreSavedFromAFileWithoutItsEnd) {
   BufferMemory memory(3000 * kPageSize);
   for (uint64_t i = 0; i < 1000; ++i) FillFreeStructPages(memory, Pfn(100 + i), i * kPageSize);
