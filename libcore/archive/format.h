@@ -64,4 +64,9 @@ enum class RunKind : uint8_t {
   kRelocated = 6,
 };
 
+// Whether pages of such a run are those of stored pages that others have, too.
+constexpr bool IsDuplicate(RunKind kind) {
+  return kind == RunKind::kSame || kind == RunKind::kSequence || kind == RunKind::kRelocated;
+}
+
 }  // namespace ktstr::archive

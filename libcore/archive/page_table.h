@@ -40,6 +40,11 @@ class PageTable {
 
   uint64_t page_count() const { return page_count_; }
   std::span<const PageRun> runs() const { return runs_; }
+  // The stored page of page `index`, which is in `run`, where the kind has one.
+  static uint64_t StoredPageOf(const PageRun& run, uint64_t index) {
+    const bool ascends = run.kind == RunKind::kStored || run.kind == RunKind::kSequence;
+    return run.stored + (ascends ? index - run.first : 0);
+  }
   // Of page `index`, which is in `run`, one of kRelocated.
   Relocation RelocationOf(const PageRun& run, uint64_t index) const {
     return relocations_[run.relocation].Further(index - run.first);

@@ -31,15 +31,11 @@ void PageTableBuilder::AddDuplicate(uint64_t stored) {
 void PageTableBuilder::AddRelocated(uint64_t stored, const Relocation& relocation) {
   const bool follows = pages_ > 0 && kind_ == RunKind::kRelocated && argument_ == stored &&
                        relocation_.Further(pages_) == relocation;
-  if (follows) {
-    ++pages_;
-  } else {
+  if (!follows) {
     CloseRun();
-    kind_ = RunKind::kRelocated;
-    argument_ = stored;
     relocation_ = relocation;
-    pages_ = 1;
   }
+  Add(RunKind::kRelocated, stored, 1);
 }
 
 void PageTableBuilder::Add(RunKind kind, uint64_t argument, uint64_t pages) {

@@ -20,10 +20,7 @@ uint32_t ShortChecksum(std::span<const std::byte> bytes) {
   return static_cast<uint32_t>(Checksum(bytes));
 }
 
-bool HasArgument(RunKind kind) {
-  return kind == RunKind::kSame || kind == RunKind::kSequence || kind == RunKind::kLeftOut ||
-         kind == RunKind::kRelocated;
-}
+bool HasArgument(RunKind kind) { return IsDuplicate(kind) || kind == RunKind::kLeftOut; }
 
 void PutRun(const PlacedRun& run, ByteSink& sink) {
   sink.PutVarint(run.first.value());
@@ -33,9 +30,9 @@ void PutRun(const PlacedRun& run, ByteSink& sink) {
 }
 
 size_t SizeOf(const PlacedRun& run) {
-  ByteSink sink;
-  PutRun(run, sink);
-  return sink.size();
+  return VarintSize(run.first.value()) + VarintSize((run.pages - 1) << 3) +
+         (HasArgument(run.kind) ? VarintSize(run.argument) : 0) +
+         (run.kind == RunKind::kRelocated ? RelocationSize(run.relocation) : 0);
 }
 
 // Moves as many runs as fit out of `runs`, but all of stored pages, and keeps the order of both.

@@ -80,10 +80,6 @@ PageFate FateOf(RunKind kind) {
   return PageFate::kDamaged;
 }
 
-bool IsDuplicate(RunKind kind) {
-  return kind == RunKind::kSame || kind == RunKind::kSequence || kind == RunKind::kRelocated;
-}
-
 }  // namespace
 
 ArchiveReader::ArchiveReader(std::unique_ptr<State> state) : state_(std::move(state)) {}
@@ -167,10 +163,8 @@ PageRecord ArchiveReader::Lookup(Pfn pfn) const {
   const auto index = state_->regions.IndexOf(pfn);
   if (!index) return PageRecord();
   const archive::PageRun& run = state_->page_table.Find(*index);
-  PageRecord record = {FateOf(run.kind), run.reason, IsDuplicate(run.kind), run.stored};
-  if (run.kind == RunKind::kStored || run.kind == RunKind::kSequence) {
-    record.stored_page += *index - run.first;
-  }
+  PageRecord record = {FateOf(run.kind), run.reason, IsDuplicate(run.kind),
+                       archive::PageTable::StoredPageOf(run, *index)};
   if (run.kind == RunKind::kRelocated) {
     record.relocation = state_->page_table.RelocationOf(run, *index);
   }
@@ -210,10 +204,8 @@ std::vector<std::pair<Pfn, uint64_t>> ArchiveReader::PagesOfFrames(
   for (size_t i = 0; i < table.runs().size(); ++i) {
     const archive::PageRun& run = table.runs()[i];
     if (FateOf(run.kind) != PageFate::kPresent) continue;
-    const bool moves = run.kind != RunKind::kSame && run.kind != RunKind::kRelocated;
     for (uint64_t index = run.first; index < table.EndOf(i); ++index) {
-      const uint64_t stored = run.stored + (moves ? index - run.first : 0);
-      const uint64_t frame = stored / pages_per_frame();
+      const uint64_t frame = archive::PageTable::StoredPageOf(run, index) / pages_per_frame();
       if (!std::ranges::binary_search(frames, frame)) continue;
       pages.emplace_back(state_->regions.PfnAt(index), frame);
     }

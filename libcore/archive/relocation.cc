@@ -20,6 +20,11 @@ uint64_t WordAt(const std::byte* page, size_t index) {
   return word;
 }
 
+// In pages, as a svarint.
+uint64_t Distance(const Relocation& relocation) {
+  return ZigZag(static_cast<int64_t>(relocation.to / kPageSize - relocation.from / kPageSize));
+}
+
 constexpr bool IsNear(uint64_t word, uint64_t own) {
   return word - own + kOwnReach < 2 * kOwnReach;
 }
@@ -99,8 +104,11 @@ __attribute__((target("avx2"))) bool EqualByAvx2(const std::byte* a, uint64_t ow
 
 void PutRelocation(const Relocation& relocation, ByteSink& sink) {
   sink.PutVarint(relocation.from / kPageSize);
-  sink.PutVarint(
-      ZigZag(static_cast<int64_t>(relocation.to / kPageSize - relocation.from / kPageSize)));
+  sink.PutVarint(Distance(relocation));
+}
+
+size_t RelocationSize(const Relocation& relocation) {
+  return VarintSize(relocation.from / kPageSize) + VarintSize(Distance(relocation));
 }
 
 std::optional<Relocation> GetRelocation(uint64_t pages, ByteSource& source) {

@@ -27,6 +27,8 @@ struct Relocation {
 
 // As it stands in a file, for the first of `pages` pages that follow one another.
 void PutRelocation(const Relocation& relocation, ByteSink& sink);
+// What that takes, in bytes.
+size_t RelocationSize(const Relocation& relocation);
 // Nothing when the source ends, or when there are no such addresses.
 std::optional<Relocation> GetRelocation(uint64_t pages, ByteSource& source);
 

@@ -99,10 +99,9 @@ std::vector<KnownRun> RunsOf(const archive::PageTable& table, const RegionMap& r
       const Pfn first = regions.PfnAt(index);
       const uint64_t pages =
           std::min<uint64_t>(table.EndOf(i) - index, regions.Find(first)->end - first);
-      const bool moves = run.kind == RunKind::kStored || run.kind == RunKind::kSequence;
       PlacedRun placed = {first, pages, run.kind, static_cast<uint64_t>(run.reason)};
       if (run.kind == RunKind::kRelocated) placed.relocation = table.RelocationOf(run, index);
-      known.push_back({placed, run.stored + (moves ? index - run.first : 0)});
+      known.push_back({placed, archive::PageTable::StoredPageOf(run, index)});
       index += pages;
     }
   }

@@ -114,7 +114,7 @@ class PageWriter {
   Status ClassifyPage(Pfn pfn, const ScannedPage& page) {
     switch (page.fate) {
       case PageFate::kPresent:
-        return page.follows ? AddFollowing(pfn) : AddPresent(pfn, page);
+        return AddPresent(pfn, page);
       case PageFate::kZero:
         AddZero(pfn, 1);
         return {};
@@ -133,6 +133,11 @@ class PageWriter {
 
   Status AddPresent(Pfn pfn, const ScannedPage& page) {
     const uint64_t own = page.own_address;
+    if (page.follows) {
+      following_.relocation.to = own;
+      AddDuplicate(pfn);
+      return {};
+    }
     const auto match = KTSTR_TRY(duplicates_.FindOrStore(pfn, page.hash, own));
     following_ = {match ? match->stored : duplicates_.stored().size() - 1,
                   {match ? match->own_address : own, own}};
@@ -143,12 +148,6 @@ class PageWriter {
     places_.Add(pfn, 1, RunKind::kStored);
     page_table_.AddStored();
     return frames_.Add(pfn, pool_);
-  }
-
-  Status AddFollowing(Pfn pfn) {
-    following_.relocation.to += kPageSize;
-    AddDuplicate(pfn);
-    return {};
   }
 
   void AddDuplicate(Pfn pfn) {

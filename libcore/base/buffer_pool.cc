@@ -20,7 +20,6 @@ constexpr uint64_t kPage = 4096, kHugePage = uint64_t{2} << 20;
 }  // namespace
 
 struct BufferPool::State {
- public:
   State(uint64_t size, PageSize pages) : buffer_size(size), page_size(pages) {}
 
   std::byte* Take() {
