@@ -102,7 +102,7 @@ int Main(int argc, char** argv) {
       "user's\n"
       "cache directory); later ones only read that.");
   CommonArguments arguments;
-  std::string memory = "256M";
+  std::string memory = SnapshotMemoryOptions::kDefaultSize;
   AddCommonOptions(app, arguments, &memory);
   app.AddVersion("--version", "ktstr-analyze " KTSTR_VERSION);
   app.UnderstandBehindSubcommands();
