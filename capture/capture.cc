@@ -8,6 +8,7 @@
 #include <system_error>
 
 #include "capture/describe_kernel.h"
+#include "capture/find_notes.h"
 #include "capture/live_memory.h"
 #include "capture/qemu/device_state.h"
 #include "capture/qemu/json_access.h"
@@ -15,11 +16,11 @@
 #include "capture/qemu/process_info.h"
 #include "capture/qemu/ram_map.h"
 #include "capture/qemu/unplugged.h"
-#include "libcore/qemu/vcpu_state.h"
 #include "capture/system/spare_memory.h"
 #include "libcore/base/output_place.h"
 #include "libcore/kernel/guest_kernel.h"
 #include "libcore/kernel/image_store.h"
+#include "libcore/qemu/vcpu_state.h"
 #include "libcore/walk/memory/all_classes.h"
 #include "libcore/walk/system/kernels.h"
 
@@ -34,6 +35,8 @@ struct Prepared {
   std::vector<Pa> notes;   // where VMCOREINFO notes lie: a kernel does not move its own
   bool has_notes = false;  // whether they were looked for
   MachineFacts facts;
+  // So that the guest need not stand still while symbols are decoded that were seen before.
+  std::unique_ptr<ImageStore> images = ImageStore::OfUser();
 };
 
 // `still`: the guest is frozen already.
@@ -45,8 +48,12 @@ Result<Prepared> Prepare(QmpClient& qmp, const CaptureOptions& options, bool sti
   prepared.facts = KTSTR_TRY(AskMachineFacts(qmp));
   prepared.memory->SetStill(still);
   if (!still && prepared.memory->slow_while_running()) return prepared;
-  for (const Vmcoreinfo& note : Vmcoreinfo::FindAll(*prepared.memory)) {
-    prepared.notes.push_back(note.pa());
+  if (options.keep == Keep::kKernel) {
+    prepared.notes = FindNotes(qmp, *prepared.memory, prepared.images.get());
+  } else {
+    for (const Vmcoreinfo& note : Vmcoreinfo::FindAll(*prepared.memory)) {
+      prepared.notes.push_back(note.pa());
+    }
   }
   prepared.has_notes = true;
   return prepared;
@@ -91,18 +98,17 @@ void KeepKernelOnly(const GuestKernel& kernel, const GuestKernelOptions& open,
         "{} pages are kept since the kernel's account of them cannot be read", unreadable));
   }
   contents->metadata.kept = "kernel";
-  contents->filter = [all = std::make_shared<AllClasses>(*std::move(read))](Pfn pfn) {
-    return all->Of(pfn);
-  };
+  contents->filter = [all = std::make_shared<AllClasses>(*std::move(read))](
+                         Pfn pfn, uint64_t most) { return all->AlikeFrom(pfn, most); };
 }
 
 // A guest without a kernel that can be found (firmware, another system) is captured all the same,
 // and whole.
 std::unique_ptr<GuestKernel> LookAtKernel(const Prepared& prepared, const CaptureOptions& options,
-                                          const ImageStore* images, ArchiveContents* contents,
-                                          CaptureSummary* summary) {
-  const GuestKernelOptions open = {
-      .vmcoreinfo_hints = prepared.notes, .hints_are_all = prepared.has_notes, .images = images};
+                                          ArchiveContents* contents, CaptureSummary* summary) {
+  const GuestKernelOptions open = {.vmcoreinfo_hints = prepared.notes,
+                                   .hints_are_all = prepared.has_notes,
+                                   .images = prepared.images.get()};
   auto kernel = GuestKernel::Open(*prepared.memory, contents->vcpus, open);
   if (!kernel) {
     summary->warnings.push_back(fmt::format(
@@ -184,10 +190,7 @@ Result<CaptureSummary> Write(Frozen& frozen, const Prepared& prepared,
                               .device_state = *device_state,
                               .metadata = KTSTR_TRY(DescribeMachine(frozen, prepared, options))};
   contents.metadata.unplugged_pages = unplugged;
-  // So that the guest need not stand still while symbols are decoded that were seen before.
-  const std::unique_ptr<ImageStore> images = ImageStore::OfUser();
-  const std::unique_ptr<GuestKernel> kernel =
-      LookAtKernel(prepared, options, images.get(), &contents, &summary);
+  const std::unique_ptr<GuestKernel> kernel = LookAtKernel(prepared, options, &contents, &summary);
 
   Watch watch(frozen.qmp(), *prepared.memory, options);
   const bool goes_on = memory_done != nullptr && options.then == AfterCapture::kResume;

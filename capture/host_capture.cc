@@ -156,11 +156,12 @@ Result<CaptureSummary> CaptureHost(const CaptureOptions& options, const HostFile
   const auto begun = steady_clock::now();
   HostSnapshot::Pages scheduler = SchedulerPages(*kernel, memory);
   const auto classes = KTSTR_TRY(AllClasses::Read(*kernel, open));
-  const ArchiveContents contents = {.memory = memory,
-                                    .vcpus = {},
-                                    .device_state = {},
-                                    .metadata = std::move(metadata),
-                                    .filter = [&classes](Pfn pfn) { return classes.Of(pfn); }};
+  const ArchiveContents contents = {
+      .memory = memory,
+      .vcpus = {},
+      .device_state = {},
+      .metadata = std::move(metadata),
+      .filter = [&classes](Pfn pfn, uint64_t most) { return classes.AlikeFrom(pfn, most); }};
   memory.BeginPassing(std::move(scheduler));
   HostWatch watch(options, disk);
   const ArchiveWriteOptions write = {

@@ -182,4 +182,15 @@ Pfn LiveMemory::NextTouched(Pfn from) const {
   return end;
 }
 
+uint64_t LiveMemory::MostTouched() const {
+  if (remote_) return page_count();
+  uint64_t bytes = 0;
+  for (const UniqueFd& file : files_) {
+    struct stat info = {};
+    if (fstat(file.get(), &info) != 0) return page_count();
+    bytes += uint64_t(info.st_blocks) * 512;  // stat(2)
+  }
+  return bytes / kPageSize;
+}
+
 }  // namespace ktstr

@@ -60,6 +60,8 @@ class LiveMemory : public GuestMemory {
   Status Write(Pa pa, std::span<const std::byte> bytes) override;
   // By the holes in the RAM file, or the pages that QEMU's process has.
   Pfn NextTouched(Pfn from) const override;
+  // How many pages the guest can have touched: all, where that is not known.
+  uint64_t MostTouched() const;
 
  private:
   struct Mapped {

@@ -91,10 +91,10 @@ Result<ScrubSummary> ScrubMachine(FrozenMachine& machine, const std::string& pat
   contents.metadata.kept = "kernel";
   contents.metadata.vmm_command_line.clear();
   contents.metadata.tags["scrubbed"] = "user pages, file contents, free pages, keyrings";
-  contents.filter = [&](Pfn pfn) {
+  contents.filter = FilterByPage([&](Pfn pfn) {
     if (const LeftOutReason reason = classes.Of(pfn); reason != LeftOutReason::kNone) return reason;
     return scrubbed.contains(pfn) ? LeftOutReason::kScrubbed : LeftOutReason::kNone;
-  };
+  });
   summary.archive = KTSTR_TRY(WriteArchive(path, contents, {}));
   return summary;
 }

@@ -6,26 +6,6 @@
 
 namespace ktstr {
 
-std::vector<VcpuRegisters> ParseRegisterText(std::string_view text) {
-  std::vector<VcpuRegisters> vcpus;
-  for (const std::string_view part : SplitByCpu(text)) {
-    const auto cr0 = RegisterIn(part, "CR0=");
-    const auto cr3 = RegisterIn(part, "CR3=");
-    const auto cr4 = RegisterIn(part, "CR4=");
-    if (!cr0 || !cr3 || !cr4) continue;
-    VcpuRegisters vcpu;
-    vcpu.cpu = static_cast<uint32_t>(vcpus.size());
-    vcpu.cr0 = *cr0;
-    vcpu.cr3 = *cr3;
-    vcpu.cr4 = *cr4;
-    vcpu.idt.base = RegisterIn(part, "IDT=").value_or(0);
-    vcpu.rflags = RegisterIn(part, "RFL=").value_or(0);
-    vcpu.halted = RegisterIn(part, "HLT=").value_or(0) != 0;
-    vcpus.push_back(vcpu);
-  }
-  return vcpus;
-}
-
 Result<RunningKernel> RunningKernel::Open(QmpClient& qmp, pid_t pid, size_t kernel_instance) {
   if (pid == 0) pid = KTSTR_TRY(qmp.PeerPid());
   RamMap map = KTSTR_TRY(FindRam(qmp, pid));

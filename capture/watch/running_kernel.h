@@ -4,8 +4,6 @@
 #include <sys/types.h>
 
 #include <memory>
-#include <string_view>
-#include <vector>
 
 #include "capture/live_memory.h"
 #include "capture/qemu/qmp_client.h"
@@ -13,10 +11,6 @@
 #include "libcore/kernel/guest_kernel.h"
 
 namespace ktstr {
-
-// What QEMU's "info registers -a" says of the vCPUs; only the registers that lead to the kernel's
-// page tables are filled in. What is no such answer has no vCPUs.
-std::vector<VcpuRegisters> ParseRegisterText(std::string_view text);
 
 class RunningKernel {
  public:

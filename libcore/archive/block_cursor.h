@@ -17,11 +17,12 @@ class BlockCursor {
   BlockCursor(const GuestMemory& memory, const PageFilter& filter)
       : memory_(memory), filter_(filter) {}
 
-  // The next block, in ascending order; nothing after the last one. Asks the filter about each
-  // page.
+  // The next block, in ascending order; nothing after the last one.
   std::optional<PageBlock> Next();
 
  private:
+  void AskAboutEach(AlikePages first, PageBlock& block);
+
   const GuestMemory& memory_;
   const PageFilter& filter_;
   size_t region_ = 0;

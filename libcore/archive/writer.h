@@ -16,8 +16,16 @@
 
 namespace ktstr {
 
-// Says whether a page is to be left out, and why; kNone keeps it. Called once per page, in order.
-using PageFilter = std::function<LeftOutReason(Pfn)>;
+// Says of the page at a frame whether it is to be left out (kNone keeps it), and of how many from
+// there on, at least 1 and at most the second argument, the same holds. Asked in order, about each
+// page at least once.
+using PageFilter = std::function<AlikePages(Pfn, uint64_t)>;
+
+// A filter that is asked about each page.
+template <typename Reason>
+PageFilter FilterByPage(Reason reason) {
+  return [reason = std::move(reason)](Pfn pfn, uint64_t) { return AlikePages{reason(pfn), 1}; };
+}
 
 // The machine to write. Nothing here may change while it is being written: memory of a machine that
 // runs is one of which each page stays what it was when it was first looked at (HostSnapshot).

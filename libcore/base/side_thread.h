@@ -2,12 +2,14 @@
 // itself.
 #pragma once
 
+#include <algorithm>
 #include <future>
 #include <optional>
 #include <system_error>
 #include <thread>
 #include <type_traits>
 #include <utility>
+#include <vector>
 
 namespace ktstr {
 
@@ -30,6 +32,24 @@ std::future<std::invoke_result_t<Work>> Beside(Work work) {
   } catch (const std::system_error&) {
     return std::async(std::launch::deferred, std::move(work));
   }
+}
+
+// Calls `work` in `threads` threads, this one among them, or in as many as the system starts, and
+// waits until it returned in each. It has to share out among its calls what there is to do.
+template <typename Work>
+void InThreads(size_t threads, const Work& work) {
+  std::vector<std::jthread> helpers;
+  while (helpers.size() + 1 < threads) {
+    auto helper = TryThread([&work] { work(); });
+    if (!helper) break;
+    helpers.push_back(*std::move(helper));
+  }
+  work();
+}
+
+// The CPUs that there are, at least 1 and at most `most`.
+inline size_t CpuThreads(size_t most) {
+  return std::clamp<size_t>(std::thread::hardware_concurrency(), 1, most);
 }
 
 }  // namespace ktstr

@@ -4,25 +4,13 @@
 
 #include <algorithm>
 #include <charconv>
-#include <set>
-#include <utility>
-
-#include "libcore/memory/touched_pages.h"
 
 namespace ktstr {
 
 namespace {
 
-constexpr std::string_view kMagic = "OSRELEASE=";
-// struct elf_note header and the name "VMCOREINFO", padded (include/linux/crash_core.h).
-constexpr uint64_t kNoteHeaderSize = 0x18;
 // VMCOREINFO_BYTES.
 constexpr size_t kMaxText = kPageSize;
-// More kernels than any memory holds: a guest can fill its own with notes.
-constexpr size_t kMaxNotes = 64;
-// Pages that are the same as the one before them, or cannot be read as it cannot: 128 GiB. An
-// archive needs a few bytes to have 2^32 of them.
-constexpr uint64_t kMaxRepeated = uint64_t{1} << 25;
 
 template <typename T>
 std::optional<T> ParseNumber(std::string_view text, int base) {
@@ -41,7 +29,7 @@ std::string_view AsText(std::span<const std::byte> bytes) {
 Result<Vmcoreinfo> Vmcoreinfo::Parse(std::string_view text, Pa pa) {
   Vmcoreinfo info;
   info.pa_ = pa;
-  if (!text.starts_with(kMagic)) {
+  if (!text.starts_with(kVmcoreinfoBegin)) {
     return Fail(ErrorCode::kDamaged, fmt::format("there is no VMCOREINFO at {:#x}", pa.value()));
   }
   text = text.substr(0, std::min(text.find('\0'), text.size()));
@@ -75,31 +63,6 @@ Result<Vmcoreinfo> Vmcoreinfo::ReadAt(const GuestMemory& memory, Pa pa) {
     KTSTR_TRY(memory.Read(pa + in_page, std::span(bytes).subspan(in_page)));
   }
   return Parse(AsText(bytes), pa);
-}
-
-std::vector<Vmcoreinfo> Vmcoreinfo::FindAll(const GuestMemory& memory) {
-  std::vector<Vmcoreinfo> found;
-  std::set<std::map<std::string, std::string, std::less<>>> texts;
-  const std::byte* previous = nullptr;
-  uint64_t repeated = 0;
-  for (const MemoryRegion& region : memory.regions()) {
-    TouchedPages touched(memory);
-    for (Pfn pfn = region.begin; pfn < region.end; pfn = pfn + 1) {
-      pfn = touched.Next(pfn);
-      if (pfn >= region.end) break;
-      const PageView page = memory.View(pfn);
-      repeated += page.data() == std::exchange(previous, page.data());
-      if (repeated > kMaxRepeated) return found;
-      for (const uint64_t offset : {uint64_t{0}, kNoteHeaderSize}) {
-        if (!page.readable()) break;
-        if (AsText(page.bytes()).compare(offset, kMagic.size(), kMagic) != 0) continue;
-        if (found.size() >= kMaxNotes) return found;
-        auto info = ReadAt(memory, pfn.pa() + offset);
-        if (info && texts.insert(info->lines_).second) found.push_back(*std::move(info));
-      }
-    }
-  }
-  return found;
 }
 
 std::string Vmcoreinfo::build_id() const { return std::string(Get("BUILD-ID").value_or("")); }

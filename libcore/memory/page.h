@@ -31,6 +31,12 @@ enum class LeftOutReason : uint8_t {
   kExcluded,   // a dump that this came from did not have it, and it is not known for what reason
 };
 
+// Pages of which all are left out for one reason, or all are kept (kNone).
+struct AlikePages {
+  LeftOutReason reason;
+  uint64_t pages;
+};
+
 // As shown to people: "present", "zero", "not captured", "outside memory", "damaged".
 std::string_view PageFateName(PageFate fate);
 // As shown to people: "", "free", "page cache", "user data", "device",

@@ -71,9 +71,9 @@ class KernelOfDump {
       return nullptr;
     }
     const auto all = std::make_shared<AllClasses>(*std::move(classes));
-    return [all, memory = vmcore_.memory.get()](Pfn pfn) {
+    return FilterByPage([all, memory = vmcore_.memory.get()](Pfn pfn) {
       return memory->Has(pfn) ? LeftOutReason::kNone : all->Of(pfn);
-    };
+    });
   }
 
  private:

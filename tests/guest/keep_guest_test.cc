@@ -9,6 +9,7 @@
 
 #include "analyze/index/tables.h"
 #include "capture/capture.h"
+#include "capture/find_notes.h"
 #include "capture/live_memory.h"
 #include "capture/qemu/device_state.h"
 #include "capture/qemu/ram_map.h"
@@ -168,6 +169,8 @@ class KeepGuestTest : public testing::TestWithParam<Configuration> {
     guest.regions.assign(memory->regions().begin(), memory->regions().end());
     std::vector<Pa> notes;
     for (const Vmcoreinfo& note : Vmcoreinfo::FindAll(*memory)) notes.push_back(note.pa());
+    // User data is left aside where the kernel tells of it.
+    EXPECT_EQ(FindNotes(machine.qmp(), *memory, nullptr, /*many_pages=*/0), notes);
 
     RecordingMemory recorder(*memory);
     const auto kernel = KTSTR_TRY(

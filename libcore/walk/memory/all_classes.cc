@@ -23,6 +23,16 @@ LeftOutReason AllClasses::Of(Pfn pfn) const {
   return LeftOutReason::kNone;
 }
 
+AlikePages AllClasses::AlikeFrom(Pfn first, uint64_t most) const {
+  AlikePages alike = {LeftOutReason::kNone, most};
+  for (const PageClasses& classes : classes_) {
+    const AlikePages here = classes.AlikeFrom(first, alike.pages);
+    alike.pages = here.pages;
+    if (alike.reason == LeftOutReason::kNone) alike.reason = here.reason;
+  }
+  return alike;
+}
+
 uint64_t AllClasses::unreadable_pages() const {
   uint64_t pages = 0;
   for (const PageClasses& classes : classes_) pages += classes.unreadable_pages();

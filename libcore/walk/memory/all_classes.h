@@ -19,6 +19,7 @@ class AllClasses {
 
   // As PageClasses::Of.
   LeftOutReason Of(Pfn pfn) const;
+  AlikePages AlikeFrom(Pfn first, uint64_t most) const;
   uint64_t unreadable_pages() const;
 
  private:

@@ -1,21 +1,26 @@
 #include "libcore/walk/memory/page_classes.h"
 
 #include <algorithm>
-#include <array>
+#include <atomic>
 #include <cstring>
 
+#include "libcore/base/side_thread.h"
 #include "libcore/walk/memory/pcp_lists.h"
 
 namespace ktstr {
 
-// One pass over the struct pages of each region, in ascending order, since what a page is can
-// depend on pages before it:
+// One pass over the struct pages of each part of a region, in ascending order, since what a page is
+// can depend on pages before it:
 // - The first page of a free block of the buddy allocator has a page type of its own and the
 //   block's order in `private` (mm/page_alloc.c). The block covers the 2^order frames from there;
 //   its other pages have no mark, and are free if they have no user either. Blocks in the CPUs' own
 //   lists (pcp_lists.h) are handled alike.
 // - A tail page of a compound one leads to the first page, and is what that one is.
 // - Every other page is classified by its own flags, type and mapping (include/linux/page-flags.h).
+//
+//
+// Parts begin where the largest blocks of the buddy allocator may, so that none lies in two. Tails
+// of a compound page that began in a part before (a hugetlb page of 1 GiB) are left for the end.
 //
 // A guest may be stopped while it changes any of these. Whatever does not prove that a page is none
 // of the kernel's keeps the page.
@@ -29,6 +34,10 @@ constexpr uint64_t kMappingFlags = 3;
 constexpr uint32_t kUnmapped = UINT32_MAX;  // page_type of a page without a type or a mapping
 // Struct pages that are read at once: a page of them, as they are usually laid out.
 constexpr uint64_t kBatch = 64;
+// Frames of a part at least: some ten microseconds of work.
+constexpr uint64_t kPartPages = 2048;
+// More would wait for memory, not for the CPU.
+constexpr size_t kMostThreads = 4;
 
 template <typename T>
 T Load(const std::byte* at) {
@@ -63,44 +72,71 @@ class PageReader {
   bool has_next_;
 };
 
-// Classifies the frames of one region in ascending order.
+// What is found out of the frames of one region. Parts of it are written by different threads.
+struct RegionMarks {
+  explicit RegionMarks(const MemoryRegion& frames)
+      : region(frames),
+        reasons(frames.page_count(), LeftOutReason::kNone),
+        is_head(frames.page_count()) {}
+
+  // What a tail is whose compound page begins at `head`.
+  LeftOutReason OfTail(Pfn tail, Pfn head) const {
+    const bool known = region.Contains(head) && head < tail && is_head[head - region.begin] != 0;
+    return known ? reasons[head - region.begin] : LeftOutReason::kNone;
+  }
+
+  MemoryRegion region;
+  std::vector<LeftOutReason> reasons;
+  std::vector<uint8_t> is_head;  // whether it is the first of a compound page; not bits: threads
+};
+
+// Tails of a compound page that began in a part before.
+struct FarTails {
+  Pfn begin, end;
+  Pfn head;
+};
+
+struct Part {
+  RegionMarks* marks;
+  Pfn begin, end;
+  std::vector<FarTails> far_tails = {};
+  uint64_t unreadable_pages = 0;
+};
+
+// Classifies the frames of one part in ascending order.
 class Classifier {
  public:
   Classifier(const GuestKernel& kernel, const PageLayout& layout, const MemoryMap& map,
-             const MemoryRegion& region, const std::vector<FreeBlock>& pcp)
+             const std::vector<FreeBlock>& pcp, Part& part)
       : kernel_(kernel),
         layout_(layout),
         map_(map),
-        region_(region),
+        part_(part),
+        marks_(*part.marks),
         pcp_(pcp),
-        next_pcp_(std::lower_bound(pcp.begin(), pcp.end(), region.begin,
+        next_pcp_(std::lower_bound(pcp.begin(), pcp.end(), part.begin,
                                    [](const FreeBlock& b, Pfn pfn) { return b.first < pfn; })),
-        reasons_(region.page_count(), LeftOutReason::kNone),
-        heads_(region.page_count()),
         buffer_(kBatch * layout.size) {}
 
   void Run() {
-    for (Pfn at = region_.begin; at < region_.end;) {
-      const Pfn batch_end(std::min(region_.end.value(), (at.value() / kBatch + 1) * kBatch));
+    for (Pfn at = part_.begin; at < part_.end;) {
+      const Pfn batch_end(std::min(part_.end.value(), (at.value() / kBatch + 1) * kBatch));
       // A section is a multiple of a batch.
       if (map_.Has(at)) RunBatch(at, batch_end - at);
       at = batch_end;
     }
   }
 
-  std::vector<LeftOutReason> Take() && { return std::move(reasons_); }
-  uint64_t unreadable_pages() const { return unreadable_pages_; }
-
  private:
   void RunBatch(Pfn first, uint64_t count) {
     const auto bytes = std::span(buffer_).first(count * layout_.size);
     if (!kernel_.Read(map_.PageOf(first), bytes)) {
-      unreadable_pages_ += count;
+      part_.unreadable_pages += count;
       return;
     }
     for (uint64_t i = 0; i < count; ++i) {
       const Pfn pfn = first + i;
-      reasons_[pfn - region_.begin] =
+      marks_.reasons[pfn - marks_.region.begin] =
           Classify(pfn, PageReader(layout_, bytes.subspan(i * layout_.size)));
     }
   }
@@ -114,16 +150,21 @@ class Classifier {
     const uint64_t flags = page.flags();
     if (pfn < free_end_ && IsUnused(page, flags)) return LeftOutReason::kFree;
     const LeftOutReason reason = OfUsed(page, type, flags);
-    heads_[pfn - region_.begin] = (flags & layout_.head) != 0;
+    marks_.is_head[pfn - marks_.region.begin] = (flags & layout_.head) != 0;
     return reason;
   }
 
   // All pages of a compound one are what the first is.
-  LeftOutReason AsHead(Pfn pfn, Kva page) const {
+  LeftOutReason AsHead(Pfn pfn, Kva page) {
     const auto head = map_.FrameOf(page);
-    const bool known =
-        head && region_.Contains(*head) && *head < pfn && heads_[*head - region_.begin];
-    return known ? reasons_[*head - region_.begin] : LeftOutReason::kNone;
+    if (!head) return LeftOutReason::kNone;
+    if (part_.begin <= *head) return marks_.OfTail(pfn, *head);
+    auto& tails = part_.far_tails;
+    if (tails.empty() || tails.back().end != pfn || tails.back().head != *head) {
+      tails.push_back({pfn, pfn, *head});
+    }
+    tails.back().end = pfn + 1;
+    return LeftOutReason::kNone;
   }
 
   // A block of 2^order frames begins on a multiple of that, and is smaller than orders allows.
@@ -168,15 +209,37 @@ class Classifier {
   const GuestKernel& kernel_;
   const PageLayout& layout_;
   const MemoryMap& map_;
-  const MemoryRegion region_;
+  Part& part_;
+  RegionMarks& marks_;
   const std::vector<FreeBlock>& pcp_;                // by frame
   std::vector<FreeBlock>::const_iterator next_pcp_;  // the first that was not met yet
   Pfn free_end_;                                     // the present block of free pages ends there
-  std::vector<LeftOutReason> reasons_;
-  std::vector<bool> heads_;  // first pages of compound ones
   std::vector<std::byte> buffer_;
-  uint64_t unreadable_pages_ = 0;
 };
+
+// How many of the bytes are what the first is.
+uint64_t CountAlike(const std::byte* bytes, uint64_t count) {
+  constexpr uint64_t kStep = 256;
+  uint64_t alike = 1;
+  while (count - alike >= kStep && std::memcmp(bytes, bytes + alike, kStep) == 0) alike += kStep;
+  while (alike < count && bytes[alike] == bytes[0]) ++alike;
+  return alike;
+}
+
+// No block of the buddy allocator lies in two of them.
+std::vector<Part> PartsOf(std::span<RegionMarks> regions, const PageLayout& layout) {
+  const uint64_t largest = uint64_t{1} << (std::clamp<uint64_t>(layout.orders, 1, 32) - 1);
+  const uint64_t step = std::max(kPartPages, largest);
+  std::vector<Part> parts;
+  for (RegionMarks& marks : regions) {
+    for (Pfn at = marks.region.begin; at < marks.region.end;) {
+      const Pfn end(std::min(marks.region.end.value(), (at.value() / step + 1) * step));
+      parts.push_back({&marks, at, end});
+      at = end;
+    }
+  }
+  return parts;
+}
 
 }  // namespace
 
@@ -189,12 +252,26 @@ Result<PageClasses> PageClasses::Read(const GuestKernel& kernel, const PageLayou
   std::vector<FreeBlock> pcp = FindPcpBlocks(kernel, layout, map);
   std::sort(pcp.begin(), pcp.end(),
             [](const FreeBlock& a, const FreeBlock& b) { return a.first < b.first; });
+  std::vector<RegionMarks> regions;
+  for (const MemoryRegion& region : kernel.memory().regions()) regions.emplace_back(region);
+  std::vector<Part> parts = PartsOf(regions, layout);
+  std::atomic<size_t> next = 0;
+  InThreads(std::min(parts.size(), CpuThreads(kMostThreads)), [&] {
+    for (size_t i = next++; i < parts.size(); i = next++) {
+      Classifier(kernel, layout, map, pcp, parts[i]).Run();
+    }
+  });
   PageClasses classes;
-  for (const MemoryRegion& region : kernel.memory().regions()) {
-    Classifier classifier(kernel, layout, map, region, pcp);
-    classifier.Run();
-    classes.unreadable_pages_ += classifier.unreadable_pages();
-    classes.regions_.push_back({region, std::move(classifier).Take()});
+  for (const Part& part : parts) {
+    RegionMarks& marks = *part.marks;
+    for (const auto& [begin, end, head] : part.far_tails) {
+      const auto first = marks.reasons.begin() + static_cast<ptrdiff_t>(begin - marks.region.begin);
+      std::fill_n(first, end - begin, marks.OfTail(begin, head));
+    }
+    classes.unreadable_pages_ += part.unreadable_pages;
+  }
+  for (RegionMarks& marks : regions) {
+    classes.regions_.push_back({marks.region, std::move(marks.reasons)});
   }
   return classes;
 }
@@ -204,6 +281,17 @@ LeftOutReason PageClasses::Of(Pfn pfn) const {
     if (region.frames.Contains(pfn)) return region.reasons[pfn - region.frames.begin];
   }
   return LeftOutReason::kNone;
+}
+
+AlikePages PageClasses::AlikeFrom(Pfn first, uint64_t most) const {
+  for (const Region& region : regions_) {
+    if (!region.frames.Contains(first)) continue;
+    const std::byte* const reasons = std::as_bytes(std::span(region.reasons)).data();
+    const uint64_t begin = first - region.frames.begin;
+    const uint64_t end = begin + std::min(most, region.frames.end - first);
+    return {region.reasons[begin], CountAlike(reasons + begin, end - begin)};
+  }
+  return {LeftOutReason::kNone, 1};
 }
 
 }  // namespace ktstr

@@ -31,6 +31,8 @@ class PageClasses {
 
   // kNone of a page of the kernel's, and of a frame outside RAM.
   LeftOutReason Of(Pfn pfn) const;
+  // The same of the pages from `first` on, of which at least one and at most `most` are alike.
+  AlikePages AlikeFrom(Pfn first, uint64_t most) const;
   // RAM whose struct page could not be read although the kernel has one, in pages. They count as
   // the kernel's.
   uint64_t unreadable_pages() const { return unreadable_pages_; }

@@ -152,10 +152,10 @@ TEST_F(WriterTest, TheFilterIsAskedAboutEveryPageOnceInOrder) {
   memory.Put<uint8_t>(Pfn(0x501).pa(), 1);
   std::vector<Pfn> asked;
   ArchiveContents contents{memory};
-  contents.filter = [&asked](Pfn pfn) {
+  contents.filter = FilterByPage([&asked](Pfn pfn) {
     asked.push_back(pfn);
     return pfn.value() % 2 == 1 ? LeftOutReason::kUserData : LeftOutReason::kNone;
-  };
+  });
   ASSERT_TRUE(WriteArchive(path_, contents, {}));
   ASSERT_EQ(asked.size(), memory.page_count());
   EXPECT_TRUE(std::ranges::is_sorted(asked));
@@ -164,6 +164,45 @@ TEST_F(WriterTest, TheFilterIsAskedAboutEveryPageOnceInOrder) {
     const PageFate kept = pfn == Pfn(0x500) ? PageFate::kPresent : PageFate::kZero;
     const PageFate fate = pfn.value() % 2 == 1 ? PageFate::kNotCaptured : kept;
     ASSERT_EQ(archive->Lookup(pfn).fate, fate) << pfn.value();
+  }
+}
+
+TEST_F(WriterTest, AFilterMayTellOfManyPagesAtOnce) {
+  // Runs that end within a block, at its end and beyond, touched and not, told of as far as asked
+  // or less far.
+  constexpr uint64_t kPages = 20'000;
+  const auto reason_of = [](Pfn pfn) {
+    static constexpr uint64_t kEnds[] = {1, 5, 512, 700, 3000, 3001, 4096, 9000, 9512, 15'000};
+    const auto run = std::ranges::upper_bound(kEnds, pfn.value()) - std::begin(kEnds);
+    return run % 3 == 0   ? LeftOutReason::kNone
+           : run % 3 == 1 ? LeftOutReason::kFree
+                          : LeftOutReason::kPageCache;
+  };
+  BufferMemory memory(kPages * kPageSize);
+  for (uint64_t pfn = 0; pfn < kPages; pfn += 3) memory.Put<uint64_t>(Pfn(pfn).pa(), pfn + 1);
+  for (uint64_t pfn = 6000; pfn < 12'000; ++pfn) memory.Put<uint64_t>(Pfn(pfn).pa(), 0);
+  for (const uint64_t told_at_most : {1u, 7u, 512u, 100'000u}) {
+    ArchiveContents contents{memory};
+    contents.filter = [&](Pfn pfn, uint64_t most) {
+      EXPECT_LE(pfn.value() + most, kPages);
+      AlikePages alike = {reason_of(pfn), 1};
+      while (alike.pages < std::min(most, told_at_most) &&
+             reason_of(pfn + alike.pages) == alike.reason) {
+        ++alike.pages;
+      }
+      return alike;
+    };
+    const std::string path = directory_ / fmt::format("{}.kts", told_at_most);
+    ASSERT_TRUE(WriteArchive(path, contents, {}));
+    const auto archive = ArchiveReader::Open(path).value();
+    for (uint64_t pfn = 0; pfn < kPages; ++pfn) {
+      const auto found = archive->Lookup(Pfn(pfn));
+      const bool touched = pfn % 3 == 0 && (pfn < 6000 || pfn >= 12'000);
+      const LeftOutReason reason = reason_of(Pfn(pfn));
+      ASSERT_EQ(found.reason, reason) << pfn;
+      const PageFate kept = touched ? PageFate::kPresent : PageFate::kZero;
+      ASSERT_EQ(found.fate, reason == LeftOutReason::kNone ? kept : PageFate::kNotCaptured) << pfn;
+    }
   }
 }
 
@@ -182,9 +221,8 @@ TEST_F(WriterTest, NothingThatIsUntouchedOrLeftOutIsLookedAt) {
   EXPECT_EQ(seen, (std::set{Pfn(700), Pfn(701), Pfn(703), Pfn(704), Pfn(5000), Pfn(5001), Pfn(9998),
                             Pfn(9999)}));
   seen.clear();
-  contents.filter = [](Pfn pfn) {
-    return pfn == Pfn(5000) ? LeftOutReason::kFree : LeftOutReason::kNone;
-  };
+  contents.filter = FilterByPage(
+      [](Pfn pfn) { return pfn == Pfn(5000) ? LeftOutReason::kFree : LeftOutReason::kNone; });
   ASSERT_TRUE(WriteArchive(directory_ / "y.kts", contents, {}));
   EXPECT_FALSE(seen.contains(Pfn(5000)));
 }

@@ -113,8 +113,24 @@ TEST(VmcoreinfoTest, OfMemoryFullOfNotesTheFirstOnesAreTaken) {
     PutText(memory, Pa(i * kPageSize), fmt::format("{}EXTRA={}\n", kNote, i));
   }
   const auto notes = Vmcoreinfo::FindAll(memory);
-  EXPECT_EQ(notes.size(), 64u);
-  EXPECT_EQ(notes.front().pa(), Pa(0));
+  ASSERT_EQ(notes.size(), 64u);
+  for (uint64_t i = 0; i < notes.size(); ++i) EXPECT_EQ(notes[i].pa(), Pa(i * kPageSize));
+}
+
+// Which thread comes first makes no difference.
+TEST(VmcoreinfoTest, OfNotesThatSayTheSameTheFirstIsTakenWhereverTheOthersAre) {
+  constexpr uint64_t kPages = 20000;
+  BufferMemory memory(kPages * kPageSize);
+  for (const uint64_t page : {17u, 4096u, 8191u, 12345u, 19999u}) {
+    PutText(memory, Pa(page * kPageSize), kNote);
+  }
+  PutText(memory, Pa(9000 * kPageSize), fmt::format("{}CRASHTIME=1\n", kNote));
+  for (int i = 0; i < 20; ++i) {
+    const auto notes = Vmcoreinfo::FindAll(memory);
+    ASSERT_EQ(notes.size(), 2u);
+    EXPECT_EQ(notes[0].pa(), Pa(17 * kPageSize));
+    EXPECT_EQ(notes[1].pa(), Pa(9000 * kPageSize));
+  }
 }
 
 }  // namespace

@@ -97,6 +97,38 @@ TEST_P(PageClassesTest, AllPagesOfACompoundOneAreWhatItsFirstIs) {
   EXPECT_EQ(Count(kUserData, kFirst + 1024, 512), 512u);
 }
 
+// Threads take 2048 frames each.
+TEST_P(PageClassesTest, ACompoundPageMayBeLargerThanWhatOneThreadLooksAt) {
+  map().MakeHugetlb(kFirst, 12);
+  EXPECT_EQ(Count(kUserData, kFirst, 4096), 4096u);
+  EXPECT_EQ(CountAll(kUserData), 4096u);
+}
+
+TEST_P(PageClassesTest, TailsOfALargePageThatIsTheKernelsAreKept) {
+  map().Join(kFirst, 12);
+  map().MakeSlab(kFirst);
+  map().MakeFree(Pfn(kFirst.value() - 1024), 10);
+  EXPECT_EQ(Count(kNone, kFirst, 4096), 4096u);
+  EXPECT_EQ(CountAll(kFree), 1024u);
+}
+
+TEST_P(PageClassesTest, PagesThatAreAlikeAreToldOfTogether) {
+  map().MakeFree(kFirst, 10);
+  map().MakeAnonymous(kFirst + 1024);
+  map().MakeFree(kFirst + 2048, 9);
+  const PageClasses& classes = Classes();
+  const Pfn end(guest_.builder().options().memory_bytes / kPageSize);
+  std::vector<uint64_t> lengths;
+  for (Pfn at(0); at < end;) {
+    const AlikePages alike = classes.AlikeFrom(at, end - at);
+    for (uint64_t i = 0; i < alike.pages; ++i) ASSERT_EQ(Of(at + i), alike.reason);
+    at = at + alike.pages;
+    lengths.push_back(alike.pages);
+  }
+  EXPECT_EQ(lengths, (std::vector<uint64_t>{0x3000, 1024, 1, 1023, 512, 0x4000 - 0x3000 - 2560}));
+  EXPECT_EQ(classes.AlikeFrom(kFirst + 1000, 10).pages, 10u);
+}
+
 TEST_P(PageClassesTest, ATailWithoutAHeadIsKept) {
   map().MakeFile(kFirst);  // is no first page of a compound one
   map().Set(kFirst + 1, map().HeadMember(), map().PageOf(kFirst).value() | 1);

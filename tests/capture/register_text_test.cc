@@ -1,4 +1,4 @@
-#include "capture/watch/running_kernel.h"
+#include "capture/qemu/register_text.h"
 
 #include <gtest/gtest.h>
 
