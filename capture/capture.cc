@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 #include <system_error>
 
+#include "capture/copy_estimate.h"
 #include "capture/describe_kernel.h"
 #include "capture/find_notes.h"
 #include "capture/live_memory.h"
@@ -17,7 +18,9 @@
 #include "capture/qemu/ram_map.h"
 #include "capture/qemu/unplugged.h"
 #include "capture/system/spare_memory.h"
+#include "libcore/base/buffer_pool.h"
 #include "libcore/base/output_place.h"
+#include "libcore/base/side_thread.h"
 #include "libcore/kernel/guest_kernel.h"
 #include "libcore/kernel/image_store.h"
 #include "libcore/qemu/vcpu_state.h"
@@ -28,6 +31,11 @@ namespace ktstr {
 
 namespace {
 
+struct Copies {
+  uint64_t most_bytes = 0;
+  std::shared_ptr<BufferPool> buffers;
+};
+
 // What can be found out while the guest still runs, so that it stands still for less long.
 struct Prepared {
   pid_t pid = 0;
@@ -37,7 +45,22 @@ struct Prepared {
   MachineFacts facts;
   // So that the guest need not stand still while symbols are decoded that were seen before.
   std::unique_ptr<ImageStore> images = ImageStore::OfUser();
+  Copies copies;  // of a guest that runs, and will go on
 };
+
+// Where the pages of a guest that goes on are copied to while it stands still: memory that the
+// system has cleared and handed over before.
+Copies MakeReadyForCopies(const LiveMemory& memory, const CaptureOptions& options) {
+  constexpr size_t kMostThreads = 4;  // more would wait for memory
+  Copies copies = {
+      .most_bytes = SpareMemory(),
+      .buffers = std::make_shared<BufferPool>(kCopyBufferBytes, BufferPool::PageSize::kSmall)};
+  if (options.keep == Keep::kAll && !memory.slow_while_running()) {
+    const uint64_t bytes = std::min(copies.most_bytes, EstimateCopies(memory));
+    copies.buffers->Reserve(bytes, CpuThreads(kMostThreads));
+  }
+  return copies;
+}
 
 // `still`: the guest is frozen already.
 Result<Prepared> Prepare(QmpClient& qmp, const CaptureOptions& options, bool still) {
@@ -47,6 +70,9 @@ Result<Prepared> Prepare(QmpClient& qmp, const CaptureOptions& options, bool sti
   prepared.memory->Hide(options.planted);
   prepared.facts = KTSTR_TRY(AskMachineFacts(qmp));
   prepared.memory->SetStill(still);
+  const bool goes_on =
+      !still && options.then == AfterCapture::kResume && KTSTR_TRY(AskRunState(qmp)).running;
+  if (goes_on) prepared.copies = MakeReadyForCopies(*prepared.memory, options);
   if (!still && prepared.memory->slow_while_running()) return prepared;
   if (options.keep == Keep::kKernel) {
     prepared.notes = FindNotes(qmp, *prepared.memory, prepared.images.get());
@@ -193,11 +219,11 @@ Result<CaptureSummary> Write(Frozen& frozen, const Prepared& prepared,
   const std::unique_ptr<GuestKernel> kernel = LookAtKernel(prepared, options, &contents, &summary);
 
   Watch watch(frozen.qmp(), *prepared.memory, options);
-  const bool goes_on = memory_done != nullptr && options.then == AfterCapture::kResume;
   const ArchiveWriteOptions write = {
       .overwrite = options.overwrite,
       .compression_level = options.compression_level,
-      .copy_bytes = goes_on && frozen.state_before() == "running" ? SpareMemory() : 0,
+      .copy_bytes = prepared.copies.most_bytes,
+      .copies = prepared.copies.buffers,
       .progress = [&](uint64_t done, uint64_t all) { watch.Progress(done, all); },
       .memory_done = std::move(memory_done),
       .accept = options.accept,

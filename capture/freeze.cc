@@ -18,13 +18,18 @@ constexpr char kStandsStill[] = "the guest stands still";
 
 }  // namespace
 
-Result<Frozen> Frozen::Freeze(QmpClient& qmp) {
+Result<RunState> AskRunState(QmpClient& qmp) {
   const nlohmann::json status = KTSTR_TRY(qmp.Execute("query-status"));
-  const std::string before = StringMember(status, "status");
+  const std::string name = StringMember(status, "status");
   const nlohmann::json* running = JsonMember(status, "running");
-  if (before.empty() || running == nullptr || !running->is_boolean()) {
+  if (name.empty() || running == nullptr || !running->is_boolean()) {
     return Fail(StrangeAnswer(qmp.name(), "query-status", status));
   }
+  return RunState{name, running->get<bool>()};
+}
+
+Result<Frozen> Frozen::Freeze(QmpClient& qmp) {
+  const auto [before, was_running] = KTSTR_TRY(AskRunState(qmp));
   // QEMU runStates (qapi/run-state.json) in which there is no machine to look at yet, or in which
   // it is being saved or loaded by somebody else.
   for (const char* busy :
@@ -35,7 +40,6 @@ Result<Frozen> Frozen::Freeze(QmpClient& qmp) {
           fmt::format("the guest cannot be frozen now: {} is in state '{}'", qmp.name(), before));
     }
   }
-  const bool was_running = running->get<bool>();
   std::optional<ThawGuard> guard;
   if (!qmp.address().empty()) {
     guard.emplace(KTSTR_TRY(ThawGuard::Start(

@@ -19,6 +19,15 @@
 
 namespace ktstr {
 
+// What QEMU says of the machine (qapi/run-state.json).
+struct RunState {
+  std::string name;
+  bool running = false;
+};
+
+// Errors: kPeer.
+Result<RunState> AskRunState(QmpClient& qmp);
+
 // While one of these lives, every vCPU of the guest is parked and its block I/O is quiet. When it
 // goes, the guest goes on if it ran before; one that was stopped before (paused, at a breakpoint,
 // panicked, …) stays stopped. A guest of somebody else's, which goes on when we end, has a guard

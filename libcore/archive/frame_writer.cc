@@ -7,13 +7,14 @@
 
 #include "libcore/archive/checksum.h"
 #include "libcore/archive/frame_codec.h"
+#include "libcore/archive/writer.h"
 
 namespace ktstr::archive {
 
 namespace {
 
 // Pages of one piece of work: some hundred microseconds.
-constexpr size_t kBatchPages = 128;
+constexpr size_t kBatchPages = kCopyBufferBytes / kPageSize;
 
 size_t BatchPages(uint32_t pages_per_frame) {
   return std::max<size_t>(kBatchPages, pages_per_frame);
@@ -27,6 +28,11 @@ OpeningPiece OpeningAt(std::span<const std::byte> opening, uint64_t offset) {
   const uint64_t left = opening.size() - std::min<uint64_t>(offset, opening.size());
   if (left == 0) return {};
   return {offset, opening.size(), opening.subspan(offset, std::min(left, kOpeningOfBatch))};
+}
+
+std::shared_ptr<BufferPool> CopiesOf(uint64_t buffer_size, std::shared_ptr<BufferPool> given) {
+  if (given != nullptr && given->buffer_size() == buffer_size) return given;
+  return std::make_shared<BufferPool>(buffer_size, BufferPool::PageSize::kSmall);
 }
 
 // A context costs more to set up than a small frame to compress: each thread keeps one.
@@ -44,14 +50,14 @@ FrameCompressor& CompressorOf(int level) {
 
 FrameWriter::FrameWriter(const GuestMemory& memory, OutputFile& file, uint32_t pages_per_frame,
                          int level, PlaceLog& places, std::vector<std::byte> opening,
-                         uint64_t copy_bytes)
+                         uint64_t copy_bytes, std::shared_ptr<BufferPool> copies)
     : memory_(memory),
       file_(file),
       pages_per_frame_(pages_per_frame),
       level_(level),
       places_(places),
       opening_(std::move(opening)),
-      copies_(BatchPages(pages_per_frame) * kPageSize, BufferPool::PageSize::kSmall),
+      copies_(CopiesOf(BatchPages(pages_per_frame) * kPageSize, std::move(copies))),
       most_running_copies_(copy_bytes / (BatchPages(pages_per_frame) * kPageSize)),
       batch_{.first_stored = 0,
              .pages = {},
@@ -69,7 +75,7 @@ Status FrameWriter::Add(Pfn pfn, WorkerPool& pool) {
 // May be called from several threads at once, as Compress. Errors: kUnreadable when a page cannot
 // be read.
 Status FrameWriter::CopyPages(Batch& batch) {
-  batch.copy = copies_.Take();
+  batch.copy = copies_->Take();
   std::byte* to = batch.copy.get();
   for (const Pfn pfn : batch.pages) {
     const PageView view = memory_.View(pfn);

@@ -26,9 +26,11 @@ class FrameWriter {
   // `places` is where the caller notes what becomes of each page, before it adds it. `opening` goes
   // into the place records of the first frames.
   // Pages are copied out of memory before what else there is to do, as long as copies that are not
-  // compressed yet take no more than `copy_bytes`.
+  // compressed yet take no more than `copy_bytes`. They are put into `copies` where that has
+  // buffers of the right size, and may be nullptr.
   FrameWriter(const GuestMemory& memory, OutputFile& file, uint32_t pages_per_frame, int level,
-              PlaceLog& places, std::vector<std::byte> opening, uint64_t copy_bytes);
+              PlaceLog& places, std::vector<std::byte> opening, uint64_t copy_bytes,
+              std::shared_ptr<BufferPool> copies);
 
   // The page at `pfn` is the next stored page, and noted in the log. Errors: kIo, kUnreadable.
   Status Add(Pfn pfn, WorkerPool& pool);
@@ -74,7 +76,7 @@ class FrameWriter {
   const int level_;
   PlaceLog& places_;
   const std::vector<std::byte> opening_;
-  BufferPool copies_;
+  const std::shared_ptr<BufferPool> copies_;
   const size_t most_running_copies_;  // batches
   Batch batch_;
   // One for each batch that is being copied or was.

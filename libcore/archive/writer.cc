@@ -45,7 +45,7 @@ class PageWriter {
         duplicates_(contents.memory),
         frames_(contents.memory, file, options.pages_per_frame, options.compression_level, places_,
                 archive::EncodeOpening(contents.memory.regions(), contents.vcpus, metadata),
-                options.copy_bytes),
+                options.copy_bytes, options.copies),
         pool_(options.threads) {}
 
   // Errors: kIo, kUnreadable, kInvalidArgument when cancelled.

@@ -5,11 +5,13 @@
 #include <cstdint>
 #include <functional>
 #include <map>
+#include <memory>
 #include <span>
 #include <string>
 
 #include "libcore/archive/compression_level.h"
 #include "libcore/archive/metadata.h"
+#include "libcore/base/buffer_pool.h"
 #include "libcore/base/result.h"
 #include "libcore/memory/guest_memory.h"
 #include "libcore/memory/vcpu.h"
@@ -37,6 +39,9 @@ struct ArchiveContents {
   PageFilter filter = nullptr;  // nullptr keeps every page
 };
 
+// Of the buffers that ArchiveWriteOptions::copies are made of.
+inline constexpr uint64_t kCopyBufferBytes = 512 << 10;
+
 struct ArchiveWriteOptions {
   bool overwrite = false;
   int threads = 0;  // 0: one per CPU
@@ -47,6 +52,9 @@ struct ArchiveWriteOptions {
   // Of memory, for copies of pages: as far as they reach, the guest's memory is read first, and
   // compressed when it is not needed any more, at a lower priority. 0 where nobody waits for it.
   uint64_t copy_bytes = 0;
+  // Where copies are put, if its buffers are as large as kCopyBufferBytes; nullptr: wherever. For
+  // who has made them ready before the guest stood still.
+  std::shared_ptr<BufferPool> copies = nullptr;
   // Called from the writing thread now and then: pages done, pages in all.
   std::function<void(uint64_t, uint64_t)> progress = nullptr;
   // Called once, when all pages have been read: the guest's memory may change from then on. Its

@@ -21,6 +21,11 @@ class BufferPool {
   BufferPool(uint64_t buffer_size, PageSize page_size);
   static constexpr uint64_t kMostBytes = uint64_t{4} << 20;
 
+  // Makes slabs, in up to `threads` threads, until so many bytes of buffers that nobody has are
+  // there: for who will need them in a hurry.
+  void Reserve(uint64_t bytes, size_t threads);
+  uint64_t buffer_size() const;
+
   // A buffer of undefined contents, which goes back when nobody has it any more; the pool may be
   // gone by then.
   std::shared_ptr<std::byte[]> Take();

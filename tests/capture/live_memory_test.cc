@@ -77,6 +77,14 @@ TEST(LiveMemoryTest, NextTouchedSkipsHolesWithoutFillingThem) {
   EXPECT_EQ(machine.blocks(), before);
 }
 
+TEST(LiveMemoryTest, WhatTheGuestHasTouchedIsCounted) {
+  SplitMachine machine;
+  EXPECT_EQ(machine.memory->MostTouched(), 0u);
+  machine.Put(7 * kPageSize, 'a');
+  machine.Put(40 * kPageSize, 'b');
+  EXPECT_EQ(machine.memory->MostTouched(), 2u);
+}
+
 TEST(LiveMemoryTest, WritesReachTheFile) {
   SplitMachine machine;
   const uint64_t value = 0x1122334455667788;

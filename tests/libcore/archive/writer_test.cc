@@ -80,6 +80,12 @@ TEST_F(WriterTest, MemoryIsNotLookedAtAnyMoreOnceItIsSaidToBeDone) {
       options.overwrite = true;
       options.threads = threads;
       options.copy_bytes = copy_bytes;
+      if (threads > 1) {
+        // Buffers that were made ready, of the right size and of another.
+        const uint64_t size = copy_bytes > kBatch ? kCopyBufferBytes : kCopyBufferBytes / 2;
+        options.copies = std::make_shared<BufferPool>(size, BufferPool::PageSize::kSmall);
+        options.copies->Reserve(3 * size, 2);
+      }
       options.memory_done = [&]() -> Status {
         done = true;
         return {};

@@ -38,5 +38,27 @@ TEST(BufferPoolTest, ABufferOutlivesThePool) {
   EXPECT_EQ(buffer[(4 << 20) - 1], std::byte(1));
 }
 
+TEST(BufferPoolTest, WhatIsReservedIsThereAndUsedFirst) {
+  constexpr uint64_t kSize = 512 << 10;
+  BufferPool pool(kSize, BufferPool::PageSize::kSmall);
+  EXPECT_EQ(pool.buffer_size(), kSize);
+  pool.Reserve(20 * kSize, 3);
+  std::vector<std::shared_ptr<std::byte[]>> taken;
+  for (int i = 0; i < 30; ++i) {
+    taken.push_back(pool.Take());
+    std::memset(taken.back().get(), i, kSize);
+  }
+  for (int i = 0; i < 30; ++i) EXPECT_EQ(taken[i][kSize - 1], std::byte(i));
+}
+
+// Else the first write to each page after a fork would copy it.
+TEST(BufferPoolDeathTest, AForkedProcessHasNoPartInWhatIsReserved) {
+  BufferPool pool(uint64_t{512} << 10, BufferPool::PageSize::kSmall);
+  pool.Reserve(1, 1);
+  const std::shared_ptr<std::byte[]> buffer = pool.Take();
+  std::memset(buffer.get(), 1, 100);
+  EXPECT_DEATH(std::memset(buffer.get(), 2, 100), "");
+}
+
 }  // namespace
 }  // namespace ktstr
