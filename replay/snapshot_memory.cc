@@ -67,6 +67,46 @@ PageView SnapshotMemory::ViewStored(uint64_t stored_page) const {
   return PageView::Present(data, std::move(frame));
 }
 
+// All numbers first, so that no other pages have the same pieces: how many there are, then of each
+// page its fate and where it is among the frames that follow, and of each frame its sizes.
+bool SnapshotMemory::ReadStored(std::span<const Pfn> pages,
+                                const std::function<void(std::span<const std::byte>)>& take) const {
+  if (overlay_.size() > 0) return false;
+  std::vector<PageRecord> records;
+  std::vector<uint64_t> frames;
+  records.reserve(pages.size());
+  for (const Pfn pfn : pages) {
+    records.push_back(archive_->Lookup(pfn));
+    const PageRecord& record = records.back();
+    if (record.fate == PageFate::kZero) continue;
+    if (record.fate != PageFate::kPresent) return false;
+    frames.push_back(record.stored_page >> frame_shift_);
+  }
+  std::ranges::sort(frames);
+  frames.erase(std::ranges::unique(frames).begin(), frames.end());
+  std::vector<uint64_t> numbers = {pages.size(), frames.size()};
+  for (const PageRecord& record : records) {
+    const bool stored = record.fate == PageFate::kPresent;
+    const auto frame = std::ranges::lower_bound(frames, record.stored_page >> frame_shift_);
+    const auto relocation = record.relocation.value_or(archive::Relocation());
+    numbers.insert(numbers.end(),
+                   {uint64_t(record.fate), stored ? uint64_t(frame - frames.begin()) : 0,
+                    stored ? record.stored_page & ((uint64_t{1} << frame_shift_) - 1) : 0,
+                    uint64_t(record.relocation.has_value()), relocation.from, relocation.to});
+  }
+  for (const uint64_t frame : frames) {
+    numbers.insert(numbers.end(),
+                   {archive_->pages_in_frame(frame), archive_->compressed_bytes(frame)});
+  }
+  take(std::as_bytes(std::span(numbers)));
+  std::vector<std::byte> compressed;
+  for (const uint64_t frame : frames) {
+    if (!archive_->ReadCompressedFrame(frame, compressed)) return false;
+    take(compressed);
+  }
+  return true;
+}
+
 Result<std::byte*> SnapshotMemory::Writable(Pfn pfn) {
   const auto index = region_map_.IndexOf(pfn);
   if (index) {

@@ -5,6 +5,7 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <span>
 #include <string_view>
@@ -49,6 +50,9 @@ class SnapshotMemory : public GuestMemory {
   // pages that were left out or are damaged.
   Result<std::byte*> Writable(Pfn pfn) override;
   Pfn NextTouched(Pfn from) const override;
+  // Compressed frames, and which page of which frame each is; not while any page is written to.
+  bool ReadStored(std::span<const Pfn> pages,
+                  const std::function<void(std::span<const std::byte>)>& take) const override;
   void ExpectOnePass(int more) override { cache_.ExpectOnePass(more); }
 
   // The pages that were made writable, ascending.

@@ -197,6 +197,10 @@ uint64_t ArchiveReader::pages_in_frame(uint64_t frame) const {
   return state_->container.DecompressedBytes(frame) / kPageSize;
 }
 
+uint64_t ArchiveReader::compressed_bytes(uint64_t frame) const {
+  return state_->container.CompressedBytes(frame);
+}
+
 std::vector<std::pair<Pfn, uint64_t>> ArchiveReader::PagesOfFrames(
     std::span<const uint64_t> frames) const {
   std::vector<std::pair<Pfn, uint64_t>> pages;
@@ -213,25 +217,30 @@ std::vector<std::pair<Pfn, uint64_t>> ArchiveReader::PagesOfFrames(
   return pages;
 }
 
-Status ArchiveReader::ReadFrame(uint64_t frame, std::span<std::byte> out) const {
+Error ArchiveReader::InFrame(uint64_t frame, Error error) const {
+  return InFile(state_->file, std::move(error).Wrap(fmt::format("memory frame {}", frame)));
+}
+
+Status ArchiveReader::ReadCompressedFrame(uint64_t frame, Bytes& out) const {
   if (frame >= frame_count()) {
     return Fail(ErrorCode::kOutOfRange, fmt::format("{} has {} memory frames, no frame {}",
                                                     state_->file.name(), frame_count(), frame));
   }
-  const auto& offsets = state_->container.frame_offsets;
-  thread_local Bytes compressed;
-  compressed.resize(state_->container.CompressedBytes(frame));
-  Status status = state_->file.ReadAt(offsets[frame], compressed);
-  if (status) {
-    if (archive::Checksum(compressed) != state_->frames.checksums[frame]) {
-      status = Fail(ErrorCode::kDamaged, "it does not match its checksum");
-    } else {
-      status = archive::DecompressFrame(compressed, out);
-    }
+  out.resize(state_->container.CompressedBytes(frame));
+  Status status = state_->file.ReadAt(state_->container.frame_offsets[frame], out);
+  if (status && archive::Checksum(out) != state_->frames.checksums[frame]) {
+    status = Fail(ErrorCode::kDamaged, "it does not match its checksum");
   }
   if (status) return {};
-  return Fail(
-      InFile(state_->file, std::move(status).error().Wrap(fmt::format("memory frame {}", frame))));
+  return Fail(InFrame(frame, std::move(status).error()));
+}
+
+Status ArchiveReader::ReadFrame(uint64_t frame, std::span<std::byte> out) const {
+  thread_local Bytes compressed;
+  KTSTR_TRY(ReadCompressedFrame(frame, compressed));
+  Status status = archive::DecompressFrame(compressed, out);
+  if (status) return {};
+  return Fail(InFrame(frame, std::move(status).error()));
 }
 
 Result<std::vector<uint64_t>> ArchiveReader::FindDamagedFrames(int threads) const {

@@ -80,9 +80,13 @@ class ArchiveReader {
   uint64_t pages_per_frame() const;
   uint64_t frame_count() const;
   uint64_t pages_in_frame(uint64_t frame) const;
+  uint64_t compressed_bytes(uint64_t frame) const;
   // The frames of pages that are stored in one of these memory frames (ascending), in ascending
   // order, with the memory frame of each.
   std::vector<std::pair<Pfn, uint64_t>> PagesOfFrames(std::span<const uint64_t> frames) const;
+  // One frame as it is stored, checksum verified. May be called from several threads at once.
+  // Errors: as ReadFrame.
+  Status ReadCompressedFrame(uint64_t frame, std::vector<std::byte>& out) const;
   // Decompresses one frame into `out` (pages_in_frame * kPageSize bytes), checksum verified. May be
   // called from several threads at once. Errors: kDamaged, kIo, kOutOfRange (no such frame).
   Status ReadFrame(uint64_t frame, std::span<std::byte> out) const;
@@ -96,6 +100,7 @@ class ArchiveReader {
   struct State;
   explicit ArchiveReader(std::unique_ptr<State> state);
   static Status ReadSections(State& state, Damage damage);
+  Error InFrame(uint64_t frame, Error error) const;
   std::unique_ptr<State> state_;
 };
 

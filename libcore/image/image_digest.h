@@ -5,6 +5,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 
 #include "libcore/base/address.h"
 #include "libcore/base/result.h"
@@ -36,5 +37,11 @@ Result<ImageKey> RandomImageKey();
 // threads. Errors: kUnsupported (kallsyms_addresses), and those of AddressSpace::Read.
 Result<ImageDigest> DigestImage(const AddressSpace& space, const ImagePlaces& places,
                                 const ImageExtents& extents, const ImageKey& key);
+
+// The same of what those bytes are stored as in a memory that has that at less cost
+// (GuestMemory::ReadStored), which is another digest. Two machines that have one have the other;
+// nothing where the memory has no such thing, or where they cannot be read.
+std::optional<ImageDigest> DigestStoredImage(const AddressSpace& space, const ImagePlaces& places,
+                                             const ImageExtents& extents, const ImageKey& key);
 
 }  // namespace ktstr

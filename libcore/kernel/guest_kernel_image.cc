@@ -19,7 +19,7 @@ constexpr size_t kFewSymbols = 5000;
 bool GuestKernel::LoadImage(const KallsymsTables& tables, std::span<const KnownSymbol> known) {
   if (images_ == nullptr || known.empty() || !tables.offsets) return false;
   std::optional<SymbolTable> symbols;
-  image_ = images_->Find(build_id_, [&](const ImageFile& file) {
+  image_ = images_->Find(build_id_, [&](const ImageFile& file, const StoredImages& stored) {
     const auto unmoved = ImageFile::Symbols(file.shared_from_this());
     const auto first =
         unmoved ? unmoved->Find(known.front().name) : Result<Symbol>(Fail(unmoved.error()));
@@ -37,8 +37,13 @@ bool GuestKernel::LoadImage(const KallsymsTables& tables, std::span<const KnownS
       if (!btf || btf->second != file.extents().btf_bytes) return false;
       places.btf = btf->first;
     }
-    const auto digest = DigestImage(space_, places, file.extents(), file.key());
-    if (!digest || *digest != file.digest()) return false;
+    // An archive that was looked at before need not be decompressed for it.
+    const auto as_stored = DigestStoredImage(space_, places, file.extents(), file.key());
+    if (!as_stored || !stored.Has(*as_stored)) {
+      const auto digest = DigestImage(space_, places, file.extents(), file.key());
+      if (!digest || *digest != file.digest()) return false;
+      if (as_stored) stored.Add(*as_stored);
+    }
     symbols = std::move(moved);
     return true;
   });
@@ -59,10 +64,12 @@ void GuestKernel::KeepImage() const {
   const auto key = RandomImageKey();
   const auto digest =
       key ? DigestImage(space_, places, extents, *key) : Result<ImageDigest>(Fail(key.error()));
+  if (!digest) return;
   // Who has no place for it, or whose disk is full, decodes again.
-  if (digest)
-    std::ignore =
-        images_->Add(build_id_, extents, *key, *digest, symbols_, types ? *types : nullptr);
+  const auto added =
+      images_->Add(build_id_, extents, *key, *digest, symbols_, types ? *types : nullptr);
+  const auto as_stored = DigestStoredImage(space_, places, extents, *key);
+  if (added && as_stored) added->Add(*as_stored);
 }
 
 }  // namespace ktstr

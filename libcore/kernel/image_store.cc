@@ -60,12 +60,12 @@ std::unique_ptr<ImageStore> ImageStore::OfUser() {
   return cache.empty() ? nullptr : std::make_unique<ImageStore>(fs::path(cache) / "images");
 }
 
-std::shared_ptr<const ImageFile> ImageStore::Find(
-    const std::string& build_id, const std::function<bool(const ImageFile&)>& fits) const {
+std::shared_ptr<const ImageFile> ImageStore::Find(const std::string& build_id,
+                                                  const Fits& fits) const {
   if (!IsName(build_id)) return nullptr;
   for (const Kept& kept : FilesIn(directory_, build_id)) {
     const auto file = ImageFile::Open(kept.path);
-    if (!file || !fits(**file)) continue;
+    if (!file || !fits(**file, StoredImages(kept.path))) continue;
     const auto now = fs::file_time_type::clock::now();
     std::error_code ignored;
     if (now - kept.used > kStampAge) fs::last_write_time(kept.path, now, ignored);
@@ -74,9 +74,9 @@ std::shared_ptr<const ImageFile> ImageStore::Find(
   return nullptr;
 }
 
-Status ImageStore::Add(const std::string& build_id, const ImageExtents& extents,
-                       const ImageKey& key, const ImageDigest& digest, const SymbolTable& symbols,
-                       const TypeInfo* types) const {
+Result<StoredImages> ImageStore::Add(const std::string& build_id, const ImageExtents& extents,
+                                     const ImageKey& key, const ImageDigest& digest,
+                                     const SymbolTable& symbols, const TypeInfo* types) const {
   if (!IsName(build_id)) return Fail(ErrorCode::kInvalidArgument, "a kernel without a build ID");
   if (FilesIn(directory_, build_id).size() >= kMostOfOneBuild) {
     return Fail(ErrorCode::kExists, "there are files enough of this build");
@@ -86,7 +86,7 @@ Status ImageStore::Add(const std::string& build_id, const ImageExtents& extents,
       fmt::format("{}-{:02x}{}", build_id, fmt::join(std::span(digest).first(8), ""), kSuffix);
   KTSTR_TRY(ImageFile::Write(directory_ / name, extents, key, digest, symbols, types));
   Prune();
-  return {};
+  return StoredImages(directory_ / name);
 }
 
 void ImageStore::Prune() const {
@@ -94,7 +94,9 @@ void ImageStore::Prune() const {
   for (const Kept& kept : FilesIn(directory_, "")) {
     size += kept.size;
     std::error_code ignored;
-    if (size > limit_) fs::remove(kept.path, ignored);
+    if (size <= limit_) continue;
+    fs::remove(kept.path, ignored);
+    fs::remove(StoredImages::PathFor(kept.path), ignored);
   }
 }
 

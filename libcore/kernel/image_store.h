@@ -9,6 +9,7 @@
 
 #include "libcore/base/result.h"
 #include "libcore/image/image_file.h"
+#include "libcore/kernel/stored_images.h"
 
 namespace ktstr {
 
@@ -23,11 +24,13 @@ class ImageStore {
 
   // The file of that build that `fits`; null when there is none. Files that are damaged or of
   // another version are as good as none.
-  std::shared_ptr<const ImageFile> Find(const std::string& build_id,
-                                        const std::function<bool(const ImageFile&)>& fits) const;
-  // Adds one. A build whose bytes somebody has changed has a file of its own. Errors: kIo.
-  Status Add(const std::string& build_id, const ImageExtents& extents, const ImageKey& key,
-             const ImageDigest& digest, const SymbolTable& symbols, const TypeInfo* types) const;
+  using Fits = std::function<bool(const ImageFile&, const StoredImages&)>;
+  std::shared_ptr<const ImageFile> Find(const std::string& build_id, const Fits& fits) const;
+  // Adds one. A build whose bytes somebody has changed has a file of its own. Returns the list of
+  // what has them. Errors: kIo.
+  Result<StoredImages> Add(const std::string& build_id, const ImageExtents& extents,
+                           const ImageKey& key, const ImageDigest& digest,
+                           const SymbolTable& symbols, const TypeInfo* types) const;
 
  private:
   void Prune() const;

@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <functional>
 #include <span>
 #include <type_traits>
 #include <vector>
@@ -55,6 +56,15 @@ class GuestMemory {
   // that contains `from`; the region's end when there is none. Lets a scan skip memory that the
   // guest never touched. `from` must lie in a region.
   virtual Pfn NextTouched(Pfn from) const { return from; }
+
+  // What these pages are stored as, in pieces, from a memory that has that at less cost than their
+  // bytes, such as compressed frames. From it the bytes follow: pages of which the same was taken,
+  // piece after piece, are the same. False, perhaps after some pieces, where there is no such thing
+  // or a page cannot be read.
+  virtual bool ReadStored(std::span<const Pfn> /*pages*/,
+                          const std::function<void(std::span<const std::byte>)>& /*take*/) const {
+    return false;
+  }
 
   // Called with 1 and -1 in turn, by OnePass.
   virtual void ExpectOnePass(int) {}
