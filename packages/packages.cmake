@@ -11,8 +11,10 @@ set(CPACK_PACKAGE_DIRECTORY ${CMAKE_BINARY_DIR}/packages)
 set(CPACK_SYSTEM_NAME linux-${CMAKE_SYSTEM_PROCESSOR})
 set(CPACK_STRIP_FILES ON)
 set(CPACK_VERBATIM_VARIABLES ON)
-find_library(KTSTR_LIBARCHIVE archive REQUIRED)
-set(CPACK_KTSTR_LOADED_LIBRARIES ${KTSTR_LIBARCHIVE})
+foreach(name archive edit lzo2 snappy)
+  find_library(KTSTR_LOADED_${name} ${name} REQUIRED)
+  list(APPEND CPACK_KTSTR_LOADED_LIBRARIES ${KTSTR_LOADED_${name}})
+endforeach()
 set(CPACK_PRE_BUILD_SCRIPTS ${CMAKE_CURRENT_LIST_DIR}/finish.cmake)
 set(CPACK_COMPONENTS_ALL programs development)
 
@@ -22,8 +24,9 @@ set(CPACK_DEBIAN_ENABLE_COMPONENT_DEPENDS ON)
 set(CPACK_DEBIAN_PACKAGE_SHLIBDEPS ON)
 set(CPACK_DEBIAN_PROGRAMS_PACKAGE_NAME ktstr)
 set(CPACK_DEBIAN_PROGRAMS_PACKAGE_SECTION devel)
-# What is loaded by name (replay/vmcore/archive_library.h) is not found among what is linked.
-set(CPACK_DEBIAN_PROGRAMS_PACKAGE_DEPENDS "libarchive13 | libarchive13t64")
+# What is loaded by name (libcore/base/shared_library.h) is not found among what is linked.
+set(CPACK_DEBIAN_PROGRAMS_PACKAGE_DEPENDS
+  "libarchive13 | libarchive13t64, libedit2, liblzo2-2, libsnappy1v5")
 set(CPACK_DEBIAN_PROGRAMS_PACKAGE_RECOMMENDS qemu-system-x86)
 set(CPACK_COMPONENT_PROGRAMS_DESCRIPTION
 "ktstr freezes a running Linux guest, keeps the whole frozen machine in one

@@ -101,7 +101,9 @@ tar -xzf "$build"/packages/ktstr-*.tar.gz -C "$unpacked" --strip-components=1
 ! grep -rlF "$root" "$unpacked/bin" "$unpacked/share" "$unpacked/lib/cmake" ||
   fail "these name the directory that they were built in"
 
-[ -e "$unpacked/lib/ktstr/libarchive.so.13" ] || fail "the tarball has no libarchive, which is loaded when it is needed"
+for library in libarchive.so.13 libedit.so.2 liblzo2.so.2 libsnappy.so.1; do
+  [ -e "$unpacked/lib/ktstr/$library" ] || fail "the tarball has no $library, which is loaded when it is needed"
+done
 
 step "making a fresh system: $own_suite"
 mkdir -p "$roots"
@@ -125,8 +127,10 @@ try_programs "$roots/deb" /usr/bin
 expect "/usr/share/man/man1/ktstr-analyze.1" in_root "$roots/deb" man -w ktstr-analyze
 # shellcheck disable=SC2016
 expect "qemu-system-x86" in_root "$roots/deb" dpkg-query -W -f '${Recommends}' ktstr
-# shellcheck disable=SC2016
-expect "libarchive13" in_root "$roots/deb" dpkg-query -W -f '${Depends}' ktstr
+for package in libarchive13 libedit2 liblzo2-2 libsnappy1v5; do
+  # shellcheck disable=SC2016
+  expect "$package" in_root "$roots/deb" dpkg-query -W -f '${Depends}' ktstr
+done
 if [ "$example" = yes ]; then
   step "the package libktstr-dev: building fixtures/example with it"
   in_root "$roots/deb" bash -c "apt-get install -q -y --no-install-recommends \

@@ -1,7 +1,6 @@
 #include "analyze/shell/line_editor.h"
 
 #include <fmt/format.h>
-#include <histedit.h>
 #include <poll.h>
 #include <signal.h>
 #include <unistd.h>
@@ -12,6 +11,7 @@
 #include <cstdio>
 #include <cwchar>
 
+#include "analyze/shell/edit_library.h"
 #include "analyze/shell/history_file.h"
 #include "analyze/shell/words.h"
 #include "analyze/text/output.h"
@@ -19,9 +19,15 @@
 
 namespace ktstr {
 
+// Once there is an editor.
+static const EditLibrary* edit_library = nullptr;
+
 struct LineEditor::Impl {
   using Editor = std::unique_ptr<EditLine, void (*)(EditLine*)>;
   using Past = std::unique_ptr<History, void (*)(History*)>;
+
+  explicit Impl(const EditLibrary& edit)
+      : past(edit.history_init(), edit.history_end), editor(nullptr, edit.end) {}
 
   static unsigned char OnTab(EditLine* editor, wint_t);
   static int ReadCharacter(EditLine* editor, wchar_t* character);
@@ -32,8 +38,8 @@ struct LineEditor::Impl {
   Complete complete;
   std::string prompt;
   std::FILE* out = nullptr;
-  Past past{nullptr, history_end};
-  Editor editor{nullptr, el_end};
+  Past past;
+  Editor editor;
   std::array<struct sigaction, 2> old_actions = {};
 };
 
@@ -69,11 +75,11 @@ int ReadByte(EditLine* editor, char* byte) {
   pthread_sigmask(SIG_SETMASK, nullptr, &waiting);
   sigdelset(&waiting, SIGINT);
   for (;;) {
-    if (resized.exchange(false)) el_resize(editor);
+    if (resized.exchange(false)) edit_library->resize(editor);
     if (continued.exchange(false)) {
-      el_set(editor, EL_PREP_TERM, 0);
-      el_set(editor, EL_PREP_TERM, 1);
-      el_set(editor, EL_REFRESH);
+      edit_library->set(editor, EL_PREP_TERM, 0);
+      edit_library->set(editor, EL_PREP_TERM, 1);
+      edit_library->set(editor, EL_REFRESH);
     }
     pollfd input = {STDIN_FILENO, POLLIN, 0};
     const int ready = ppoll(&input, 1, nullptr, &waiting);
@@ -94,7 +100,7 @@ void UseUtf8() {
 
 char* LineEditor::Impl::Prompt(EditLine* editor) {
   Impl* self = nullptr;
-  el_get(editor, EL_CLIENTDATA, &self);
+  edit_library->get(editor, EL_CLIENTDATA, &self);
   return self->prompt.data();
 }
 
@@ -116,12 +122,12 @@ int LineEditor::Impl::ReadCharacter(EditLine* editor, wchar_t* character) {
 
 unsigned char LineEditor::Impl::OnTab(EditLine* editor, wint_t) {
   Impl* self = nullptr;
-  el_get(editor, EL_CLIENTDATA, &self);
+  edit_library->get(editor, EL_CLIENTDATA, &self);
   return self->CompleteWord();
 }
 
 unsigned char LineEditor::Impl::CompleteWord() {
-  const LineInfo* line = el_line(editor.get());
+  const LineInfo* line = edit_library->line(editor.get());
   const Completions found = complete({line->buffer, line->cursor}, {line->cursor, line->lastchar});
   if (found.words.empty()) return CC_REFRESH_BEEP;
   const std::string common = CommonPrefix(found.words);
@@ -129,8 +135,8 @@ unsigned char LineEditor::Impl::CompleteWord() {
     List(found.words);
     return CC_REDISPLAY;
   }
-  el_deletestr(editor.get(), static_cast<int>(found.typed));
-  el_insertstr(editor.get(), common.c_str());
+  edit_library->deletestr(editor.get(), static_cast<int>(found.typed));
+  edit_library->insertstr(editor.get(), common.c_str());
   return CC_REFRESH;
 }
 
@@ -151,29 +157,31 @@ LineEditor::~LineEditor() {
   }
 }
 
-std::unique_ptr<LineEditor> LineEditor::Make(Complete complete) {
+Result<std::unique_ptr<LineEditor>> LineEditor::Make(Complete complete) {
+  edit_library = KTSTR_TRY(EditLibrary::Load());
   UseUtf8();
-  auto impl = std::make_unique<Impl>();
+  auto impl = std::make_unique<Impl>(*edit_library);
   impl->complete = std::move(complete);
   // What is typed does not belong into a file that takes the answers.
   impl->out = isatty(STDOUT_FILENO) == 1 ? stdout : stderr;
-  impl->editor.reset(el_init("ktstr-analyze", stdin, impl->out, stderr));
-  impl->past.reset(history_init());
+  impl->editor.reset(edit_library->init("ktstr-analyze", stdin, impl->out, stderr));
   EditLine* editor = impl->editor.get();
-  if (editor == nullptr || impl->past == nullptr) return nullptr;
+  if (editor == nullptr || impl->past == nullptr) {
+    return Fail(ErrorCode::kIo, "the terminal cannot be used");
+  }
   HistEvent event = {};
-  history(impl->past.get(), &event, H_SETSIZE, static_cast<int>(HistoryFile::kKept));
-  history(impl->past.get(), &event, H_SETUNIQUE, 1);
-  el_set(editor, EL_CLIENTDATA, impl.get());
-  el_set(editor, EL_PROMPT, Impl::Prompt);
-  el_set(editor, EL_HIST, history, impl->past.get());
-  el_set(editor, EL_EDITOR, "emacs");
-  el_set(editor, EL_GETCFN, Impl::ReadCharacter);
-  el_set(editor, EL_ADDFN, "complete-word", "Complete the word", Impl::OnTab);
-  el_set(editor, EL_BIND, "^I", "complete-word", nullptr);
-  el_set(editor, EL_BIND, "^R", "em-inc-search-prev", nullptr);
+  edit_library->history(impl->past.get(), &event, H_SETSIZE, static_cast<int>(HistoryFile::kKept));
+  edit_library->history(impl->past.get(), &event, H_SETUNIQUE, 1);
+  edit_library->set(editor, EL_CLIENTDATA, impl.get());
+  edit_library->set(editor, EL_PROMPT, Impl::Prompt);
+  edit_library->set(editor, EL_HIST, edit_library->history, impl->past.get());
+  edit_library->set(editor, EL_EDITOR, "emacs");
+  edit_library->set(editor, EL_GETCFN, Impl::ReadCharacter);
+  edit_library->set(editor, EL_ADDFN, "complete-word", "Complete the word", Impl::OnTab);
+  edit_library->set(editor, EL_BIND, "^I", "complete-word", nullptr);
+  edit_library->set(editor, EL_BIND, "^R", "em-inc-search-prev", nullptr);
   // The user's own wishes come last.
-  el_source(editor, nullptr);
+  edit_library->source(editor, nullptr);
   for (size_t i = 0; i < kTerminalSignals.size(); ++i) {
     struct sigaction action = {};
     action.sa_handler = NoteSignal;
@@ -188,13 +196,13 @@ Line LineEditor::Read(const std::string& prompt) {
   // A Ctrl-C that came too late for what was running.
   InterruptGuard::Clear();
   // Before the prompt asks for anything.
-  el_set(impl_->editor.get(), EL_PREP_TERM, 1);
+  edit_library->set(impl_->editor.get(), EL_PREP_TERM, 1);
   int size = 0;
-  const char* text = el_gets(impl_->editor.get(), &size);
+  const char* text = edit_library->gets(impl_->editor.get(), &size);
   if (InterruptGuard::flag().load()) {
     InterruptGuard::Clear();
     fmt::print(impl_->out, "^C\n");
-    el_reset(impl_->editor.get());
+    edit_library->reset(impl_->editor.get());
     return {Line::Kind::kInterrupted, ""};
   }
   if (text == nullptr || size <= 0) {
@@ -208,7 +216,7 @@ Line LineEditor::Read(const std::string& prompt) {
 
 void LineEditor::Remember(const std::string& entry) {
   HistEvent event = {};
-  history(impl_->past.get(), &event, H_ENTER, entry.c_str());
+  edit_library->history(impl_->past.get(), &event, H_ENTER, entry.c_str());
 }
 
 }  // namespace ktstr

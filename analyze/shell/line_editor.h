@@ -8,6 +8,7 @@
 
 #include "analyze/shell/completer.h"
 #include "analyze/shell/line_source.h"
+#include "libcore/base/result.h"
 
 namespace ktstr {
 
@@ -16,8 +17,9 @@ class LineEditor : public LineSource {
   // What the word before the cursor may become.
   using Complete = std::function<Completions(std::string_view before, std::string_view after)>;
 
-  // On standard input and output. nullptr when the terminal cannot be used.
-  static std::unique_ptr<LineEditor> Make(Complete complete);
+  // On standard input and output. Errors: kIo when the terminal cannot be used, kUnsupported where
+  // there is no libedit.
+  static Result<std::unique_ptr<LineEditor>> Make(Complete complete);
   ~LineEditor() override;
   LineEditor(const LineEditor&) = delete;
   LineEditor& operator=(const LineEditor&) = delete;

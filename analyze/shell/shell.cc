@@ -207,10 +207,10 @@ Status Shell::RunOnTerminal() {
     for (const std::string_view name : (*types)->TypeNames()) names.emplace_back(name);
     return names;
   });
-  const auto editor = LineEditor::Make([&](std::string_view before, std::string_view after) {
-    return completer.Complete({typed_statements_.rest(), before, after});
-  });
-  if (editor == nullptr) return Fail(ErrorCode::kIo, "the terminal cannot be used");
+  const auto editor =
+      KTSTR_TRY(LineEditor::Make([&](std::string_view before, std::string_view after) {
+        return completer.Complete({typed_statements_.rest(), before, after});
+      }));
   for (const std::string& entry : history_.Load()) editor->Remember(entry);
   typed_ = true;
   session_.set_null("NULL");

@@ -1,3 +1,5 @@
+// The one file that has what toml++ is made of (TOML_HEADER_ONLY=0).
+#define TOML_IMPLEMENTATION
 #include "libcore/toml/toml_table.h"
 
 #include <fmt/format.h>

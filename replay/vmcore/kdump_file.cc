@@ -159,6 +159,7 @@ Status CheckHeader(const DumpFile& dump, const KdumpHeader& header) {
                               "bitmaps",
                               header.sub_header_blocks, header.bitmap_blocks)));
   }
+  KTSTR_TRY(FindDecompressors(header.status));
   if ((header.status & kKdumpIncomplete) != 0) {
     return Fail(Malformed("it says of itself that it is incomplete: what wrote it had no room"));
   }

@@ -9,6 +9,7 @@
 #include <cstring>
 #include <memory>
 
+#include "libcore/base/shared_library.h"
 #include "replay/vmcore/kdump_format.h"
 
 namespace ktstr::vmcore {
@@ -23,17 +24,43 @@ bool Unzlib(std::span<const std::byte> in, std::span<std::byte, kPageSize> out) 
          size == out.size();
 }
 
+// Few dumps need these, and all programs would load them at their start.
+Result<decltype(&lzo1x_decompress_safe)> LoadLzo() {
+  const auto library =
+      KTSTR_TRY(SharedLibrary::Load("liblzo2.so.2", "decompressing what LZO has compressed"));
+  decltype(&lzo1x_decompress_safe) decompress = nullptr;
+  KTSTR_TRY(library.Find("lzo1x_decompress_safe", decompress));
+  return decompress;
+}
+
+Result<decltype(&snappy_uncompress)> LoadSnappy() {
+  const auto library =
+      KTSTR_TRY(SharedLibrary::Load("libsnappy.so.1", "decompressing what snappy has compressed"));
+  decltype(&snappy_uncompress) decompress = nullptr;
+  KTSTR_TRY(library.Find("snappy_uncompress", decompress));
+  return decompress;
+}
+
+const Result<decltype(&lzo1x_decompress_safe)>& LoadedLzo() {
+  static const auto lzo = LoadLzo();
+  return lzo;
+}
+
+const Result<decltype(&snappy_uncompress)>& LoadedSnappy() {
+  static const auto snappy = LoadSnappy();
+  return snappy;
+}
+
 bool Unlzo(std::span<const std::byte> in, std::span<std::byte, kPageSize> out) {
   lzo_uint size = out.size();
-  return lzo1x_decompress_safe(reinterpret_cast<const unsigned char*>(in.data()), in.size(),
-                               reinterpret_cast<unsigned char*>(out.data()), &size,
-                               nullptr) == LZO_E_OK &&
+  return (*LoadedLzo())(reinterpret_cast<const unsigned char*>(in.data()), in.size(),
+                        reinterpret_cast<unsigned char*>(out.data()), &size, nullptr) == LZO_E_OK &&
          size == out.size();
 }
 
 bool Unsnappy(std::span<const std::byte> in, std::span<std::byte, kPageSize> out) {
   size_t size = out.size();
-  return snappy_uncompress(reinterpret_cast<const char*>(in.data()), in.size(),
+  return (*LoadedSnappy())(reinterpret_cast<const char*>(in.data()), in.size(),
                            reinterpret_cast<char*>(out.data()), &size) == SNAPPY_OK &&
          size == out.size();
 }
@@ -49,8 +76,15 @@ bool Unzstd(std::span<const std::byte> in, std::span<std::byte, kPageSize> out) 
 
 }  // namespace
 
+Status FindDecompressors(uint32_t flags) {
+  if ((flags & kKdumpLzo) != 0 && !LoadedLzo()) return Fail(LoadedLzo().error());
+  if ((flags & kKdumpSnappy) != 0 && !LoadedSnappy()) return Fail(LoadedSnappy().error());
+  return {};
+}
+
 Status DecompressPage(uint32_t flags, std::span<const std::byte> in,
                       std::span<std::byte, kPageSize> out) {
+  KTSTR_TRY(FindDecompressors(flags));
   bool whole = false;
   switch (flags & (kKdumpZlib | kKdumpLzo | kKdumpSnappy | kKdumpZstd)) {
     case 0:

@@ -10,6 +10,9 @@
 
 namespace ktstr::vmcore {
 
+// Loads what decompresses pages of these flags. Errors: kUnsupported where the system lacks it.
+Status FindDecompressors(uint32_t flags);
+
 // `flags` are those of the page's descriptor: kKdumpZlib and the others, none for a page as it is.
 // Errors: kDamaged where it gives no whole page, kUnsupported.
 Status DecompressPage(uint32_t flags, std::span<const std::byte> in,
