@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <span>
+#include <tuple>
 #include <unordered_set>
 
 namespace ktstr {
@@ -34,17 +35,20 @@ class ListWalker {
   ListWalker(const Walk& walk, Kva head, std::string_view name)
       : walk_(walk), head_(head), name_(name) {}
 
-  void Run(const std::function<void(Kva)>& visit) {
-    if (Follow(kForward, visit) || capped_) return;
+  void Run(const std::function<bool(Kva)>& visit) {
+    if (Follow(kForward, visit) || ended_) return;
     // What is visited stays visited: the way back ends where the way forward did.
     std::vector<Kva> from_the_end;
-    Follow(kBackward, [&](Kva node) { from_the_end.push_back(node); });
-    std::for_each(from_the_end.rbegin(), from_the_end.rend(), visit);
+    Follow(kBackward, [&](Kva node) {
+      from_the_end.push_back(node);
+      return true;
+    });
+    std::ignore = std::all_of(from_the_end.rbegin(), from_the_end.rend(), visit);
   }
 
  private:
   // Walks from the head until it comes round (true) or cannot go on (false).
-  bool Follow(const Direction& way, const std::function<void(Kva)>& visit) {
+  bool Follow(const Direction& way, const std::function<bool(Kva)>& visit) {
     const auto first = walk_.Follow<ListHead>(head_);
     if (!first) {
       walk_.anomalies.Add(first.error(), head_, fmt::format("{}: the list's head", name_));
@@ -112,22 +116,25 @@ class ListWalker {
     return between;
   }
 
-  // False at the cap, and where a stop is wanted.
-  bool Visit(std::span<const Kva> more, const std::function<void(Kva)>& visit) {
+  // False at the cap, where a stop is wanted, and where the visitor has seen enough.
+  bool Visit(std::span<const Kva> more, const std::function<bool(Kva)>& visit) {
     for (const Kva node : more) {
       if (visited_.size() >= walk_.limits.max_nodes || !walk_.meter->Take()) {
         walk_.anomalies.Add("cap", node,
                             fmt::format("{}: stopped after {} nodes", name_, visited_.size()));
-        capped_ = true;
+        ended_ = true;
         return false;
       }
       if (walk_.limits.IsStopped()) {
         walk_.anomalies.AddStopped(node, name_);
-        capped_ = true;
+        ended_ = true;
         return false;
       }
       visited_.insert(node.value());
-      visit(node);
+      if (!visit(node)) {
+        ended_ = true;
+        return false;
+      }
     }
     return true;
   }
@@ -136,7 +143,7 @@ class ListWalker {
   Kva head_;
   std::string_view name_;
   std::unordered_set<uint64_t> visited_;
-  bool capped_ = false;
+  bool ended_ = false;
 };
 
 }  // namespace
@@ -149,6 +156,14 @@ std::vector<Kva> WalkList(const Walk& walk, Kva head, std::string_view name) {
 
 void WalkEachOfList(const Walk& walk, Kva head, std::string_view name,
                     const std::function<void(Kva)>& visit) {
+  WalkListWhile(walk, head, name, [&visit](Kva node) {
+    visit(node);
+    return true;
+  });
+}
+
+void WalkListWhile(const Walk& walk, Kva head, std::string_view name,
+                   const std::function<bool(Kva)>& visit) {
   ListWalker(walk, head, name).Run(visit);
 }
 

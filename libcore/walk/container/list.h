@@ -20,5 +20,8 @@ std::vector<Kva> WalkList(const Walk& walk, Kva head, std::string_view name);
 // next, so that what hangs on it can be read while its page is at hand.
 void WalkEachOfList(const Walk& walk, Kva head, std::string_view name,
                     const std::function<void(Kva)>& visit);
+// The same until `visit` says that this was enough (false).
+void WalkListWhile(const Walk& walk, Kva head, std::string_view name,
+                   const std::function<bool(Kva)>& visit);
 
 }  // namespace ktstr

@@ -3,6 +3,9 @@
 #include <algorithm>
 #include <bit>
 #include <iterator>
+#include <numeric>
+#include <optional>
+#include <ranges>
 
 #include "libcore/walk/cpu/cpu_list.h"
 #include "libcore/walk/cpu/cpu_mask.h"
@@ -15,6 +18,7 @@
 #include "libcore/walk/system/cgroup_path.h"
 #include "libcore/walk/task/sched_class.h"
 #include "libcore/walk/task/task_list.h"
+#include "libcore/walk/task/tasks_from_end.h"
 
 namespace ktstr {
 
@@ -28,6 +32,9 @@ constexpr uint32_t kTaskIdle = 0x402;  // TASK_UNINTERRUPTIBLE | TASK_NOLOAD
 constexpr uint32_t kTaskRtlockWait = 0x1000;
 constexpr uint32_t kTaskFrozen = 0x8000;
 constexpr uint64_t kPfKthread = 0x00200000;
+
+// More make place for themselves.
+constexpr size_t kSomeIdleTasks = 64;
 
 struct TaskMembers : Fields {
   explicit TaskMembers(const Walk& walk) : Fields(walk, kTaskStruct) {}
@@ -184,8 +191,29 @@ Result<Walked<TaskRow>> WalkTasks(const GuestKernel& kernel, std::span<const Sta
   Anomalies of_tasks("task");  // told after those of their lists
   TaskWalker walker(walk.NotingIn(of_tasks), frames, wanted);
   Walked<TaskRow> walked;
-  KTSTR_TRY(
-      WalkEachTask(walk, [&](const TaskRef& task) { walked.rows.push_back(walker.Read(task)); }));
+  const auto into = [](std::vector<TaskRow>& rows, TaskWalker& reader) {
+    return [&rows, &reader](const TaskRef& task) { rows.push_back(reader.Read(task)); };
+  };
+  if (!frames.empty()) {
+    KTSTR_TRY(WalkEachTask(walk, into(walked.rows, walker)));
+  } else {
+    std::vector<TaskRow> rows;
+    std::optional<TaskWalker> second;
+    TasksFromEnd from_end(walk, [&](const Walk& beside) {
+      rows.reserve(from_end.expected());
+      second.emplace(beside, frames, wanted);
+      return into(rows, *second);
+    });
+    walked.rows.reserve(from_end.expected() + kSomeIdleTasks);
+    KTSTR_TRY(WalkEachTask(walk, into(walked.rows, walker), &from_end));
+    // Process after process, from the end of what the other thread has read.
+    size_t end = std::reduce(from_end.taken().begin(), from_end.taken().end());
+    for (const size_t tasks : from_end.taken() | std::views::reverse) {
+      const auto first = rows.begin() + ptrdiff_t(end - tasks);
+      std::move(first, first + ptrdiff_t(tasks), std::back_inserter(walked.rows));
+      end -= tasks;
+    }
+  }
   walked.anomalies = std::move(anomalies).Take();
   std::ranges::move(std::move(of_tasks).Take(), std::back_inserter(walked.anomalies));
   return walked;

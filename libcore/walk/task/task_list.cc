@@ -6,6 +6,7 @@
 #include "libcore/walk/cpu/cpu_list.h"
 #include "libcore/walk/members/rq.h"
 #include "libcore/walk/members/task.h"
+#include "libcore/walk/task/tasks_from_end.h"
 
 namespace ktstr {
 
@@ -22,11 +23,25 @@ void VisitIdleTasks(const Walk& walk, const std::function<void(const TaskRef&)>&
 
 }  // namespace
 
-Status WalkEachTask(const Walk& walk, const std::function<void(const TaskRef&)>& visit_task) {
+void ProcessWalker::Visit(Kva node, const Walk& walk,
+                          const std::function<void(const TaskRef&)>& visit) const {
+  const Kva leader = node - task_.tasks->offset;
+  visit({leader, std::nullopt});
+  CellReader object(walk, leader, "a process leader");
+  const auto signal_kva = object.Pointer(task_.signal);
+  if (!signal_kva || signal_kva->is_null()) return;
+  WalkEachOfList(walk, *signal_kva + thread_head_->offset, "signal->thread_head",
+                 [&](Kva thread_node) {
+                   const Kva thread = thread_node - task_.thread_node->offset;
+                   if (thread != leader) visit({thread, std::nullopt});
+                 });
+}
+
+Status WalkEachTask(const Walk& walk, const std::function<void(const TaskRef&)>& visit_task,
+                    TasksFromEnd* from_end) {
   const Kva init_task = KTSTR_TRY(walk.kernel.symbol_kva("init_task"));
-  const TaskListMembers task(walk);
-  const MaybeMember thread_head = SignalMembers(walk).thread_head;
-  if (!task.tasks || !task.thread_node || !task.signal || !thread_head) {
+  const ProcessWalker processes(walk);
+  if (!processes.has_members()) {
     return Fail(ErrorCode::kNotFound, walk.anomalies.rows().back().detail);
   }
   size_t visited = 0;
@@ -38,18 +53,13 @@ Status WalkEachTask(const Walk& walk, const std::function<void(const TaskRef&)>&
   // Told after what is wrong with the list of leaders.
   Anomalies of_leaders("");
   Walk threads = walk.NotingIn(of_leaders);
-  WalkEachOfList(walk, init_task + task.tasks->offset, "init_task.tasks", [&](Kva node) {
-    const Kva leader = node - task.tasks->offset;
-    visit({leader, std::nullopt});
-    CellReader object(threads, leader, "a process leader");
-    const auto signal_kva = object.Pointer(task.signal);
-    if (!signal_kva || signal_kva->is_null()) return;
-    threads.limits.max_nodes = walk.limits.max_nodes - std::min(walk.limits.max_nodes, visited);
-    WalkEachOfList(threads, *signal_kva + thread_head->offset, "signal->thread_head",
-                   [&](Kva thread_node) {
-                     const Kva thread = thread_node - task.thread_node->offset;
-                     if (thread != leader) visit({thread, std::nullopt});
-                   });
+  WalkListWhile(walk, processes.ListOf(init_task), "init_task.tasks", [&](Kva node) {
+    const size_t left = walk.limits.max_nodes - std::min(walk.limits.max_nodes, visited);
+    if (from_end != nullptr && !from_end->Claim(node) && from_end->Take(node, left)) return false;
+    // One more than the leader.
+    threads.limits.max_nodes = left - std::min<size_t>(left, 1);
+    processes.Visit(node, threads, visit);
+    return true;
   });
   for (const AnomalyRow& anomaly : of_leaders.rows()) {
     const auto address =

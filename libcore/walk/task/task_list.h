@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "libcore/kernel/guest_kernel.h"
+#include "libcore/walk/members/task.h"
 #include "libcore/walk/row/walk.h"
 
 namespace ktstr {
@@ -20,7 +21,29 @@ struct TaskRef {
 // anomaly.
 Result<std::vector<TaskRef>> ListTasks(const Walk& walk);
 // The same one by one: `visit` is given each in that order while its page is at hand. On an error
-// it was given none.
-Status WalkEachTask(const Walk& walk, const std::function<void(const TaskRef&)>& visit);
+// it was given none. With `from_end` those that it takes are left to it.
+class TasksFromEnd;
+Status WalkEachTask(const Walk& walk, const std::function<void(const TaskRef&)>& visit,
+                    TasksFromEnd* from_end = nullptr);
+
+// One process of init_task.tasks, with its threads.
+class ProcessWalker {
+ public:
+  // Members that the kernel lacks are anomalies.
+  explicit ProcessWalker(const Walk& walk)
+      : task_(walk), thread_head_(SignalMembers(walk).thread_head) {}
+
+  bool has_members() const {
+    return task_.tasks && task_.thread_node && task_.signal && thread_head_;
+  }
+  // Where the task stands on the list of processes; of init_task, the list's head.
+  Kva ListOf(Kva task) const { return task + task_.tasks->offset; }
+  // `visit` is given the leader, which stands at `node`, and its other threads. has_members().
+  void Visit(Kva node, const Walk& walk, const std::function<void(const TaskRef&)>& visit) const;
+
+ private:
+  TaskListMembers task_;
+  MaybeMember thread_head_;
+};
 
 }  // namespace ktstr

@@ -124,6 +124,18 @@ TEST_F(ListTest, AnInsertionThatTheFreezeCutInTwoLosesNoNode) {
   EXPECT_THAT(Walk(), ElementsAreArray(all));
 }
 
+TEST_F(ListTest, AVisitorWhoHasSeenEnoughEndsTheWalk) {
+  Walk();
+  std::vector<Kva> seen;
+  WalkListWhile({*kernel_, *kernel_->types().value(), anomalies_}, head_, "the list",
+                [&](Kva node) {
+                  seen.push_back(node);
+                  return seen.size() < 3;
+                });
+  EXPECT_THAT(seen, ElementsAreArray({nodes_[0], nodes_[1], nodes_[2]}));
+  EXPECT_TRUE(anomalies_.rows().empty());
+}
+
 TEST_F(ListTest, AHeadThatCannotBeReadIsAnAnomaly) {
   head_ = Kva(0xffffc90000000000);
   EXPECT_TRUE(Walk().empty());
