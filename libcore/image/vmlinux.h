@@ -15,7 +15,8 @@ struct Vmlinux {
   std::vector<std::byte> btf;  // the .BTF section; empty when there is none
   std::string build_id;        // hexadecimal; empty when there is none
 
-  // Errors: kNotFound (no such file), kIo, kDamaged (not an x86-64 ELF file, no symbol table).
+  // Errors: kNotFound (no such file), kIo, kDamaged (not an x86-64 ELF file, no symbol table),
+  // kUnsupported (no libelf).
   static Result<Vmlinux> Read(const std::string& path);
 };
 

@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 #include <lzo/lzo1x.h>
 #include <snappy-c.h>
-#include <zlib.h>
 #include <zstd.h>
 
 #include <cstring>
@@ -11,6 +10,7 @@
 
 #include "libcore/base/shared_library.h"
 #include "replay/vmcore/kdump_format.h"
+#include "replay/vmcore/zlib_library.h"
 
 namespace ktstr::vmcore {
 
@@ -18,9 +18,9 @@ namespace {
 
 bool Unzlib(std::span<const std::byte> in, std::span<std::byte, kPageSize> out) {
   uLongf size = out.size();
-  return uncompress(reinterpret_cast<Bytef*>(out.data()), &size,
-                    reinterpret_cast<const Bytef*>(in.data()),
-                    static_cast<uLong>(in.size())) == Z_OK &&
+  return ZlibLibrary::Load()->uncompress(reinterpret_cast<Bytef*>(out.data()), &size,
+                                         reinterpret_cast<const Bytef*>(in.data()),
+                                         static_cast<uLong>(in.size())) == Z_OK &&
          size == out.size();
 }
 
@@ -77,6 +77,7 @@ bool Unzstd(std::span<const std::byte> in, std::span<std::byte, kPageSize> out) 
 }  // namespace
 
 Status FindDecompressors(uint32_t flags) {
+  if ((flags & kKdumpZlib) != 0 && !ZlibLibrary::Load()) return Fail(ZlibLibrary::Load().error());
   if ((flags & kKdumpLzo) != 0 && !LoadedLzo()) return Fail(LoadedLzo().error());
   if ((flags & kKdumpSnappy) != 0 && !LoadedSnappy()) return Fail(LoadedSnappy().error());
   return {};

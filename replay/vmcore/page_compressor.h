@@ -19,7 +19,7 @@ struct CompressedPages {
 };
 
 // A page that does not get smaller is taken as it is. Errors: those of ViewForExport, kIo (no
-// memory).
+// memory), kUnsupported (no zlib).
 Result<CompressedPages> CompressPages(const FrozenMachine& machine, const std::vector<Pfn>& pages,
                                       PageCompression compression);
 

@@ -32,6 +32,13 @@ TEST_P(LibrariesTest, ThoseThatFewCommandsNeedAreLoadedByThem) {
   }
 }
 
+TEST(LibrariesOfAnalyzeTest, NoneIsForOtherFiles) {
+  if (!KTSTR_HAS_OWN_RUNTIME) GTEST_SKIP() << "libraries that are not used are loaded, too";
+  const std::string libraries = RunInShell("ldd " KTSTR_BIN_DIR "/ktstr-analyze").out;
+  EXPECT_THAT(libraries, Not(HasSubstr("libelf")));
+  EXPECT_THAT(libraries, Not(HasSubstr("libz.so")));
+}
+
 INSTANTIATE_TEST_SUITE_P(Of, LibrariesTest,
                          testing::Values("ktstr-analyze", "ktstr-capture", "ktstr-replay",
                                          "ktstr-run"));
