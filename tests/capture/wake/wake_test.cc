@@ -59,7 +59,7 @@ TEST_F(WakeTest, AnArchiveThatLacksWhatIsNeededSaysWhatAndWhatToDo) {
               HasSubstr("x.kts' cannot be woken: it has no device state"));
   EXPECT_THAT(Refusal([](ArchiveContents* c) {
                 c->metadata.kept = "kernel";
-                c->filter = [](Pfn) { return LeftOutReason::kFree; };
+                c->filter = FilterByPage([](Pfn) { return LeftOutReason::kFree; });
               }),
               AllOf(HasSubstr("pages of its memory were left out (--keep kernel)"),
                     HasSubstr("--keep all")));
