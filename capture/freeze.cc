@@ -18,14 +18,14 @@ constexpr char kStandsStill[] = "the guest stands still";
 
 }  // namespace
 
-Result<RunState> AskRunState(QmpClient& qmp) {
+Result<QemuRunState> AskRunState(QmpClient& qmp) {
   const nlohmann::json status = KTSTR_TRY(qmp.Execute("query-status"));
   const std::string name = StringMember(status, "status");
   const nlohmann::json* running = JsonMember(status, "running");
   if (name.empty() || running == nullptr || !running->is_boolean()) {
     return Fail(StrangeAnswer(qmp.name(), "query-status", status));
   }
-  return RunState{name, running->get<bool>()};
+  return QemuRunState{name, running->get<bool>()};
 }
 
 Result<Frozen> Frozen::Freeze(QmpClient& qmp) {

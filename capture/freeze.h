@@ -20,13 +20,13 @@
 namespace ktstr {
 
 // What QEMU says of the machine (qapi/run-state.json).
-struct RunState {
+struct QemuRunState {
   std::string name;
   bool running = false;
 };
 
 // Errors: kPeer.
-Result<RunState> AskRunState(QmpClient& qmp);
+Result<QemuRunState> AskRunState(QmpClient& qmp);
 
 // While one of these lives, every vCPU of the guest is parked and its block I/O is quiet. When it
 // goes, the guest goes on if it ran before; one that was stopped before (paused, at a breakpoint,
