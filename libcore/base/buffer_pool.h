@@ -5,6 +5,8 @@
 #include <cstdint>
 #include <memory>
 
+#include "libcore/base/slab.h"
+
 namespace ktstr {
 
 // Buffers are carved out of slabs whose pages are there from the start: the first use of one costs
@@ -15,7 +17,7 @@ class BufferPool {
   // Huge pages are made and given back several times as fast as 512 small ones each, as long as the
   // system has some at hand. For gigabytes it first has to move other memory: copies of a guest of
   // 2.4 GB took three times as long in the system.
-  enum class PageSize { kSmall, kHuge };
+  using PageSize = Slab::PageSize;
 
   // `buffer_size` in bytes, not more than kMostBytes.
   BufferPool(uint64_t buffer_size, PageSize page_size);

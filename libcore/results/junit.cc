@@ -30,8 +30,9 @@ std::string XmlText(std::string_view text) {
   return safe;
 }
 
-void AddCase(const CaseResult& result, pugi::xml_node suite) {
-  pugi::xml_node test = suite.append_child("testcase");
+pugi::xml_document CaseElement(const CaseResult& result) {
+  pugi::xml_document element;
+  pugi::xml_node test = element.append_child("testcase");
   test.append_attribute("classname") = SafeText(result.group).c_str();
   test.append_attribute("name") = SafeText(result.name).c_str();
   test.append_attribute("time") = Seconds(result.duration).c_str();
@@ -45,28 +46,50 @@ void AddCase(const CaseResult& result, pugi::xml_node suite) {
   if (!result.output.empty()) {
     test.append_child("system-out").text() = XmlText(result.output).c_str();
   }
+  return element;
 }
 
 }  // namespace
 
-std::string ToJunit(const std::string& suite, const std::vector<CaseResult>& cases) {
+void JunitSuite::Add(const CaseResult& result) {
+  std::ostringstream text;
+  constexpr unsigned kDepth = 2;  // below <testsuites> and <testsuite>
+  CaseElement(result).first_child().print(text, "  ", pugi::format_default, pugi::encoding_auto,
+                                          kDepth);
+  cases_ += text.str();
+  ++tests_;
+  failures_ += result.outcome == Outcome::kFailed;
+  errors_ += result.outcome == Outcome::kError;
+  skipped_ += result.outcome == Outcome::kSkipped;
+  time_ += result.duration;
+}
+
+std::string JunitSuite::Text(const std::string& name) const {
   pugi::xml_document document;
   pugi::xml_node node = document.append_child("testsuites").append_child("testsuite");
-  std::chrono::milliseconds time{};
-  for (const CaseResult& result : cases) time += result.duration;
-  const auto count = [&](Outcome outcome) {
-    return std::to_string(std::ranges::count(cases, outcome, &CaseResult::outcome));
-  };
-  node.append_attribute("name") = SafeText(suite).c_str();
-  node.append_attribute("tests") = std::to_string(cases.size()).c_str();
-  node.append_attribute("failures") = count(Outcome::kFailed).c_str();
-  node.append_attribute("errors") = count(Outcome::kError).c_str();
-  node.append_attribute("skipped") = count(Outcome::kSkipped).c_str();
-  node.append_attribute("time") = Seconds(time).c_str();
-  for (const CaseResult& result : cases) AddCase(result, node);
-  std::ostringstream text;
-  document.save(text, "  ");
-  return text.str();
+  node.append_attribute("name") = SafeText(name).c_str();
+  node.append_attribute("tests") = std::to_string(tests_).c_str();
+  node.append_attribute("failures") = std::to_string(failures_).c_str();
+  node.append_attribute("errors") = std::to_string(errors_).c_str();
+  node.append_attribute("skipped") = std::to_string(skipped_).c_str();
+  node.append_attribute("time") = Seconds(time_).c_str();
+  std::ostringstream empty;
+  document.save(empty, "  ");
+  const std::string around = empty.str();
+  if (cases_.empty()) return around;
+  // The suite stands there without cases, and so without an end tag.
+  constexpr std::string_view kEmptyEnd = " />\n";
+  const size_t end = around.rfind(kEmptyEnd);
+  std::string text;
+  text.reserve(around.size() + cases_.size() + 64);
+  text.append(around, 0, end).append(">\n").append(cases_).append("  </testsuite>\n");
+  return text.append(around, end + kEmptyEnd.size());
+}
+
+std::string ToJunit(const std::string& suite, const std::vector<CaseResult>& cases) {
+  JunitSuite junit;
+  for (const CaseResult& result : cases) junit.Add(result);
+  return junit.Text(suite);
 }
 
 }  // namespace ktstr

@@ -32,23 +32,28 @@ void AddBlock(std::string_view key, std::string_view text, std::string* tap) {
 
 }  // namespace
 
+void TapReport::Add(const CaseResult& result) {
+  const bool skipped = result.outcome == CaseResult::Outcome::kSkipped;
+  const bool passed = skipped || result.outcome == CaseResult::Outcome::kPassed;
+  lines_ += fmt::format("{} {} - {}{}\n", passed ? "ok" : "not ok", ++cases_, Description(result),
+                        skipped ? " # SKIP not applicable" : "");
+  // One that passed may still have something to say.
+  if (skipped || (passed && result.message.empty())) return;
+  lines_ += "  ---\n";
+  AddBlock("type", result.type, &lines_);
+  AddBlock("message", result.message, &lines_);
+  AddBlock("output", result.output, &lines_);
+  lines_ += "  ...\n";
+}
+
+std::string TapReport::Text() const {
+  return fmt::format("TAP version 14\n1..{}\n{}", cases_, lines_);
+}
+
 std::string ToTap(const std::vector<CaseResult>& cases) {
-  std::string tap = fmt::format("TAP version 14\n1..{}\n", cases.size());
-  for (size_t i = 0; i < cases.size(); ++i) {
-    const CaseResult& result = cases[i];
-    const bool skipped = result.outcome == CaseResult::Outcome::kSkipped;
-    const bool passed = skipped || result.outcome == CaseResult::Outcome::kPassed;
-    tap += fmt::format("{} {} - {}{}\n", passed ? "ok" : "not ok", i + 1, Description(result),
-                       skipped ? " # SKIP not applicable" : "");
-    // One that passed may still have something to say.
-    if (skipped || (passed && result.message.empty())) continue;
-    tap += "  ---\n";
-    AddBlock("type", result.type, &tap);
-    AddBlock("message", result.message, &tap);
-    AddBlock("output", result.output, &tap);
-    tap += "  ...\n";
-  }
-  return tap;
+  TapReport report;
+  for (const CaseResult& result : cases) report.Add(result);
+  return report.Text();
 }
 
 }  // namespace ktstr
