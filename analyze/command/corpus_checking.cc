@@ -9,6 +9,7 @@
 #include "analyze/corpus/parallel.h"
 #include "analyze/corpus/reuse_memory.h"
 #include "analyze/text/output.h"
+#include "libcore/base/output.h"
 #include "libcore/base/patient_bar.h"
 #include "libcore/base/safe_text.h"
 #include "libcore/base/text_file.h"
@@ -31,28 +32,87 @@ struct ExpectArguments : CorpusArguments {
   size_t lines = 20;
 };
 
+// What became of the archives, in the form that is asked for. Of each only that is kept, and of
+// JSON nothing: it is written as it comes, where no pager is to show it.
+class CheckReport {
+ public:
+  CheckReport(const CheckArguments& arguments, bool json, Severity fail_on)
+      : arguments_(arguments),
+        fail_on_(fail_on),
+        format_(arguments.tap ? Format::kTap
+                : json        ? Format::kJson
+                              : Format::kText) {}
+
+  // Errors: kIo.
+  Status Add(const ArchiveCheck& check) {
+    if (!arguments_.junit.empty()) {
+      for (const CaseResult& ci : ForCi(check, fail_on_)) junit_.Add(ci);
+    }
+    switch (format_) {
+      case Format::kTap:
+        for (const CaseResult& ci : ForCi(check, fail_on_)) tap_.Add(ci);
+        return {};
+      case Format::kText:
+        text_.Add(check);
+        return {};
+      case Format::kJson:
+        break;
+    }
+    const std::string piece = json_.Add(check);
+    if (!output_.is_terminal()) return output_.Write(EscapeControls(piece));
+    kept_json_ += piece;
+    return {};
+  }
+
+  // Writes what is asked for as a file, and gives what is left to be shown. Errors: kIo.
+  Result<std::string> End() const {
+    if (!arguments_.junit.empty()) {
+      KTSTR_TRY(WriteTextFile(arguments_.junit, junit_.Text("ktstr-analyze"), Readers::kByUmask));
+    }
+    switch (format_) {
+      case Format::kTap:
+        return tap_.Text();
+      case Format::kText:
+        return text_.Text(TerminalWidth());
+      case Format::kJson:
+        break;
+    }
+    return kept_json_ + json_.End();
+  }
+
+ private:
+  enum class Format { kText, kJson, kTap };
+
+  const CheckArguments& arguments_;
+  const Severity fail_on_;
+  const Format format_;
+  Output& output_ = Output::Standard();
+  JunitSuite junit_;
+  TapReport tap_;
+  CorpusCheckText text_;
+  CorpusCheckJson json_;
+  std::string kept_json_;
+};
+
 Result<std::string> Check(Session& session, const CorpusCheckArguments& arguments) {
   const std::vector<Rule> rules = KTSTR_TRY(ChooseRules(arguments.check));
   const Severity fail_on = KTSTR_TRY(ParseSeverity(arguments.check.fail_on));
   const Corpus corpus = KTSTR_TRY(Corpus::Open(arguments.directory));
   const auto entries = KTSTR_TRY(ChosenEntries(corpus, arguments));
-  ReuseFreedMemory();
   const CorpusWork work{arguments.jobs, session.arguments().memory};
+  ReuseFreedMemory(work.threads());
   PatientBar bar("checking");
+  CheckReport report(arguments.check, session.json(), fail_on);
   size_t done = 0;
-  const auto checks = CheckCorpus(corpus, entries, rules, arguments.check.options, work,
-                                  [&](const ArchiveCheck&) { bar.Set(++done, entries.size()); });
-  for (const ArchiveCheck& check : checks) {
-    if (!check.error.empty() || SomethingFails(check.results, fail_on)) {
-      session.set_exit_code(ExitCode::kAnswerIsNo);
-    }
-  }
-  if (!arguments.check.junit.empty()) {
-    KTSTR_TRY(WriteTextFile(arguments.check.junit, ToJunit("ktstr-analyze", ForCi(checks, fail_on)),
-                            Readers::kByUmask));
-  }
-  if (arguments.check.tap) return ToTap(ForCi(checks, fail_on));
-  return session.json() ? ToJson(checks) : ToText(checks, TerminalWidth());
+  KTSTR_TRY(CheckCorpus(corpus, entries, rules, arguments.check.options, work,
+                        [&](const ArchiveCheck& check) {
+                          bar.Set(++done, entries.size());
+                          if (!check.error.empty() || SomethingFails(check.results, fail_on)) {
+                            session.set_exit_code(ExitCode::kAnswerIsNo);
+                          }
+                          return report.Add(check);
+                        }));
+  return report.End();
 }
 
 std::string OtherAnswerText(const CorpusEntry& entry, const OtherAnswer& difference, size_t most) {
@@ -86,8 +146,8 @@ Result<std::string> Expect(Session& session, const ExpectArguments& arguments) {
   const Corpus corpus = KTSTR_TRY(Corpus::Open(arguments.directory));
   const auto entries = KTSTR_TRY(ChosenEntries(corpus, arguments));
   const auto questions = KTSTR_TRY(QuestionsOf(corpus));
-  ReuseFreedMemory();
   const CorpusWork work{arguments.jobs, session.arguments().memory};
+  ReuseFreedMemory(work.threads());
   if (arguments.update) return Update(corpus, entries, questions, arguments, work);
   std::string text;
   size_t same = 0;

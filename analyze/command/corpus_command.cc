@@ -63,8 +63,8 @@ Result<std::string> Query(Session& session, CorpusQueryArguments arguments) {
   if (arguments.max_rows > 0) arguments.limits.max_rows = arguments.max_rows;
   const Corpus corpus = KTSTR_TRY(Corpus::Open(arguments.directory));
   const InterruptGuard guard;
-  ReuseFreedMemory();
   const CorpusWork work{arguments.jobs, session.arguments().memory};
+  ReuseFreedMemory(work.threads());
   if (arguments.each) {
     const auto entries = KTSTR_TRY(ChosenEntries(corpus, arguments));
     return session.Show(KTSTR_TRY(AskEach(corpus, entries, arguments, work)));

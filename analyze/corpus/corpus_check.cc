@@ -4,8 +4,10 @@
 
 #include <filesystem>
 #include <nlohmann/json.hpp>
+#include <utility>
 
 #include "analyze/corpus/archive_index.h"
+#include "analyze/text/lines.h"
 #include "analyze/text/output.h"
 
 namespace ktstr {
@@ -33,12 +35,10 @@ std::string Failing(const ArchiveCheck& check) {
 
 }  // namespace
 
-std::vector<ArchiveCheck> CheckCorpus(const Corpus& corpus, const std::vector<CorpusEntry>& entries,
-                                      const std::vector<Rule>& rules, const CheckOptions& options,
-                                      const CorpusWork& work,
-                                      const std::function<void(const ArchiveCheck&)>& done) {
-  std::vector<ArchiveCheck> checks;
-  const Status all = ForEachInOrder<ArchiveCheck>(
+Status CheckCorpus(const Corpus& corpus, const std::vector<CorpusEntry>& entries,
+                   const std::vector<Rule>& rules, const CheckOptions& options,
+                   const CorpusWork& work, const std::function<Status(const ArchiveCheck&)>& take) {
+  return ForEachInOrder<ArchiveCheck>(
       entries.size(), work,
       [&](size_t i) {
         auto results =
@@ -46,59 +46,45 @@ std::vector<ArchiveCheck> CheckCorpus(const Corpus& corpus, const std::vector<Co
         return ArchiveCheck{entries[i], results ? *std::move(results) : std::vector<RuleResult>(),
                             results ? "" : results.error().ToString()};
       },
-      [&](size_t, ArchiveCheck check) -> Status {
-        if (done) done(check);
-        checks.push_back(std::move(check));
-        return {};
-      });
-  (void)all;  // taking a result cannot fail
-  return checks;
+      [&](size_t, const ArchiveCheck& check) { return take(check); });
 }
 
-std::string ToText(const std::vector<ArchiveCheck>& checks, size_t terminal_width) {
-  QueryResult table{{"archive", "hold", "fail", "not_applicable", "failing"}, {}};
-  size_t clean = 0;
-  for (const ArchiveCheck& check : checks) {
-    const CheckCounts counts = Count(check.results);
-    const bool asked = check.error.empty();
-    clean += asked && counts.fail + counts.errors == 0;
-    const auto number = [&](size_t n) { return asked ? Value(int64_t(n)) : Value(); };
-    table.rows.push_back({check.entry.name, number(counts.hold),
-                          number(counts.fail + counts.errors), number(counts.not_applicable),
-                          asked ? Failing(check) : check.error});
-  }
-  return fmt::format("{}{} archives: all rules hold in {}\n", ToTextTable(table, {terminal_width}),
-                     checks.size(), clean);
+void CorpusCheckText::Add(const ArchiveCheck& check) {
+  const CheckCounts counts = Count(check.results);
+  const bool asked = check.error.empty();
+  clean_ += asked && counts.fail + counts.errors == 0;
+  const auto number = [&](size_t n) { return asked ? Value(int64_t(n)) : Value(); };
+  table_.rows.push_back({check.entry.name, number(counts.hold), number(counts.fail + counts.errors),
+                         number(counts.not_applicable), asked ? Failing(check) : check.error});
 }
 
-std::string ToJson(const std::vector<ArchiveCheck>& checks) {
+std::string CorpusCheckText::Text(size_t terminal_width) const {
+  return fmt::format("{}{} archives: all rules hold in {}\n", ToTextTable(table_, {terminal_width}),
+                     table_.rows.size(), clean_);
+}
+
+std::string CorpusCheckJson::Add(const ArchiveCheck& check) {
   using nlohmann::ordered_json;
-  ordered_json list = ordered_json::array();
-  for (const ArchiveCheck& check : checks) {
-    ordered_json object = {{"archive", check.entry.name}, {"digest", check.entry.digest}};
-    if (!check.error.empty()) object["error"] = check.error;
-    object["rules"] = ordered_json::parse(ToJson(check.results));
-    list.push_back(std::move(object));
-  }
-  return list.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
+  ordered_json object = {{"archive", check.entry.name}, {"digest", check.entry.digest}};
+  if (!check.error.empty()) object["error"] = check.error;
+  object["rules"] = ordered_json::parse(ToJson(check.results));
+  const std::string dumped = object.dump(2, ' ', false, nlohmann::json::error_handler_t::replace);
+  std::string text = std::exchange(begun_, true) ? "," : "[";
+  for (const std::string_view line : LinesOf(dumped)) text += fmt::format("\n  {}", line);
+  return text;
 }
 
-std::vector<CaseResult> ForCi(const std::vector<ArchiveCheck>& checks, Severity fail_on) {
-  std::vector<CaseResult> cases;
-  for (const ArchiveCheck& check : checks) {
-    if (!check.error.empty()) {
-      CaseResult& ci = cases.emplace_back();
-      ci.group = check.entry.name;
-      ci.name = "archive";
-      ci.outcome = CaseResult::Outcome::kError;
-      ci.type = "error";
-      ci.message = check.error;
-    }
-    for (CaseResult& ci : ForCi(check.results, check.entry.name, fail_on)) {
-      cases.push_back(std::move(ci));
-    }
-  }
-  return cases;
+std::string CorpusCheckJson::End() const { return begun_ ? "\n]\n" : "[]\n"; }
+
+std::vector<CaseResult> ForCi(const ArchiveCheck& check, Severity fail_on) {
+  if (check.error.empty()) return ForCi(check.results, check.entry.name, fail_on);
+  CaseResult ci;
+  ci.group = check.entry.name;
+  ci.name = "archive";
+  ci.outcome = CaseResult::Outcome::kError;
+  ci.type = "error";
+  ci.message = check.error;
+  return {std::move(ci)};
 }
 
 }  // namespace ktstr

@@ -17,16 +17,33 @@ struct ArchiveCheck {
   std::string error;  // when the archive could not be asked at all
 };
 
-// In the entries' order; `done` is told of each.
-// `rules` must outlive what is returned.
-std::vector<ArchiveCheck> CheckCorpus(const Corpus& corpus, const std::vector<CorpusEntry>& entries,
-                                      const std::vector<Rule>& rules, const CheckOptions& options,
-                                      const CorpusWork& work,
-                                      const std::function<void(const ArchiveCheck&)>& done);
+// Hands over what became of each archive, in the entries' order, and keeps nothing of it. Errors:
+// those of `take`, at the first of which it ends. `rules` must outlive what is handed over.
+Status CheckCorpus(const Corpus& corpus, const std::vector<CorpusEntry>& entries,
+                   const std::vector<Rule>& rules, const CheckOptions& options,
+                   const CorpusWork& work, const std::function<Status(const ArchiveCheck&)>& take);
 
 // A line for each archive: how many rules hold and fail, and which fail.
-std::string ToText(const std::vector<ArchiveCheck>& checks, size_t terminal_width);
-std::string ToJson(const std::vector<ArchiveCheck>& checks);
-std::vector<CaseResult> ForCi(const std::vector<ArchiveCheck>& checks, Severity fail_on);
+class CorpusCheckText {
+ public:
+  void Add(const ArchiveCheck& check);
+  std::string Text(size_t terminal_width) const;
+
+ private:
+  QueryResult table_{{"archive", "hold", "fail", "not_applicable", "failing"}, {}};
+  size_t clean_ = 0;
+};
+
+// An array with an object for each archive, in pieces that are written one after the other.
+class CorpusCheckJson {
+ public:
+  std::string Add(const ArchiveCheck& check);
+  std::string End() const;
+
+ private:
+  bool begun_ = false;
+};
+
+std::vector<CaseResult> ForCi(const ArchiveCheck& check, Severity fail_on);
 
 }  // namespace ktstr

@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <fstream>
 #include <iterator>
+#include <nlohmann/json.hpp>
 
 #include "analyze/corpus/corpus_check.h"
 #include "analyze/corpus/corpus_pack.h"
@@ -56,6 +57,16 @@ class CorpusTest : public testing::Test {
     std::vector<std::string> names;
     for (const CorpusEntry& entry : entries) names.push_back(entry.name);
     return names;
+  }
+
+  std::vector<ArchiveCheck> Checked(const Corpus& corpus, const std::vector<Rule>& rules) {
+    std::vector<ArchiveCheck> checks;
+    const auto keep = [&](const ArchiveCheck& check) {
+      checks.push_back(check);
+      return Status();
+    };
+    EXPECT_TRUE(CheckCorpus(corpus, corpus.entries(), rules, {}, {2}, keep));
+    return checks;
   }
 
   synthetic::TemporaryDirectory directory_;
@@ -157,27 +168,55 @@ message = "memory can be asked"
 sql = "SELECT 1 WHERE size_of('task_struct') < 8"
 )",
                                  "r.toml");
-  size_t told = 0;
-  const auto checks =
-      CheckCorpus(corpus, corpus.entries(), rules, {}, {2}, [&](const ArchiveCheck&) { ++told; });
-  EXPECT_EQ(told, 3u);
-  EXPECT_EQ(ToText(checks, 0),
+  const auto checks = Checked(corpus, rules);
+  CorpusCheckText text;
+  for (const ArchiveCheck& check : checks) text.Add(check);
+  EXPECT_EQ(text.Text(0),
             "archive  hold  fail  not_applicable  failing\n"
             "alpha       2     0               0\n"
             "beta        1     1               0  no_beta\n"
             "gamma       2     0               0\n"
             "3 archives: all rules hold in 2\n");
-  EXPECT_EQ(ForCi(checks, Severity::kWarning).size(), 6u);
+  EXPECT_EQ(ForCi(checks[1], Severity::kWarning).size(), 2u);
+}
+
+TEST_F(CorpusTest, JsonOfACheckIsWrittenInPiecesAndIsOneDocument) {
+  const Corpus corpus = Filled();
+  fs::resize_file(corpus.ArchiveOf(*corpus.Find("beta")), 100);
+  CorpusCheckJson json;
+  std::string text;
+  for (const ArchiveCheck& check : Checked(corpus, BuiltInRules())) text += json.Add(check);
+  text += json.End();
+  const auto document = nlohmann::ordered_json::parse(text);
+  ASSERT_EQ(document.size(), 3u);
+  EXPECT_EQ(document[0]["archive"], "alpha");
+  EXPECT_EQ(document[0]["rules"].size(), BuiltInRules().size());
+  EXPECT_TRUE(document[1].contains("error"));
+  EXPECT_EQ(text, document.dump(2) + "\n");
+  EXPECT_EQ(CorpusCheckJson().End(), "[]\n");
+}
+
+TEST_F(CorpusTest, ACheckEndsWhereItsResultsCannotBeTaken) {
+  const Corpus corpus = Filled();
+  size_t told = 0;
+  const Status status = CheckCorpus(corpus, corpus.entries(), {}, {}, {2}, [&](const auto&) {
+    ++told;
+    return Status(Fail(ErrorCode::kIo, "the disk is full"));
+  });
+  EXPECT_EQ(status.error().code(), ErrorCode::kIo);
+  EXPECT_EQ(told, 1u);
 }
 
 TEST_F(CorpusTest, AnArchiveThatCannotBeReadIsAnError) {
   const Corpus corpus = Filled();
   fs::resize_file(corpus.ArchiveOf(*corpus.Find("beta")), 100);
-  const auto checks = CheckCorpus(corpus, corpus.entries(), BuiltInRules(), {}, {2}, nullptr);
+  const auto checks = Checked(corpus, BuiltInRules());
   EXPECT_EQ(checks[0].error, "");
   EXPECT_NE(checks[1].error, "");
-  EXPECT_EQ(ForCi(checks, Severity::kWarning)[checks[0].results.size()].outcome,
-            CaseResult::Outcome::kError);
+  EXPECT_EQ(checks[2].error, "");
+  const auto ci = ForCi(checks[1], Severity::kWarning);
+  ASSERT_EQ(ci.size(), 1u);
+  EXPECT_EQ(ci[0].outcome, CaseResult::Outcome::kError);
 }
 
 TEST_F(CorpusTest, AnswersThatChangeAreDifferences) {
