@@ -151,6 +151,7 @@ Result<std::string> Expect(Session& session, const ExpectArguments& arguments) {
   if (arguments.update) return Update(corpus, entries, questions, arguments, work);
   std::string text;
   size_t same = 0;
+  ArchiveFailures failures;
   PatientBar bar("asking");
   using OtherAnswers = Result<std::vector<OtherAnswer>>;
   KTSTR_TRY(ForEachInOrder<OtherAnswers>(
@@ -160,15 +161,20 @@ Result<std::string> Expect(Session& session, const ExpectArguments& arguments) {
                                    work.memory_of_each());
       },
       [&](size_t i, OtherAnswers differences) -> Status {
-        const std::vector<OtherAnswer> found = KTSTR_TRY(std::move(differences));
+        bar.Set(i + 1, entries.size());
+        if (!differences) return failures.Add(entries[i].name, differences.error());
+        const std::vector<OtherAnswer>& found = *differences;
         for (const OtherAnswer& difference : found) {
           text += OtherAnswerText(entries[i], difference, arguments.lines);
           session.set_exit_code(ExitCode::kAnswerIsNo);
         }
         same += found.empty();
-        bar.Set(i + 1, entries.size());
         return {};
       }));
+  if (!failures.empty()) {
+    session.Note(failures.Text(entries.size()));
+    session.set_exit_code(ExitCode::kAnswerIsNo);
+  }
   return text + fmt::format("{} of {} archives answer as expected\n", same, entries.size());
 }
 

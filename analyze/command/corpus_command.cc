@@ -5,6 +5,7 @@
 #include <fmt/ranges.h>
 
 #include "analyze/command/common_options.h"
+#include "analyze/corpus/archive_failures.h"
 #include "analyze/corpus/archive_index.h"
 #include "analyze/corpus/merged.h"
 #include "analyze/corpus/parallel.h"
@@ -25,18 +26,24 @@ struct CorpusQueryArguments : CorpusArguments {
   bool csv = false;
 };
 
+// What one archive says: nothing inside where the statement failed, though the archive is there.
+using EachAnswer = Result<Result<QueryResult>>;
+
 // The answers of each archive by itself, one below the other, with its name before each row.
 Result<QueryResult> AskEach(const Corpus& corpus, const std::vector<CorpusEntry>& entries,
-                            const CorpusQueryArguments& arguments, const CorpusWork& work) {
+                            const CorpusQueryArguments& arguments, const CorpusWork& work,
+                            ArchiveFailures* failures) {
   QueryResult all;
-  KTSTR_TRY(ForEachInOrder<Result<QueryResult>>(
+  KTSTR_TRY(ForEachInOrder<EachAnswer>(
       entries.size(), work,
-      [&](size_t i) -> Result<QueryResult> {
+      [&](size_t i) -> EachAnswer {
         const auto archive =
             KTSTR_TRY(ArchiveIndex::Open(corpus.ArchiveOf(entries[i]), work.memory_of_each()));
         return archive->database().Query(arguments.sql, arguments.limits);
       },
-      [&](size_t i, Result<QueryResult> answer) -> Status {
+      [&](size_t i, EachAnswer asked) -> Status {
+        if (!asked) return failures->Add(entries[i].name, asked.error());
+        Result<QueryResult>& answer = *asked;
         if (!answer) {
           return Fail(answer.error().code(),
                       fmt::format("{}: {}", entries[i].name, answer.error().ToString()));
@@ -52,6 +59,7 @@ Result<QueryResult> AskEach(const Corpus& corpus, const std::vector<CorpusEntry>
         }
         return {};
       }));
+  if (failures->size() == entries.size()) return Fail(failures->first());
   return all;
 }
 
@@ -67,15 +75,20 @@ Result<std::string> Query(Session& session, CorpusQueryArguments arguments) {
   ReuseFreedMemory(work.threads());
   if (arguments.each) {
     const auto entries = KTSTR_TRY(ChosenEntries(corpus, arguments));
-    return session.Show(KTSTR_TRY(AskEach(corpus, entries, arguments, work)));
+    ArchiveFailures failures;
+    const QueryResult answer = KTSTR_TRY(AskEach(corpus, entries, arguments, work, &failures));
+    NoteFailures(session, failures, entries.size());
+    return session.Show(answer);
   }
   const auto open = [&] {
     PatientBar bar("merging");
     return OpenMerged(corpus, work, [&bar](size_t done, size_t all) { bar.Set(done, all); });
   };
-  Database merged = KTSTR_TRY(open());
-  merged.InterruptBy(&InterruptGuard::flag());
-  return session.Show(KTSTR_TRY(merged.Query(arguments.sql, arguments.limits)));
+  MergedIndex merged = KTSTR_TRY(open());
+  merged.database.InterruptBy(&InterruptGuard::flag());
+  const QueryResult answer = KTSTR_TRY(merged.database.Query(arguments.sql, arguments.limits));
+  NoteFailures(session, merged.failures, corpus.entries().size());
+  return session.Show(answer);
 }
 
 void DeclareQuery(Options* query, Command* chosen) {
@@ -97,7 +110,9 @@ void DeclareQuery(Options* query, Command* chosen) {
   query->Add("--csv", &arguments->csv, "Comma-separated values (RFC 4180), NULL as nothing");
   query->SetFooter(
       "Every table and view has the column archive, the archive's name; the table archive has what "
-      "the\ncorpus says of each.\n\nExamples:\n"
+      "the\ncorpus says of each. An archive that cannot be opened is left out: standard error and "
+      "the "
+      "exit\ncode say so.\n\nExamples:\n"
       "  ktstr-analyze corpus query states \"SELECT archive, rule, count(*) FROM finding GROUP BY "
       "1, "
       "2\"\n"
@@ -124,6 +139,12 @@ void DeclareCorpus(Options* corpus, Command* chosen) {
 }
 
 }  // namespace
+
+void NoteFailures(Session& session, const ArchiveFailures& failures, size_t all) {
+  if (failures.empty()) return;
+  session.Note(failures.Text(all));
+  session.set_exit_code(ExitCodeFor(failures.first().code()));
+}
 
 void AddCorpusOptions(Options* command, CorpusArguments* arguments) {
   AddCorpusDirectory(command, &arguments->directory);

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "analyze/command/command.h"
+#include "analyze/corpus/archive_failures.h"
 #include "analyze/corpus/corpus.h"
 
 namespace ktstr {
@@ -17,6 +18,9 @@ void AddCorpusOptions(Options* command, CorpusArguments* arguments);
 // The archives with the tags. Errors: kNotFound when there are none.
 Result<std::vector<CorpusEntry>> ChosenEntries(const Corpus& corpus,
                                                const CorpusArguments& arguments);
+
+// What the answer lacks of `all` archives is told beside it, and in the exit code.
+void NoteFailures(Session& session, const ArchiveFailures& failures, size_t all);
 
 void AddKeepingCommands(Options* corpus, Command* chosen);  // add, list, remove, prune
 void AddCorpusQueryCommand(Options* corpus, Command* chosen);

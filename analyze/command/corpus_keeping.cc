@@ -52,7 +52,10 @@ Result<std::string> Add(Session& session, const AddArguments& arguments) {
 
 Result<std::string> List(Session& session, const CorpusArguments& arguments) {
   const Corpus corpus = KTSTR_TRY(Corpus::Open(arguments.directory));
-  const RowSet<CorpusRow> rows = KTSTR_TRY(ListCorpus(corpus, corpus.WithTags(arguments.tags)));
+  ArchiveFailures failures;
+  const RowSet<CorpusRow> rows =
+      KTSTR_TRY(ListCorpus(corpus, corpus.WithTags(arguments.tags), &failures));
+  NoteFailures(session, failures, rows.rows.size());
   Database table = KTSTR_TRY(Database::InMemory());
   KTSTR_TRY(table.AddTable(rows));
   const std::string sql =
@@ -62,7 +65,7 @@ Result<std::string> List(Session& session, const CorpusArguments& arguments) {
   const QueryResult result = KTSTR_TRY(table.Query(sql));
   if (session.json()) return ToJson(result);
   uint64_t bytes = 0;
-  for (const CorpusRow& row : rows.rows) bytes += uint64_t(row.bytes);
+  for (const CorpusRow& row : rows.rows) bytes += uint64_t(row.bytes.value_or(0));
   std::string text = fmt::format("{}{} archives, {}\n", ToTextTable(result, {TerminalWidth()}),
                                  rows.rows.size(), FormatSize(bytes));
   for (const auto& file : corpus.unlisted()) {
@@ -84,7 +87,7 @@ Result<std::string> Remove(Session&, const RemoveArguments& arguments) {
   return text;
 }
 
-Result<std::string> Prune(Session&, const PruneArguments& arguments) {
+Result<std::string> Prune(Session& session, const PruneArguments& arguments) {
   PruneOptions options{.keep_tags = arguments.tags};
   if (!arguments.older_than.empty())
     options.older_than = KTSTR_TRY(ParseDuration(arguments.older_than));
@@ -93,7 +96,9 @@ Result<std::string> Prune(Session&, const PruneArguments& arguments) {
     return Fail(ErrorCode::kInvalidArgument, "what may go? Give --older-than, --max-size, or both");
   }
   Corpus corpus = KTSTR_TRY(Corpus::Open(arguments.directory, Corpus::Purpose::kChange));
-  const auto rows = KTSTR_TRY(ListCorpus(corpus, corpus.entries()));
+  ArchiveFailures failures;
+  const auto rows = KTSTR_TRY(ListCorpus(corpus, corpus.entries(), &failures));
+  NoteFailures(session, failures, rows.rows.size());
   const int64_t now_ns = std::chrono::duration_cast<std::chrono::nanoseconds>(
                              std::chrono::system_clock::now().time_since_epoch())
                              .count();
@@ -102,10 +107,10 @@ Result<std::string> Prune(Session&, const PruneArguments& arguments) {
   const auto chosen = ChooseToPrune(rows.rows, options, now_ns);
   for (const CorpusRow& row : chosen) {
     if (!arguments.dry_run) KTSTR_TRY(corpus.Remove(KTSTR_TRY(corpus.Find(row.name))));
-    text +=
-        fmt::format("{} {}, of {}, {}\n", arguments.dry_run ? "would remove" : "removed", row.name,
-                    row.captured_at.value_or("unknown time"), FormatSize(uint64_t(row.bytes)));
-    bytes += uint64_t(row.bytes);
+    text += fmt::format("{} {}, of {}, {}\n", arguments.dry_run ? "would remove" : "removed",
+                        row.name, row.captured_at.value_or("unknown time"),
+                        FormatSize(uint64_t(row.bytes.value_or(0))));
+    bytes += uint64_t(row.bytes.value_or(0));
   }
   return text +
          fmt::format("{} of {} archives, {}\n", chosen.size(), rows.rows.size(), FormatSize(bytes));

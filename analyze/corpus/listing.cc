@@ -5,6 +5,9 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <filesystem>
+#include <limits>
+#include <system_error>
 
 #include "libcore/archive/reader.h"
 
@@ -15,6 +18,8 @@ namespace {
 std::optional<std::string> NotEmpty(const std::string& text) {
   return text.empty() ? std::nullopt : std::optional(text);
 }
+
+uint64_t SizeOf(const CorpusRow& row) { return uint64_t(row.bytes.value_or(0)); }
 
 bool HasOneOf(const CorpusRow& row, const std::vector<std::string>& tags) {
   const std::string padded = fmt::format(" {} ", row.tags);
@@ -45,31 +50,34 @@ const RowTable<CorpusRow>& CorpusRow::Table() {
   return table;
 }
 
-Result<RowSet<CorpusRow>> ListCorpus(const Corpus& corpus,
-                                     const std::vector<CorpusEntry>& entries) {
+Result<RowSet<CorpusRow>> ListCorpus(const Corpus& corpus, const std::vector<CorpusEntry>& entries,
+                                     ArchiveFailures* failures) {
   RowSet<CorpusRow> set;
   for (const CorpusEntry& entry : entries) {
-    const auto reader = ArchiveReader::Open(corpus.ArchiveOf(entry));
-    if (!reader) {
-      return Fail(reader.error().code(),
-                  fmt::format("{}: {}", entry.name, reader.error().ToString()));
-    }
-    const ArchiveMetadata& metadata = (*reader)->metadata();
+    const std::filesystem::path archive = corpus.ArchiveOf(entry);
     CorpusRow& row = set.rows.emplace_back();
     row.name = entry.name;
     row.digest = entry.digest;
     row.tags = fmt::format("{}", fmt::join(entry.tags, " "));
-    row.bytes = int64_t((*reader)->file_size());
-    row.captured_at_ns = metadata.captured_at_ns;
+    row.added_at = entry.added_at;
+    row.has_scenario = entry.scenario.empty() ? 0 : 1;
+    std::error_code error;
+    const uint64_t bytes = std::filesystem::file_size(archive, error);
+    if (!error) row.bytes = int64_t(bytes);
+    const auto reader = ArchiveReader::Open(archive);
+    if (!reader) {
+      KTSTR_TRY(failures->Add(entry.name, reader.error()));
+      continue;
+    }
+    const ArchiveMetadata& metadata = (*reader)->metadata();
     if (metadata.captured_at_ns != 0) {
+      row.captured_at_ns = metadata.captured_at_ns;
       row.captured_at =
           fmt::format("{:%FT%TZ}", fmt::gmtime(metadata.captured_at_ns / 1'000'000'000));
     }
     row.release = NotEmpty(metadata.kernel_release);
     row.trigger = NotEmpty(metadata.trigger);
     row.kept = NotEmpty(metadata.kept);
-    row.added_at = entry.added_at;
-    row.has_scenario = entry.scenario.empty() ? 0 : 1;
   }
   return set;
 }
@@ -77,17 +85,19 @@ Result<RowSet<CorpusRow>> ListCorpus(const Corpus& corpus,
 std::vector<CorpusRow> ChooseToPrune(const std::vector<CorpusRow>& rows,
                                      const PruneOptions& options, int64_t now_ns) {
   std::vector<CorpusRow> oldest_first = rows;
-  std::ranges::stable_sort(oldest_first, {}, &CorpusRow::captured_at_ns);
+  std::ranges::stable_sort(oldest_first, {}, [](const CorpusRow& row) {
+    return row.captured_at_ns.value_or(std::numeric_limits<int64_t>::max());
+  });
   uint64_t bytes = 0;
-  for (const CorpusRow& row : rows) bytes += uint64_t(row.bytes);
+  for (const CorpusRow& row : rows) bytes += SizeOf(row);
   std::vector<CorpusRow> chosen;
   for (const CorpusRow& row : oldest_first) {
     if (HasOneOf(row, options.keep_tags)) continue;
-    const bool old =
-        options.older_than && now_ns - row.captured_at_ns > options.older_than->count();
+    const bool old = options.older_than && row.captured_at_ns &&
+                     now_ns - *row.captured_at_ns > options.older_than->count();
     const bool too_much = options.max_bytes && bytes > *options.max_bytes;
     if (!old && !too_much) continue;
-    bytes -= uint64_t(row.bytes);
+    bytes -= SizeOf(row);
     chosen.push_back(row);
   }
   return chosen;

@@ -7,7 +7,7 @@
 #include <algorithm>
 #include <filesystem>
 #include <map>
-#include <set>
+#include <optional>
 
 #include "analyze/corpus/copy_into.h"
 #include "analyze/index/cells.h"
@@ -74,7 +74,7 @@ Status CreateTables(Database& merged, const Database& index) {
   return merged.Execute(sql);
 }
 
-Status Remove(Database& merged, const std::string& name) {
+Status RemoveArchive(Database& merged, const std::string& name) {
   std::string sql;
   for (const auto& [table, columns] : KTSTR_TRY(Sources(merged, "main"))) {
     if (table == "merge_key" || table == "archive") continue;
@@ -91,7 +91,8 @@ std::string FileOf(const Database& index) {
   return name == nullptr ? "" : name;
 }
 
-Status Add(Database& merged, const CorpusEntry& entry, Database& index, const fs::path& spare) {
+Status AddArchive(Database& merged, const CorpusEntry& entry, Database& index,
+                  const fs::path& spare) {
   // An index that could be kept nowhere is only in memory.
   std::string file = FileOf(index);
   if (file.empty()) {
@@ -117,59 +118,87 @@ Status Add(Database& merged, const CorpusEntry& entry, Database& index, const fs
   return added;
 }
 
-Error OfArchive(const CorpusEntry& entry, const Error& error) {
-  return Error(error.code(), fmt::format("{}: {}", entry.name, error.ToString()));
-}
+// The file in the making: a copy that takes the old one's place, since another process may be
+// reading that. Begun where there is something to write.
+class Merging {
+ public:
+  // `old` is copied, where it is not empty.
+  static Result<Merging> Begin(const fs::path& path, const fs::path& old) {
+    TemporaryFile spare = KTSTR_TRY(TemporaryFile::Beside(path.parent_path() / "spare.index"));
+    TemporaryFile temporary = KTSTR_TRY(TemporaryFile::Beside(path));
+    if (!old.empty()) KTSTR_TRY(CopyInto(old, temporary));
+    Database merged = KTSTR_TRY(Database::Open(temporary.path(), Database::Mode::kCreate));
+    KTSTR_TRY(merged.Execute("PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF"));
+    return Merging(std::move(spare), std::move(temporary), std::move(merged), !old.empty());
+  }
+
+  Status Remove(const std::string& name) { return RemoveArchive(*merged_, name); }
+  Status Add(const CorpusEntry& entry, Database& index) {
+    if (!created_) KTSTR_TRY(CreateTables(*merged_, index));
+    created_ = true;
+    return AddArchive(*merged_, entry, index, spare_.path());
+  }
+  Status Keep() {
+    merged_.reset();
+    KTSTR_TRY(SealIndex(temporary_.path()));
+    return temporary_.Keep();
+  }
+
+ private:
+  Merging(TemporaryFile spare, TemporaryFile temporary, Database merged, bool created)
+      : spare_(std::move(spare)),
+        temporary_(std::move(temporary)),
+        merged_(std::move(merged)),
+        created_(created) {}
+
+  TemporaryFile spare_, temporary_;
+  std::optional<Database> merged_;
+  bool created_;
+};
 
 }  // namespace
 
-Result<Database> OpenMerged(const Corpus& corpus, const CorpusWork& work,
-                            const std::function<void(size_t done, size_t all)>& progress) {
+Result<MergedIndex> OpenMerged(const Corpus& corpus, const CorpusWork& work,
+                               const std::function<void(size_t done, size_t all)>& progress) {
+  if (corpus.entries().empty()) return Fail(ErrorCode::kNotFound, "the corpus is empty");
   const fs::path path = corpus.directory() / "merged.index";
-  std::map<std::string, std::string> there = Merged(path);
+  std::map<std::string, std::string> gone = Merged(path);
   std::vector<CorpusEntry> missing;
   for (const CorpusEntry& entry : corpus.entries()) {
-    const auto found = there.find(entry.digest);
-    if (found != there.end() && found->second == entry.name) {
-      there.erase(found);
+    const auto found = gone.find(entry.digest);
+    if (found != gone.end() && found->second == entry.name) {
+      gone.erase(found);
     } else {
       missing.push_back(entry);
     }
   }
-  if (missing.empty() && there.empty() && !corpus.entries().empty()) {
-    return Database::Open(path, Database::Mode::kReadOnly);
-  }
-  // A copy that takes the old one's place: another process may be reading that.
-  const TemporaryFile spare = KTSTR_TRY(TemporaryFile::Beside(corpus.directory() / "spare.index"));
-  TemporaryFile temporary = KTSTR_TRY(TemporaryFile::Beside(path));
-  const bool anew = missing.size() == corpus.entries().size();
-  if (!anew) KTSTR_TRY(CopyInto(path, temporary));
-  {
-    Database merged = KTSTR_TRY(Database::Open(temporary.path(), Database::Mode::kCreate));
-    KTSTR_TRY(merged.Execute("PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF"));
-    if (!anew) {
-      for (const auto& [digest, name] : there) KTSTR_TRY(Remove(merged, name));
-    }
-    bool created = !anew;
-    // Indexes are built side by side and merged one after the other.
-    KTSTR_TRY(ForEachInOrder<Result<Database>>(
-        missing.size(), work,
-        [&](size_t i) {
-          return OpenIndex(corpus.ArchiveOf(missing[i]), {.memory = work.memory_of_each()});
-        },
-        [&](size_t i, Result<Database> index) -> Status {
-          if (!index) return Fail(OfArchive(missing[i], index.error()));
-          if (!created) KTSTR_TRY(CreateTables(merged, *index));
-          created = true;
-          KTSTR_TRY(Add(merged, missing[i], *index, spare.path()));
-          if (progress) progress(i + 1, missing.size());
-          return {};
-        }));
-    if (!created) return Fail(ErrorCode::kNotFound, "the corpus is empty");
-  }
-  KTSTR_TRY(SealIndex(temporary.path()));
-  KTSTR_TRY(temporary.Keep());
-  return Database::Open(path, Database::Mode::kReadOnly);
+  const fs::path old = missing.size() < corpus.entries().size() ? path : fs::path();
+  std::optional<Merging> merging;
+  const auto begin = [&]() -> Status {
+    if (merging) return {};
+    merging.emplace(KTSTR_TRY(Merging::Begin(path, old)));
+    if (old.empty()) return {};
+    for (const auto& [digest, name] : gone) KTSTR_TRY(merging->Remove(name));
+    return {};
+  };
+  if (!gone.empty() && !old.empty()) KTSTR_TRY(begin());
+  // Indexes are built side by side and merged one after the other.
+  ArchiveFailures failures;
+  KTSTR_TRY(ForEachInOrder<Result<Database>>(
+      missing.size(), work,
+      [&](size_t i) {
+        return OpenIndex(corpus.ArchiveOf(missing[i]), {.memory = work.memory_of_each()});
+      },
+      [&](size_t i, Result<Database> index) -> Status {
+        if (progress) progress(i + 1, missing.size());
+        if (!index) return failures.Add(missing[i].name, index.error());
+        KTSTR_TRY(begin());
+        return merging->Add(missing[i], *index);
+      }));
+  if (failures.size() == corpus.entries().size()) return Fail(failures.first());
+  if (merging) KTSTR_TRY(merging->Keep());
+  return MergedIndex{KTSTR_TRY(Database::Open(path, Database::Mode::kReadOnly)),
+                     std::move(failures)};
 }
 
 }  // namespace ktstr

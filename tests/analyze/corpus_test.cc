@@ -130,7 +130,8 @@ TEST_F(CorpusTest, OneQueryAsksAllOfThem) {
   const auto ask = [&](const std::string& sql) {
     const auto merged = OpenMerged(corpus, {2});
     EXPECT_TRUE(merged) << merged.error().ToString();
-    const auto answer = merged->Query(sql);
+    EXPECT_TRUE(merged->failures.empty());
+    const auto answer = merged->database.Query(sql);
     EXPECT_TRUE(answer) << answer.error().ToString();
     std::string text;
     for (const auto& row : answer->rows) {
@@ -153,6 +154,44 @@ TEST_F(CorpusTest, OneQueryAsksAllOfThem) {
   EXPECT_EQ(ask("SELECT archive, count(*) FROM log_text WHERE log_text MATCH 'line' GROUP BY 1 "
                 "ORDER BY 1"),
             "alpha 1;delta 1;gamma 1;");
+}
+
+TEST_F(CorpusTest, AQueryLeavesOutWhatCannotBeOpenedAndTriesItAgain) {
+  const Corpus corpus = Filled();
+  const fs::path alpha = corpus.ArchiveOf(*corpus.Find("alpha"));
+  const std::string whole = Text(alpha);
+  const auto names = [](const MergedIndex& merged) {
+    const auto answer = merged.database.Query("SELECT DISTINCT archive FROM task ORDER BY 1");
+    std::string text;
+    for (const auto& row : answer->rows) text += std::get<std::string>(row[0]) + " ";
+    return text;
+  };
+  fs::resize_file(alpha, 100);
+  // The second time nothing is merged any more: what failed fails again.
+  for (int time = 0; time < 2; ++time) {
+    const auto merged = OpenMerged(corpus, {2});
+    ASSERT_TRUE(merged) << merged.error().ToString();
+    EXPECT_EQ(names(*merged), "beta gamma ");
+    ASSERT_EQ(merged->failures.size(), 1u);
+    EXPECT_EQ(merged->failures.first().code(), ErrorCode::kDamaged);
+    EXPECT_THAT(merged->failures.Text(3), HasSubstr("alpha: "));
+    EXPECT_THAT(merged->failures.Text(3), HasSubstr("\n1 of 3 archives could not be read; "));
+  }
+  Put(alpha, whole);
+  const auto mended = OpenMerged(corpus, {2});
+  ASSERT_TRUE(mended) << mended.error().ToString();
+  EXPECT_TRUE(mended->failures.empty());
+  EXPECT_EQ(names(*mended), "alpha beta gamma ");
+}
+
+TEST_F(CorpusTest, AQueryOfNothingThatCanBeOpenedFails) {
+  const Corpus corpus = Filled();
+  for (const CorpusEntry& entry : corpus.entries()) fs::resize_file(corpus.ArchiveOf(entry), 100);
+  const auto merged = OpenMerged(corpus, {2});
+  ASSERT_FALSE(merged);
+  EXPECT_EQ(merged.error().code(), ErrorCode::kDamaged);
+  EXPECT_THAT(merged.error().message(), HasSubstr("alpha: "));
+  EXPECT_FALSE(fs::exists(corpus_directory_ / "merged.index"));
 }
 
 TEST_F(CorpusTest, RulesAreCheckedOverAllOfThem) {
@@ -257,7 +296,7 @@ TEST(DifferingLinesTest, AreTheFewestThatTellTheDifference) {
   EXPECT_THAT(DifferingLines("a\nb", ""), ElementsAre("-a", "-b"));
 }
 
-CorpusRow Row(const std::string& name, int64_t captured_at_ns, int64_t bytes,
+CorpusRow Row(const std::string& name, std::optional<int64_t> captured_at_ns, int64_t bytes,
               const std::string& tags = "") {
   CorpusRow row;
   row.name = name;
@@ -283,17 +322,36 @@ TEST(PruneTest, TakesWhatIsTooOldAndThenTheOldest) {
   EXPECT_THAT(pruned({.max_bytes = 70}), ElementsAre());
 }
 
+TEST(PruneTest, WhatIsOfUnknownTimeIsNotTooOldAndGoesLast) {
+  const std::vector<CorpusRow> rows = {Row("unknown", std::nullopt, 10), Row("old", 10, 10)};
+  const auto pruned = [&](const PruneOptions& options) {
+    std::vector<std::string> names;
+    for (const CorpusRow& row : ChooseToPrune(rows, options, 100)) names.push_back(row.name);
+    return names;
+  };
+  EXPECT_THAT(pruned({.older_than = std::chrono::nanoseconds(1)}), ElementsAre("old"));
+  EXPECT_THAT(pruned({.max_bytes = 15}), ElementsAre("old"));
+  EXPECT_THAT(pruned({.max_bytes = 5}), ElementsAre("old", "unknown"));
+}
+
 TEST_F(CorpusTest, TheListingTellsWhatEachArchiveSays) {
   const Corpus corpus = Filled();
-  const auto rows = ListCorpus(corpus, corpus.entries());
+  fs::resize_file(corpus.ArchiveOf(*corpus.Find("beta")), 100);
+  ArchiveFailures failures;
+  const auto rows = ListCorpus(corpus, corpus.entries(), &failures);
   ASSERT_TRUE(rows) << rows.error().ToString();
+  EXPECT_EQ(failures.size(), 1u);
+  EXPECT_EQ(rows->rows[1].name, "beta");
+  EXPECT_EQ(rows->rows[1].bytes, 100);
+  EXPECT_EQ(rows->rows[1].captured_at_ns, std::nullopt);
+  EXPECT_EQ(rows->rows[2].name, "gamma");
   const CorpusRow& alpha = rows->rows[0];
   EXPECT_EQ(alpha.name, "alpha");
   EXPECT_EQ(alpha.tags, "nightly alpha");
   EXPECT_EQ(alpha.captured_at, "2023-11-14T22:13:20Z");
   EXPECT_EQ(alpha.trigger, "manual");
   EXPECT_EQ(alpha.has_scenario, 1);
-  EXPECT_EQ(uint64_t(alpha.bytes), fs::file_size(directory_ / "alpha.kts"));
+  EXPECT_EQ(uint64_t(alpha.bytes.value()), fs::file_size(directory_ / "alpha.kts"));
 }
 
 TEST_F(CorpusTest, PackAndUnpackGiveBackEveryFile) {
