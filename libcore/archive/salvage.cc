@@ -175,7 +175,7 @@ Error NothingLeft(const InputFile& file) {
 
 }  // namespace
 
-Result<Salvaged> SalvageArchive(const std::string& path) {
+Result<Salvaged> SalvageArchive(const std::string& path, uint64_t cache_bytes) {
   InputFile file = KTSTR_TRY(InputFile::Open(path));
   EndParts end = ReadEnd(file);
   Salvaged salvaged;
@@ -205,8 +205,8 @@ Result<Salvaged> SalvageArchive(const std::string& path) {
   salvaged.device_state = std::move(end.device_state);
   salvaged.frames = frames.size();
   std::vector<MemoryRegion> regions = end.regions ? *end.regions : RegionsOf(runs);
-  auto memory = std::make_unique<archive::SalvagedMemory>(std::move(file), std::move(regions),
-                                                          std::move(runs), std::move(frames));
+  auto memory = std::make_unique<archive::SalvagedMemory>(
+      std::move(file), std::move(regions), std::move(runs), std::move(frames), cache_bytes);
   salvaged.check_reads = [reads = memory.get()] { return reads->CheckReads(); };
   salvaged.memory = std::move(memory);
   return salvaged;

@@ -34,10 +34,14 @@ struct Salvaged {
   std::optional<uint64_t> lost_frames;
 };
 
-// Reads what can be read of the archive at `path`, which stays open while the memory lives. It
-// needs no seek table and no directory: memory frames are found by their place records (archives of
-// format 1.0 have none: of them the sections must be intact). Reads the whole file. Errors:
-// kNotFound, kIo; kDamaged when nothing of an archive is left.
-Result<Salvaged> SalvageArchive(const std::string& path);
+// Of the pages that were looked at so many bytes are kept where nothing else is asked for.
+inline constexpr uint64_t kSalvageCacheBytes = uint64_t{16} << 20;
+
+// Reads what can be read of the archive at `path`, which stays open while the memory lives; of its
+// pages that are decompressed the memory keeps `cache_bytes`. It needs no seek table and no
+// directory: memory frames are found by their place records (archives of format 1.0 have none: of
+// them the sections must be intact). Reads the whole file. Errors: kNotFound, kIo; kDamaged when
+// nothing of an archive is left.
+Result<Salvaged> SalvageArchive(const std::string& path, uint64_t cache_bytes = kSalvageCacheBytes);
 
 }  // namespace ktstr

@@ -24,7 +24,7 @@ std::vector<KnownRun> WithoutOverlap(std::vector<KnownRun> runs) {
 
 SalvagedMemory::SalvagedMemory(InputFile file, std::vector<MemoryRegion> regions,
                                std::vector<KnownRun> runs, std::vector<IntactFrame> frames,
-                               size_t cache_bytes)
+                               uint64_t cache_bytes)
     : file_(std::move(file)),
       regions_(std::move(regions)),
       runs_(WithoutOverlap(std::move(runs))),

@@ -32,13 +32,10 @@ struct KnownRun {
 
 class SalvagedMemory : public GuestMemory {
  public:
-  // Of the pages of frames that were looked at, so many bytes are kept: all go when there would be
-  // more.
-  static constexpr size_t kCacheBytes = size_t{256} << 20;
-
-  // Runs that overlap an earlier one, or lie outside the regions, are not believed.
+  // Runs that overlap an earlier one, or lie outside the regions, are not believed. Of the pages of
+  // frames that were looked at, `cache_bytes` are kept: all go when there would be more.
   SalvagedMemory(InputFile file, std::vector<MemoryRegion> regions, std::vector<KnownRun> runs,
-                 std::vector<IntactFrame> frames, size_t cache_bytes = kCacheBytes);
+                 std::vector<IntactFrame> frames, uint64_t cache_bytes);
 
   std::span<const MemoryRegion> regions() const override { return regions_; }
   // Of a page that no run tells of, or whose frame is lost: kDamaged.
@@ -60,11 +57,11 @@ class SalvagedMemory : public GuestMemory {
   std::vector<MemoryRegion> regions_;
   std::vector<KnownRun> runs_;       // by first page
   std::vector<IntactFrame> frames_;  // by first stored page
-  size_t cache_bytes_;
+  uint64_t cache_bytes_;
 
   mutable std::mutex mutex_;
   mutable std::unordered_map<size_t, Pages> cache_;  // of the frames looked at last
-  mutable size_t cached_bytes_ = 0;
+  mutable uint64_t cached_bytes_ = 0;
   mutable std::optional<Error> failure_;
 };
 

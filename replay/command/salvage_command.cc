@@ -18,6 +18,7 @@ namespace {
 
 struct SalvageArguments {
   std::string damaged, output;
+  std::string memory = SnapshotMemoryOptions::kSizeForOnce;
 };
 
 // What the new archive lacks beside pages.
@@ -40,8 +41,9 @@ std::string Frames(const Salvaged& salvaged) {
 }
 
 Result<ExitCode> Run(const SalvageArguments& arguments) {
+  const auto memory = KTSTR_TRY(SnapshotMemoryOptions::OfSize(arguments.memory));
   KTSTR_TRY(CheckNothingAt(arguments.output));
-  const Salvaged salvaged = KTSTR_TRY(SalvageArchive(arguments.damaged));
+  const Salvaged salvaged = KTSTR_TRY(SalvageArchive(arguments.damaged, memory.cache_bytes));
   const std::string missing = Missing(salvaged);
   std::string account = Frames(salvaged);
   if (!missing.empty()) account += "; lost: " + missing;
@@ -72,6 +74,7 @@ void DeclareSalvage(Options* salvage, Result<ExitCode>* result) {
       .TypeName("")
       .Files(".kts");
   salvage->Add("NEW", &arguments->output, "The archive to write").Required().TypeName("");
+  AddMemoryOption(salvage, &arguments->memory);
   salvage->SetFooter(
       "Every memory frame that is intact is recovered, also of an archive that is cut off. Pages\n"
       "that are lost are 'damaged' in NEW: what needs them says so. NEW has the tag 'salvaged',\n"

@@ -6,6 +6,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <filesystem>
 #include <functional>
 #include <string>
 #include <vector>
@@ -23,8 +24,9 @@ using synthetic::TemporaryDirectory;
 
 constexpr const char* kStall = KTSTR_STATE_DIR "/stall.kts";
 // What README.md says that comes on top of --memory: the program, its libraries, the kernel's
-// symbols and types, and tables of a small machine; for export the plan and what is written next.
-constexpr long kAnalyzeMiB = 64, kExportMiB = 48;
+// symbols and types, and tables of a small machine; for export the plan and what is written next;
+// for salvage what is written next.
+constexpr long kAnalyzeMiB = 64, kExportMiB = 48, kSalvageMiB = 64;
 
 // The most that the program had in memory, in MiB; -1 when it did not end with 0. Its output goes
 // nowhere.
@@ -73,6 +75,18 @@ TEST(MemoryBoundTest, AnExportOfALargeArchiveStaysNearIt) {
     const long peak = PeakOf({KTSTR_REPLAY, "export", archive, "-", "--memory", size});
     EXPECT_GT(peak, 0);
     EXPECT_LT(peak, bound + kExportMiB) << size;
+  }
+}
+
+TEST(MemoryBoundTest, ASalvageOfALargeArchiveStaysNearIt) {
+  const TemporaryDirectory directory;
+  const std::string archive = LargeArchive(directory);
+  std::filesystem::resize_file(archive, std::filesystem::file_size(archive) - 1000);
+  for (const auto& [size, bound] : {std::pair("4M", 4), std::pair("64M", 64)}) {
+    const std::string whole = (directory / size).string();
+    const long peak = PeakOf({KTSTR_REPLAY, "salvage", archive, whole, "--memory", size});
+    EXPECT_GT(peak, 0);
+    EXPECT_LT(peak, bound + kSalvageMiB) << size;
   }
 }
 
