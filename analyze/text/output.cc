@@ -62,44 +62,63 @@ std::string CsvText(const Value& value) {
 const std::vector<std::string> kNoColumns;
 
 // `columns` are the names by which cells get a colour; none: no cell does.
-std::string Line(const std::vector<std::string>& cells, const std::vector<size_t>& widths,
-                 const std::vector<bool>& right, const std::vector<std::string>& columns) {
-  std::string line;
+void AddLine(const std::vector<std::string_view>& cells, const std::vector<size_t>& widths,
+             const std::vector<bool>& right, const std::vector<std::string>& columns,
+             std::string* text) {
   for (size_t c = 0; c < cells.size(); ++c) {
-    if (c > 0) line.append(kGap, ' ');
+    if (c > 0) text->append(kGap, ' ');
     std::string cell = CutTo(cells[c], widths[c]);
-    const std::string padding(widths[c] - std::min(widths[c], DisplayWidth(cell)), ' ');
+    const size_t padding = widths[c] - std::min(widths[c], DisplayWidth(cell));
     if (!columns.empty() && columns[c] == "severity") cell = InColourOfSeverity(cell);
-    line += right[c] ? padding + cell : cell + padding;
+    if (right[c]) text->append(padding, ' ');
+    *text += cell;
+    if (!right[c]) text->append(padding, ' ');
   }
-  line.erase(line.find_last_not_of(' ') + 1);
-  return line + "\n";
+  text->erase(text->find_last_not_of(' ') + 1);
+  *text += '\n';
 }
 
-// A result as it is shown, before anything is cut.
-struct Cells {
+// A result as it is shown, before anything is cut. All rows are held, since the widths are known
+// only when all have been seen: as one text, since a string each would take more room and time.
+class Cells {
+ public:
   Cells(const QueryResult& result, std::string_view null)
       : numeric(result.columns.size(), !result.rows.empty()) {
     for (const std::string& name : result.columns) {
       header.push_back(SafeText(name));
       widths.push_back(DisplayWidth(header.back()));
     }
+    ends_.reserve(result.rows.size() * widths.size());
     for (const auto& row : result.rows) {
-      auto& line = lines.emplace_back();
       for (size_t c = 0; c < widths.size(); ++c) {
-        line.push_back(ToDisplay(row[c], null));
-        widths[c] = std::max(widths[c], DisplayWidth(line.back()));
+        const std::string shown = ToDisplay(row[c], null);
+        widths[c] = std::max(widths[c], DisplayWidth(shown));
         if (!IsNumber(row[c]) && !std::holds_alternative<std::monostate>(row[c])) {
           numeric[c] = false;
         }
+        texts_ += shown;
+        ends_.push_back(texts_.size());
       }
     }
+  }
+
+  // The cells of a row, in place.
+  std::vector<std::string_view> Row(size_t row) const {
+    std::vector<std::string_view> cells;
+    for (size_t i = row * widths.size(); cells.size() < widths.size(); ++i) {
+      const size_t begin = i == 0 ? 0 : ends_[i - 1];
+      cells.push_back(std::string_view(texts_).substr(begin, ends_[i] - begin));
+    }
+    return cells;
   }
 
   std::vector<std::string> header;
   std::vector<size_t> widths;
   std::vector<bool> numeric;
-  std::vector<std::vector<std::string>> lines;
+
+ private:
+  std::string texts_;
+  std::vector<size_t> ends_;  // of each cell in them
 };
 
 std::string Dumped(const nlohmann::ordered_json& value) {
@@ -128,9 +147,11 @@ std::string ToTextTable(const QueryResult& result, const TextTableOptions& optio
   if (options.max_width != 0 && !cells.widths.empty()) {
     Shrink(cells.widths, cells.numeric, options.max_width);
   }
-  std::string text = Line(cells.header, cells.widths, cells.numeric, {});
-  for (const auto& line : cells.lines) {
-    text += Line(line, cells.widths, cells.numeric, options.colours ? result.columns : kNoColumns);
+  std::string text;
+  AddLine({cells.header.begin(), cells.header.end()}, cells.widths, cells.numeric, {}, &text);
+  for (size_t row = 0; row < result.rows.size(); ++row) {
+    AddLine(cells.Row(row), cells.widths, cells.numeric,
+            options.colours ? result.columns : kNoColumns, &text);
   }
   return text;
 }
