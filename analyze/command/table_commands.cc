@@ -13,180 +13,12 @@
 #include "analyze/index/sql_words.h"
 #include "analyze/index/tables.h"
 #include "analyze/text/schema.h"
+#include "analyze/text/table_catalog.h"
 #include "libcore/base/nearest_word.h"
 
 namespace ktstr {
 
 namespace {
-
-// A column that people ask for first: of the table, or computed.
-struct NamedColumn {
-  NamedColumn(const char* name) : name(name), sql(name) {}  // NOLINT: written in lists
-  NamedColumn(const char* name, const char* sql) : name(name), sql(sql) {}
-  const char *name, *sql;
-};
-
-// One table: "SELECT columns FROM table WHERE filter ORDER BY order". JSON has all columns of all
-// rows.
-struct Part {
-  const char* name;  // a key in JSON; a heading in text, where there are several
-  const char* table;
-  std::vector<NamedColumn> columns;
-  const char* order = "";
-  const char* filter = "";
-};
-
-struct TableCommand {
-  const char* name;
-  const char* help;
-  std::vector<Part> parts;
-};
-
-const std::vector<TableCommand>& TableCommands() {
-  static const std::vector<TableCommand> commands = {
-      {"tasks",
-       "Every thread: state, CPU, class, priority, runtime",
-       {{"tasks",
-         "task",
-         {"pid",
-          "tgid",
-          "comm",
-          "state",
-          "cpu",
-          "on_cpu",
-          "class",
-          "prio",
-          {"runtime_ms", "sum_exec_runtime_ns / 1000000"},
-          {"switches", "nvcsw + nivcsw"},
-          "affinity",
-          "cgroup"},
-         "pid = 0 DESC, pid, cpu"}}},
-      {"cpus",
-       "Every CPU: what it runs and how long its queue is",
-       {{"cpus",
-         "cpu",
-         {"cpu",
-          "online",
-          "curr_pid",
-          "curr_comm",
-          "nr_running",
-          {"cfs", "cfs_nr_running"},
-          {"rt", "rt_nr_running"},
-          {"dl", "dl_nr_running"},
-          {"scx", "scx_nr_running"},
-          "nr_switches",
-          "clock_ns"},
-         "cpu"}}},
-      {"rq",
-       "Who is queued on each CPU, queue by queue, in order",
-       {{"tasks",
-         "rq_task",
-         {"cpu", "queue", "position", "pid", "comm", "running", "prio", "vruntime", "deadline",
-          "cgroup", "note"},
-         "cpu, queue, position"}}},
-      {"dsq",
-       "sched_ext: every dispatch queue, and the tasks in it",
-       {{"queues",
-         "dsq",
-         {{"queue", "dsq_name(dsq_id, cpu)"}, "kind", "scheduler", "cpu", "node", "nr", "by_vtime"},
-         "dsq_id, scheduler, node, cpu"},
-        {"tasks",
-         "dsq_task",
-         {{"queue", "dsq_name(dsq_id, cpu)"},
-          "scheduler",
-          "position",
-          "vtime_position",
-          "pid",
-          "comm",
-          {"dsq_vtime", "hex_value(vtime)"},
-          "slice_ns",
-          "waiting_ms"},
-         "dsq_id, scheduler, node, cpu, position"}}},
-      {"scx",
-       "sched_ext: which scheduler, in which state, its callbacks and counters",
-       {{"schedulers",
-         "scx",
-         {"scheduler",
-          "ops_name",
-          "cgroup",
-          "enable_state",
-          "switch_all",
-          "bypass_depth",
-          {"rejected", "nr_rejected"},
-          "timeout_ms",
-          "watchdog_age_ms",
-          "oldest_waiting_ms",
-          "exit_kind",
-          "exit_reason",
-          "exit_message"}},
-        {"callbacks", "scx_op", {"scheduler", "op", "prog_id", "prog_name"}, "", "\"set\" = 1"},
-        {"events", "scx_event", {"scheduler", "event", "count"}, "", "count != 0"},
-        // What says nothing is left out: all of it, of the only scheduler of most machines.
-        {"cpus",
-         "scx_cpu",
-         {"scheduler", "cpu", "bypassing", "caps", "to_kick", "to_kick_if_idle", "to_preempt",
-          "to_wait"},
-         "",
-         "bypassing = 1 OR caps IS NOT NULL OR to_kick || to_kick_if_idle || to_preempt || "
-         "to_wait != ''"}}},
-      {"cgroups",
-       "Control groups: weights, quotas, how many tasks",
-       {{"cgroups",
-         "cgroup",
-         {"path",
-          "nr_tasks",
-          "weight",
-          "cpu_max",
-          "nr_throttled",
-          {"cpus", "cpus_effective"},
-          {"usage_ms", "usage_ns / 1000000"}},
-         "path"}}},
-      {"topology",
-       "CPUs, cores, caches and nodes, and the scheduler's domains over them",
-       {{"cpus",
-         "topology",
-         {"cpu", "online", "package", "die", "core", "node", "llc", "thread_siblings",
-          "llc_siblings"},
-         "cpu"},
-        {"domains",
-         "sched_domain",
-         {"cpu", "level", "name", "span", "groups", "imbalance_pct", "nr_balance_failed",
-          "flag_names"},
-         "cpu, level"}}},
-      {"log",
-       "The kernel log",
-       {{"log",
-         "log",
-         {{"time_s", "printf('%.6f', time_ns / 1e9)"}, "level", "caller", "text"},
-         "seq"}}},
-      {"trace",
-       "What the kernel's tracing (ftrace) had recorded, and BPF's bpf_printk",
-       {{"events",
-         "trace",
-         {{"task", "printf('%s-%d', coalesce(comm, '<...>'), pid)"},
-          "cpu",
-          "flags",
-          {"time_s", "printf('%.6f', time_ns / 1e9)"},
-          {"age_ms", "printf('%.3f', age_ns / 1e6)"},
-          "event",
-          "text"},
-         "seq"}}},
-      {"trace-buffers",
-       "The buffers of the kernel's tracing: what they hold, and what was lost",
-       {{"buffers",
-         "trace_buffer",
-         {"buffer", "snapshot", "cpu", "recording", "tracer", "clock", "events", "read", "overrun",
-          "commit_overrun", "dropped"},
-         "buffer, snapshot, cpu"}}},
-      {"memory",
-       "How many pages were kept and left out, and why",
-       {{"memory",
-         "memory",
-         {"fate", "reason", "pages", {"mib", "round(pages / 256.0, 1)"}},
-         "pages DESC"}}},
-  };
-  return commands;
-}
 
 // What a command line says of which rows and columns.
 struct Choice {
@@ -202,13 +34,13 @@ std::string QuotedName(std::string_view name) {
   return quoted + '"';
 }
 
-std::vector<std::string> ShownColumns(const Part& part) {
+std::vector<std::string> ShownColumns(const TablePart& part) {
   std::vector<std::string> names;
   for (const NamedColumn& column : part.columns) names.emplace_back(column.name);
   return names;
 }
 
-std::vector<std::string> TableColumns(const Part& part) {
+std::vector<std::string> TableColumns(const TablePart& part) {
   std::vector<std::string> names;
   for (const TableInfo* info : AllTableInfos()) {
     if (info->name != part.table) continue;
@@ -224,7 +56,7 @@ std::vector<std::string> TableColumns(const Part& part) {
 
 // The table with what is computed of it beside its own columns, so that all can be asked for by
 // name; without those that `named` does not name: what nobody looks at need not be read.
-std::string SourceOf(const Part& part, const std::string& named) {
+std::string SourceOf(const TablePart& part, const std::string& named) {
   const bool computes = std::ranges::any_of(
       part.columns, [](const NamedColumn& column) { return column.sql != column.name; });
   if (!computes) return part.table;
@@ -243,7 +75,7 @@ std::string SourceOf(const Part& part, const std::string& named) {
 }
 
 // Every name that a column of it can be asked for by.
-std::vector<std::string> ColumnNames(const Part& part) {
+std::vector<std::string> ColumnNames(const TablePart& part) {
   std::vector<std::string> names = ShownColumns(part);
   for (std::string& name : TableColumns(part)) {
     if (std::ranges::find(names, name) == names.end()) names.push_back(std::move(name));
@@ -251,7 +83,7 @@ std::vector<std::string> ColumnNames(const Part& part) {
   return names;
 }
 
-bool HasColumn(const Part& part, const std::string& name) {
+bool HasColumn(const TablePart& part, const std::string& name) {
   const std::vector<std::string> names = ColumnNames(part);
   return std::ranges::find(names, name) != names.end();
 }
@@ -262,7 +94,7 @@ std::pair<std::string, bool> SortOf(const std::string& text) {
 }
 
 // The first of the columns that a choice names and that the part does not have.
-std::optional<std::string> LackingColumn(const Part& part, const Choice& choice) {
+std::optional<std::string> LackingColumn(const TablePart& part, const Choice& choice) {
   for (const std::string& name : choice.columns) {
     if (!HasColumn(part, name)) return name;
   }
@@ -270,7 +102,7 @@ std::optional<std::string> LackingColumn(const Part& part, const Choice& choice)
   return choice.sort.empty() || HasColumn(part, sort) ? std::nullopt : std::optional(sort);
 }
 
-std::string SqlFor(const Part& part, const Choice& choice, bool all_columns) {
+std::string SqlFor(const TablePart& part, const Choice& choice, bool all_columns) {
   std::vector<std::string> names = choice.columns;
   if (names.empty() && all_columns) names = TableColumns(part);
   if (names.empty()) names = ShownColumns(part);
@@ -295,12 +127,12 @@ std::string SqlFor(const Part& part, const Choice& choice, bool all_columns) {
 
 // The parts that have what was chosen; a note says which have not. Errors: kInvalidArgument, where
 // none has, with the nearest name.
-Result<std::vector<const Part*>> PartsFor(Session& session, const TableCommand& command,
-                                          const Choice& choice) {
-  std::vector<const Part*> parts;
+Result<std::vector<const TablePart*>> PartsFor(Session& session, const TableCommand& command,
+                                               const Choice& choice) {
+  std::vector<const TablePart*> parts;
   std::vector<std::string> part_names, names;
   std::string lacking;
-  for (const Part& part : command.parts) {
+  for (const TablePart& part : command.parts) {
     part_names.emplace_back(part.name);
     if (!choice.part.empty() && choice.part != part.name) continue;
     if (const auto column = LackingColumn(part, choice)) {
@@ -327,10 +159,10 @@ QueryLimits LimitsOf(const Choice& choice) {
   return limits;
 }
 
-Result<std::string> Json(Session& session, const std::vector<const Part*>& parts,
+Result<std::string> Json(Session& session, const std::vector<const TablePart*>& parts,
                          const Choice& choice) {
   std::string text;
-  for (const Part* part : parts) {
+  for (const TablePart* part : parts) {
     std::string rows = KTSTR_TRY(session.Answer(SqlFor(*part, choice, true), LimitsOf(choice)));
     rows.pop_back();  // its newline
     text += fmt::format("{}\"{}\": {}", text.empty() ? "{" : ",\n", part->name, rows);
@@ -338,10 +170,10 @@ Result<std::string> Json(Session& session, const std::vector<const Part*>& parts
   return text + "}\n";
 }
 
-Result<std::string> Text(Session& session, const std::vector<const Part*>& parts,
+Result<std::string> Text(Session& session, const std::vector<const TablePart*>& parts,
                          const Choice& choice) {
   std::string text;
-  for (const Part* part : parts) {
+  for (const TablePart* part : parts) {
     std::string rows =
         KTSTR_TRY(session.AnswerPart(part->name, SqlFor(*part, choice, false), LimitsOf(choice)));
     text += (text.empty() ? "" : "\n") + rows;
@@ -353,11 +185,11 @@ Result<std::string> Answer(Session& session, const TableCommand& command, const 
   if (choice.csv && session.json()) {
     return Fail(ErrorCode::kInvalidArgument, "--csv and --json exclude each other");
   }
-  const std::vector<const Part*> parts = KTSTR_TRY(PartsFor(session, command, choice));
+  const std::vector<const TablePart*> parts = KTSTR_TRY(PartsFor(session, command, choice));
   if (choice.csv) {
     if (parts.size() > 1) {
       std::vector<std::string_view> names;
-      for (const Part* part : parts) names.emplace_back(part->name);
+      for (const TablePart* part : parts) names.emplace_back(part->name);
       return Fail(ErrorCode::kInvalidArgument,
                   fmt::format("--csv is one table, and there are {}: choose one with --table",
                               fmt::join(names, ", ")));
@@ -382,7 +214,7 @@ void DeclareTable(Options* table, const TableCommand& command, Command* chosen) 
   auto choice = std::make_shared<Choice>();
   const auto names = [&command] {
     std::vector<std::string> all;
-    for (const Part& part : command.parts) {
+    for (const TablePart& part : command.parts) {
       for (std::string& name : ColumnNames(part)) all.push_back(std::move(name));
     }
     return all;
@@ -407,7 +239,7 @@ void DeclareTable(Options* table, const TableCommand& command, Command* chosen) 
         .TypeName("NAME")
         .Offer([&command] {
           std::vector<std::string> all;
-          for (const Part& part : command.parts) all.emplace_back(part.name);
+          for (const TablePart& part : command.parts) all.emplace_back(part.name);
           return all;
         });
   }

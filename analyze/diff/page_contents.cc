@@ -12,7 +12,8 @@ namespace ktstr {
 namespace {
 
 constexpr const char* kTasks =
-    "SELECT task_kva, printf('%s (%d)', coalesce(comm, '?'), pid) FROM task WHERE task_kva IS NOT "
+    "SELECT task_kva, printf('%s (%s)', coalesce(comm, '?'), coalesce(pid, '?')) FROM task WHERE "
+    "task_kva IS NOT "
     "NULL";
 
 std::optional<uint64_t> AddressOf(const GuestKernel& kernel, std::string_view name) {

@@ -9,7 +9,8 @@ namespace ktstr {
 
 namespace {
 
-constexpr const char* kTaskSubject = "printf('task %s (%d)', coalesce(comm, '?'), pid)";
+constexpr const char* kTaskSubject =
+    "printf('task %s (%s)', coalesce(comm, '?'), coalesce(pid, '?'))";
 constexpr const char* kCpuSubject = "printf('CPU %d', cpu)";
 
 TableDiff TasksOfOneRun() {
@@ -37,7 +38,8 @@ TableDiff TasksOfDifferentRuns() {
 
 TableDiff Cpus() {
   return {
-      "(SELECT *, printf('%s (%d)', coalesce(curr_comm, '?'), curr_pid) AS running FROM "
+      "(SELECT *, printf('%s (%s)', coalesce(curr_comm, '?'), coalesce(curr_pid, '?')) AS running "
+      "FROM "
       "{0}.cpu)",
       {"cpu"},
       kCpuSubject,

@@ -101,7 +101,8 @@ std::string FrozenTarget::Describe(GdbThread thread) {
                                 : vcpu->KnowsMode() ? VcpuModeName(vcpu->mode())
                                                     : "kernel, perhaps halted";
   if (const TaskOnCpu* task = TaskAt(thread)) {
-    return fmt::format("CPU {}: {} ({}), {}", task->cpu, task->comm, task->pid.value_or(-1), mode);
+    const std::string pid = task->pid ? std::to_string(*task->pid) : "?";
+    return fmt::format("CPU {}: {} ({}), {}", task->cpu, task->comm, pid, mode);
   }
   if (vcpu == nullptr) return fmt::format("CPU {}, {}", thread - kFirstCrashed, mode);
   return fmt::format("vCPU {}, {}", vcpu->cpu, mode);
