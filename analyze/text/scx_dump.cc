@@ -4,15 +4,16 @@
 
 #include <algorithm>
 #include <cctype>
-#include <charconv>
 #include <map>
 #include <optional>
 #include <regex>
 
 #include "analyze/findings/findings.h"
 #include "analyze/index/cells.h"
+#include "analyze/text/cpu_mask_text.h"
 #include "analyze/text/lines.h"
 #include "analyze/text/output.h"
+#include "analyze/text/scx_dump_layout.h"
 #include "libcore/base/safe_text.h"
 #include "libcore/walk/stack/sched_text.h"
 #include "libcore/walk/value/typed_value.h"
@@ -21,24 +22,6 @@
 namespace ktstr {
 
 namespace {
-
-// The kernel's functions and their lines, in the order of the dump: scx_dump_state() (head, CPUs,
-// counters) and scx_dump_task(). What differs between kernels is asked of their types, as ever.
-struct Layout {
-  // 6.14 on: counters are dumped, slice and weight with them, and ops_qseq of CPUs.
-  bool has_events = false;
-  bool has_ops_qseq = false;
-  bool has_rescue = false;       // 7.3 on
-  bool names_scheduler = false;  // 7.1 on: whose dump it is, and whose each task
-  bool has_kick_sync = false;    // 6.18 on: "ksync" for "pnt_seq"
-
-  explicit Layout(const TypeInfo& types)
-      : has_events(types.FindStruct("scx_event_stats").has_value()),
-        has_ops_qseq(has_events && types.FindMember("scx_rq", "ops_qseq").has_value()),
-        has_rescue(types.FindMember("scx_rq", "rescue").has_value()),
-        names_scheduler(types.FindMember("scx_sched", "level").has_value()),
-        has_kick_sync(types.FindMember("scx_rq", "kick_sync").has_value()) {}
-};
 
 constexpr const char* kDumpSchedulers =
     "SELECT s.scheduler, s.ops_name, s.level, c.id, s.cgroup, s.exit_kind, s.exit_reason, "
@@ -387,7 +370,7 @@ class Dumper {
   MemorySource& memory_;
   const GuestKernel& kernel_;
   const TypeInfo& types_;
-  Layout layout_;
+  ScxDumpLayout layout_;
   SchedText sched_text_;
   QueryResult tasks_;
   std::map<std::string, std::vector<Frame>> stacks_;  // by task_kva
@@ -402,34 +385,6 @@ Result<std::vector<ScxDump>> ScxDumps(const Database& index, MemorySource& memor
   const GuestKernel* kernel = KTSTR_TRY(memory.Kernel());
   const TypeInfo* types = KTSTR_TRY(memory.Types());
   return Dumper(index, memory, *kernel, *types).All();
-}
-
-Result<std::string> CpuMaskText(const std::string& list, int64_t cpus) {
-  const auto bad = [&] {
-    return Fail(ErrorCode::kDamaged, fmt::format("'{}' is no list of CPUs", SafeText(list)));
-  };
-  constexpr int64_t kMostCpus = 1 << 16, kChunk = 32;
-  if (cpus < 1 || cpus > kMostCpus) {
-    return Fail(ErrorCode::kDamaged, fmt::format("{} is no number of CPUs", cpus));
-  }
-  std::vector<uint32_t> chunks(static_cast<size_t>((cpus + kChunk - 1) / kChunk));
-  for (const char *at = list.data(), *end = at + list.size(); at < end;) {
-    int64_t first = 0, last = 0;
-    auto read = std::from_chars(at, end, first);
-    if (read.ec != std::errc()) return bad();
-    last = first;
-    if (read.ptr < end && *read.ptr == '-') read = std::from_chars(read.ptr + 1, end, last);
-    if (read.ec != std::errc() || first < 0 || (read.ptr < end && *read.ptr != ',')) return bad();
-    // Masks may have bits for CPUs that the machine cannot have, which the kernel does not print.
-    for (int64_t cpu = first; cpu <= std::min(last, cpus - 1); ++cpu) {
-      chunks[static_cast<size_t>(cpu / kChunk)] |= 1u << (cpu % kChunk);
-    }
-    at = read.ptr + 1;
-  }
-  const auto digits = ((cpus - 1) % kChunk) / 4 + 1;
-  std::string text = fmt::format("{:0{}x}", chunks.back(), digits);
-  for (size_t i = chunks.size() - 1; i-- > 0;) text += fmt::format(",{:08x}", chunks[i]);
-  return text;
 }
 
 }  // namespace ktstr

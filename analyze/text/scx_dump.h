@@ -25,8 +25,4 @@ struct ScxDump {
 // MemorySource::Kernel.
 Result<std::vector<ScxDump>> ScxDumps(const Database& index, MemorySource& memory);
 
-// A mask of CPUs as the kernel prints it (%*pb): "3", or "ff,ffffffff". `list` is a list such as
-// "0-1,4", `cpus` how many CPUs the mask is for. Errors: kDamaged for what is no list.
-Result<std::string> CpuMaskText(const std::string& list, int64_t cpus);
-
 }  // namespace ktstr

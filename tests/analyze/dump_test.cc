@@ -1,7 +1,7 @@
 // The kernel's dump, by parts: masks as the kernel prints them, and text in an issue tracker.
 #include <gtest/gtest.h>
 
-#include "analyze/text/scx_dump.h"
+#include "analyze/text/cpu_mask_text.h"
 #include "analyze/text/tracker_text.h"
 
 namespace ktstr {
