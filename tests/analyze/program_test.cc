@@ -4,16 +4,14 @@
 #include <sqlite3.h>
 #include <sys/wait.h>
 
-#include <array>
-#include <cstdio>
+#include <csignal>
 #include <filesystem>
 #include <fstream>
 #include <nlohmann/json.hpp>
 
 #include "analyze/index/tables.h"
 #include "analyze/views/views.h"
-#include "archives.h"
-#include "terminal.h"
+#include "program_fixture.h"
 
 namespace ktstr {
 namespace {
@@ -21,42 +19,6 @@ namespace {
 namespace fs = std::filesystem;
 using ::testing::HasSubstr;
 using ::testing::Not;
-
-struct Ran {
-  int exit_code;
-  std::string out;  // standard output and standard error together
-};
-
-// Runs the program through a shell, so that arguments are written as a user writes them.
-Ran Ask(const std::string& arguments) {
-  const std::string command = std::string(KTSTR_ANALYZE) + " " + arguments + " 2>&1";
-  FILE* pipe = popen(command.c_str(), "r");
-  Ran ran{-1, ""};
-  std::array<char, 4096> buffer;
-  for (size_t n; (n = fread(buffer.data(), 1, buffer.size(), pipe)) > 0;)
-    ran.out.append(buffer.data(), n);
-  const int status = pclose(pipe);
-  if (WIFEXITED(status)) ran.exit_code = WEXITSTATUS(status);
-  return ran;
-}
-
-class ProgramTest : public ::testing::Test {
- protected:
-  ProgramTest() {
-    setenv("XDG_CACHE_HOME", (directory_ / "cache").c_str(), 1);
-    archive_ = (directory_ / "a.kts").string();
-    WriteGuest(MakeGuest(), archive_);
-  }
-
-  // Of a member of task_struct, in bytes.
-  uint64_t OffsetOf(const std::string& path) {
-    const std::string sql = " sql \"SELECT offset_of('task_struct', '" + path + "') AS o\" --json";
-    return nlohmann::json::parse(Ask(archive_ + sql).out)[0]["o"];
-  }
-
-  TemporaryDirectory directory_;
-  std::string archive_;
-};
 
 TEST_F(ProgramTest, TheSummaryIsOneScreen) {
   const Ran ran = Ask(archive_);
@@ -240,122 +202,6 @@ TEST_F(ProgramTest, AnEndlessQueryEndsAtItsTimeoutAndAtCtrlC) {
   EXPECT_EQ(WEXITSTATUS(status), 128 + SIGINT);
 }
 
-TEST_F(ProgramTest, ATablesRowsAndColumnsCanBeChosen) {
-  EXPECT_EQ(Ask(archive_ + " tasks --columns pid,comm --where 'pid = 100'").out,
-            "pid  comm\n100  worker\n");
-  // Of columns that are not shown, and computed ones; a comment ends where it does.
-  EXPECT_EQ(Ask(archive_ + " tasks --columns comm --where \"task_kva IS NOT NULL AND switches >= 0 "
-                           "AND pid = 100 -- mine\"")
-                .out,
-            "comm\nworker\n");
-  const std::string pids = Ask(archive_ + " tasks --columns pid --sort=-pid --csv").out;
-  const std::string ascending = Ask(archive_ + " tasks --columns pid --sort pid --csv").out;
-  EXPECT_NE(pids, ascending);
-  EXPECT_THAT(ascending, testing::StartsWith("pid\r\n0\r\n"));
-  EXPECT_EQ(Ask(archive_ + " tasks --columns pid --sort pid --limit 1 2>/dev/null | cat").out,
-            "pid\n  0\n");
-  EXPECT_THAT(Ask(archive_ + " tasks --columns comm --where 'pid = 100' --json").out,
-              HasSubstr("{\"comm\":\"worker\"}"));
-  // All columns, as in JSON.
-  EXPECT_THAT(Ask(archive_ + " tasks --csv").out, HasSubstr(",task_kva,"));
-}
-
-TEST_F(ProgramTest, OfSeveralTablesOneCanBeChosenAndIsWhereTheColumnsAre) {
-  EXPECT_THAT(Ask(archive_ + " topology --table cpus").out, Not(HasSubstr("domains")));
-  const Ran level = Ask(archive_ + " topology --columns cpu,level");
-  EXPECT_EQ(level.exit_code, 0);
-  EXPECT_THAT(level.out, HasSubstr("cpus: left out, has no column 'level'"));
-  EXPECT_THAT(Ask(archive_ + " topology --where 'level = 0'").out,
-              HasSubstr("--table chooses one"));
-  EXPECT_EQ(Ask(archive_ + " topology --table domains --where 'level = 0'").exit_code, 0);
-  const Ran csv = Ask(archive_ + " topology --csv");
-  EXPECT_EQ(csv.exit_code, 2);
-  EXPECT_THAT(csv.out, HasSubstr("choose one with --table"));
-  EXPECT_THAT(Ask(archive_ + " topology --table cpus --csv").out, testing::StartsWith("cpu,"));
-}
-
-// Of a query without an end: who reads one line has it at once, and nobody complains.
-TEST_F(ProgramTest, RowsAreWrittenOneByOneAndEndQuietlyWithTheirReader) {
-  const std::string endless =
-      "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT i FROM n";
-  for (int i = 0; i < 3; ++i) {
-    const Ran ran = Ask(archive_ + " sql --timeout 0 --csv '" + endless + "' 2>&1 | head -n 2");
-    EXPECT_EQ(ran.out, "i\r\n1\r\n");
-    EXPECT_EQ(Ask(archive_ + " sql --timeout 0 --json '" + endless + "' 2>&1 | head -n 2").out,
-              "[\n  {\"i\":1},\n");
-  }
-  // Ended by an error, it says so behind what was found.
-  const Ran late = Ask(archive_ + " sql --timeout 0.2 --csv '" + endless + "' | tail -n 1");
-  EXPECT_THAT(late.out, Not(HasSubstr("i\r")));
-  const Ran ended = Ask(archive_ + " sql --timeout 0.2 --csv '" + endless + "' 2>&1 >/dev/null");
-  EXPECT_EQ(ended.exit_code, 4);
-}
-
-TEST_F(ProgramTest, JsonOfOursIsJsonInJson) {
-  const auto rows = nlohmann::json::parse(
-      Ask(archive_ + " sql 'SELECT evidence, evidence AS same FROM verdict' --json").out);
-  ASSERT_FALSE(rows.empty());
-  for (const auto& row : rows) {
-    EXPECT_TRUE(row["evidence"].is_array()) << row;
-    EXPECT_EQ(row["same"], row["evidence"]);
-  }
-  // Text that looks like it is text.
-  EXPECT_EQ(Ask(archive_ + " sql \"SELECT '[1]' AS a\" --json").out, "[\n  {\"a\":\"[1]\"}\n]\n");
-}
-
-TEST_F(ProgramTest, LongAnswersAtATerminalComeInThePagerThatThereIs) {
-  const std::vector<std::string> command = {KTSTR_ANALYZE, archive_, "schema"};
-  const std::string path = "PATH=/usr/bin:/bin", xterm = "TERM=xterm";
-  Terminal paged(command, {path, xterm, "PAGER=sed s/^/paged:/"});
-  EXPECT_EQ(paged.ExitCode(), 0);
-  EXPECT_THAT(paged.text(), HasSubstr("paged:table"));
-  Terminal ours(command, {path, xterm, "PAGER=false", "KTSTR_PAGER=sed s/^/ours:/"});
-  EXPECT_EQ(ours.ExitCode(), 0);
-  EXPECT_THAT(ours.text(), HasSubstr("ours:table"));
-  // No pager: what is asked for none, what is not there, a terminal that cannot move about; and an
-  // answer that fits.
-  for (const std::vector<std::string>& environment :
-       {std::vector<std::string>{path, xterm, "PAGER=cat"},
-        std::vector<std::string>{path, xterm, "PAGER=no-such-pager"},
-        std::vector<std::string>{path, "TERM=dumb", "PAGER=sed s/^/paged:/"}}) {
-    Terminal plain(command, environment);
-    EXPECT_EQ(plain.ExitCode(), 0);
-    EXPECT_THAT(plain.text(), HasSubstr("\ntable "));
-    EXPECT_THAT(plain.text(), Not(HasSubstr("paged:")));
-  }
-  Terminal short_one({KTSTR_ANALYZE, archive_, "cpus"}, {path, xterm, "PAGER=sed s/^/paged:/"});
-  EXPECT_EQ(short_one.ExitCode(), 0);
-  EXPECT_THAT(short_one.text(), Not(HasSubstr("paged:")));
-}
-
-TEST_F(ProgramTest, SeverityHasAColourAtATerminalThatShowsColours) {
-  const std::vector<std::string> command = {KTSTR_ANALYZE, archive_, "sql",
-                                            "SELECT 'error' AS severity, 'error' AS text"};
-  Terminal coloured(command, {"TERM=xterm"});
-  EXPECT_EQ(coloured.ExitCode(), 0);
-  EXPECT_THAT(coloured.text(), HasSubstr("\x1b[31merror\x1b[m     error"));
-  Terminal none(command, {"TERM=xterm", "NO_COLOR=1"});
-  EXPECT_EQ(none.ExitCode(), 0);
-  EXPECT_THAT(none.text(), Not(HasSubstr("\x1b[31m")));
-  EXPECT_THAT(Ask(archive_ + " sql \"SELECT 'error' AS severity\"").out, Not(HasSubstr("\x1b")));
-}
-
-TEST_F(ProgramTest, RowsThatAreLeftOutAreToldOnStandardError) {
-  const std::string query = " sql 'SELECT pid FROM task ORDER BY pid' --limit 3";
-  EXPECT_EQ(Ask(archive_ + query + " 2>/dev/null | cat").out, "pid\n  0\n  0\n  1\n");
-  EXPECT_EQ(Ask(archive_ + query + " --json 2>&1 >/dev/null | cat").out,
-            "only the first 3 rows; there are more\n");
-  EXPECT_EQ(Ask(archive_ + " sql 'SELECT 1' --limit 1 2>&1 >/dev/null | cat").out, "");
-}
-
-TEST_F(ProgramTest, RowsAreWrittenAsCsv) {
-  EXPECT_EQ(Ask(archive_ + " sql \"SELECT 1 AS a, 'x,y', NULL, '', text FROM log WHERE seq = 1\" "
-                           "--csv")
-                .out,
-            "a,\"'x,y'\",NULL,'',text\r\n1,\"x,y\",,\"\",a line with \\x1b[31mcolour\r\n");
-  EXPECT_EQ(Ask(archive_ + " sql 'SELECT 1' --csv --json").exit_code, 2);
-}
-
 TEST_F(ProgramTest, TheSchemaNeedsNoArchive) {
   const Ran list = Ask("schema");
   EXPECT_EQ(list.exit_code, 0);
@@ -423,99 +269,6 @@ TEST_F(ProgramTest, ADiffEndsWith1WhereSomethingDiffersAndWith0WhereNothingDoes)
   EXPECT_EQ(Ask(archive_ + " diff " + archive_ + " " + other).exit_code, 2);
   EXPECT_EQ(Ask(archive_ + " diff " + other + " --only taks").exit_code, 2);
   EXPECT_EQ(Ask(archive_ + " diff /no/such.kts").exit_code, 3);
-}
-
-// What bash offers behind these words, the last of which is being typed.
-std::string Complete(const std::string& words, int count) {
-  const std::string script = fmt::format(
-      "source <({0} completion bash); COMP_WORDS=({0} {1}); COMP_CWORD={2}; "
-      "_ktstr_analyze; echo \"${{COMPREPLY[@]}}\"",
-      KTSTR_ANALYZE, words, count);
-  const std::string command = "bash -c '" + script + "' 2>&1";
-  FILE* pipe = popen(command.c_str(), "r");
-  std::array<char, 4096> buffer;
-  const size_t size = fread(buffer.data(), 1, buffer.size(), pipe);
-  pclose(pipe);
-  return std::string(buffer.data(), size);
-}
-
-TEST_F(ProgramTest, BashCompletesSubcommandsOptionsAndTables) {
-  EXPECT_EQ(Complete("a.kts st", 2), "stack\n");
-  EXPECT_EQ(Complete("a.kts stack --c", 3), "--cpu\n");
-  EXPECT_EQ(Complete("a.kts --acc", 2), "--accept-damage\n");
-  EXPECT_EQ(Complete("schema blocked", 2), "blocked_chain\n");
-  EXPECT_EQ(Complete(archive_.substr(0, archive_.size() - 2), 1), archive_ + "\n");
-  EXPECT_EQ(Complete("a.kts diff " + archive_.substr(0, archive_.size() - 2), 3), archive_ + "\n");
-  EXPECT_EQ(Ask("completion tcsh").exit_code, 2);
-}
-
-TEST_F(ProgramTest, HelpAndVersionAreNoErrors) {
-  for (const char* arguments : {"--help", "--version", "sql --help", "tasks --help"}) {
-    EXPECT_EQ(Ask(arguments).exit_code, 0) << arguments;
-  }
-}
-
-TEST_F(ProgramTest, HelpOfACommandIsWhatItsOptionSays) {
-  EXPECT_EQ(Ask("help").out, Ask("--help").out);
-  EXPECT_EQ(Ask("help tasks").out, Ask("tasks --help").out);
-  EXPECT_EQ(Ask("help corpus check").out, Ask("corpus check --help").out);
-  const Ran mistyped = Ask("help taks");
-  EXPECT_EQ(mistyped.exit_code, 2);
-  EXPECT_THAT(mistyped.out, HasSubstr("unknown subcommand 'taks'; did you mean 'tasks'?"));
-}
-
-TEST_F(ProgramTest, AMistypedOptionIsAnsweredWithTheNearest) {
-  EXPECT_THAT(Ask(archive_ + " tasks --jsno").out,
-              HasSubstr("unknown option '--jsno'; did you mean '--json'?"));
-  EXPECT_THAT(Ask(archive_ + " tasks --wher=pid").out,
-              HasSubstr("unknown option '--wher'; did you mean '--where'?"));
-}
-
-TEST_F(ProgramTest, WrongUsageAndWrongSqlAreExitCode2) {
-  for (const std::string& arguments :
-       {std::string(), archive_ + " no-such-command", archive_ + " --bad-option", archive_ + " sql",
-        archive_ + " sql 'SELECT x'", archive_ + " sql 'DELETE FROM task'"}) {
-    EXPECT_EQ(Ask(arguments).exit_code, 2) << arguments;
-  }
-}
-
-TEST_F(ProgramTest, WhatIsNoArchiveIsExitCode3AndOneLineThatSaysWhich) {
-  const fs::path empty = directory_ / "empty.kts", text = directory_ / "text.kts",
-                 cut = directory_ / "cut.kts";
-  std::ofstream(empty).flush();
-  std::ofstream(text) << "This is a text file, not an archive.\n";
-  fs::copy_file(archive_, cut);
-  fs::resize_file(cut, fs::file_size(cut) / 2);
-  for (const fs::path& path : {empty, text, cut, directory_ / "missing.kts", directory_.path()}) {
-    const Ran ran = Ask(path.string());
-    EXPECT_EQ(ran.exit_code, 3) << ran.out;
-    EXPECT_EQ(std::count(ran.out.begin(), ran.out.end(), '\n'), 1) << ran.out;
-    EXPECT_THAT(ran.out, HasSubstr(path.string()));
-  }
-}
-
-TEST_F(ProgramTest, ADamagedArchiveIsExitCode3OrGivesTheRightAnswer) {
-  const std::string right = Ask(archive_ + " tasks --no-index --json").out;
-  std::string bytes;
-  {
-    std::ifstream file(archive_, std::ios::binary);
-    bytes.assign(std::istreambuf_iterator<char>(file), {});
-  }
-  const fs::path damaged = directory_ / "damaged.kts";
-  // Some dozen places all over the file: every part of it is among them.
-  for (size_t at = 0; at < bytes.size(); at += bytes.size() / 37) {
-    std::string copy = bytes;
-    copy[at] = static_cast<char>(copy[at] ^ 0x10);
-    std::ofstream(damaged, std::ios::binary) << copy;
-    const Ran ran = Ask(damaged.string() + " tasks --no-index --json");
-    if (ran.exit_code == 0) {
-      EXPECT_THAT(ran.out, testing::StartsWith(right)) << "byte " << at;
-      continue;
-    }
-    EXPECT_EQ(ran.exit_code, 3) << "byte " << at << " of " << bytes.size() << ": " << ran.out;
-    EXPECT_EQ(std::count(ran.out.begin(), ran.out.end(), '\n'), 1) << ran.out;
-  }
-  EXPECT_THAT(right, HasSubstr("worker"));
 }
 
 }  // namespace
