@@ -6,6 +6,7 @@
 #include <ostream>
 
 #include "fixtures/synthetic/scx_builder.h"
+#include "libcore/walk/sched/scx.h"
 #include "walk_guest.h"
 
 namespace ktstr {
@@ -67,5 +68,12 @@ inline constexpr ScxLayout kAllLayouts[] = {ScxLayout::kStatic,    ScxLayout::kS
 // Those that have sub-schedulers.
 inline constexpr ScxLayout kSubLayouts[] = {ScxLayout::kSubSchedulers, ScxLayout::kCids,
                                             ScxLayout::kCaps};
+
+inline ScxState WalkScxOf(ScxGuest& guest, const WalkLimits& limits = {}) {
+  auto state = WalkScx(guest.Open(), limits);
+  if (state) return *std::move(state);
+  ADD_FAILURE() << state.error().ToString();
+  return {};
+}
 
 }  // namespace ktstr
