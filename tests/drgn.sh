@@ -18,10 +18,7 @@ source "$(dirname "$0")/../fixtures/setup/common.sh"
 source "$root/fixtures/setup/root.sh"
 
 case "${1:-}" in
-  -h | --help)
-    sed -n '2,/^set /{/^#/s/^# \{0,1\}//p}' "$0"
-    exit 0
-    ;;
+  -h | --help) show_usage ;;
 esac
 [ "$(id -u)" = 0 ] || give_up "only root can make and enter another Debian"
 [ -x "$build/bin/ktstr-analyze" ] && [ -e "$build/lib/libktstr.so.1" ] || give_up "nothing is built in $build"

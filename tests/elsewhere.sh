@@ -28,18 +28,12 @@ while [ $# -gt 0 ]; do
   case "$1" in
     bookworm | trixie | forky | sid) suite=$1 ;;
     --clang) compiler=clang ;;
-    -h | --help)
-      sed -n '2,/^set /{/^#/s/^# \{0,1\}//p}' "$0"
-      exit 0
-      ;;
+    -h | --help) show_usage ;;
     *) break ;;
   esac
   shift
 done
-[ -n "$suite" ] || {
-  echo "elsewhere.sh: which suite: bookworm, trixie, forky or sid? (--help)" >&2
-  exit 2
-}
+[ -n "$suite" ] || wrong_usage "which suite: bookworm, trixie, forky or sid?"
 [ "$(id -u)" = 0 ] || give_up "only root can make and enter another Debian"
 
 cache="${XDG_CACHE_HOME:-$HOME/.cache}"

@@ -16,10 +16,7 @@ set -euo pipefail
 source "$(dirname "$0")/../fixtures/setup/common.sh"
 
 case "${1:-}" in
-  -h | --help)
-    sed -n '2,/^set /{/^#/s/^# \{0,1\}//p}' "$0"
-    exit 0
-    ;;
+  -h | --help) show_usage ;;
 esac
 kernels=("$@")
 if [ "${#kernels[@]}" = 0 ]; then

@@ -22,14 +22,8 @@ source "$root/fixtures/setup/root.sh"
 suite=${1:-trixie}
 case "$suite" in
   trixie | forky | sid) ;;
-  -h | --help)
-    sed -n '2,/^set /{/^#/s/^# \{0,1\}//p}' "$0"
-    exit 0
-    ;;
-  *)
-    echo "other_tools.sh: which suite: trixie, forky or sid? (--help)" >&2
-    exit 2
-    ;;
+  -h | --help) show_usage ;;
+  *) wrong_usage "which suite: trixie, forky or sid?" ;;
 esac
 [ "$(id -u)" = 0 ] || give_up "only root can make and enter another Debian"
 place="${XDG_CACHE_HOME:-$HOME/.cache}/ktstr/roots/tools-$suite"

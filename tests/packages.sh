@@ -33,14 +33,8 @@ while [ $# -gt 0 ]; do
       ;;
     --no-example) example=no ;;
     --keep) keep=yes ;;
-    -h | --help)
-      sed -n '2,/^set /{/^#/s/^# \{0,1\}//p}' "$0"
-      exit 0
-      ;;
-    *)
-      echo "packages.sh: unknown option '$1' (see --help)" >&2
-      exit 2
-      ;;
+    -h | --help) show_usage ;;
+    *) wrong_usage "unknown option '$1'" ;;
   esac
   shift
 done

@@ -15,14 +15,8 @@ source "$(dirname "$0")/../fixtures/setup/common.sh"
 
 case "${1:-}" in
   10 | 11) version=$1 ;;
-  -h | --help)
-    sed -n '2,/^set /{/^#/s/^# \{0,1\}//p}' "$0"
-    exit 0
-    ;;
-  *)
-    echo "qemu.sh: which QEMU: 10 or 11? (--help)" >&2
-    exit 2
-    ;;
+  -h | --help) show_usage ;;
+  *) wrong_usage "which QEMU: 10 or 11?" ;;
 esac
 shift
 program=$(bash "$root/fixtures/qemu/get.sh" "$version") || exit 4

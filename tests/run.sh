@@ -15,10 +15,7 @@ guest=yes
 while [ $# -gt 0 ]; do
   case "$1" in
     --no-guest) guest=no ;;
-    -h | --help)
-      sed -n '2,/^set /{/^#/s/^# \{0,1\}//p}' "$0"
-      exit 0
-      ;;
+    -h | --help) show_usage ;;
     *) break ;;
   esac
   shift

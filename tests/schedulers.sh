@@ -30,10 +30,7 @@ while [ $# -gt 0 ]; do
       shift
       ;;
     --build-only) build_only=yes ;;
-    -h | --help)
-      sed -n '2,/^set /{/^#/s/^# \{0,1\}//p}' "$0"
-      exit 0
-      ;;
+    -h | --help) show_usage ;;
     *) break ;;
   esac
   shift

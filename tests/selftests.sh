@@ -24,10 +24,7 @@ while [ $# -gt 0 ]; do
       version=${2:?}
       shift
       ;;
-    -h | --help)
-      sed -n '2,/^set /{/^#/s/^# \{0,1\}//p}' "$0"
-      exit 0
-      ;;
+    -h | --help) show_usage ;;
     *) break ;;
   esac
   shift

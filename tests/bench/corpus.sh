@@ -23,14 +23,8 @@ while [ $# -gt 0 ]; do
     --sizes) sizes=$2 ;;
     --against) against=$2 ;;
     --archives) kept=$2 ;;
-    -h | --help)
-      sed -n '2,/^set /{/^#/s/^# \{0,1\}//p}' "$0"
-      exit 0
-      ;;
-    *)
-      echo "unknown option: $1" >&2
-      exit 2
-      ;;
+    -h | --help) show_usage ;;
+    *) wrong_usage "unknown option '$1'" ;;
   esac
   shift 2
 done

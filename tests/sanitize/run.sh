@@ -19,10 +19,7 @@ source "$(dirname "$0")/../../fixtures/setup/common.sh"
 source "$root/tests/sanitize/builds.sh"
 
 case "${1:-}" in
-  -h | --help)
-    sed -n '2,/^set /{/^#/s/^# \{0,1\}//p}' "$0"
-    exit 0
-    ;;
+  -h | --help) show_usage ;;
 esac
 if [ $# = 0 ]; then
   bash "$0" address,undefined
