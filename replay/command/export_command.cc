@@ -11,6 +11,7 @@
 #include "libcore/base/progress_bar.h"
 #include "libcore/base/quantity.h"
 #include "libcore/base/safe_text.h"
+#include "replay/command/machine_options.h"
 #include "replay/command/replay_command.h"
 #include "replay/vmcore/export.h"
 

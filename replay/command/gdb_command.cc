@@ -12,6 +12,7 @@
 #include "libcore/base/output.h"
 #include "libcore/base/safe_text.h"
 #include "replay/command/gdb_connection.h"
+#include "replay/command/machine_options.h"
 #include "replay/command/replay_command.h"
 #include "replay/frozen_machine.h"
 #include "replay/gdb/frozen_target.h"
@@ -21,11 +22,10 @@ namespace ktstr {
 namespace {
 
 struct GdbArguments {
-  std::string archive, stdio, socket;
+  FrozenArguments machine{.memory = SnapshotMemoryOptions::kDefaultSize};
+  std::string stdio, socket;
   std::optional<uint32_t> port;
-  bool accept_damage = false;
-  std::string memory = SnapshotMemoryOptions::kDefaultSize;
-  FrozenTargetOptions target;
+  bool all_tasks = false;
 };
 
 // A socket's file that is removed again.
@@ -43,7 +43,7 @@ class SocketFile {
 Status ServeAt(FrozenTarget& target, const GdbArguments& arguments, const GdbListener& listener) {
   KTSTR_TRY(Output::Standard().Write(
       fmt::format("{} waits for gdb; Ctrl-C ends it. In gdb:\n  target remote {}\n",
-                  SafeText(arguments.archive), SafeText(listener.address))));
+                  SafeText(arguments.machine.archive), SafeText(listener.address))));
   return ServeClients(target, listener);
 }
 
@@ -72,11 +72,10 @@ Result<ExitCode> Gdb(const GdbArguments& arguments) {
   if (by_stdio && (arguments.port || !arguments.socket.empty())) {
     return Fail(ErrorCode::kInvalidArgument, "- excludes --port and --socket");
   }
-  const auto memory = KTSTR_TRY(SnapshotMemoryOptions::OfSize(arguments.memory));
   bool lost = false;
-  const auto machine =
-      KTSTR_TRY(OpenAcceptingDamage(arguments.archive, arguments.accept_damage, memory, &lost));
-  const auto target = KTSTR_TRY(FrozenTarget::Create(*machine, arguments.target));
+  const auto machine = KTSTR_TRY(OpenMachine(arguments.machine, &lost));
+  const auto target = KTSTR_TRY(FrozenTarget::Create(
+      *machine, {.kernel = arguments.machine.kernel, .all_tasks = arguments.all_tasks}));
   if (const auto kernel = target->kernel(); !kernel) {
     fmt::print(stderr, "ktstr-replay: no kernel is known: only vCPUs and their page tables: {}\n",
                SafeText(kernel.error().ToString()));
@@ -94,10 +93,7 @@ Result<ExitCode> Gdb(const GdbArguments& arguments) {
 
 void DeclareGdb(Options* gdb, Result<ExitCode>* result) {
   auto arguments = std::make_shared<GdbArguments>();
-  gdb->Add("ARCHIVE", &arguments->archive, "The frozen machine (.kts)")
-      .Required()
-      .TypeName("")
-      .Files(".kts");
+  AddArchive(gdb, &arguments->machine.archive);
   gdb->Add("STDIO", &arguments->stdio, "- for standard input and output").TypeName("-");
   gdb->Add("--socket", &arguments->socket,
            "The Unix socket to wait at; without this one in a directory of its own")
@@ -108,17 +104,12 @@ void DeclareGdb(Options* gdb, Result<ExitCode>* result) {
       .TypeName("N")
       .Between(0, 65535)
       .Excludes("--socket");
-  gdb->Add("--tasks", &arguments->target.all_tasks,
+  gdb->Add("--tasks", &arguments->all_tasks,
            "Every task that sleeps is a thread, not only the CPUs");
-  gdb->Add("--vmlinux", &arguments->target.kernel.vmlinux,
-           "Take symbols and types from this file, not from the guest's memory")
-      .TypeName("FILE");
-  gdb->Add("--kernel-instance", &arguments->target.kernel.instance,
-           "Which of the kernels in memory, where there are several (ktstr-analyze ARCHIVE sql "
-           "'SELECT * FROM kernel'); 1 is the one that runs")
-      .TypeName("N");
-  AddAcceptDamage(gdb, &arguments->accept_damage);
-  AddMemoryOption(gdb, &arguments->memory);
+  AddVmlinux(gdb, &arguments->machine);
+  AddKernelInstance(gdb, &arguments->machine);
+  AddAcceptDamage(gdb, &arguments->machine);
+  AddMemoryOption(gdb, &arguments->machine.memory);
   gdb->SetFooter(
       "The machine stands still: gdb can look at everything and change nothing. Registers and\n"
       "memory that are not in the archive are <unavailable> or cannot be accessed, never zero.\n"

@@ -132,7 +132,8 @@ void DeclareImport(Options* command, Result<ExitCode>* result) {
 }  // namespace
 
 void AddImportCommand(Options* app, Result<ExitCode>* result) {
-  app->AddSubcommand("import", "Makes an archive of another tool's dump: a vmcore, what virsh saves, RAM",
+  app->AddSubcommand("import",
+                     "Makes an archive of another tool's dump: a vmcore, what virsh saves, RAM",
                      [result](Options* command) { DeclareImport(command, result); });
 }
 

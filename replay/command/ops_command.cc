@@ -8,6 +8,7 @@
 #include "libcore/base/output_place.h"
 #include "libcore/ops/dispatcher.h"
 #include "libcore/ops/request_file.h"
+#include "replay/command/machine_options.h"
 #include "replay/command/replay_command.h"
 #include "replay/frozen_machine.h"
 #include "replay/save.h"
@@ -17,9 +18,8 @@ namespace ktstr {
 namespace {
 
 struct OpsArguments {
-  std::string archive, request, save;
-  std::string memory = SnapshotMemoryOptions::kSizeForOnce;
-  KernelChoice kernel;
+  FrozenArguments machine{.memory = SnapshotMemoryOptions::kSizeForOnce};
+  std::string request, save;
 };
 
 Status Save(const FrozenMachine& machine, const std::string& path, const OpRequest& request) {
@@ -32,15 +32,13 @@ Status Save(const FrozenMachine& machine, const std::string& path, const OpReque
 }
 
 Result<ExitCode> Ops(const OpsArguments& arguments) {
-  const auto memory = KTSTR_TRY(SnapshotMemoryOptions::OfSize(arguments.memory));
   const OpRequest request = KTSTR_TRY(ReadRequestFile(arguments.request));
   if (!arguments.save.empty() && request.direction == OpDirection::kRead) {
     return Fail(ErrorCode::kInvalidArgument, "--save keeps what was written; this request reads");
   }
   if (!arguments.save.empty()) KTSTR_TRY(CheckNothingAt(arguments.save));
-  const auto machine =
-      KTSTR_TRY(FrozenMachine::Open(arguments.archive, FrozenMachine::Damage::kRefuse, memory));
-  Dispatcher dispatcher(*KTSTR_TRY(machine->Kernel(arguments.kernel)));
+  const auto machine = KTSTR_TRY(OpenMachine(arguments.machine));
+  Dispatcher dispatcher(*KTSTR_TRY(machine->Kernel(arguments.machine.kernel)));
   const OpReply reply = machine->Exclusively(
       [&](const Exclusive& exclusive) { return dispatcher.Dispatch(exclusive, request); });
   if (reply.success && !arguments.save.empty()) {
@@ -51,10 +49,7 @@ Result<ExitCode> Ops(const OpsArguments& arguments) {
 
 void DeclareOps(Options* ops, Result<ExitCode>* result) {
   auto arguments = std::make_shared<OpsArguments>();
-  ops->Add("ARCHIVE", &arguments->archive, "The frozen machine (.kts)")
-      .Required()
-      .TypeName("")
-      .Files(".kts");
+  AddArchive(ops, &arguments->machine.archive);
   ops->Add("--request", &arguments->request, "The operations, as JSON; - is standard input")
       .Required()
       .TypeName("FILE")
@@ -64,14 +59,9 @@ void DeclareOps(Options* ops, Result<ExitCode>* result) {
            "names ARCHIVE as its parent; unless the batch fails")
       .TypeName("NEW.kts")
       .Files(".kts");
-  ops->Add("--vmlinux", &arguments->kernel.vmlinux,
-           "Take symbols and types from this file, not from the guest's memory")
-      .TypeName("FILE");
-  ops->Add("--kernel-instance", &arguments->kernel.instance,
-           "Which of the kernels in memory, where there are several (ktstr-analyze ARCHIVE sql "
-           "'SELECT * FROM kernel'); 1 is the one that runs")
-      .TypeName("N");
-  AddMemoryOption(ops, &arguments->memory);
+  AddVmlinux(ops, &arguments->machine);
+  AddKernelInstance(ops, &arguments->machine);
+  AddMemoryOption(ops, &arguments->machine.memory);
   ops->SetFooter(
       "Example request:\n"
       "  {\"direction\":\"read\",\"entries\":[\n"

@@ -10,6 +10,7 @@
 #include "libcore/base/output.h"
 #include "libcore/base/output_place.h"
 #include "libcore/base/safe_text.h"
+#include "replay/command/machine_options.h"
 #include "replay/command/replay_command.h"
 
 namespace ktstr {

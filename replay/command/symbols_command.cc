@@ -7,6 +7,7 @@
 #include "libcore/base/output.h"
 #include "libcore/base/output_file.h"
 #include "libcore/base/safe_text.h"
+#include "replay/command/machine_options.h"
 #include "replay/command/replay_command.h"
 #include "replay/frozen_machine.h"
 #include "replay/gdb/symbol_file.h"
@@ -16,19 +17,15 @@ namespace ktstr {
 namespace {
 
 struct SymbolsArguments {
-  std::string archive, output;
-  KernelChoice kernel;
-  bool accept_damage = false;
-  std::string memory = SnapshotMemoryOptions::kDefaultSize;
+  FrozenArguments machine{.memory = SnapshotMemoryOptions::kDefaultSize};
+  std::string output;
 };
 
 Result<ExitCode> WriteSymbols(const SymbolsArguments& arguments) {
-  const auto memory = KTSTR_TRY(SnapshotMemoryOptions::OfSize(arguments.memory));
   OutputFile output = KTSTR_TRY(OutputFile::Create(arguments.output, OutputFile::Existing::kKeep));
   bool lost = false;
-  const auto machine =
-      KTSTR_TRY(OpenAcceptingDamage(arguments.archive, arguments.accept_damage, memory, &lost));
-  const GuestKernel* kernel = KTSTR_TRY(machine->Kernel(arguments.kernel));
+  const auto machine = KTSTR_TRY(OpenMachine(arguments.machine, &lost));
+  const GuestKernel* kernel = KTSTR_TRY(machine->Kernel(arguments.machine.kernel));
   const SymbolFile file = KTSTR_TRY(MakeSymbolFile(*kernel));
   KTSTR_TRY(output.Append(std::as_bytes(std::span(file.bytes))));
   KTSTR_TRY(output.Publish());
@@ -41,21 +38,14 @@ Result<ExitCode> WriteSymbols(const SymbolsArguments& arguments) {
 
 void DeclareSymbols(Options* symbols, Result<ExitCode>* result) {
   auto arguments = std::make_shared<SymbolsArguments>();
-  symbols->Add("ARCHIVE", &arguments->archive, "The frozen machine (.kts)")
-      .Required()
-      .TypeName("")
-      .Files(".kts");
+  AddArchive(symbols, &arguments->machine.archive);
   symbols->Add("-o,--output", &arguments->output, "The file to make; never replaces one")
       .Required()
       .TypeName("FILE.elf")
       .Files(".elf");
-  symbols
-      ->Add("--kernel-instance", &arguments->kernel.instance,
-            "Which of the kernels in memory, where there are several (ktstr-analyze ARCHIVE sql "
-            "'SELECT * FROM kernel'); 1 is the one that runs")
-      .TypeName("N");
-  AddAcceptDamage(symbols, &arguments->accept_damage);
-  AddMemoryOption(symbols, &arguments->memory);
+  AddKernelInstance(symbols, &arguments->machine);
+  AddAcceptDamage(symbols, &arguments->machine);
+  AddMemoryOption(symbols, &arguments->machine.memory);
   symbols->SetFooter(
       "Functions and variables of the kernel, functions of modules and BPF programs, at the\n"
       "addresses that they have in this machine, and the kernel's own unwind tables as DWARF: "

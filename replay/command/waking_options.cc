@@ -4,6 +4,7 @@
 
 #include "capture/scenario/scenario_reader.h"
 #include "libcore/base/quantity.h"
+#include "replay/command/machine_options.h"
 
 namespace ktstr {
 
@@ -18,10 +19,7 @@ std::vector<std::string> TriggerNames() {
 }  // namespace
 
 void AddRunOptions(Options* command, WakingArguments* arguments) {
-  command->Add("ARCHIVE", &arguments->archive, "The frozen machine (.kts)")
-      .Required()
-      .TypeName("")
-      .Files(".kts");
+  AddArchive(command, &arguments->archive);
   command->Add("--for", &arguments->run_for, "How long it runs, such as 3s").TypeName("DURATION");
   command
       ->Add("--until", &arguments->until,
