@@ -1,8 +1,10 @@
 """Collections of frozen machines (ktstr-analyze corpus)."""
 
 import os
+import shutil
 import subprocess
 import tempfile
+import weakref
 from pathlib import Path
 
 from ._errors import Error, NotFoundError
@@ -17,20 +19,16 @@ def corpus(path, accept_damage=False):
     return Corpus(path, accept_damage)
 
 
-def _unpacked(pack):
-    """The corpus in that file, in a temporary directory that goes with the returned object."""
-    directory = tempfile.TemporaryDirectory(prefix="ktstr-corpus-")
+def _unpack(pack, directory):
     ran = subprocess.run(
-        [analyze_program(), "corpus", "unpack", str(pack), directory.name],
+        [analyze_program(), "corpus", "unpack", str(pack), str(directory)],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
     )
     if ran.returncode != 0:
-        directory.cleanup()
         message = ran.stderr.decode("utf-8", "replace").strip()
         raise Error(message.removeprefix("ktstr-analyze: ") or f"exit code {ran.returncode}")
-    return directory
 
 
 class Corpus:
@@ -43,19 +41,25 @@ class Corpus:
     def __init__(self, path, accept_damage=False):
         self.path = Path(os.fspath(path))
         self.accepts_damage = accept_damage
-        self._unpacked = None
+        self._remove_unpacked = None
         if self.path.is_file():
-            self._unpacked = _unpacked(self.path)
-            self.path = Path(self._unpacked.name)
+            directory = Path(tempfile.mkdtemp(prefix="ktstr-corpus-"))
+            # It goes by itself, too, and then without the warning of tempfile.TemporaryDirectory.
+            self._remove_unpacked = weakref.finalize(self, shutil.rmtree, directory)
+            try:
+                _unpack(self.path, directory)
+            except BaseException:
+                self.close()
+                raise
+            self.path = directory
         elif not self.path.is_dir():
             raise NotFoundError(f"{self.path} is neither a directory nor a packed corpus")
         self._is_corpus = (self.path / "corpus.toml").exists()
 
     def close(self):
         """Removes what was unpacked; machines of it can be asked no SQL any more."""
-        if self._unpacked is not None:
-            self._unpacked.cleanup()
-            self._unpacked = None
+        if self._remove_unpacked is not None:
+            self._remove_unpacked()
 
     def __enter__(self):
         return self
@@ -72,8 +76,11 @@ class Corpus:
 
     def entries(self):
         """What the corpus says of each archive: name, trigger, release, tags, ...; no rows for a
-        directory that is no corpus."""
-        return ask(["corpus", "list", self.path]) if self._is_corpus else []
+        directory that is no corpus. Of an archive that cannot be opened it lacks what only that
+        says, and the notes say so."""
+        if not self._is_corpus:
+            return []
+        return ask(["corpus", "list", self.path], accept_damage=True)
 
     def __iter__(self):
         if self._is_corpus:
@@ -88,5 +95,6 @@ class Corpus:
 
     def sql(self, query, timeout=60):
         """One query over all archives of a corpus at once; every table has the column archive.
-        Errors: QueryError."""
-        return ask(["corpus", "query", self.path, query, "--timeout", timeout])
+        Errors: QueryError, also where an archive cannot be opened; where damage is accepted the
+        rows are those of the others, and the notes name it."""
+        return ask(["corpus", "query", self.path, query, "--timeout", timeout], self.accepts_damage)

@@ -2,6 +2,7 @@
 
 import collections
 import concurrent.futures
+import gc
 import importlib.util
 import os
 import pickle
@@ -10,6 +11,7 @@ import subprocess
 import sys
 import tempfile
 import unittest
+import warnings
 from pathlib import Path
 
 import ktstr
@@ -246,6 +248,22 @@ class CorpusTest(unittest.TestCase):
         rows = ktstr.corpus(corpus).sql("SELECT archive, count(*) AS n FROM task GROUP BY 1")
         self.assertEqual([row.archive for row in rows], ["panic", "stall"])
 
+    def test_an_archive_that_cannot_be_opened_is_left_out_where_damage_is_accepted(self):
+        corpus = self.directory / "corpus"
+        words = [os.environ["KTSTR_ANALYZE"], "corpus", "add", corpus, STALL, STATES / "panic.kts"]
+        subprocess.run(words, check=True, stdout=subprocess.DEVNULL)
+        digest = next(entry.digest for entry in ktstr.corpus(corpus).entries() if entry.name == "panic")
+        os.truncate(corpus / "archives" / f"{digest}.kts", 100)
+        query = "SELECT DISTINCT archive FROM task"
+        with self.assertRaisesRegex(ktstr.QueryError, "^panic: .*\n1 of 2 archives"):
+            ktstr.corpus(corpus).sql(query)
+        rows = ktstr.corpus(corpus, accept_damage=True).sql(query)
+        self.assertEqual([row.archive for row in rows], ["stall"])
+        self.assertRegex(rows.notes, "^panic: ")
+        entries = ktstr.corpus(corpus).entries()
+        self.assertEqual({entry.name: entry.trigger for entry in entries}["panic"], None)
+        self.assertRegex(entries.notes, "^panic: ")
+
     def test_iterates_over_a_packed_corpus_and_leaves_nothing_behind(self):
         analyze, corpus, pack = os.environ["KTSTR_ANALYZE"], self.directory / "corpus", self.directory / "pack"
         for words in (["add", corpus, STALL, STATES / "panic.kts"], ["pack", corpus, pack]):
@@ -259,11 +277,15 @@ class CorpusTest(unittest.TestCase):
             self.assertEqual([row.archive for row in rows], ["panic", "stall"])
         self.assertFalse(place.exists())
         # A machine keeps it, however it was come by.
-        machine = next(iter(ktstr.corpus(pack)))
-        self.assertGreater(len(machine.tasks()), 40)
-        place = Path(machine.path)
-        del machine
+        with warnings.catch_warnings(record=True) as warned:
+            warnings.simplefilter("always")
+            machine = next(iter(ktstr.corpus(pack)))
+            self.assertGreater(len(machine.tasks()), 40)
+            place = Path(machine.path)
+            del machine
+            gc.collect()
         self.assertFalse(place.exists())
+        self.assertEqual([str(warning.message) for warning in warned], [])
         pack.write_bytes(pack.read_bytes()[:-100])
         with self.assertRaisesRegex(ktstr.Error, "damaged|truncated|ends"):
             ktstr.corpus(pack)
