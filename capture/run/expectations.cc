@@ -77,6 +77,19 @@ std::vector<std::string> CheckWorkers(const Expectation& expectation, const json
   return wrong;
 }
 
+std::vector<std::string> CheckAllWorkers(const std::vector<Expectation>& expectations,
+                                         const json& workers) {
+  std::vector<std::string> problems;
+  for (const Expectation& expectation : expectations) {
+    if (expectation.worker.empty()) continue;
+    for (std::string& wrong : CheckWorkers(expectation, workers)) {
+      problems.push_back(expectation.message.empty() ? std::move(wrong)
+                                                     : expectation.message + ": " + wrong);
+    }
+  }
+  return problems;
+}
+
 std::string CheckRows(const Expectation& expectation, const json& rows) {
   const std::string what =
       expectation.message.empty() ? fmt::format("'{}'", expectation.sql) : expectation.message;
@@ -108,6 +121,24 @@ Result<json> QueryArchive(const std::filesystem::path& analyze,
   json rows = json::parse(KTSTR_TRY(ReadTail(out.get(), kMaxAnswer)), nullptr, false);
   if (!rows.is_array()) return Fail(ErrorCode::kPeer, "ktstr-analyze's answer is no array");
   return rows;
+}
+
+Result<std::vector<std::string>> CheckAllQueries(const Scenario& scenario,
+                                                 const std::filesystem::path& analyze,
+                                                 const std::filesystem::path& archive) {
+  std::vector<std::string> problems;
+  for (const Expectation& expectation : scenario.expectations) {
+    if (expectation.sql.empty()) continue;
+    auto rows = QueryArchive(analyze, archive, expectation.sql);
+    if (!rows) {
+      return Fail(std::move(rows).error().Wrap(fmt::format(
+          "{}:{}: the query of this [[expect]]", scenario.file.string(), expectation.line)));
+    }
+    if (std::string wrong = CheckRows(expectation, *rows); !wrong.empty()) {
+      problems.push_back(std::move(wrong));
+    }
+  }
+  return problems;
 }
 
 }  // namespace ktstr

@@ -15,6 +15,10 @@ namespace ktstr {
 std::vector<std::string> CheckWorkers(const Expectation& expectation,
                                       const nlohmann::json& workers);
 
+// The same of all of them that are about workers; where one has words of its own, these come first.
+std::vector<std::string> CheckAllWorkers(const std::vector<Expectation>& expectations,
+                                         const nlohmann::json& workers);
+
 // What is wrong with a query's rows, given as ktstr-analyze's JSON; empty when nothing is.
 std::string CheckRows(const Expectation& expectation, const nlohmann::json& rows);
 
@@ -23,5 +27,11 @@ std::string CheckRows(const Expectation& expectation, const nlohmann::json& rows
 // fails, kIo.
 Result<nlohmann::json> QueryArchive(const std::filesystem::path& analyze,
                                     const std::filesystem::path& archive, const std::string& sql);
+
+// What is wrong with the rows of all of the scenario's queries, one sentence each. Errors: those of
+// QueryArchive, with the query's place.
+Result<std::vector<std::string>> CheckAllQueries(const Scenario& scenario,
+                                                 const std::filesystem::path& analyze,
+                                                 const std::filesystem::path& archive);
 
 }  // namespace ktstr

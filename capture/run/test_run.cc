@@ -81,7 +81,6 @@ class Test {
   void WriteAccounts(const json& answer);
 
   Status CheckQueries(Frozen& frozen);
-  Status Query(const fs::path& archive);
   Status Keep(Frozen& frozen, const Fired& fired, const fs::path& file);
   Status KeepAndGoOn(const Fired& fired);
   Status KeepFailure();
@@ -258,14 +257,7 @@ Status Test::Judge() {
   const json answer = KTSTR_TRY(monitor_->Ask("workers", json::object()));
   if (monitor_->fired()) return {};
   WriteAccounts(answer);
-  for (const Expectation& expectation : scenario_.expectations) {
-    if (expectation.worker.empty()) continue;
-    auto wrong = CheckWorkers(expectation, answer["workers"]);
-    if (!expectation.message.empty()) {
-      for (std::string& each : wrong) each = expectation.message + ": " + each;
-    }
-    std::ranges::move(wrong, std::back_inserter(result_.problems));
-  }
+  result_.problems = CheckAllWorkers(scenario_.expectations, answer["workers"]);
   Frozen frozen = KTSTR_TRY(Frozen::Freeze(machine_->qmp()));
   const bool queries = std::ranges::any_of(scenario_.expectations,
                                            [](const Expectation& e) { return !e.sql.empty(); });
@@ -285,25 +277,11 @@ Status Test::CheckQueries(Frozen& frozen) {
       CaptureOptionsFor(state(), {.trigger = "expectation"}, options_.out / (BaseName() + ".kts"));
   // It never gets a name: what does not hold is part of the archive that is kept.
   options.accept = [this](const fs::path& archive) -> Result<bool> {
-    KTSTR_TRY(Query(archive));
+    std::ranges::move(KTSTR_TRY(CheckAllQueries(scenario_, options_.analyze, archive)),
+                      std::back_inserter(result_.problems));
     return false;
   };
   KTSTR_TRY(CaptureFrozen(frozen, options));
-  return {};
-}
-
-Status Test::Query(const fs::path& archive) {
-  for (const Expectation& expectation : scenario_.expectations) {
-    if (expectation.sql.empty()) continue;
-    auto rows = QueryArchive(options_.analyze, archive, expectation.sql);
-    if (!rows) {
-      return Fail(std::move(rows).error().Wrap(fmt::format(
-          "{}:{}: the query of this [[expect]]", scenario_.file.string(), expectation.line)));
-    }
-    if (std::string wrong = CheckRows(expectation, *rows); !wrong.empty()) {
-      result_.problems.push_back(std::move(wrong));
-    }
-  }
   return {};
 }
 

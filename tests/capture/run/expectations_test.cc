@@ -54,6 +54,17 @@ TEST(Expectations, TheSpreadIsOverTheMean) {
                   "of 1.00; 0.9 is allowed"));
 }
 
+TEST(Expectations, OfAllTheOnesAboutWorkersSayInTheirOwnWordsWhatIsWrong) {
+  const std::vector<Expectation> expectations = {
+      {.worker = "spin", .max_gap = milliseconds(35), .message = "it is slow"},
+      {.sql = "SELECT 1"},
+      {.worker = "sleep", .max_gap = milliseconds(600)},
+      {.worker = "spin", .min_rounds_per_s = 50}};
+  EXPECT_THAT(CheckAllWorkers(expectations, kWorkers),
+              ElementsAre("it is slow: spin-1 did nothing for 40 ms at a time; 35 ms is allowed",
+                          "sleep-0 did nothing for 900 ms at a time; 600 ms is allowed"));
+}
+
 TEST(Expectations, TasksThatDidNothingAtAllAreNotEvenlySpread) {
   const json idle = {Task("spin", "spin-0", 0, 1), Task("spin", "spin-1", 0, 1)};
   EXPECT_EQ(CheckWorkers({.worker = "spin", .max_spread = 0.5}, idle).size(), 1u);
