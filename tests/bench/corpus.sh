@@ -9,8 +9,9 @@
 #
 # The archives are those of fixtures/states, each changed in one word by `ktstr-replay ops --save`, so that no two are
 # the same. For each collection it prints seconds, seconds per archive, CPU time and the peak of memory: of check and
-# query without indexes ("cold"), of the merged index, and of both once indexes are there ("warm"); of check with one
-# job; how large the pack is, how long packing and unpacking take, and check of what was unpacked.
+# query without indexes ("cold"), of the merged index, and of both once indexes are there ("warm"), as JSON and with
+# JUnit's XML, too; of check with one job, cold; how large the pack is, how long packing and unpacking take, and check
+# of what was unpacked.
 #
 # A thousand archives take 9 GB of disk, their pack and its copies as much again.
 set -euo pipefail
@@ -79,6 +80,9 @@ measure_with() {
   warm_page_cache "$corpus"
   measure "$label check, cold" "$size" "$analyze" corpus check "$corpus"
   measure "$label check, warm" "$size" "$analyze" corpus check "$corpus"
+  measure "$label check --json, warm" "$size" "$analyze" corpus check "$corpus" --json
+  measure "$label check --junit, warm" "$size" "$analyze" corpus check "$corpus" --junit "$work/check.xml"
+  forget_indexes "$corpus"
   measure "$label check, one job" "$size" "$analyze" corpus check "$corpus" --jobs 1
   measure "$label query, merging" "$size" "$analyze" corpus query "$corpus" "$question"
   measure "$label query, merged" "$size" "$analyze" corpus query "$corpus" "$question"
