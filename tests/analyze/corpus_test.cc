@@ -289,51 +289,6 @@ TEST_F(CorpusTest, AnswersThatChangeAreDifferences) {
   EXPECT_EQ(QuestionsOf(corpus).error().code(), ErrorCode::kInvalidArgument);
 }
 
-TEST(DifferingLinesTest, AreTheFewestThatTellTheDifference) {
-  EXPECT_THAT(DifferingLines("a\nb\nc\n", "a\nb\nc\n"), ElementsAre());
-  EXPECT_THAT(DifferingLines("a\nb\nc\nd\n", "a\nc\nx\nd\n"), ElementsAre("-b", "+x"));
-  EXPECT_THAT(DifferingLines("", "a\n"), ElementsAre("+a"));
-  EXPECT_THAT(DifferingLines("a\nb", ""), ElementsAre("-a", "-b"));
-}
-
-CorpusRow Row(const std::string& name, std::optional<int64_t> captured_at_ns, int64_t bytes,
-              const std::string& tags = "") {
-  CorpusRow row;
-  row.name = name;
-  row.captured_at_ns = captured_at_ns;
-  row.bytes = bytes;
-  row.tags = tags;
-  return row;
-}
-
-TEST(PruneTest, TakesWhatIsTooOldAndThenTheOldest) {
-  const std::vector<CorpusRow> rows = {Row("new", 90, 10), Row("old", 10, 10, "keep x"),
-                                       Row("older", 5, 20), Row("mid", 50, 30)};
-  const auto pruned = [&](const PruneOptions& options) {
-    std::vector<std::string> names;
-    for (const CorpusRow& row : ChooseToPrune(rows, options, 100)) names.push_back(row.name);
-    return names;
-  };
-  using std::chrono::nanoseconds;
-  EXPECT_THAT(pruned({.older_than = nanoseconds(60)}), ElementsAre("older", "old"));
-  EXPECT_THAT(pruned({.older_than = nanoseconds(60), .keep_tags = {"keep"}}), ElementsAre("older"));
-  EXPECT_THAT(pruned({.max_bytes = 45}), ElementsAre("older", "old"));
-  EXPECT_THAT(pruned({.max_bytes = 45, .keep_tags = {"keep"}}), ElementsAre("older", "mid"));
-  EXPECT_THAT(pruned({.max_bytes = 70}), ElementsAre());
-}
-
-TEST(PruneTest, WhatIsOfUnknownTimeIsNotTooOldAndGoesLast) {
-  const std::vector<CorpusRow> rows = {Row("unknown", std::nullopt, 10), Row("old", 10, 10)};
-  const auto pruned = [&](const PruneOptions& options) {
-    std::vector<std::string> names;
-    for (const CorpusRow& row : ChooseToPrune(rows, options, 100)) names.push_back(row.name);
-    return names;
-  };
-  EXPECT_THAT(pruned({.older_than = std::chrono::nanoseconds(1)}), ElementsAre("old"));
-  EXPECT_THAT(pruned({.max_bytes = 15}), ElementsAre("old"));
-  EXPECT_THAT(pruned({.max_bytes = 5}), ElementsAre("old", "unknown"));
-}
-
 TEST_F(CorpusTest, TheListingTellsWhatEachArchiveSays) {
   const Corpus corpus = Filled();
   fs::resize_file(corpus.ArchiveOf(*corpus.Find("beta")), 100);
