@@ -63,7 +63,7 @@ try_programs() {
     expect "_$program" in_root "$directory" cat "$bin/../share/zsh/$functions/_$program"
   done
   cp "$root/fixtures/states/stall.kts" "$directory/root/"
-  expect "dsq_piled_up" in_root "$directory" "$bin/ktstr-analyze" /root/stall.kts findings
+  expect "ktstr_vtime has dispatched nothing" in_root "$directory" "$bin/ktstr-analyze" /root/stall.kts findings
   expect '"success":true' in_root "$directory" bash -c "cd /root && echo '{\"direction\":\"read\",\"entries\":[
     {\"target\":{\"symbol\":\"jiffies\"},\"value\":{\"u64\":0}}]}' | '$bin/ktstr-replay' ops stall.kts --request -"
   # The message names a script that is there.
