@@ -101,20 +101,27 @@ Slab::Slab(size_t size, PageSize page_size)
 Slab::Slab(Slab&& other) noexcept
     : bytes_(std::exchange(other.bytes_, nullptr)),
       size_(std::exchange(other.size_, 0)),
-      page_size_(other.page_size_) {}
+      page_size_(other.page_size_),
+      hidden_(other.hidden_) {}
 
 Slab& Slab::operator=(Slab&& other) noexcept {
   std::swap(bytes_, other.bytes_);
   std::swap(size_, other.size_);
   std::swap(page_size_, other.page_size_);
+  std::swap(hidden_, other.hidden_);
   return *this;
 }
 
 Slab::~Slab() {
-  if (bytes_ != nullptr && !KeptSlabs::Of().Keep(bytes_, size_, page_size_)) Unmap(bytes_, size_);
+  if (bytes_ == nullptr) return;
+  const bool kept = !hidden_ && KeptSlabs::Of().Keep(bytes_, size_, page_size_);
+  if (!kept) Unmap(bytes_, size_);
 }
 
-void Slab::HideFromForks() { madvise(bytes_, size_, MADV_DONTFORK); }
+void Slab::HideFromForks() {
+  madvise(bytes_, size_, MADV_DONTFORK);
+  hidden_ = true;
+}
 
 void Slab::Keep(size_t bytes) { KeptSlabs::Of().set_most(bytes); }
 

@@ -33,6 +33,7 @@ class Slab {
   std::byte* bytes_ = nullptr;
   size_t size_ = 0;
   PageSize page_size_ = PageSize::kSmall;
+  bool hidden_ = false;
 };
 
 }  // namespace ktstr
