@@ -39,7 +39,6 @@ class NoteScan {
     std::vector<Vmcoreinfo> found;
     for (auto& [lines, note] : notes_) found.push_back(std::move(note));
     std::ranges::sort(found, {}, &Vmcoreinfo::pa);
-    if (found.size() > kMaxNotes) found.resize(kMaxNotes);
     return found;
   }
 
@@ -49,7 +48,7 @@ class NoteScan {
 
   std::optional<MemoryRegion> NextPart() {
     const std::scoped_lock lock(mutex_);
-    // What was begun lies before everything else: the first kMaxNotes are among these.
+    // What was begun lies before everything else: the first kMaxNotes are in there.
     if (notes_.size() >= kMaxNotes || repeated_ > kMaxRepeated) return std::nullopt;
     for (; region_ < regions_.size(); ++region_) {
       const MemoryRegion& region = regions_[region_];
@@ -72,25 +71,35 @@ class NoteScan {
       if (skip_ && skip_(pfn)) continue;
       const PageView page = memory_.View(pfn);
       repeated += page.data() == std::exchange(previous, page.data());
-      if (page.readable()) ScanPage(pfn, page);
+      if (page.readable() && !ScanPage(pfn, page)) break;
     }
     const std::scoped_lock lock(mutex_);
     repeated_ += repeated;
   }
 
-  void ScanPage(Pfn pfn, const PageView& page) {
+  // False where no page behind it can hold one of the first kMaxNotes.
+  bool ScanPage(Pfn pfn, const PageView& page) {
     const std::string_view text(reinterpret_cast<const char*>(page.data()), kPageSize);
     for (const uint64_t offset : {uint64_t{0}, kNoteHeaderSize}) {
       if (text.compare(offset, kVmcoreinfoBegin.size(), kVmcoreinfoBegin) != 0) continue;
       auto note = Vmcoreinfo::ReadAt(memory_, pfn.pa() + offset);
-      if (note) Add(*std::move(note));
+      if (note && !Add(*std::move(note))) return false;
     }
+    return true;
   }
 
-  void Add(Vmcoreinfo note) {
+  // As ScanPage. Of more than kMaxNotes the last goes: they can be long.
+  bool Add(Vmcoreinfo note) {
     const std::scoped_lock lock(mutex_);
+    const Pa pa = note.pa();
     Vmcoreinfo& known = notes_.try_emplace(note.lines(), note).first->second;
-    if (note.pa() < known.pa()) known = std::move(note);
+    if (pa < known.pa()) known = std::move(note);
+    if (notes_.size() < kMaxNotes) return true;
+    const auto last =
+        std::ranges::max_element(notes_, {}, [](const auto& entry) { return entry.second.pa(); });
+    const Pa last_pa = last->second.pa();
+    if (notes_.size() > kMaxNotes) notes_.erase(last);
+    return pa < last_pa;
   }
 
   const GuestMemory& memory_;

@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
+#include <atomic>
+
 #include "fixtures/synthetic/buffer_memory.h"
 
 namespace ktstr {
@@ -84,7 +86,7 @@ class RepeatedMemory : public GuestMemory {
  private:
   static constexpr MemoryRegion kRegion = {Pfn(0), Pfn(0xffffffff)};
   std::array<std::byte, kPageSize> page_ = {std::byte(1)};
-  mutable uint64_t views_ = 0;
+  mutable std::atomic<uint64_t> views_ = 0;  // several threads look
 };
 
 TEST(VmcoreinfoTest, OfOnePageThatMemoryRepeatsWithoutEndNotAllAreLookedAt) {
@@ -106,6 +108,19 @@ TEST(VmcoreinfoTest, ANoteThatEndsBeforeThePageDoesNotNeedTheNextPage) {
   EXPECT_TRUE(Vmcoreinfo::ReadAt(memory, Pa(kPageSize + 0x18)));
 }
 
+class CountingMemory : public BufferMemory {
+ public:
+  using BufferMemory::BufferMemory;
+  PageView View(Pfn pfn) const override {
+    ++views_;
+    return BufferMemory::View(pfn);
+  }
+  uint64_t views() const { return views_; }
+
+ private:
+  mutable std::atomic<uint64_t> views_ = 0;
+};
+
 TEST(VmcoreinfoTest, OfMemoryFullOfNotesTheFirstOnesAreTaken) {
   constexpr uint64_t kPages = 1000;
   BufferMemory memory(kPages * kPageSize);
@@ -115,6 +130,18 @@ TEST(VmcoreinfoTest, OfMemoryFullOfNotesTheFirstOnesAreTaken) {
   const auto notes = Vmcoreinfo::FindAll(memory);
   ASSERT_EQ(notes.size(), 64u);
   for (uint64_t i = 0; i < notes.size(); ++i) EXPECT_EQ(notes[i].pa(), Pa(i * kPageSize));
+}
+
+// Notes of memory that is full of them, as long as they may be, would take gigabytes.
+TEST(VmcoreinfoTest, NotesBehindTheFirstOnesAreNotEvenLookedAt) {
+  constexpr uint64_t kPages = 4096;
+  CountingMemory memory(kPages * kPageSize);
+  for (uint64_t i = 0; i < kPages; ++i) {
+    PutText(memory, Pa(i * kPageSize), fmt::format("{}EXTRA={}\n", kNote, i));
+  }
+  const uint64_t before = memory.views();
+  EXPECT_EQ(Vmcoreinfo::FindAll(memory).size(), 64u);
+  EXPECT_LT(memory.views() - before, 1000u);
 }
 
 // Which thread comes first makes no difference.
