@@ -21,12 +21,17 @@ class BlockCursor {
   std::optional<PageBlock> Next();
 
  private:
-  void AskAboutEach(AlikePages first, PageBlock& block);
+  // What the filter says of that page of the region, and of how many from there on.
+  AlikePages AlikeFrom(uint64_t page);
+  void NoteReasons(PageBlock& block);
 
   const GuestMemory& memory_;
   const PageFilter& filter_;
   size_t region_ = 0;
   uint64_t done_ = 0;  // pages of the region that were handed out
+  // What the filter said last, and of the pages of the region before which one.
+  LeftOutReason reason_ = LeftOutReason::kNone;
+  uint64_t alike_end_ = 0;
 };
 
 }  // namespace ktstr::archive

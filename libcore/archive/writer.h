@@ -20,7 +20,7 @@ namespace ktstr {
 
 // Says of the page at a frame whether it is to be left out (kNone keeps it), and of how many from
 // there on, at least 1 and at most the second argument, the same holds. Asked in order, about each
-// page at least once.
+// page once.
 using PageFilter = std::function<AlikePages(Pfn, uint64_t)>;
 
 // A filter that is asked about each page.

@@ -24,12 +24,10 @@ LeftOutReason AllClasses::Of(Pfn pfn) const {
 }
 
 AlikePages AllClasses::AlikeFrom(Pfn first, uint64_t most) const {
-  AlikePages alike = {LeftOutReason::kNone, most};
-  for (const PageClasses& classes : classes_) {
-    const AlikePages here = classes.AlikeFrom(first, alike.pages);
-    alike.pages = here.pages;
-    if (alike.reason == LeftOutReason::kNone) alike.reason = here.reason;
-  }
+  if (classes_.size() == 1) return classes_.front().AlikeFrom(first, most);
+  // To ask each how far its own answer holds would go through the longer one for each shorter one.
+  AlikePages alike = {Of(first), 1};
+  while (alike.pages < most && Of(first + alike.pages) == alike.reason) ++alike.pages;
   return alike;
 }
 

@@ -212,6 +212,20 @@ TEST_F(WriterTest, AFilterMayTellOfManyPagesAtOnce) {
   }
 }
 
+// To find out how far it holds can take as long as it is.
+TEST_F(WriterTest, WhatAFilterToldOfManyPagesIsNotAskedAgain) {
+  BufferMemory memory({{Pfn(0), Pfn(10'000)}, {Pfn(0x100000), Pfn(0x100000 + 7000)}});
+  for (uint64_t pfn = 0; pfn < 10'000; pfn += 2) memory.Put<uint64_t>(Pfn(pfn).pa(), pfn + 1);
+  uint64_t told = 0;
+  ArchiveContents contents{memory};
+  contents.filter = [&](Pfn, uint64_t most) {
+    told += most;
+    return AlikePages{LeftOutReason::kNone, most};
+  };
+  ASSERT_TRUE(WriteArchive(path_, contents, {}));
+  EXPECT_EQ(told, memory.page_count());
+}
+
 TEST_F(WriterTest, NothingThatIsUntouchedOrLeftOutIsLookedAt) {
   BufferMemory memory(10'000 * kPageSize);
   for (const uint64_t pfn : {700, 703, 5000, 9998}) memory.Put<uint8_t>(Pfn(pfn).pa(), 1);
