@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <mutex>
+#include <new>
+#include <optional>
 #include <utility>
 #include <vector>
 
@@ -45,11 +47,11 @@ struct BufferPool::State {
     while (free.size() + making < count) {
       making += BuffersIn(kLargestSlab);
       lock.unlock();
-      Slab slab = MakeSlab(kLargestSlab);
-      slab.HideFromForks();
+      std::optional<Slab> slab = MakeHiddenSlab();
       lock.lock();
       making -= BuffersIn(kLargestSlab);
-      Add(std::move(slab), BuffersIn(kLargestSlab));
+      if (!slab) return;
+      Add(*std::move(slab), BuffersIn(kLargestSlab));
     }
   }
 
@@ -62,6 +64,16 @@ struct BufferPool::State {
   Slab MakeSlab(uint64_t slab_size) const {
     const uint64_t bytes = BuffersIn(slab_size) * buffer_size;
     return Slab((bytes + kPage - 1) / kPage * kPage, page_size);
+  }
+  // Nothing where the system gives no memory.
+  std::optional<Slab> MakeHiddenSlab() const {
+    try {
+      Slab slab = MakeSlab(kLargestSlab);
+      slab.HideFromForks();
+      return slab;
+    } catch (const std::bad_alloc&) {
+      return std::nullopt;
+    }
   }
   void Add(Slab slab, uint64_t count) {
     buffers += count;

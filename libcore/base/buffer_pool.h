@@ -24,7 +24,7 @@ class BufferPool {
   static constexpr uint64_t kMostBytes = uint64_t{4} << 20;
 
   // Makes slabs, in up to `threads` threads, until so many bytes of buffers that nobody has are
-  // there: for who will need them in a hurry.
+  // there, or the system gives no more: for who will need them in a hurry.
   void Reserve(uint64_t bytes, size_t threads);
   uint64_t buffer_size() const;
 

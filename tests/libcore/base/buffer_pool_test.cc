@@ -1,8 +1,11 @@
 #include "libcore/base/buffer_pool.h"
 
 #include <gtest/gtest.h>
+#include <sys/resource.h>
 
+#include <cstdlib>
 #include <cstring>
+#include <fstream>
 #include <set>
 #include <vector>
 
@@ -58,6 +61,23 @@ TEST(BufferPoolDeathTest, AForkedProcessHasNoPartInWhatIsReserved) {
   const std::shared_ptr<std::byte[]> buffer = pool.Take();
   std::memset(buffer.get(), 1, 100);
   EXPECT_DEATH(std::memset(buffer.get(), 2, 100), "");
+}
+
+// A hint is no reason to end.
+TEST(BufferPoolDeathTest, WhatTheSystemDoesNotGiveIsNotReserved) {
+  const auto reserve = [] {
+    std::ifstream sizes("/proc/self/statm");
+    uint64_t pages = 0;
+    sizes >> pages;
+    const rlim_t most = pages * 4096 + (uint64_t{64} << 20);
+    const rlimit limit = {most, most};
+    BufferPool pool(uint64_t{512} << 10, BufferPool::PageSize::kSmall);
+    if (setrlimit(RLIMIT_AS, &limit) != 0) std::_Exit(1);
+    pool.Reserve(uint64_t{256} << 20, 2);
+    std::memset(pool.Take().get(), 1, 100);
+    std::_Exit(0);
+  };
+  EXPECT_EXIT(reserve(), testing::ExitedWithCode(0), "");
 }
 
 }  // namespace
