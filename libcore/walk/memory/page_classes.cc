@@ -18,9 +18,9 @@ namespace ktstr {
 // - A tail page of a compound one leads to the first page, and is what that one is.
 // - Every other page is classified by its own flags, type and mapping (include/linux/page-flags.h).
 //
-//
 // Parts begin where the largest blocks of the buddy allocator may, so that none lies in two. Tails
-// of a compound page that began in a part before (a hugetlb page of 1 GiB) are left for the end.
+// of a compound page that began in a part before (a hugetlb page of 1 GiB) are left for the end. It
+// begins on a multiple of its size, which is more than a part's, so that it is a part's first page.
 //
 // A guest may be stopped while it changes any of these. Whatever does not prove that a page is none
 // of the kernel's keeps the page.
@@ -34,6 +34,8 @@ constexpr uint64_t kMappingFlags = 3;
 constexpr uint32_t kUnmapped = UINT32_MAX;  // page_type of a page without a type or a mapping
 // Struct pages that are read at once: a page of them, as they are usually laid out.
 constexpr uint64_t kBatch = 64;
+// Runs of far tails in a part: one, if nothing is damaged. More of them are kept.
+constexpr size_t kMostFarTails = 64;
 // Frames of a part at least: some ten microseconds of work.
 constexpr uint64_t kPartPages = 2048;
 // More would wait for memory, not for the CPU.
@@ -75,19 +77,10 @@ class PageReader {
 // What is found out of the frames of one region. Parts of it are written by different threads.
 struct RegionMarks {
   explicit RegionMarks(const MemoryRegion& frames)
-      : region(frames),
-        reasons(frames.page_count(), LeftOutReason::kNone),
-        is_head(frames.page_count()) {}
-
-  // What a tail is whose compound page begins at `head`.
-  LeftOutReason OfTail(Pfn tail, Pfn head) const {
-    const bool known = region.Contains(head) && head < tail && is_head[head - region.begin] != 0;
-    return known ? reasons[head - region.begin] : LeftOutReason::kNone;
-  }
+      : region(frames), reasons(frames.page_count(), LeftOutReason::kNone) {}
 
   MemoryRegion region;
   std::vector<LeftOutReason> reasons;
-  std::vector<uint8_t> is_head;  // whether it is the first of a compound page; not bits: threads
 };
 
 // Tails of a compound page that began in a part before.
@@ -99,7 +92,8 @@ struct FarTails {
 struct Part {
   RegionMarks* marks;
   Pfn begin, end;
-  std::vector<FarTails> far_tails = {};
+  bool begins_with_head = false;         // of a compound page
+  std::vector<FarTails> far_tails = {};  // no more than kMostFarTails
   uint64_t unreadable_pages = 0;
 };
 
@@ -116,6 +110,7 @@ class Classifier {
         pcp_(pcp),
         next_pcp_(std::lower_bound(pcp.begin(), pcp.end(), part.begin,
                                    [](const FreeBlock& b, Pfn pfn) { return b.first < pfn; })),
+        is_head_(part.end - part.begin),
         buffer_(kBatch * layout.size) {}
 
   void Run() {
@@ -125,6 +120,7 @@ class Classifier {
       if (map_.Has(at)) RunBatch(at, batch_end - at);
       at = batch_end;
     }
+    part_.begins_with_head = is_head_[0];
   }
 
  private:
@@ -150,7 +146,7 @@ class Classifier {
     const uint64_t flags = page.flags();
     if (pfn < free_end_ && IsUnused(page, flags)) return LeftOutReason::kFree;
     const LeftOutReason reason = OfUsed(page, type, flags);
-    marks_.is_head[pfn - marks_.region.begin] = (flags & layout_.head) != 0;
+    is_head_[pfn - part_.begin] = (flags & layout_.head) != 0;
     return reason;
   }
 
@@ -158,9 +154,13 @@ class Classifier {
   LeftOutReason AsHead(Pfn pfn, Kva page) {
     const auto head = map_.FrameOf(page);
     if (!head) return LeftOutReason::kNone;
-    if (part_.begin <= *head) return marks_.OfTail(pfn, *head);
+    if (part_.begin <= *head) {
+      const bool known = *head < pfn && is_head_[*head - part_.begin];
+      return known ? marks_.reasons[*head - marks_.region.begin] : LeftOutReason::kNone;
+    }
     auto& tails = part_.far_tails;
     if (tails.empty() || tails.back().end != pfn || tails.back().head != *head) {
+      if (tails.size() == kMostFarTails) return LeftOutReason::kNone;
       tails.push_back({pfn, pfn, *head});
     }
     tails.back().end = pfn + 1;
@@ -214,6 +214,7 @@ class Classifier {
   const std::vector<FreeBlock>& pcp_;                // by frame
   std::vector<FreeBlock>::const_iterator next_pcp_;  // the first that was not met yet
   Pfn free_end_;                                     // the present block of free pages ends there
+  std::vector<bool> is_head_;                        // the first pages of compound ones
   std::vector<std::byte> buffer_;
 };
 
@@ -241,6 +242,21 @@ std::vector<Part> PartsOf(std::span<RegionMarks> regions, const PageLayout& layo
   return parts;
 }
 
+void SettleFarTails(std::span<const Part> parts) {
+  for (const Part& part : parts) {
+    for (const auto& [begin, end, head] : part.far_tails) {
+      const auto first = std::ranges::lower_bound(parts, head, {}, &Part::begin);
+      if (first == parts.end() || first->begin != head || first->marks != part.marks ||
+          !first->begins_with_head) {
+        continue;
+      }
+      auto& [region, reasons] = *part.marks;
+      std::fill_n(reasons.begin() + static_cast<ptrdiff_t>(begin - region.begin), end - begin,
+                  reasons[head - region.begin]);
+    }
+  }
+}
+
 }  // namespace
 
 Result<PageClasses> PageClasses::Read(const GuestKernel& kernel) {
@@ -262,14 +278,8 @@ Result<PageClasses> PageClasses::Read(const GuestKernel& kernel, const PageLayou
     }
   });
   PageClasses classes;
-  for (const Part& part : parts) {
-    RegionMarks& marks = *part.marks;
-    for (const auto& [begin, end, head] : part.far_tails) {
-      const auto first = marks.reasons.begin() + static_cast<ptrdiff_t>(begin - marks.region.begin);
-      std::fill_n(first, end - begin, marks.OfTail(begin, head));
-    }
-    classes.unreadable_pages_ += part.unreadable_pages;
-  }
+  SettleFarTails(parts);
+  for (const Part& part : parts) classes.unreadable_pages_ += part.unreadable_pages;
   for (RegionMarks& marks : regions) {
     classes.regions_.push_back({marks.region, std::move(marks.reasons)});
   }

@@ -112,6 +112,20 @@ TEST_P(PageClassesTest, TailsOfALargePageThatIsTheKernelsAreKept) {
   EXPECT_EQ(CountAll(kFree), 1024u);
 }
 
+// A guest could have a run for each of its pages, each of which takes room.
+TEST_P(PageClassesTest, OfTailsThatLeadToManyPagesBeforeFewAreFollowed) {
+  const Pfn second(kFirst.value() - 2048);
+  map().Join(second, 1);
+  map().MakeFile(second);
+  map().MakeHugetlb(second + 2, 1);
+  for (uint64_t i = 0; i < 200; ++i) {
+    const Pfn head = i % 2 == 0 ? second : second + 2;
+    map().Set(kFirst + i, map().HeadMember(), map().PageOf(head).value() | 1);
+  }
+  EXPECT_EQ(Count(kPageCache, kFirst, 200), 32u);
+  EXPECT_EQ(CountAll(kUserData), 2u);
+}
+
 TEST_P(PageClassesTest, PagesThatAreAlikeAreToldOfTogether) {
   map().MakeFree(kFirst, 10);
   map().MakeAnonymous(kFirst + 1024);
