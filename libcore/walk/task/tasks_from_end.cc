@@ -77,7 +77,7 @@ bool TasksFromEnd::Take(Kva node, size_t most) {
   // One that it has taken up, it ends.
   if (thread_ && thread_->joinable()) thread_->join();
   thread_.reset();
-  if (!sound_ || last_ != node || all_visited_ > most) return false;
+  if (!sound_ || last_ != node || all_visited_ >= most) return false;
   // Of the list of processes, where `node` was taken already, and of those of their threads.
   if (!walk_.meter->Take(visited_.size() - 1 + all_visited_)) return false;
   taken_ = std::move(visited_);

@@ -40,8 +40,8 @@ class TasksFromEnd {
   // Whether the process whose `tasks` is there is for the first thread to read.
   bool Claim(Kva node) { return thread_ == std::nullopt || ClaimAs(node, Side::kBeginning); }
   // Of a process that is not: waits for the thread to end. Whether what it read is all of what is
-  // left, that process first, and no more than `most` tasks; if not, the first thread has to read
-  // all of it.
+  // left, that process first, and fewer than `most` tasks, with which a cap would have to be told
+  // of; if not, the first thread has to read all of it.
   bool Take(Kva node, size_t most);
   // How many tasks were visited of each process, in the order of the visits, once they are taken;
   // nothing else.

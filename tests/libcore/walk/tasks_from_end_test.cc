@@ -115,7 +115,8 @@ TEST_F(TasksFromEndTest, TheNumberOfTasksIsAHintAlone) {
 
 TEST_F(TasksFromEndTest, CapsEndTheWalkWhereTheyDoForOne) {
   Open();
-  for (const size_t most : {size_t{5}, size_t{600}, size_t{1199}, size_t{1200}, size_t{1320}}) {
+  for (const size_t most : {size_t{5}, size_t{600}, size_t{1199}, size_t{1200}, size_t{1320},
+                            size_t{1321}, size_t{1322}, size_t{1323}}) {
     ExpectSame({.max_nodes = most});
     ExpectSame({.max_all_nodes = most});
     ExpectSame({.max_all_nodes = 2 * most});
