@@ -9,7 +9,6 @@
 #include <cstring>
 #include <memory>
 #include <span>
-#include <thread>
 #include <vector>
 
 #include "libcore/base/by_page.h"
@@ -23,7 +22,7 @@ static_assert(std::tuple_size_v<ImageKey> >= XXH3_SECRET_SIZE_MIN);
 
 // A piece of work: some hundred microseconds of decompression.
 constexpr uint64_t kPieceBytes = 128 << 10;
-constexpr int kMostThreads = 4;
+constexpr size_t kMostThreads = 4;
 
 struct Piece {
   Kva at;
@@ -91,16 +90,7 @@ Result<ImageDigest> DigestImage(const AddressSpace& space, const ImagePlaces& pl
       if (!hashes[i]) next = pieces.size();
     }
   };
-  {
-    std::vector<std::jthread> helpers;
-    const int threads = std::min<int>(kMostThreads, int(std::thread::hardware_concurrency()));
-    for (int i = 1; i < threads; ++i) {
-      auto helper = TryThread(work);
-      if (!helper) break;
-      helpers.push_back(*std::move(helper));
-    }
-    work();
-  }
+  InThreads(CpuThreads(kMostThreads), work);
   std::vector<XXH128_hash_t> all;
   for (Result<XXH128_hash_t>& hash : hashes) {
     if (!hash) return Fail(std::move(hash).error());
