@@ -218,6 +218,9 @@ Result<CaptureSummary> Write(Frozen& frozen, const Prepared& prepared,
   contents.metadata.unplugged_pages = unplugged;
   const std::unique_ptr<GuestKernel> kernel = LookAtKernel(prepared, options, &contents, &summary);
 
+  // While the memory is what it was decoded of.
+  const auto image = kernel != nullptr ? kernel->SealImage() : std::nullopt;
+
   Watch watch(frozen.qmp(), *prepared.memory, options);
   const ArchiveWriteOptions write = {
       .overwrite = options.overwrite,
@@ -231,7 +234,7 @@ Result<CaptureSummary> Write(Frozen& frozen, const Prepared& prepared,
   auto written = WriteArchive(options.output, contents, write);
   if (!written) return Fail(watch.Explain(std::move(written).error()));
   summary.archive = *std::move(written);
-  if (kernel != nullptr) kernel->KeepImage();
+  if (image) kernel->KeepImage(*image);
   return summary;
 }
 

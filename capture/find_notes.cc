@@ -54,7 +54,6 @@ std::optional<PageClasses> ClassesOfRunning(QmpClient& qmp, LiveMemory& memory,
   if (vcpus.empty() || first.vcpus.size() != vcpus.size()) return std::nullopt;
   auto classes = PageClasses::Read(**kernel);
   if (!classes) return std::nullopt;
-  (*kernel)->KeepImage();
   return *std::move(classes);
 }
 

@@ -112,9 +112,21 @@ class GuestKernel {
   // kDamaged, kUnreadable.
   Result<const TypeInfo*> types() const;
 
-  // Puts what was decoded into GuestKernelOptions::images, for who looks at this build next; costs
-  // a few tens of milliseconds where it is not there yet. A kernel that cannot be kept (without a
-  // build ID, with few symbols) is not.
+  // What was decoded, with the digest of the bytes that it was decoded of. To be taken while the
+  // memory is still what it was when the kernel was opened: a guest that goes on could show other
+  // bytes by then, and give whoever has those its own symbols. Decodes the types, too. Nothing of a
+  // kernel that cannot be kept (without a build ID, with few symbols), or is there already.
+  struct ImageSeal {
+    ImageExtents extents;
+    ImageKey key;
+    ImageDigest digest;
+    std::optional<ImageDigest> as_stored;  // DigestStoredImage
+    const TypeInfo* types;                 // nullptr: it has none
+  };
+  std::optional<ImageSeal> SealImage() const;
+  // Puts it into GuestKernelOptions::images, for who looks at this build next.
+  void KeepImage(const ImageSeal& seal) const;
+  // Both, which costs a few tens of milliseconds.
   void KeepImage() const;
   // Whether the symbols come from there.
   bool is_from_image() const { return image_ != nullptr; }

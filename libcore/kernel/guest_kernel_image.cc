@@ -51,25 +51,35 @@ bool GuestKernel::LoadImage(const KallsymsTables& tables, std::span<const KnownS
   return image_ != nullptr;
 }
 
-void GuestKernel::KeepImage() const {
-  if (images_ == nullptr || !decoded_ || symbols_.size() < kFewSymbols || build_id_.empty()) return;
+std::optional<GuestKernel::ImageSeal> GuestKernel::SealImage() const {
+  if (images_ == nullptr || !decoded_ || symbols_.size() < kFewSymbols || build_id_.empty()) {
+    return std::nullopt;
+  }
   const auto& [tables, kallsyms] = *decoded_;
   ImageExtents extents = {kallsyms, 0};
   ImagePlaces places = {tables, Kva()};
   const auto types = this->types();
   const auto btf = BtfPlace(symbols_);
   // Types that cannot be read here can be in another machine.
-  if (!types && btf) return;
+  if (!types && btf) return std::nullopt;
   if (types && btf) std::tie(places.btf, extents.btf_bytes) = *btf;
   const auto key = RandomImageKey();
-  const auto digest =
-      key ? DigestImage(space_, places, extents, *key) : Result<ImageDigest>(Fail(key.error()));
-  if (!digest) return;
+  if (!key) return std::nullopt;
+  const auto digest = DigestImage(space_, places, extents, *key);
+  if (!digest) return std::nullopt;
+  return ImageSeal{extents, *key, *digest, DigestStoredImage(space_, places, extents, *key),
+                   types ? *types : nullptr};
+}
+
+void GuestKernel::KeepImage(const ImageSeal& seal) const {
   // Who has no place for it, or whose disk is full, decodes again.
   const auto added =
-      images_->Add(build_id_, extents, *key, *digest, symbols_, types ? *types : nullptr);
-  const auto as_stored = DigestStoredImage(space_, places, extents, *key);
-  if (added && as_stored) added->Add(*as_stored);
+      images_->Add(build_id_, seal.extents, seal.key, seal.digest, symbols_, seal.types);
+  if (added && seal.as_stored) added->Add(*seal.as_stored);
+}
+
+void GuestKernel::KeepImage() const {
+  if (const auto seal = SealImage()) KeepImage(*seal);
 }
 
 }  // namespace ktstr

@@ -114,6 +114,25 @@ TEST_F(ImageStoreTest, AMachineThatOnlyClaimsTheBuildHasItsOwn) {
   EXPECT_FALSE(kernel->symbol_kva("symbol_0"));
 }
 
+// One that makes itself another kernel as soon as it goes on.
+TEST_F(ImageStoreTest, AMachineThatChangesMeanwhileGivesOthersNoSymbols) {
+  SyntheticGuest changing = Machine(0x1d400000, "other_0");
+  const auto kernel = Open(changing, &store_);
+  ASSERT_NE(kernel, nullptr);
+  const auto seal = kernel->SealImage();
+  ASSERT_TRUE(seal);
+  for (const MemoryRegion& region : first_.memory->regions()) {
+    for (Pfn pfn = region.begin; pfn < region.end; pfn = pfn + 1) {
+      const PageView page = first_.memory->View(pfn);
+      if (page.readable()) changing.memory->PutBytes(pfn.pa(), page.bytes());
+    }
+  }
+  kernel->KeepImage(*seal);
+  ExpectSame(first_, false);
+  SyntheticGuest unchanged = Machine(0x1d400000, "other_0");
+  ExpectSame(unchanged, true);
+}
+
 TEST_F(ImageStoreTest, AMachineWithoutBuildIdOrWithFewSymbolsIsNotKept) {
   SyntheticGuest few = KernelBuilder().Finish();
   Keep(few);
