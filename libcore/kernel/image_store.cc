@@ -36,15 +36,16 @@ struct Kept {
   uint64_t size = 0;
 };
 
-// Those whose names begin so, the one used last first.
-std::vector<Kept> FilesIn(const fs::path& directory, std::string_view prefix) {
+// Those whose names begin and end so, the one used last first.
+std::vector<Kept> FilesIn(const fs::path& directory, std::string_view prefix,
+                          std::string_view suffix = kSuffix) {
   std::vector<Kept> files;
   std::error_code error;
   for (fs::directory_iterator entry(directory, error), end; !error && entry != end;
        entry.increment(error)) {
     const std::string name = entry->path().filename().string();
     std::error_code gone;
-    if (!name.starts_with(prefix) || !name.ends_with(kSuffix)) continue;
+    if (!name.starts_with(prefix) || !name.ends_with(suffix)) continue;
     const Kept kept{entry->path(), entry->last_write_time(gone), entry->file_size(gone)};
     if (!gone) files.push_back(kept);
   }
@@ -97,6 +98,12 @@ void ImageStore::Prune() const {
     if (size <= limit_) continue;
     fs::remove(kept.path, ignored);
     fs::remove(StoredImages::PathFor(kept.path), ignored);
+  }
+  // Another process may add to a list whose image has gone.
+  for (const Kept& list : FilesIn(directory_, "", StoredImages::kSuffix)) {
+    std::error_code ignored;
+    const fs::path image = fs::path(list.path).replace_extension(kSuffix);
+    if (!fs::exists(image, ignored)) fs::remove(list.path, ignored);
   }
 }
 

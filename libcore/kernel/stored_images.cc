@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <tuple>
+#include <vector>
 
 #include "libcore/base/unique_fd.h"
 
@@ -32,7 +33,7 @@ UniqueFd OpenOwnList(const std::filesystem::path& path, int flags, uint64_t& siz
 StoredImages::StoredImages(const std::filesystem::path& image) : path_(PathFor(image)) {}
 
 std::filesystem::path StoredImages::PathFor(const std::filesystem::path& image) {
-  return std::filesystem::path(image).replace_extension(".stored");
+  return std::filesystem::path(image).replace_extension(kSuffix);
 }
 
 bool StoredImages::Has(const ImageDigest& digest) const {

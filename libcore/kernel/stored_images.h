@@ -3,8 +3,9 @@
 // them to know it.
 #pragma once
 
+#include <cstdint>
 #include <filesystem>
-#include <vector>
+#include <string_view>
 
 #include "libcore/image/image_digest.h"
 
@@ -25,6 +26,7 @@ class StoredImages {
 
   // More begin a new list.
   static constexpr uint64_t kMost = 4096;
+  static constexpr std::string_view kSuffix = ".stored";
   // Where the list is.
   static std::filesystem::path PathFor(const std::filesystem::path& image);
 

@@ -189,6 +189,13 @@ TEST_F(ImageStoreTest, WhatWasNotUsedLongestGoesWhenThereIsTooMuch) {
   const auto old = Files().at(0);
   std::filesystem::last_write_time(old,
                                    std::filesystem::last_write_time(old) - std::chrono::hours(100));
+  // Their lists of stored images, and one that was begun when its image had gone.
+  const std::vector<std::filesystem::path> lists = {StoredImages::PathFor(old),
+                                                    StoredImages::PathFor(path_ / "gone.image")};
+  for (const auto& list : lists) {
+    StoredImages(list).Add({});
+    EXPECT_TRUE(std::filesystem::exists(list));
+  }
   const ImageStore small(path_, size + size / 2);
   SyntheticGuest renamed = Machine(0x1d400000, "other_0");
   const auto kernel = Open(renamed, &small);
