@@ -5,7 +5,6 @@
 #include <iterator>
 #include <numeric>
 #include <optional>
-#include <ranges>
 
 #include "libcore/walk/cpu/cpu_list.h"
 #include "libcore/walk/cpu/cpu_mask.h"
@@ -207,11 +206,13 @@ Result<Walked<TaskRow>> WalkTasks(const GuestKernel& kernel, std::span<const Sta
     walked.rows.reserve(from_end.expected() + kSomeIdleTasks);
     KTSTR_TRY(WalkEachTask(walk, into(walked.rows, walker), &from_end));
     // Process after process, from the end of what the other thread has read.
-    size_t end = std::reduce(from_end.taken().begin(), from_end.taken().end());
-    for (const size_t tasks : from_end.taken() | std::views::reverse) {
-      const auto first = rows.begin() + ptrdiff_t(end - tasks);
-      std::move(first, first + ptrdiff_t(tasks), std::back_inserter(walked.rows));
-      end -= tasks;
+    const std::vector<size_t>& taken = from_end.taken();
+    // Where nothing was taken, that thread may still be at them.
+    size_t end = std::reduce(taken.begin(), taken.end());
+    for (auto tasks = taken.rbegin(); tasks != taken.rend(); ++tasks) {
+      const auto first = rows.begin() + ptrdiff_t(end - *tasks);
+      std::move(first, first + ptrdiff_t(*tasks), std::back_inserter(walked.rows));
+      end -= *tasks;
     }
   }
   walked.anomalies = std::move(anomalies).Take();
