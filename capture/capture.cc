@@ -56,8 +56,8 @@ Copies MakeReadyForCopies(const LiveMemory& memory, const CaptureOptions& option
       .most_bytes = SpareMemory(),
       .buffers = std::make_shared<BufferPool>(kCopyBufferBytes, BufferPool::PageSize::kSmall)};
   if (options.keep == Keep::kAll && !memory.slow_while_running()) {
-    const uint64_t bytes = std::min(copies.most_bytes, EstimateCopies(memory));
-    copies.buffers->Reserve(bytes, CpuThreads(kMostThreads));
+    const uint64_t bytes = std::min(EstimateCopies(memory), memory.MostTouched() * kPageSize);
+    copies.buffers->Reserve(std::min(copies.most_bytes, bytes), CpuThreads(kMostThreads));
   }
   return copies;
 }
