@@ -83,7 +83,7 @@ bool SnapshotMemory::ReadStored(std::span<const Pfn> pages,
     frames.push_back(record.stored_page >> frame_shift_);
   }
   std::ranges::sort(frames);
-  frames.erase(std::ranges::unique(frames).begin(), frames.end());
+  frames.erase(std::unique(frames.begin(), frames.end()), frames.end());
   std::vector<uint64_t> numbers = {pages.size(), frames.size()};
   for (const PageRecord& record : records) {
     const bool stored = record.fate == PageFate::kPresent;
