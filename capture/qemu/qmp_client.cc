@@ -68,6 +68,13 @@ Result<std::unique_ptr<QmpClient>> QmpClient::Open(UniqueFd socket, std::string 
 
 Status QmpClient::Negotiate(Deadline deadline, std::chrono::milliseconds limit) {
   auto first = socket_.Receive(deadline);
+  // QEMU tells also a client of events that it has not greeted yet (monitor_qapi_event_emit,
+  // monitor/monitor.c), where one happens just then.
+  while (first && first->contains("event")) {
+    QueueEvent(*first);
+    KTSTR_TRY(CheckTime(deadline));
+    first = socket_.Receive(deadline);
+  }
   if (!first) {
     const bool silent = first.error().code() == ErrorCode::kTimeout;
     return Fail(std::move(first).error().Wrap(fmt::format(

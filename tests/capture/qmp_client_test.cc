@@ -35,6 +35,18 @@ TEST(QmpClientTest, GreetsAndTellsTheVersion) {
   EXPECT_EQ((*client)->qemu_version(), "7.2.22");
 }
 
+TEST(QmpClientTest, AnEventMayComeBeforeTheGreeting) {
+  ScriptedPeer peer([](ScriptedPeer& p) {
+    p.Event("SHUTDOWN", {{"guest", true}});
+    p.Greet();
+    p.AwaitEnd();
+  });
+  const auto client = Open(peer);
+  ASSERT_TRUE(client) << client.error().ToString();
+  EXPECT_EQ((*client)->qemu_version(), "7.2.22");
+  EXPECT_EQ((*client)->NextEvent(After(seconds(0)))->name, "SHUTDOWN");
+}
+
 TEST(QmpClientTest, ACommandYieldsItsReturnAndEventsOnTheWayAreKept) {
   ScriptedPeer peer([](ScriptedPeer& p) {
     p.Greet();
