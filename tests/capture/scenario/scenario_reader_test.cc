@@ -32,6 +32,15 @@ const TriggerSpec* Find(const Scenario& scenario, TriggerKind kind) {
   return nullptr;
 }
 
+// What toml++ asserts of a file does not hold of any.
+TEST(ScenarioReader, WhatIsNoTomlIsToldWhereItIsNot) {
+  for (const char* text :
+       {"[", "[\n", "[ ", "[=]", "[#", "[.", "[[", "[[\n]]", "[ =", "a.", "a..b = 1", "= 1",
+        "a = ", "a = [", "a = {", "a = \"", "a = 0x", "a = 1-", "[\x01"}) {
+    EXPECT_THAT(Problem(text), HasSubstr("dir/test.toml")) << text;
+  }
+}
+
 TEST(ScenarioReader, EveryCatalogEntryStandsAtItsKind) {
   for (size_t i = 0; i < kTriggerCatalog.size(); ++i) {
     EXPECT_EQ(static_cast<size_t>(kTriggerCatalog[i].kind), i) << kTriggerCatalog[i].name;
