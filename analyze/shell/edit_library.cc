@@ -29,10 +29,6 @@ Result<EditLibrary> LoadEditOnce() {
 
 }  // namespace
 
-Result<const EditLibrary*> EditLibrary::Load() {
-  static const Result<EditLibrary> library = LoadEditOnce();
-  if (!library) return Fail(library.error());
-  return &*library;
-}
+Result<const EditLibrary*> EditLibrary::Load() { return LoadedOnce(&LoadEditOnce); }
 
 }  // namespace ktstr

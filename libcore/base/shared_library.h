@@ -31,4 +31,13 @@ class SharedLibrary {
   std::string needed_;  // how an error begins
 };
 
+// The functions of a library, which `load` finds at the first call. Errors: those of `load`, at
+// each call.
+template <typename Functions>
+Result<const Functions*> LoadedOnce(Result<Functions> (*load)()) {
+  static const Result<Functions> functions = load();
+  if (!functions) return Fail(functions.error());
+  return &*functions;
+}
+
 }  // namespace ktstr

@@ -28,10 +28,6 @@ Result<ElfLibrary> LoadElfOnce() {
 
 }  // namespace
 
-Result<const ElfLibrary*> ElfLibrary::Load() {
-  static const Result<ElfLibrary> library = LoadElfOnce();
-  if (!library) return Fail(library.error());
-  return &*library;
-}
+Result<const ElfLibrary*> ElfLibrary::Load() { return LoadedOnce(&LoadElfOnce); }
 
 }  // namespace ktstr

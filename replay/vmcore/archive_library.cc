@@ -29,10 +29,6 @@ Result<ArchiveLibrary> LoadOnce() {
 
 }  // namespace
 
-Result<const ArchiveLibrary*> ArchiveLibrary::Load() {
-  static const Result<ArchiveLibrary> library = LoadOnce();
-  if (!library) return Fail(library.error());
-  return &*library;
-}
+Result<const ArchiveLibrary*> ArchiveLibrary::Load() { return LoadedOnce(&LoadOnce); }
 
 }  // namespace ktstr::vmcore
