@@ -51,13 +51,12 @@ struct Prepared {
 // Where the pages of a guest that goes on are copied to while it stands still: memory that the
 // system has cleared and handed over before.
 Copies MakeReadyForCopies(const LiveMemory& memory, const CaptureOptions& options) {
-  constexpr size_t kMostThreads = 4;  // more would wait for memory
   Copies copies = {
       .most_bytes = SpareMemory(),
       .buffers = std::make_shared<BufferPool>(kCopyBufferBytes, BufferPool::PageSize::kSmall)};
   if (options.keep == Keep::kAll && !memory.slow_while_running()) {
     const uint64_t bytes = std::min(EstimateCopies(memory), memory.MostTouched() * kPageSize);
-    copies.buffers->Reserve(std::min(copies.most_bytes, bytes), CpuThreads(kMostThreads));
+    copies.buffers->Reserve(std::min(copies.most_bytes, bytes), MemoryThreads());
   }
   return copies;
 }
@@ -74,13 +73,9 @@ Result<Prepared> Prepare(QmpClient& qmp, const CaptureOptions& options, bool sti
       !still && options.then == AfterCapture::kResume && KTSTR_TRY(AskRunState(qmp)).running;
   if (goes_on) prepared.copies = MakeReadyForCopies(*prepared.memory, options);
   if (!still && prepared.memory->slow_while_running()) return prepared;
-  if (options.keep == Keep::kKernel) {
-    prepared.notes = FindNotes(qmp, *prepared.memory, prepared.images.get());
-  } else {
-    for (const Vmcoreinfo& note : Vmcoreinfo::FindAll(*prepared.memory)) {
-      prepared.notes.push_back(note.pa());
-    }
-  }
+  prepared.notes = options.keep == Keep::kKernel
+                       ? FindNotes(qmp, *prepared.memory, prepared.images.get())
+                       : PlacesOf(Vmcoreinfo::FindAll(*prepared.memory));
   prepared.has_notes = true;
   return prepared;
 }

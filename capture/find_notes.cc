@@ -7,7 +7,6 @@
 #include <string>
 
 #include "capture/qemu/register_text.h"
-#include "libcore/image/vmcoreinfo.h"
 #include "libcore/kernel/guest_kernel.h"
 #include "libcore/walk/memory/page_classes.h"
 
@@ -33,12 +32,6 @@ std::vector<MemoryRegion> NearZoneBegins(const GuestMemory& memory) {
   return parts;
 }
 
-std::vector<Pa> PlacesOf(const std::vector<Vmcoreinfo>& notes) {
-  std::vector<Pa> places;
-  for (const Vmcoreinfo& note : notes) places.push_back(note.pa());
-  return places;
-}
-
 // What the kernel that runs says of each page. Nothing where these notes lead to no kernel, or some
 // vCPU is in none of theirs: what is left of an earlier kernel says nothing of memory any more.
 std::optional<PageClasses> ClassesOfRunning(QmpClient& qmp, LiveMemory& memory,
@@ -58,6 +51,12 @@ std::optional<PageClasses> ClassesOfRunning(QmpClient& qmp, LiveMemory& memory,
 }
 
 }  // namespace
+
+std::vector<Pa> PlacesOf(const std::vector<Vmcoreinfo>& notes) {
+  std::vector<Pa> places;
+  for (const Vmcoreinfo& note : notes) places.push_back(note.pa());
+  return places;
+}
 
 std::vector<Pa> FindNotes(QmpClient& qmp, LiveMemory& memory, const ImageStore* images,
                           uint64_t many_pages) {

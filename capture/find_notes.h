@@ -7,9 +7,13 @@
 #include "capture/live_memory.h"
 #include "capture/qemu/qmp_client.h"
 #include "libcore/base/address.h"
+#include "libcore/image/vmcoreinfo.h"
 #include "libcore/kernel/image_store.h"
 
 namespace ktstr {
+
+// Where the notes' texts begin.
+std::vector<Pa> PlacesOf(const std::vector<Vmcoreinfo>& notes);
 
 // As Vmcoreinfo::FindAll, for a guest whose user data will not be read: where a kernel is found
 // that all vCPUs are in, the pages that it calls user data are not looked at. Most of a guest's

@@ -96,15 +96,7 @@ Result<std::vector<uint64_t>> CheckFrames(const InputFile& file, std::span<const
   const uint64_t wanted = threads > 0 ? static_cast<uint64_t>(threads)
                                       : std::max(1u, std::thread::hardware_concurrency());
   const uint64_t useful = (checksums.size() + kBatch - 1) / kBatch;
-  {
-    std::vector<std::jthread> helpers;
-    for (uint64_t i = 1; i < std::min(wanted, useful); ++i) {
-      auto helper = TryThread([&checker] { checker.Work(); });
-      if (!helper) break;
-      helpers.push_back(std::move(*helper));
-    }
-    checker.Work();
-  }
+  InThreads(std::min(wanted, useful), [&checker] { checker.Work(); });
   return checker.Take();
 }
 

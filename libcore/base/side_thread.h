@@ -47,9 +47,10 @@ void InThreads(size_t threads, const Work& work) {
   work();
 }
 
-// The CPUs that there are, at least 1 and at most `most`.
-inline size_t CpuThreads(size_t most) {
-  return std::clamp<size_t>(std::thread::hardware_concurrency(), 1, most);
+// How many threads look through memory in the least time: one for each CPU, up to where more would
+// wait for memory, not for a CPU.
+inline size_t MemoryThreads() {
+  return std::clamp<size_t>(std::thread::hardware_concurrency(), 1, 4);
 }
 
 }  // namespace ktstr

@@ -22,7 +22,6 @@ static_assert(std::tuple_size_v<ImageKey> >= XXH3_SECRET_SIZE_MIN);
 
 // A piece of work: some hundred microseconds of decompression.
 constexpr uint64_t kPieceBytes = 128 << 10;
-constexpr size_t kMostThreads = 4;
 
 struct Piece {
   Kva at;
@@ -90,7 +89,7 @@ Result<ImageDigest> DigestImage(const AddressSpace& space, const ImagePlaces& pl
       if (!hashes[i]) next = pieces.size();
     }
   };
-  InThreads(CpuThreads(kMostThreads), work);
+  InThreads(MemoryThreads(), work);
   std::vector<XXH128_hash_t> all;
   for (Result<XXH128_hash_t>& hash : hashes) {
     if (!hash) return Fail(std::move(hash).error());

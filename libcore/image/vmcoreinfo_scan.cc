@@ -20,8 +20,6 @@ constexpr size_t kMaxNotes = 64;
 // Pages that are the same as the one before them, or cannot be read as it cannot: 128 GiB. An
 // archive needs a few bytes to have 2^32 of them.
 constexpr uint64_t kMaxRepeated = uint64_t{1} << 25;
-// More would wait for memory, not for the CPU.
-constexpr size_t kMostThreads = 4;
 
 // Looks for notes in parts of memory that threads take one after the other.
 class NoteScan {
@@ -119,7 +117,7 @@ std::vector<Vmcoreinfo> Vmcoreinfo::FindIn(const GuestMemory& memory,
                                            std::span<const MemoryRegion> parts,
                                            const std::function<bool(Pfn)>& skip) {
   NoteScan scan(memory, parts, skip);
-  InThreads(CpuThreads(kMostThreads), [&scan] { scan.Work(); });
+  InThreads(MemoryThreads(), [&scan] { scan.Work(); });
   return std::move(scan).Take();
 }
 

@@ -38,8 +38,6 @@ constexpr uint64_t kBatch = 64;
 constexpr size_t kMostFarTails = 64;
 // Frames of a part at least: some ten microseconds of work.
 constexpr uint64_t kPartPages = 2048;
-// More would wait for memory, not for the CPU.
-constexpr size_t kMostThreads = 4;
 
 template <typename T>
 T Load(const std::byte* at) {
@@ -272,7 +270,7 @@ Result<PageClasses> PageClasses::Read(const GuestKernel& kernel, const PageLayou
   for (const MemoryRegion& region : kernel.memory().regions()) regions.emplace_back(region);
   std::vector<Part> parts = PartsOf(regions, layout);
   std::atomic<size_t> next = 0;
-  InThreads(std::min(parts.size(), CpuThreads(kMostThreads)), [&] {
+  InThreads(std::min(parts.size(), MemoryThreads()), [&] {
     for (size_t i = next++; i < parts.size(); i = next++) {
       Classifier(kernel, layout, map, pcp, parts[i]).Run();
     }
