@@ -7,7 +7,7 @@ namespace ktstr::fuzz {
 namespace {
 // More are no likelier to mislead.
 constexpr size_t kMaxChanges = 64;
-// Words to choose from; the first pages are those that lead to the others.
+// Words to choose from.
 constexpr size_t kMaxWords = size_t{1} << 20;
 }  // namespace
 

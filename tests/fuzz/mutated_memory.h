@@ -3,8 +3,9 @@
 
 #include <array>
 #include <memory>
+#include <mutex>
+#include <set>
 #include <unordered_map>
-#include <unordered_set>
 #include <vector>
 
 #include "libcore/memory/guest_memory.h"
@@ -12,7 +13,7 @@
 namespace ktstr::fuzz {
 
 // `base` with private copies of pages that were changed, and a list of those that were looked at.
-// For one thread.
+// To be changed while nobody reads.
 class MutatedMemory : public GuestMemory {
  public:
   explicit MutatedMemory(const GuestMemory& base) : base_(base) {}
@@ -20,7 +21,10 @@ class MutatedMemory : public GuestMemory {
   std::span<const MemoryRegion> regions() const override { return base_.regions(); }
   Pfn NextTouched(Pfn from) const override { return base_.NextTouched(from); }
   PageView View(Pfn pfn) const override {
-    if (recording_ && seen_.insert(pfn.value()).second) pages_.push_back(pfn);
+    if (recording_) {
+      const std::lock_guard lock(mutex_);
+      seen_.insert(pfn);
+    }
     if (const auto found = changed_.find(pfn.value()); found != changed_.end()) {
       return found->second == nullptr ? PageView::NotCaptured(LeftOutReason::kUserData)
                                       : PageView::Present(found->second->data());
@@ -32,15 +36,15 @@ class MutatedMemory : public GuestMemory {
     return Fail(ErrorCode::kReadOnly, "a fuzzer changes memory by itself");
   }
 
-  // The pages that `work` looks at, in the order in which it first does.
+  // The pages that `work` and threads of its own look at, by address: which of them comes first is
+  // no matter of the input.
   template <typename Work>
   std::vector<Pfn> PagesReadBy(Work&& work) {
-    pages_.clear();
     seen_.clear();
     recording_ = true;
     work();
     recording_ = false;
-    return std::move(pages_);
+    return {seen_.begin(), seen_.end()};
   }
 
   void Change(Pa at, uint64_t word) {
@@ -63,8 +67,8 @@ class MutatedMemory : public GuestMemory {
   const GuestMemory& base_;
   std::unordered_map<uint64_t, std::unique_ptr<Page>> changed_;  // null: left out
   bool recording_ = false;
-  mutable std::vector<Pfn> pages_;
-  mutable std::unordered_set<uint64_t> seen_;
+  mutable std::mutex mutex_;
+  mutable std::set<Pfn> seen_;  // guarded by mutex_
 };
 
 }  // namespace ktstr::fuzz
