@@ -9,6 +9,7 @@
 
 #include "capture/system/system_error.h"
 #include "libcore/base/address.h"
+#include "libcore/base/read_at.h"
 
 namespace ktstr {
 
@@ -30,18 +31,12 @@ Result<std::unique_ptr<ProcessRam>> ProcessRam::Open(pid_t pid,
 }
 
 Status ProcessRam::Read(uint64_t address, std::span<std::byte> out) {
-  while (!out.empty()) {
-    const ssize_t n = pread(memory_.get(), out.data(), out.size(), static_cast<off_t>(address));
-    if (n < 0 && errno == EINTR) continue;
-    if (n < 0) {
-      return FailErrno(
-          fmt::format("reading {} bytes of process {} at {:#x}", out.size(), pid_, address));
-    }
-    if (n == 0) return Fail(ErrorCode::kPeer, fmt::format("process {} has ended", pid_));
-    out = out.subspan(size_t(n));
-    address += uint64_t(n);
-  }
-  return {};
+  const auto [bytes, error] = ReadFully(memory_.get(), address, out);
+  if (bytes == out.size()) return {};
+  if (error == 0) return Fail(ErrorCode::kPeer, fmt::format("process {} has ended", pid_));
+  return FailErrno(fmt::format("reading {} bytes of process {} at {:#x}", out.size() - bytes, pid_,
+                               address + bytes),
+                   error);
 }
 
 Status ProcessRam::Write(uint64_t address, std::span<const std::byte> bytes) {

@@ -7,21 +7,17 @@
 #include <algorithm>
 
 #include "capture/system/system_error.h"
+#include "libcore/base/read_at.h"
 
 namespace ktstr {
 
 namespace {
 
 Status ReadAt(int fd, size_t offset, std::span<std::byte> out) {
-  while (!out.empty()) {
-    const ssize_t n = pread(fd, out.data(), out.size(), offset);
-    if (n < 0 && errno == EINTR) continue;
-    if (n < 0) return FailErrno("reading a memory file");
-    if (n == 0) return Fail(ErrorCode::kIo, "a memory file is shorter than expected");
-    out = out.subspan(n);
-    offset += n;
-  }
-  return {};
+  const auto [bytes, error] = ReadFully(fd, offset, out);
+  if (bytes == out.size()) return {};
+  if (error == 0) return Fail(ErrorCode::kIo, "a memory file is shorter than expected");
+  return FailErrno("reading a memory file", error);
 }
 
 }  // namespace

@@ -9,6 +9,8 @@
 #include <cstring>
 #include <utility>
 
+#include "libcore/base/read_at.h"
+
 namespace ktstr::archive {
 
 Result<InputFile> InputFile::Open(const std::string& path, std::string_view wanted) {
@@ -52,22 +54,16 @@ InputFile::~InputFile() {
 }
 
 Status InputFile::ReadAt(uint64_t offset, std::span<std::byte> out) const {
-  while (!out.empty()) {
-    const ssize_t got = pread(fd_, out.data(), out.size(), static_cast<off_t>(offset));
-    if (got < 0 && errno == EINTR) continue;
-    if (got < 0) {
-      return Fail(ErrorCode::kIo, fmt::format("reading {} bytes at offset {:#x}: {}", out.size(),
-                                              offset, std::strerror(errno)));
-    }
-    if (got == 0) {
-      return Fail(
-          ErrorCode::kDamaged,
-          fmt::format("the file ends at offset {:#x}, {} bytes too early", offset, out.size()));
-    }
-    out = out.subspan(static_cast<size_t>(got));
-    offset += static_cast<uint64_t>(got);
+  const auto [bytes, error] = ReadFully(fd_, offset, out);
+  const size_t missing = out.size() - bytes;
+  if (missing == 0) return {};
+  if (error == 0) {
+    return Fail(
+        ErrorCode::kDamaged,
+        fmt::format("the file ends at offset {:#x}, {} bytes too early", offset + bytes, missing));
   }
-  return {};
+  return Fail(ErrorCode::kIo, fmt::format("reading {} bytes at offset {:#x}: {}", missing,
+                                          offset + bytes, std::strerror(error)));
 }
 
 Error InFile(const InputFile& file, Error error) {

@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "libcore/archive/page_scan.h"
+#include "libcore/base/read_at.h"
 #include "libcore/base/text_file.h"
 
 namespace ktstr {
@@ -55,20 +56,13 @@ Error WhyNotOpened(const HostFiles& files, int error) {
                                        : "may be read by root alone");
 }
 
-Status ReadFully(int fd, uint64_t offset, std::span<std::byte> out) {
-  while (!out.empty()) {
-    const ssize_t got = pread(fd, out.data(), out.size(), static_cast<off_t>(offset));
-    if (got < 0 && errno == EINTR) continue;
-    if (got <= 0) {
-      // EINVAL: at an offset that no file has.
-      return Fail(got == 0 || errno == EINVAL ? ErrorCode::kDamaged : ErrorCode::kIo,
-                  fmt::format("reading {} bytes at offset {:#x}: {}", out.size(), offset,
-                              got == 0 ? "there are none" : std::strerror(errno)));
-    }
-    out = out.subspan(static_cast<size_t>(got));
-    offset += static_cast<uint64_t>(got);
-  }
-  return {};
+Status ReadKcore(int fd, uint64_t offset, std::span<std::byte> out) {
+  const auto [bytes, error] = ReadFully(fd, offset, out);
+  if (bytes == out.size()) return {};
+  // EINVAL: at an offset that no file has.
+  return Fail(error == 0 || error == EINVAL ? ErrorCode::kDamaged : ErrorCode::kIo,
+              fmt::format("reading {} bytes at offset {:#x}: {}", out.size() - bytes,
+                          offset + bytes, error == 0 ? "there are none" : std::strerror(error)));
 }
 
 }  // namespace
@@ -106,7 +100,7 @@ Result<std::unique_ptr<HostMemory>> HostMemory::Open(const HostFiles& files) {
   const auto size = static_cast<uint64_t>(status.st_size);
   const CoreBytes bytes = {
       .read = [fd = kcore.get()](uint64_t offset,
-                                 std::span<std::byte> out) { return ReadFully(fd, offset, out); },
+                                 std::span<std::byte> out) { return ReadKcore(fd, offset, out); },
       .size = size};
   auto core = ReadElfCore(bytes);
   if (!core) {
@@ -138,16 +132,16 @@ CoreBytes HostMemory::Bytes() const {
                 // that two threads have their turns (read_kcore_iter, fs/proc/kcore.c, in 7.3 too):
                 // one would get the other's page.
                 const std::scoped_lock lock(kcore_mutex_);
-                return ReadFully(kcore_.get(), offset, out);
+                return ReadKcore(kcore_.get(), offset, out);
               },
           .size = size_};
 }
 
 bool HostMemory::HasRefusingFlags(Pfn pfn) const {
   uint64_t flags = 0;
+  const auto bytes = std::as_writable_bytes(std::span<uint64_t, 1>(&flags, 1));
   if (!page_flags_.valid() ||
-      !ReadFully(page_flags_.get(), pfn.value() * sizeof flags,
-                 std::as_writable_bytes(std::span<uint64_t, 1>(&flags, 1)))) {
+      ReadFully(page_flags_.get(), pfn.value() * sizeof flags, bytes).bytes != sizeof flags) {
     return false;
   }
   return (flags & (kHwpoison | kNoPage | kOffline)) != 0;
