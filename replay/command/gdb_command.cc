@@ -62,16 +62,7 @@ Status ServeSomewhere(FrozenTarget& target, const GdbArguments& arguments) {
   return ServeAt(target, arguments, KTSTR_TRY(ListenAtUnixSocket(path.string())));
 }
 
-Result<ExitCode> Gdb(const GdbArguments& arguments) {
-  if (!arguments.stdio.empty() && arguments.stdio != "-") {
-    return Fail(
-        ErrorCode::kInvalidArgument,
-        fmt::format("'{}' is no place: - is standard input and output", SafeText(arguments.stdio)));
-  }
-  const bool by_stdio = arguments.stdio == "-";
-  if (by_stdio && (arguments.port || !arguments.socket.empty())) {
-    return Fail(ErrorCode::kInvalidArgument, "- excludes --port and --socket");
-  }
+Result<ExitCode> Serve(const GdbArguments& arguments, bool by_stdio) {
   bool lost = false;
   const auto machine = KTSTR_TRY(OpenMachine(arguments.machine, &lost));
   const auto target = KTSTR_TRY(FrozenTarget::Create(
@@ -89,6 +80,21 @@ Result<ExitCode> Gdb(const GdbArguments& arguments) {
   const InterruptGuard guard({SIGINT, SIGTERM});
   KTSTR_TRY(ServeSomewhere(*target, arguments));
   return lost ? ExitCode::kBadInput : ExitCode::kDone;
+}
+
+Result<ExitCode> Gdb(const GdbArguments& arguments) {
+  if (!arguments.stdio.empty() && arguments.stdio != "-") {
+    return Fail(
+        ErrorCode::kInvalidArgument,
+        fmt::format("'{}' is no place: - is standard input and output", SafeText(arguments.stdio)));
+  }
+  const bool by_stdio = arguments.stdio == "-";
+  if (by_stdio && (arguments.port || !arguments.socket.empty())) {
+    return Fail(ErrorCode::kInvalidArgument, "- excludes --port and --socket");
+  }
+  Result<ExitCode> served = Serve(arguments, by_stdio);
+  if (!served && by_stdio) HearGdbOut(STDIN_FILENO);
+  return served;
 }
 
 void DeclareGdb(Options* gdb, Result<ExitCode>* result) {

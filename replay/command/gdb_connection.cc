@@ -9,7 +9,9 @@
 #include <sys/stat.h>
 #include <sys/un.h>
 
+#include <array>
 #include <cstring>
+#include <tuple>
 
 #include "capture/system/system_error.h"
 #include "libcore/base/interrupt_guard.h"
@@ -78,6 +80,13 @@ Status ServeGdb(GdbTarget& target, int in, int out) {
     if (!KTSTR_TRY(WriteAll(out, answer))) return {};
   }
   return {};
+}
+
+void HearGdbOut(int in) {
+  constexpr int kFirstMs = 1000;
+  pollfd waited = {in, POLLIN, 0};
+  std::array<char, 4096> heard;
+  if (poll(&waited, 1, kFirstMs) > 0) std::ignore = read(in, heard.data(), heard.size());
 }
 
 Result<GdbListener> ListenAtUnixSocket(const std::string& path) {

@@ -13,6 +13,10 @@ namespace ktstr {
 // Bytes of a session between a client and the target, until either is done. Errors: kIo.
 Status ServeGdb(GdbTarget& target, int in, int out);
 
+// For who will not serve: takes what gdb says first, for which it waits a second at most. Else gdb
+// 18 finds its connection reset, and does not show what it was told by standard error.
+void HearGdbOut(int in);
+
 // A socket that waits for clients, closed on exec.
 struct GdbListener {
   UniqueFd fd;

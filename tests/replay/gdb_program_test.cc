@@ -254,6 +254,22 @@ TEST_F(GdbProgramTest, WaitsAtASocketForOneClientAfterAnother) {
   EXPECT_THAT(ran.err, HasSubstr("No such file"));
 }
 
+// gdb 18 shows what it was told by standard error only where its connection was not reset.
+TEST_F(GdbProgramTest, RefusesWithoutResettingTheConnection) {
+  const std::string path = (directory_ / "client.py").string();
+  ASSERT_TRUE(
+      WriteTextFile(path,
+                    "import socket, subprocess, sys\n"
+                    "ours, theirs = socket.socketpair()\n"
+                    "ours.sendall(b'+$qSupported#37')\n"
+                    "program = subprocess.Popen(sys.argv[1:], stdin=theirs, stdout=theirs)\n"
+                    "theirs.close()\n"
+                    "print('heard', ours.recv(100), program.wait())\n"));
+  const Ran ran = RunInShell(fmt::format("python3 {} {} gdb /dev/null -", path, KTSTR_REPLAY));
+  EXPECT_EQ(ran.out, "heard b'' 3\n");
+  EXPECT_THAT(ran.err, HasSubstr("/dev/null"));
+}
+
 TEST_F(GdbProgramTest, RefusesWhatIsNoArchiveAndWordsThatExcludeEachOther) {
   const std::string state = StatePath("stall.kts"), program = KTSTR_REPLAY;
   EXPECT_EQ(RunInShell(program + " gdb /dev/null -").exit_code, 3);
