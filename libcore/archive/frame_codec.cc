@@ -3,9 +3,32 @@
 #include <fmt/format.h>
 #include <zstd_errors.h>
 
+#include <cstring>
+
 #include "libcore/archive/compression_level.h"
 
 namespace ktstr::archive {
+
+namespace {
+
+// RFC 8878, 3.1.1: the frame's header descriptor follows the magic number, and one of its bits says
+// that the low half of the contents' XXH64 follows the last block.
+constexpr size_t kDescriptorAt = 4;
+constexpr std::byte kHasContentChecksum{0x04};
+constexpr size_t kContentChecksumBytes = 4;
+
+uint32_t MagicOf(std::span<const std::byte> frame) {
+  uint32_t magic = 0;
+  if (frame.size() >= sizeof magic) std::memcpy(&magic, frame.data(), sizeof magic);
+  return magic;
+}
+
+bool IsSkippableFrame(std::span<const std::byte> bytes) {
+  return (MagicOf(bytes) & ZSTD_MAGIC_SKIPPABLE_MASK) == ZSTD_MAGIC_SKIPPABLE_START &&
+         ZSTD_findFrameCompressedSize(bytes.data(), bytes.size()) == bytes.size();
+}
+
+}  // namespace
 
 FrameCompressor::FrameCompressor(int level) : context_(ZSTD_createCCtx()) {
   // Out of range levels are clamped by libzstd.
@@ -51,6 +74,22 @@ Status DecompressFrame(std::span<const std::byte> frame, std::span<std::byte> ou
                 fmt::format("it decompresses to {} bytes instead of {}", size, out.size()));
   }
   return {};
+}
+
+Status DecompressComparedFrame(std::span<std::byte> frame, std::span<std::byte> out) {
+  const size_t size = MagicOf(frame) == ZSTD_MAGICNUMBER
+                          ? ZSTD_findFrameCompressedSize(frame.data(), frame.size())
+                          : 0;
+  // Anything else than a frame with its checksum and perhaps a place record is judged by libzstd.
+  if (ZSTD_isError(size) || size <= kDescriptorAt + kContentChecksumBytes ||
+      (frame[kDescriptorAt] & kHasContentChecksum) == std::byte{} ||
+      !(size == frame.size() || IsSkippableFrame(frame.subspan(size)))) {
+    return DecompressFrame(frame, out);
+  }
+  // Without that bit it is the same frame without a checksum. That of task_structs, which are
+  // mostly zeros, would take a seventh of their decompression.
+  frame[kDescriptorAt] &= ~kHasContentChecksum;
+  return DecompressFrame(frame.first(size - kContentChecksumBytes), out);
 }
 
 }  // namespace ktstr::archive

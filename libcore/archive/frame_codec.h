@@ -33,5 +33,9 @@ class FrameCompressor {
 // Decompresses `frame`, which must hold exactly `out.size()` bytes. Uses a context of the calling
 // thread's own. Errors: kDamaged.
 Status DecompressFrame(std::span<const std::byte> frame, std::span<std::byte> out);
+// The same of a memory frame, with its place record, whose compressed bytes were compared with a
+// checksum: what follows from them is not compared once more with that of the contents. `frame` is
+// not the same afterwards.
+Status DecompressComparedFrame(std::span<std::byte> frame, std::span<std::byte> out);
 
 }  // namespace ktstr::archive

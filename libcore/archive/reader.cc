@@ -238,7 +238,7 @@ Status ArchiveReader::ReadCompressedFrame(uint64_t frame, Bytes& out) const {
 Status ArchiveReader::ReadFrame(uint64_t frame, std::span<std::byte> out) const {
   thread_local Bytes compressed;
   KTSTR_TRY(ReadCompressedFrame(frame, compressed));
-  Status status = archive::DecompressFrame(compressed, out);
+  Status status = archive::DecompressComparedFrame(compressed, out);
   if (status) return {};
   return Fail(InFrame(frame, std::move(status).error()));
 }
