@@ -6,6 +6,7 @@
 #include <numeric>
 #include <optional>
 
+#include "libcore/base/huge_pages.h"
 #include "libcore/walk/cpu/cpu_list.h"
 #include "libcore/walk/cpu/cpu_mask.h"
 #include "libcore/walk/members/rq.h"
@@ -199,11 +200,11 @@ Result<Walked<TaskRow>> WalkTasks(const GuestKernel& kernel, std::span<const Sta
     std::vector<TaskRow> rows;
     std::optional<TaskWalker> second;
     TasksFromEnd from_end(walk, [&](const Walk& beside) {
-      rows.reserve(from_end.expected());
+      ReserveInHugePages(rows, from_end.expected());
       second.emplace(beside, frames, wanted);
       return into(rows, *second);
     });
-    walked.rows.reserve(from_end.expected() + kSomeIdleTasks);
+    ReserveInHugePages(walked.rows, from_end.expected() + kSomeIdleTasks);
     KTSTR_TRY(WalkEachTask(walk, into(walked.rows, walker), &from_end));
     // Process after process, from the end of what the other thread has read.
     const std::vector<size_t>& taken = from_end.taken();
