@@ -21,6 +21,7 @@ class ArchiveFile {
   static Result<ArchiveFile> Open(const std::string& path);
 
   const InputFile& file() const { return file_; }
+  const std::string& digest() const { return container_.digest; }  // the archive's identity
   uint64_t frame_count() const { return container_.frame_count(); }
   uint64_t frames_begin() const { return container_.frame_offsets.front(); }  // in the file
   uint64_t frames_end() const { return container_.frame_offsets.back(); }

@@ -5,10 +5,10 @@
 
 #include <algorithm>
 #include <future>
-#include <unordered_map>
 
 #include "libcore/archive/bytes.h"
 #include "libcore/archive/pack/archive_file.h"
+#include "libcore/archive/pack/page_census.h"
 #include "libcore/archive/pack/page_store.h"
 #include "libcore/archive/pack/recipe.h"
 #include "libcore/archive/worker_pool.h"
@@ -19,27 +19,21 @@ namespace {
 
 using archive::ArchiveFile;
 using archive::Digest;
+using archive::PageCensus;
+using archive::PageIndex;
 using archive::Recipe;
 using archive::Step;
 using archive::WorkerPool;
 using Bytes = std::vector<std::byte>;
 
 constexpr uint64_t kFramesPerTask = 32;
-constexpr uint64_t kNoPage = UINT64_MAX;
 
-struct DigestHash {
-  size_t operator()(const Digest& digest) const {
-    size_t hash;
-    std::memcpy(&hash, digest.data(), sizeof hash);
-    return hash;
-  }
-};
-
-// A page that occurs somewhere.
-struct PageUse {
-  size_t first_archive = 0;
-  bool shared = false;
-  uint64_t number = kNoPage;  // in the pack
+// What is kept of an archive while others are read. It is opened anew for each step: a thousand of
+// them would be a thousand open files, and what each of those says of its frames.
+struct Source {
+  std::string digest;
+  std::optional<int> level;
+  archive::PageRuns pages;  // all that it stores, of the census
 };
 
 std::span<const std::byte> PageAt(const Bytes& pages, uint64_t page) {
@@ -83,16 +77,29 @@ class Packer {
  private:
   using Hashes = std::vector<Digest>;
 
+  // One archive, open, and the pages that it stores.
+  struct Opened {
+    ArchiveFile file;
+    std::optional<int> level;
+    std::vector<PageIndex> pages;
+
+    std::span<const PageIndex> PagesOf(uint64_t frame) const {
+      return std::span(pages).subspan(frame * file.PageCount(0), file.PageCount(frame));
+    }
+  };
+
+  // Errors: those of ArchiveFile::Open; kIo when it is another one than before.
+  Result<ArchiveFile> OpenAgain(size_t index) const;
+  Result<Opened> OpenWithPages(size_t index) const;
   Result<Hashes> HashFrames(const ArchiveFile& archive, uint64_t begin, uint64_t end) const;
   // Whether the frame has a page that another archive has, too: then it is made again from pages.
-  bool IsShared(size_t index, uint64_t frame) const;
-  std::span<const Digest> HashesOf(size_t index, uint64_t frame) const;
+  bool IsShared(const Opened& archive, uint64_t frame) const;
   // What is to be done for a memory frame, and the size of the place record that then follows.
   struct FrameStep {
     Step step;
     uint64_t record = 0;  // in bytes
   };
-  Result<std::vector<FrameStep>> StepsOf(size_t index, const archive::PageStore& store);
+  Result<std::vector<FrameStep>> StepsOf(const Opened& archive, const archive::PageStore& store);
   Status AppendVerbatim(const ArchiveFile& archive, uint64_t begin, uint64_t end, Recipe* recipe);
   Result<Recipe> RecipeOf(size_t index, const archive::PageStore& store);
   void Report() {
@@ -104,21 +111,34 @@ class Packer {
   OutputFile& file_;
   WorkerPool pool_;
   std::vector<archive::BlockPlace> blocks_;
-  std::vector<ArchiveFile> archives_;
-  std::vector<std::optional<int>> levels_;
-  std::vector<Hashes> hashes_;  // of each archive's stored pages
-  std::unordered_map<Digest, PageUse, DigestHash> uses_;
+  std::vector<Source> sources_;
+  PageCensus census_;
   size_t done_ = 0;
 };
 
 Status Packer::Open() {
+  if (packed_.size() >= PageCensus::kNobody) {
+    return Fail(ErrorCode::kUnsupported, fmt::format("{} archives in one pack", packed_.size()));
+  }
   for (const PackedArchive& one : packed_) {
-    archives_.push_back(KTSTR_TRY(ArchiveFile::Open(one.path)));
-    levels_.push_back(KTSTR_TRY(archives_.back().FindLevel()));
-    summary.archive_bytes += archives_.back().file().size();
-    summary.not_rebuilt += archives_.back().frame_count() > 0 && !levels_.back();
+    const ArchiveFile file = KTSTR_TRY(ArchiveFile::Open(one.path));
+    Source& source = sources_.emplace_back();
+    source.digest = file.digest();
+    source.level = KTSTR_TRY(file.FindLevel());
+    summary.archive_bytes += file.file().size();
+    summary.not_rebuilt += file.frame_count() > 0 && !source.level;
   }
   return {};
+}
+
+Result<ArchiveFile> Packer::OpenAgain(size_t index) const {
+  ArchiveFile file = KTSTR_TRY(ArchiveFile::Open(packed_[index].path));
+  if (file.digest() == sources_[index].digest) return file;
+  return Fail(InFile(file.file(), Error(ErrorCode::kIo, "it became another one meanwhile")));
+}
+
+Result<Packer::Opened> Packer::OpenWithPages(size_t index) const {
+  return Opened{KTSTR_TRY(OpenAgain(index)), sources_[index].level, sources_[index].pages.Pages()};
 }
 
 Result<Packer::Hashes> Packer::HashFrames(const ArchiveFile& archive, uint64_t begin,
@@ -133,54 +153,51 @@ Result<Packer::Hashes> Packer::HashFrames(const ArchiveFile& archive, uint64_t b
 }
 
 Status Packer::Survey() {
-  for (size_t i = 0; i < archives_.size(); ++i) {
-    const ArchiveFile& file = archives_[i];
+  for (size_t i = 0; i < sources_.size(); ++i) {
+    const ArchiveFile file = KTSTR_TRY(OpenAgain(i));
     const auto parts =
         KTSTR_TRY(OverFrames(file.frame_count(), pool_, [&](uint64_t begin, uint64_t end) {
           return HashFrames(file, begin, end);
         }));
-    Hashes& all = hashes_.emplace_back();
-    for (const Hashes& part : parts) all.insert(all.end(), part.begin(), part.end());
-    summary.pages += all.size();
-    Report();
-    if (!levels_[i]) continue;
-    for (const Digest& hash : all) {
-      const auto [use, is_new] = uses_.try_emplace(hash, PageUse{i});
-      if (!is_new && use->second.first_archive != i) use->second.shared = true;
+    for (const Hashes& part : parts) {
+      for (const Digest& hash : part) {
+        const PageIndex page = KTSTR_TRY(census_.Find(hash));
+        sources_[i].pages.Add(page);
+        if (sources_[i].level) census_.NoteUser(page, uint32_t(i));
+      }
+      summary.pages += part.size();
     }
+    Report();
   }
-  for (const Hashes& all : hashes_) {
-    summary.shared_pages += uint64_t(std::ranges::count_if(all, [&](const Digest& hash) {
-      const auto use = uses_.find(hash);
-      return use != uses_.end() && use->second.shared;
-    }));
+  for (const Source& source : sources_) {
+    summary.shared_pages += uint64_t(std::ranges::count_if(
+        source.pages.Pages(), [&](PageIndex page) { return census_.use(page).shared != 0; }));
   }
   return {};
 }
 
-std::span<const Digest> Packer::HashesOf(size_t index, uint64_t frame) const {
-  const ArchiveFile& file = archives_[index];
-  return std::span(hashes_[index]).subspan(frame * file.PageCount(0), file.PageCount(frame));
-}
-
-bool Packer::IsShared(size_t index, uint64_t frame) const {
-  return levels_[index] && std::ranges::any_of(HashesOf(index, frame), [&](const Digest& hash) {
-           return uses_.at(hash).shared;
+bool Packer::IsShared(const Opened& archive, uint64_t frame) const {
+  return archive.level && std::ranges::any_of(archive.PagesOf(frame), [&](PageIndex page) {
+           return census_.use(page).shared != 0;
          });
 }
 
 Status Packer::WritePages() {
   archive::PageStoreWriter writer(file_, blocks_, pool_, options_.compression_level);
-  for (size_t i = 0; i < archives_.size(); ++i) {
-    for (uint64_t frame = 0; frame < archives_[i].frame_count(); ++frame) {
-      if (!IsShared(i, frame)) continue;
-      const auto hashes = HashesOf(i, frame);
-      const auto is_new = [&](const Digest& hash) { return uses_.at(hash).number == kNoPage; };
-      if (std::ranges::none_of(hashes, is_new)) continue;
-      const Bytes pages = KTSTR_TRY(archives_[i].ReadPages(frame));
-      for (size_t p = 0; p < hashes.size(); ++p) {
-        PageUse& use = uses_.at(hashes[p]);
-        if (use.number == kNoPage) use.number = KTSTR_TRY(writer.Add(PageAt(pages, p)));
+  for (size_t i = 0; i < sources_.size(); ++i) {
+    const Opened archive = KTSTR_TRY(OpenWithPages(i));
+    for (uint64_t frame = 0; frame < archive.file.frame_count(); ++frame) {
+      if (!IsShared(archive, frame)) continue;
+      const auto stored = archive.PagesOf(frame);
+      const auto is_new = [&](PageIndex page) {
+        return census_.use(page).number == PageCensus::kNoNumber;
+      };
+      if (std::ranges::none_of(stored, is_new)) continue;
+      const Bytes pages = KTSTR_TRY(archive.file.ReadPages(frame));
+      for (size_t p = 0; p < stored.size(); ++p) {
+        if (!is_new(stored[p])) continue;
+        // No more than there are in the census.
+        census_.use(stored[p]).number = uint32_t(KTSTR_TRY(writer.Add(PageAt(pages, p))));
       }
     }
   }
@@ -188,21 +205,21 @@ Status Packer::WritePages() {
 }
 
 // For each frame a step; one without pages for a frame that is to be kept as it is.
-Result<std::vector<Packer::FrameStep>> Packer::StepsOf(size_t index,
+Result<std::vector<Packer::FrameStep>> Packer::StepsOf(const Opened& archive,
                                                        const archive::PageStore& store) {
-  const ArchiveFile& file = archives_[index];
+  const ArchiveFile& file = archive.file;
   const auto parts = KTSTR_TRY(
       OverFrames(file.frame_count(), pool_,
                  [&](uint64_t begin, uint64_t end) -> Result<std::vector<FrameStep>> {
                    archive::PageStore::Cursor cursor(store);
-                   archive::FrameCompressor compressor(levels_[index].value_or(1));
+                   archive::FrameCompressor compressor(archive.level.value_or(1));
                    Bytes pages;
                    std::vector<FrameStep> steps;
                    for (uint64_t frame = begin; frame < end; ++frame) {
                      auto& [step, record] = steps.emplace_back();
-                     if (!IsShared(index, frame)) continue;
-                     for (const Digest& hash : HashesOf(index, frame))
-                       step.pages.push_back(uses_.at(hash).number);
+                     if (!IsShared(archive, frame)) continue;
+                     for (const PageIndex page : archive.PagesOf(frame))
+                       step.pages.push_back(census_.use(page).number);
                      Bytes again;
                      KTSTR_TRY(archive::CompressStep(step, cursor, compressor, pages, again));
                      const auto stands = KTSTR_TRY(file.ReadCompressed(frame));
@@ -226,16 +243,17 @@ Status Packer::AppendVerbatim(const ArchiveFile& archive, uint64_t begin, uint64
 }
 
 Result<Recipe> Packer::RecipeOf(size_t index, const archive::PageStore& store) {
-  const ArchiveFile& file = archives_[index];
+  const Opened archive = KTSTR_TRY(OpenWithPages(index));
+  const ArchiveFile& file = archive.file;
   Recipe recipe{.name = packed_[index].name,
                 .file_size = file.file().size(),
                 .digest = KTSTR_TRY(file.HashWhole()),
-                .level = levels_[index].value_or(0),
+                .level = archive.level.value_or(0),
                 .zstd_version = ZSTD_versionString(),
                 .steps = {},
                 .verbatim = {}};
   KTSTR_TRY(AppendVerbatim(file, 0, file.frames_begin(), &recipe));
-  std::vector<FrameStep> steps = KTSTR_TRY(StepsOf(index, store));
+  std::vector<FrameStep> steps = KTSTR_TRY(StepsOf(archive, store));
   uint64_t at = file.frames_begin();
   for (uint64_t frame = 0; frame < steps.size(); ++frame) {
     const uint64_t end = at + file.CompressedSize(frame);
@@ -256,7 +274,7 @@ Status Packer::WriteRecipes() {
   const auto written = archive::InputFile::Open(KTSTR_TRY(file_.Readable()));
   if (!written) return Fail(written.error());
   const archive::PageStore store = KTSTR_TRY(archive::PageStore::Open(*written, blocks_));
-  for (size_t i = 0; i < archives_.size(); ++i) {
+  for (size_t i = 0; i < sources_.size(); ++i) {
     const Recipe recipe = KTSTR_TRY(RecipeOf(i, store));
     const Bytes payload = KTSTR_TRY(archive::EncodeRecipe(recipe));
     blocks_.push_back(

@@ -1,6 +1,8 @@
 // Packs: every archive comes back bit for bit, a shared page stands once, and damage is told.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/resource.h>
+#include <unistd.h>
 #include <zstd.h>
 
 #include <filesystem>
@@ -228,6 +230,35 @@ TEST_F(PackTest, NothingIsOverwrittenAndNothingIsLeftBehind) {
   EXPECT_EQ(WritePack(directory_ / "y.ktspack", archives_, {}).error().code(),
             ErrorCode::kNotFound);
   EXPECT_FALSE(std::filesystem::exists(directory_ / "y.ktspack"));
+}
+
+TEST_F(PackTest, ACollectionMayBeLargerThanTheNumberOfFilesThatMayBeOpen) {
+  for (int i = 0; i < 30; ++i) Write("many" + std::to_string(i), 0, 10);
+  struct rlimit before = {};
+  ASSERT_EQ(getrlimit(RLIMIT_NOFILE, &before), 0);
+  const int next = dup(STDERR_FILENO);
+  ASSERT_GE(next, 0);
+  close(next);
+  const struct rlimit few = {rlim_t(next) + 10, before.rlim_max};
+  ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &few), 0);
+  Pack();
+  ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &before), 0);
+  ExpectAllBack();
+}
+
+TEST_F(PackTest, AnArchiveThatBecomesAnotherOneMeanwhileIsNotPacked) {
+  Write("one", 0, 10);
+  Write("two", 0, 20);
+  const auto replace = [this](size_t done, size_t) {
+    if (done == 1)
+      std::filesystem::copy_file(archives_[1].path, archives_[0].path,
+                                 std::filesystem::copy_options::overwrite_existing);
+  };
+  const auto packed = WritePack(pack_, archives_, {}, {.progress = replace});
+  ASSERT_FALSE(packed);
+  EXPECT_EQ(packed.error().code(), ErrorCode::kIo);
+  EXPECT_NE(packed.error().ToString().find("one.kts"), std::string::npos);
+  EXPECT_FALSE(std::filesystem::exists(pack_));
 }
 
 TEST_F(PackTest, DamageIsToldAndNeverGivesAnotherArchive) {
