@@ -53,8 +53,12 @@ class Collector {
     return wanted_ == nullptr ||
            std::ranges::any_of(names, [this](const char* name) { return wanted_->contains(name); });
   }
-  bool WantsOnly(const char* name) const {
-    return wanted_ != nullptr && wanted_->size() == 1 && wanted_->contains(name);
+  // Whether some are, and all of them among these.
+  bool WantsOnly(std::initializer_list<std::string_view> names) const {
+    return wanted_ != nullptr && !wanted_->empty() &&
+           std::ranges::all_of(*wanted_, [&](const auto& wanted) {
+             return std::ranges::find(names, std::string_view(wanted.first)) != names.end();
+           });
   }
   ColumnsWanted ColumnsOf(const char* table) const {
     if (wanted_ == nullptr) return ColumnsWanted();
@@ -192,6 +196,9 @@ void WalkKernel(const GuestKernel& kernel, Collector& tables) {
   if (tables.Wants({"kernel"})) tables.Add(KernelRows(kernel));
   if (tables.Wants({"crash_note"})) tables.Add(CrashNoteRows(kernel));
   tables.Step(5);
+  // One look at each task and one at its stack.
+  std::optional<OnePass> pass;
+  if (tables.WantsOnly({"task", "stack_frame"})) pass.emplace(kernel.memory());
   std::span<const StackFrameRow> frames;
   bool have_stacks = false;
   if (tables.Wants({"stack_frame", "lock_wait", "pipe_end"}) || tables.WantsWaitChannels()) {
@@ -202,10 +209,9 @@ void WalkKernel(const GuestKernel& kernel, Collector& tables) {
   tables.Step(30);
   if (tables.Wants({"task"})) {
     const ColumnsWanted columns = tables.ColumnsOf("task");
-    std::optional<OnePass> pass;
-    if (tables.WantsOnly("task")) pass.emplace(kernel.memory());
     tables.Add(settled([&] { return WalkTasks(kernel, frames, columns); }));
   }
+  pass.reset();
   tables.Step(10);
   if (have_stacks && tables.Wants({"lock_wait", "pipe_end"})) {
     auto waits = settled([&] { return WalkLockWaits(kernel, frames); });

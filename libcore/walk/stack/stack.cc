@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <atomic>
 #include <iterator>
+#include <memory>
 #include <thread>
 #include <utility>
 
@@ -13,8 +14,9 @@
 #include "libcore/walk/row/row_reader.h"
 #include "libcore/walk/stack/cpu_context.h"
 #include "libcore/walk/stack/stack_batch.h"
+#include "libcore/walk/stack/stack_head.h"
 #include "libcore/walk/stack/unwind.h"
-#include "libcore/walk/task/task_prefetch.h"
+#include "libcore/walk/task/read_tasks.h"
 
 namespace ktstr {
 
@@ -27,13 +29,6 @@ namespace ktstr {
 namespace {
 
 constexpr uint64_t kTaskDead = 0x80;  // TASK_DEAD, include/linux/sched.h
-
-struct TaskStackMembers : Fields {
-  explicit TaskStackMembers(const Walk& walk) : Fields(walk, kTaskStruct) {}
-  MaybeMember state = Need(task_member::kState), exit_state = Need(task_member::kExitState),
-              stack = Need(task_member::kStack), saved_sp = Need("thread.sp"),
-              stack_refcount = Maybe("stack_refcount.refs.counter", "stack_refcount.counter");
-};
 
 // What a task that was switched away left at its saved stack pointer: struct inactive_task_frame
 // (arch/x86/include/asm/switch_to.h), above which a new one has its user registers.
@@ -60,6 +55,33 @@ Unwound Ended(StackEnd end, std::string detail, std::optional<Kva> at = std::nul
   return unwound;
 }
 
+// What is known of a task already, else what stands in it.
+class TaskCells {
+ public:
+  TaskCells(const Walk& walk, const StackHead& head, const TaskStackMembers& members)
+      : cells_(walk, head.task.task, "a task"), head_(head), members_(members) {}
+
+  CellReader& cells() { return cells_; }
+  std::optional<Kva> Stack() { return head_.known ? head_.stack : cells_.Pointer(members_.stack); }
+  std::optional<Kva> SavedSp() {
+    return head_.known ? head_.saved_sp : cells_.Pointer(members_.saved_sp);
+  }
+  std::optional<int64_t> Users() {
+    return head_.known ? head_.users : cells_.Integer(members_.stack_refcount);
+  }
+  std::optional<uint64_t> State() {
+    return head_.known ? head_.state : cells_.Unsigned(members_.state);
+  }
+  std::optional<uint64_t> ExitState() {
+    return head_.known ? head_.exit_state : cells_.Unsigned(members_.exit_state);
+  }
+
+ private:
+  CellReader cells_;
+  const StackHead& head_;
+  const TaskStackMembers& members_;
+};
+
 class StackWalker {
  public:
   // What is wrong with symbols and ORC tables is noted in `of_tables`, whoever comes upon it.
@@ -74,10 +96,15 @@ class StackWalker {
   }
 
   // The rows of one task, to be finished by Add: in between stands what Unwind noted of tables.
-  Unwound Unwind(const TaskRef& ref, StackFrameRow& common) {
-    CellReader task(walk_, ref.task, "a task");
+  Unwound Unwind(const StackHead& head, StackFrameRow& common) {
+    const TaskRef& ref = head.task;
+    TaskCells task(walk_, head, task_);
+    if (head.known) {
+      common = head.common;
+    } else {
+      columns_.Read(task.cells(), common);
+    }
     common.task_kva = Hex(ref.task);
-    columns_.Read(task, common);
     if (ref.idle_cpu) common.cpu = *ref.idle_cpu;
     const CpuContext* cpu = CpuThatIsOn(ref.task);
     if (cpu == nullptr) return UnwindSaved(task, ref);
@@ -135,7 +162,7 @@ class StackWalker {
 
   StackArea AreaOf(Kva stack) const { return {StackKind::kTask, stack, stack + stack_size_}; }
 
-  Unwound UnwindRunning(CellReader& task, const CpuContext& cpu) {
+  Unwound UnwindRunning(TaskCells& task, const CpuContext& cpu) {
     const VcpuRegisters& vcpu = *cpu.vcpu;
     if (vcpu.mode() == VcpuMode::kUser) {
       Unwound unwound = Ended(StackEnd::kUserMode, "executing", Kva(vcpu.rip));
@@ -143,7 +170,7 @@ class StackWalker {
       return unwound;
     }
     std::vector<StackArea> areas = cpu.stacks;
-    if (const auto stack = task.Pointer(task_.stack); stack && !stack->is_null()) {
+    if (const auto stack = task.Stack(); stack && !stack->is_null()) {
       areas.insert(areas.begin(), AreaOf(*stack));
     }
     UnwindStart start;
@@ -154,11 +181,11 @@ class StackWalker {
     start.registers = {vcpu.reg(Gpr::kRcx), vcpu.reg(Gpr::kRdx), vcpu.reg(Gpr::kRdi),
                        vcpu.reg(Gpr::kRbp), vcpu.reg(Gpr::kR10), vcpu.reg(Gpr::kR13),
                        vcpu.reg(Gpr::kRax)};
-    start.task = task.object().base();
+    start.task = task.cells().object().base();
     return unwinder_.Unwind(start, areas);
   }
 
-  Unwound UnwindSaved(CellReader& task, const TaskRef& ref) {
+  Unwound UnwindSaved(TaskCells& task, const TaskRef& ref) {
     const Kva kva = ref.task;
     for (const CpuContext& cpu : cpus_) {
       if (cpu.vcpu == nullptr && !cpu.stopped && (cpu.current == kva || cpu.rq_curr == kva)) {
@@ -166,9 +193,9 @@ class StackWalker {
                      fmt::format("CPU {}, whose registers are not there", cpu.cpu));
       }
     }
-    const auto stack = task.Pointer(task_.stack);
-    const auto users = task.Integer(task_.stack_refcount);
-    const auto sp = task.Pointer(task_.saved_sp);
+    const auto stack = task.Stack();
+    const auto users = task.Users();
+    const auto sp = task.SavedSp();
     if (!stack || !sp) return Ended(StackEnd::kUnreadable, "the task itself", kva);
     if (stack->is_null() || users == 0) return WithoutStack(task);
     const StackArea area = AreaOf(*stack);
@@ -206,8 +233,8 @@ class StackWalker {
     return false;
   }
 
-  Unwound WithoutStack(CellReader& task) {
-    const auto state = task.Unsigned(task_.state), exit_state = task.Unsigned(task_.exit_state);
+  Unwound WithoutStack(TaskCells& task) {
+    const auto state = task.State(), exit_state = task.ExitState();
     const bool dead = (exit_state && *exit_state != 0) || (state && (*state & kTaskDead) != 0);
     if (dead) return Ended(StackEnd::kFreed, "the task is dead");
     return Ended(StackEnd::kOffStack, "the task has no stack, but is not dead");
@@ -245,14 +272,14 @@ class StackThread {
   // What is noted beside stacks.
   void NoteRest(StackBatch& batch) { Note(found_, false, batch); }
 
-  void Run(const TaskRef& ref, StackBatch& batch) {
+  void Run(const StackHead& head, StackBatch& batch) {
     StackFrameRow common;
-    const Unwound unwound = walker_->Unwind(ref, common);
+    const Unwound unwound = walker_->Unwind(head, common);
     Note(found_, false, batch);
     Note(of_tables_, true, batch);
     walker_->Add(common, unwound, batch.rows);
     Note(found_, false, batch);
-    batch.tasks.push_back({ref.task, batch.rows.size(), batch.noted.size()});
+    batch.tasks.push_back({head.task.task, batch.rows.size(), batch.noted.size()});
   }
 
  private:
@@ -269,11 +296,16 @@ class StackThread {
   std::optional<StackWalker> walker_;
 };
 
-// Memory that was not looked at before is most of the work.
-Result<std::vector<TaskRef>> ListWithPrefetch(const Walk& walk, int threads) {
-  std::optional<TaskPrefetch> prefetch;
-  if (threads != 1) prefetch.emplace(walk.kernel);
-  return ListTasks(walk);
+// Memory that was not looked at before is most of the work, and two threads look at it.
+Result<std::vector<StackHead>> ReadHeads(const Walk& walk, int threads) {
+  const StackHeadReader reader(walk);
+  const auto make_other = [](const Walk& beside) {
+    auto other = std::make_shared<StackHeadReader>(beside);
+    return [other](const TaskRef& task) { return other->Read(task); };
+  };
+  const auto read = [&reader](const TaskRef& task) { return reader.Read(task); };
+  if (threads == 1) return ReadTasks<StackHead>(walk, read, nullptr);
+  return ReadTasks<StackHead>(walk, read, make_other);
 }
 
 int ThreadsFor(size_t tasks) {
@@ -287,12 +319,12 @@ int ThreadsFor(size_t tasks) {
 // Batches that threads take one after the other, until one fails or there are rows enough.
 class StackBatches {
  public:
-  StackBatches(std::span<const TaskRef> tasks, size_t most_rows)
+  StackBatches(std::span<const StackHead> tasks, size_t most_rows)
       : tasks_(tasks), most_rows_(most_rows), batches_((tasks.size() + kTasks - 1) / kTasks) {}
 
   void Work(StackThread& thread) {
     for (size_t i = next_++; i < batches_.size() && rows_ <= most_rows_; i = next_++) {
-      for (const TaskRef& task : tasks_.subspan(i * kTasks).first(SizeOf(i))) {
+      for (const StackHead& task : tasks_.subspan(i * kTasks).first(SizeOf(i))) {
         thread.Run(task, batches_[i]);
       }
       rows_ += batches_[i].rows.size();
@@ -306,7 +338,7 @@ class StackBatches {
   static constexpr size_t kTasks = 32;
   size_t SizeOf(size_t i) const { return std::min(kTasks, tasks_.size() - i * kTasks); }
 
-  std::span<const TaskRef> tasks_;
+  std::span<const StackHead> tasks_;
   const size_t most_rows_;
   std::vector<StackBatch> batches_;
   std::atomic<size_t> next_ = 0, rows_ = 0;
@@ -318,7 +350,7 @@ Result<Walked<StackFrameRow>> WalkStacks(const GuestKernel& kernel, const WalkLi
                                          int threads) {
   Anomalies anomalies("stack_frame");
   const Walk walk = KTSTR_TRY(Walk::Of(kernel, anomalies, limits));
-  const std::vector<TaskRef> tasks = KTSTR_TRY(ListWithPrefetch(walk, threads));
+  const std::vector<StackHead> tasks = KTSTR_TRY(ReadHeads(walk, threads));
   const WalkMeter meter = *walk.meter;
   StackThread own(walk);
   KTSTR_TRY(own.Begin(walk));
@@ -360,7 +392,7 @@ Result<Walked<StackFrameRow>> WalkStackOf(const GuestKernel& kernel, int64_t pid
   KTSTR_TRY(thread.Begin(walk));
   StackBatch batch;
   for (const TaskRef& task : tasks) {
-    if (thread.PidOf(task) == pid) thread.Run(task, batch);
+    if (thread.PidOf(task) == pid) thread.Run({.task = task, .common = {}}, batch);
   }
   thread.NoteRest(batch);
   if (batch.rows.empty()) {

@@ -2,11 +2,9 @@
 
 #include <algorithm>
 #include <bit>
-#include <iterator>
-#include <numeric>
+#include <memory>
 #include <optional>
 
-#include "libcore/base/huge_pages.h"
 #include "libcore/walk/cpu/cpu_list.h"
 #include "libcore/walk/cpu/cpu_mask.h"
 #include "libcore/walk/members/rq.h"
@@ -16,9 +14,9 @@
 #include "libcore/walk/stack/stack.h"
 #include "libcore/walk/stack/wait_channel.h"
 #include "libcore/walk/system/cgroup_path.h"
+#include "libcore/walk/task/read_tasks.h"
 #include "libcore/walk/task/sched_class.h"
 #include "libcore/walk/task/task_list.h"
-#include "libcore/walk/task/tasks_from_end.h"
 
 namespace ktstr {
 
@@ -32,9 +30,6 @@ constexpr uint32_t kTaskIdle = 0x402;  // TASK_UNINTERRUPTIBLE | TASK_NOLOAD
 constexpr uint32_t kTaskRtlockWait = 0x1000;
 constexpr uint32_t kTaskFrozen = 0x8000;
 constexpr uint64_t kPfKthread = 0x00200000;
-
-// More make place for themselves.
-constexpr size_t kSomeIdleTasks = 64;
 
 struct TaskMembers : Fields {
   explicit TaskMembers(const Walk& walk) : Fields(walk, kTaskStruct) {}
@@ -190,32 +185,13 @@ Result<Walked<TaskRow>> WalkTasks(const GuestKernel& kernel, std::span<const Sta
   const Walk walk = KTSTR_TRY(Walk::Of(kernel, anomalies, limits));
   Anomalies of_tasks("task");  // told after those of their lists
   TaskWalker walker(walk.NotingIn(of_tasks), frames, wanted);
-  Walked<TaskRow> walked;
-  const auto into = [](std::vector<TaskRow>& rows, TaskWalker& reader) {
-    return [&rows, &reader](const TaskRef& task) { rows.push_back(reader.Read(task)); };
+  const auto read = [&walker](const TaskRef& task) { return walker.Read(task); };
+  const auto make_other = [&](const Walk& beside) {
+    auto other = std::make_shared<TaskWalker>(beside, frames, wanted);
+    return [other](const TaskRef& task) { return other->Read(task); };
   };
-  if (!frames.empty()) {
-    KTSTR_TRY(WalkEachTask(walk, into(walked.rows, walker)));
-  } else {
-    std::vector<TaskRow> rows;
-    std::optional<TaskWalker> second;
-    TasksFromEnd from_end(walk, [&](const Walk& beside) {
-      ReserveInHugePages(rows, from_end.expected());
-      second.emplace(beside, frames, wanted);
-      return into(rows, *second);
-    });
-    ReserveInHugePages(walked.rows, from_end.expected() + kSomeIdleTasks);
-    KTSTR_TRY(WalkEachTask(walk, into(walked.rows, walker), &from_end));
-    // Process after process, from the end of what the other thread has read.
-    const std::vector<size_t>& taken = from_end.taken();
-    // Where nothing was taken, that thread may still be at them.
-    size_t end = std::reduce(taken.begin(), taken.end());
-    for (auto tasks = taken.rbegin(); tasks != taken.rend(); ++tasks) {
-      const auto first = rows.begin() + ptrdiff_t(end - *tasks);
-      std::move(first, first + ptrdiff_t(*tasks), std::back_inserter(walked.rows));
-      end -= *tasks;
-    }
-  }
+  Walked<TaskRow> walked;
+  walked.rows = KTSTR_TRY(ReadTasks<TaskRow>(walk, read, make_other));
   walked.anomalies = std::move(anomalies).Take();
   std::ranges::move(std::move(of_tasks).Take(), std::back_inserter(walked.anomalies));
   return walked;

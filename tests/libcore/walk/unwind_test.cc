@@ -42,6 +42,33 @@ TEST_F(UnwindTest, FramesOfAllStacksTogetherHaveALimit) {
   EXPECT_EQ(walked->anomalies[0].kind, "cap");
 }
 
+// Of many tasks a second thread reads from the list's end on what their stacks are unwound from.
+// The parameter is the task that cannot be read, if there is such a one.
+class ManyStacksTest : public ::testing::TestWithParam<std::optional<uint32_t>> {};
+
+TEST_P(ManyStacksTest, WhoReadsTheTasksChangesNothing) {
+  constexpr uint32_t kTasks = 1200;
+  StackGuest guest;
+  const Kva nr_threads = guest.builder().Data("nr_threads", 4);
+  guest.builder().Put<int32_t>(nr_threads, kTasks);
+  for (uint32_t pid = 1; pid <= kTasks; ++pid) {
+    const Kva task = guest.sched.AddProcess({.pid = pid, .state = 1});
+    if (pid == GetParam()) guest.LeaveOut(task);
+  }
+  guest.Finish();
+  const GuestKernel& kernel = guest.Open();
+  for (const WalkLimits& limits :
+       {WalkLimits{}, WalkLimits{.max_nodes = 700}, WalkLimits{.max_all_nodes = 1300}}) {
+    const auto one = WalkStacks(kernel, limits, 1), two = WalkStacks(kernel, limits, 2);
+    ASSERT_TRUE(one && two);
+    EXPECT_GT(one->rows.size(), 0u);
+    EXPECT_TRUE(one->rows == two->rows);
+    EXPECT_EQ(one->anomalies, two->anomalies);
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Unreadable, ManyStacksTest, ::testing::Values(std::nullopt, 1, 600, 1200));
+
 TEST_F(UnwindTest, WhereTheTableCannotBeReadAStackEndsAndNoFramePointerIsBelieved) {
   guest_.sched.AddProcess({.pid = 7, .state = 1});
   guest_.Finish();
