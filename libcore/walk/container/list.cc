@@ -7,6 +7,8 @@
 #include <tuple>
 #include <unordered_set>
 
+#include "libcore/walk/container/visited_nodes.h"
+
 namespace ktstr {
 
 // The list is followed by `next` from the head until it comes back there. Each node must lead back
@@ -142,7 +144,7 @@ class ListWalker {
   Walk walk_;
   Kva head_;
   std::string_view name_;
-  std::unordered_set<uint64_t> visited_;
+  VisitedNodes visited_;
   bool ended_ = false;
 };
 

@@ -1,6 +1,7 @@
 #include "libcore/walk/task/tasks_from_end.h"
 
 #include <algorithm>
+#include <bit>
 #include <memory>
 
 #include "libcore/base/side_thread.h"
@@ -29,12 +30,23 @@ TasksFromEnd::TasksFromEnd(const Walk& walk, Begin begin) : walk_(walk), begin_(
   const int64_t tasks = ThreadCount(walk.kernel);
   expected_ = size_t(std::clamp<int64_t>(tasks, 0, kMostExpected));
   if (tasks < kFewestTasks || std::thread::hardware_concurrency() < 2) return;
+  claimed_ = std::vector<std::atomic<uint64_t>>(std::bit_ceil(2 * expected_));
   thread_ = TryThread([this] { Run(); });
 }
 
-bool TasksFromEnd::ClaimAs(Kva node, Side side) {
-  const std::scoped_lock lock(mutex_);
-  return claimed_.try_emplace(node.value(), side).second;
+bool TasksFromEnd::IsFirst(Kva node) {
+  constexpr uint64_t kOddNumber = 0x9e3779b97f4a7c15;
+  constexpr size_t kMostProbes = 256;
+  const size_t mask = claimed_.size() - 1;
+  size_t slot = (node.value() * kOddNumber) >> (64 - std::countr_zero(claimed_.size()));
+  for (size_t probe = 0; probe < kMostProbes; ++probe, slot = (slot + 1) & mask) {
+    uint64_t there = 0;
+    if (claimed_[slot].compare_exchange_strong(there, node.value(), std::memory_order_relaxed)) {
+      return true;
+    }
+    if (there == node.value()) return false;
+  }
+  return false;
 }
 
 void TasksFromEnd::Run() {
@@ -60,7 +72,7 @@ void TasksFromEnd::Run() {
     if (node == head) return;
     links = walk.kernel.Read<TaskLinks>(node);
     // What leads elsewhere is no list to go along.
-    if (!links || Kva(links->next) != later || !ClaimAs(node, Side::kEnd)) return;
+    if (!links || Kva(links->next) != later || !IsFirst(node)) return;
     visited = 0;
     processes.Visit(node, walk, visit);
     last_ = node;

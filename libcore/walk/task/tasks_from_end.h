@@ -4,10 +4,8 @@
 
 #include <atomic>
 #include <functional>
-#include <mutex>
 #include <optional>
 #include <thread>
-#include <unordered_map>
 #include <vector>
 
 #include "libcore/walk/row/walk.h"
@@ -38,7 +36,7 @@ class TasksFromEnd {
   // top.
   size_t expected() const { return expected_; }
   // Whether the process whose `tasks` is there is for the first thread to read.
-  bool Claim(Kva node) { return thread_ == std::nullopt || ClaimAs(node, Side::kBeginning); }
+  bool Claim(Kva node) { return thread_ == std::nullopt || IsFirst(node); }
   // Of a process that is not: waits for the thread to end. Whether what it read is all of what is
   // left, that process first, and fewer than `most` tasks, with which a cap would have to be told
   // of; if not, the first thread has to read all of it.
@@ -51,16 +49,18 @@ class TasksFromEnd {
   static constexpr int64_t kFewestTasks = 1000;
 
  private:
-  enum class Side : uint8_t { kBeginning, kEnd };
-  bool ClaimAs(Kva node, Side side);
+  // Whether nobody has claimed the process before. Of more than were to be expected, one more is as
+  // good as claimed.
+  bool IsFirst(Kva node);
   void Run();
 
   const Walk walk_;
   const Begin begin_;
   size_t expected_ = 0;
   std::atomic<bool> over_ = false;
-  std::mutex mutex_;
-  std::unordered_map<uint64_t, Side> claimed_;
+  // A hash table that does not grow, with linear probing: the processes that are claimed; 0 for
+  // none.
+  std::vector<std::atomic<uint64_t>> claimed_;
   // The thread's, until it ends.
   std::vector<size_t> visited_;  // of each process
   size_t all_visited_ = 0;
