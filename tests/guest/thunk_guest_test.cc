@@ -24,6 +24,9 @@ class ThunkGuestTest : public testing::TestWithParam<Mitigation> {
  protected:
   static constexpr int kHitsOfEach = 2;
   static constexpr int kMaxSteps = 16;
+  // The workers go through every thunk that they ever use many times in this. That no more come is
+  // announced by nothing.
+  static constexpr seconds kQuiet{3};
 
   static bool IsThunk(std::string_view symbol) {
     return IsIndirectThunk(symbol) || IsReturnThunk(symbol);
@@ -100,7 +103,7 @@ void ThunkGuestTest::StepThrough(const GdbStop& stop) {
 TEST_P(ThunkGuestTest, FromEachInstructionTheWayBackIsToWhoeverCame) {
   for (int i = 0; i < 40 && !HasFailure(); ++i) {
     ASSERT_OK(guest_->gdb().Continue());
-    const auto stop = guest_->gdb().WaitForStop(After(seconds(20)));
+    const auto stop = guest_->gdb().WaitForStop(After(kQuiet));
     if (!stop && stop.error().code() == ErrorCode::kTimeout) break;
     ASSERT_OK(stop);
     if (stop->reason != GdbStop::Reason::kBreakpoint) continue;
