@@ -227,12 +227,12 @@ TEST_F(CheckTest, WhatIsLessSevereThanAskedForPassesInCiAsItDoesInTheExitCode) {
 }
 
 // On real frozen machines: which of the built-in rules each one breaks.
-struct State {
+struct BrokenRules {
   const char* name;
   std::vector<std::string> fails;
 };
 
-class BuiltInRulesTest : public testing::TestWithParam<State> {};
+class BuiltInRulesTest : public testing::TestWithParam<BrokenRules> {};
 
 TEST_P(BuiltInRulesTest, FindWhatTheMachineDiedOf) {
   const auto archive =
@@ -249,19 +249,21 @@ TEST_P(BuiltInRulesTest, FindWhatTheMachineDiedOf) {
 
 INSTANTIATE_TEST_SUITE_P(
     States, BuiltInRulesTest,
-    testing::Values(
-        State{"stall",
-              {"scheduler_stalled", "dsq_piled_up", "idle_beside_work", "not_allowed_on_idle_cpus",
-               "long_wait"}},
-        State{"lost-task", {"lost_task", "long_wait"}}, State{"wrong-cpu", {"scheduler_ended"}},
-        State{"scx-error", {"scheduler_ended"}}, State{"self-exit", {"scheduler_ended"}},
-        State{"starve-cgroup", {"dsq_unconsumed", "dsq_piled_up", "long_wait"}},
-        State{"panic", {"kernel_crashed", "kernel_in_trouble"}},
-        State{"oops", {"kernel_crashed", "kernel_in_trouble"}},
-        State{"soft-lockup",
-              {"cpu_stuck", "kernel_in_trouble", "watchdog_near", "dsq_piled_up", "long_wait"}},
-        State{"rt-hog", {"dsq_piled_up", "long_wait", "cpu_hog"}}),
-    [](const testing::TestParamInfo<State>& info) {
+    testing::Values(BrokenRules{"stall",
+                                {"scheduler_stalled", "dsq_piled_up", "idle_beside_work",
+                                 "not_allowed_on_idle_cpus", "long_wait"}},
+                    BrokenRules{"lost-task", {"lost_task", "long_wait"}},
+                    BrokenRules{"wrong-cpu", {"scheduler_ended"}},
+                    BrokenRules{"scx-error", {"scheduler_ended"}},
+                    BrokenRules{"self-exit", {"scheduler_ended"}},
+                    BrokenRules{"starve-cgroup", {"dsq_unconsumed", "dsq_piled_up", "long_wait"}},
+                    BrokenRules{"panic", {"kernel_crashed", "kernel_in_trouble"}},
+                    BrokenRules{"oops", {"kernel_crashed", "kernel_in_trouble"}},
+                    BrokenRules{"soft-lockup",
+                                {"cpu_stuck", "kernel_in_trouble", "watchdog_near", "dsq_piled_up",
+                                 "long_wait"}},
+                    BrokenRules{"rt-hog", {"dsq_piled_up", "long_wait", "cpu_hog"}}),
+    [](const testing::TestParamInfo<BrokenRules>& info) {
       std::string name = info.param.name;
       std::erase(name, '-');
       return name;

@@ -22,8 +22,8 @@ TEST(DifferingLinesTest, AreTheFewestThatTellTheDifference) {
   EXPECT_THAT(DifferingLines("a\nb", ""), ElementsAre("-a", "-b"));
 }
 
-CorpusRow Row(const std::string& name, std::optional<int64_t> captured_at_ns, int64_t bytes,
-              const std::string& tags = "") {
+CorpusRow CorpusRowOf(const std::string& name, std::optional<int64_t> captured_at_ns, int64_t bytes,
+                      const std::string& tags = "") {
   CorpusRow row;
   row.name = name;
   row.captured_at_ns = captured_at_ns;
@@ -40,8 +40,9 @@ std::vector<std::string> Pruned(const std::vector<CorpusRow>& rows, const PruneO
 }
 
 TEST(PruneTest, TakesWhatIsTooOldAndThenTheOldest) {
-  const std::vector<CorpusRow> rows = {Row("new", 90, 10), Row("old", 10, 10, "keep x"),
-                                       Row("older", 5, 20), Row("mid", 50, 30)};
+  const std::vector<CorpusRow> rows = {CorpusRowOf("new", 90, 10),
+                                       CorpusRowOf("old", 10, 10, "keep x"),
+                                       CorpusRowOf("older", 5, 20), CorpusRowOf("mid", 50, 30)};
   const auto pruned = [&](const PruneOptions& options) { return Pruned(rows, options); };
   using std::chrono::nanoseconds;
   EXPECT_THAT(pruned({.older_than = nanoseconds(60)}), ElementsAre("older", "old"));
@@ -52,7 +53,8 @@ TEST(PruneTest, TakesWhatIsTooOldAndThenTheOldest) {
 }
 
 TEST(PruneTest, WhatIsOfUnknownTimeIsNotTooOldAndGoesLast) {
-  const std::vector<CorpusRow> rows = {Row("unknown", std::nullopt, 10), Row("old", 10, 10)};
+  const std::vector<CorpusRow> rows = {CorpusRowOf("unknown", std::nullopt, 10),
+                                       CorpusRowOf("old", 10, 10)};
   const auto pruned = [&](const PruneOptions& options) { return Pruned(rows, options); };
   EXPECT_THAT(pruned({.older_than = std::chrono::nanoseconds(1)}), ElementsAre("old"));
   EXPECT_THAT(pruned({.max_bytes = 15}), ElementsAre("old"));

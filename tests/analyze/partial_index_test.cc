@@ -13,12 +13,12 @@
 namespace ktstr {
 namespace {
 
-std::string State(const std::string& name) { return std::string(KTSTR_STATE_DIR) + "/" + name; }
+std::string StateFile(const std::string& name) { return std::string(KTSTR_STATE_DIR) + "/" + name; }
 
 class PartialIndexTest : public testing::Test {
  protected:
   void SetUp() override {
-    machine_ = FrozenMachine::Open(State("stall.kts")).value();
+    machine_ = FrozenMachine::Open(StateFile("stall.kts")).value();
     index_.emplace(PartialIndex::Open(*machine_, {}).value());
   }
   QueryResult Ask(const std::string& sql) {
@@ -37,7 +37,7 @@ class PartialIndexTest : public testing::Test {
 };
 
 TEST_F(PartialIndexTest, TablesAndViewsAreThoseOfTheIndex) {
-  const Database whole = OpenIndex(State("stall.kts"), {.use_file = false}).value();
+  const Database whole = OpenIndex(StateFile("stall.kts"), {.use_file = false}).value();
   std::vector<std::string> names = {"log_text"};
   for (const TableInfo* info : AllTableInfos()) names.emplace_back(info->name);
   for (const View& view : Views()) names.emplace_back(view.name);
@@ -86,7 +86,7 @@ TEST_F(PartialIndexTest, OnlyColumnsThatAreAskedForAreRead) {
 }
 
 TEST_F(PartialIndexTest, EveryColumnOfATaskIsTheSameAlone) {
-  const Database whole = OpenIndex(State("stall.kts"), {.use_file = false}).value();
+  const Database whole = OpenIndex(StateFile("stall.kts"), {.use_file = false}).value();
   for (const ColumnInfo& column : TaskRow::Table().info.columns) {
     index_.emplace(PartialIndex::Open(*machine_, {}).value());
     const std::string sql = fmt::format("SELECT \"{}\" FROM task", column.name);

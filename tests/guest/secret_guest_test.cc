@@ -18,7 +18,7 @@
 namespace ktstr {
 namespace {
 
-constexpr char kMemoryUser[] = "/memory_user";
+constexpr char kSecretUser[] = "/memory_user";
 
 // Every byte of the archive's file as zstd -dc gives it (pages), and as it stands there.
 std::string AllOf(const std::string& path) {
@@ -55,11 +55,11 @@ class SecretGuestTest : public testing::Test {
   void SetUp() override {
     MachineOptions options;
     options.kernel = AnyKernel("6.12");
-    options.files = {{KTSTR_MEMORY_USER, kMemoryUser, 0755}};
+    options.files = {{KTSTR_MEMORY_USER, kSecretUser, 0755}};
     auto machine = BootWithWork(options, "spin:1,sleep:2");
     ASSERT_TRUE(machine) << machine.error().ToString();
     machine_ = *std::move(machine);
-    const auto ran = machine_->RunProgram({kMemoryUser, "secret"}, "");
+    const auto ran = machine_->RunProgram({kSecretUser, "secret"}, "");
     ASSERT_TRUE(ran) << ran.error().ToString();
     ASSERT_EQ((*ran)["status"], 0) << ran->dump();
   }

@@ -13,11 +13,11 @@ using synthetic::Arm64Shape;
 using synthetic::BufferMemory;
 using ::testing::HasSubstr;
 
-constexpr uint64_t kMiB = 1 << 20;
+constexpr uint64_t kMebibyte = 1 << 20;
 // QEMU's virt machine: RAM does not begin at 0.
 constexpr Pa kDramBase(0x40000000);
-constexpr uint64_t kRam = 64 * kMiB;
-constexpr Pa kPool = kDramBase + 32 * kMiB;
+constexpr uint64_t kRam = 64 * kMebibyte;
+constexpr Pa kTablePool = kDramBase + 32 * kMebibyte;
 
 struct Variant {
   const char* name;
@@ -30,7 +30,7 @@ class Arm64TablesTest : public ::testing::TestWithParam<Variant> {
   Arm64TablesTest()
       : memory_({{Pfn::Of(kDramBase), Pfn::Of(kDramBase + kRam)}}),
         shape_(GetParam().shape),
-        tables_(memory_, kPool, shape_),
+        tables_(memory_, kTablePool, shape_),
         paging_(Arm64Paging::FromTcr(shape_.Tcr()).value()),
         // PAGE_OFFSET is the begin of the kernel's half (arch/arm64/include/asm/memory.h).
         page_offset_(~uint64_t{0} << shape_.va_bits),
@@ -122,7 +122,7 @@ TEST_P(Arm64TablesTest, ATableOutsideMemoryIsAnErrorOfItsOwn) {
 TEST(Arm64BlocksTest, LargeBlocksAreForTheGranulesThatHaveThem) {
   const auto walk = [](Arm64Shape shape, int level) {
     BufferMemory memory({{Pfn::Of(kDramBase), Pfn::Of(kDramBase + kRam)}});
-    Arm64PageTables tables(memory, kPool, shape);
+    Arm64PageTables tables(memory, kTablePool, shape);
     const Kva va(~uint64_t{0} << (shape.va_bits - 1));
     tables.Map(va, Pa(0), level);
     const Arm64AddressSpace space(memory, tables.root(), *Arm64Paging::FromTcr(shape.Tcr()), {});
@@ -142,7 +142,7 @@ TEST(Arm64WideTest, PhysicalAddressesOf52BitsAreReadFromWhereTheyStand) {
   constexpr Pa kHigh(0x000d'4000'0000'0000);
   for (const Arm64Shape shape : {Arm64Shape{12, 52, true}, {14, 52, true}, {16, 52}, {16, 48}}) {
     BufferMemory memory({{Pfn::Of(kDramBase), Pfn::Of(kDramBase + kRam)}});
-    Arm64PageTables tables(memory, kPool, shape);
+    Arm64PageTables tables(memory, kTablePool, shape);
     const Kva va(~uint64_t{0} << (shape.va_bits - 1));
     tables.Map(va, kHigh);
     const auto paging = Arm64Paging::FromTcr(shape.Tcr());

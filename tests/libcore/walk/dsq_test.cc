@@ -11,7 +11,7 @@ using ::testing::IsEmpty;
 using ::testing::SizeIs;
 using ::testing::UnorderedElementsAre;
 
-DsqState Walk(ScxGuest& guest, const WalkLimits& limits = {}) {
+DsqState DsqsOf(ScxGuest& guest, const WalkLimits& limits = {}) {
   auto state = WalkDsqs(guest.Open(), limits);
   if (state) return *std::move(state);
   ADD_FAILURE() << state.error().ToString();
@@ -61,7 +61,7 @@ TEST_P(DsqTest, EveryKindOfQueueIsThere) {
   guest_.scx.AddDsq(scheduler_, 7);
   guest_.scx.AddDsq(scheduler_, 8);
   guest_.Finish();
-  const DsqState state = Walk(guest_);
+  const DsqState state = DsqsOf(guest_);
   EXPECT_EQ(CountKind(state, "local"), 2u);
   EXPECT_EQ(CountKind(state, "global"), 2u);
   EXPECT_EQ(CountKind(state, "user"), 2u);
@@ -74,7 +74,7 @@ TEST_P(DsqTest, TasksStandInTheOrderOfTheirArrival) {
   const Kva dsq = guest_.scx.AddDsq(scheduler_, 0x1234);
   for (const uint32_t pid : {5, 3, 9}) guest_.scx.Dispatch(dsq, guest_.NewTask(pid));
   guest_.Finish();
-  const DsqState state = Walk(guest_);
+  const DsqState state = DsqsOf(guest_);
   EXPECT_THAT(Listed(state, dsq), ElementsAre(5, 3, 9));
   EXPECT_THAT(ByVtime(state, dsq), IsEmpty());
   const DsqRow& row = RowOf(state, dsq);
@@ -94,7 +94,7 @@ TEST_P(DsqTest, TasksInVtimeOrderHaveBothPlaces) {
     guest_.scx.DispatchByVtime(dsq, guest_.NewTask(pid), vtime);
   }
   guest_.Finish();
-  const DsqState state = Walk(guest_);
+  const DsqState state = DsqsOf(guest_);
   EXPECT_THAT(Listed(state, dsq), ElementsAre(1, 2, 3));
   EXPECT_THAT(ByVtime(state, dsq), ElementsAre(2, 3, 1));
   EXPECT_EQ(state.tasks.at(0).vtime, Hex(300));
@@ -104,7 +104,7 @@ TEST_P(DsqTest, TasksInVtimeOrderHaveBothPlaces) {
 TEST_P(DsqTest, GlobalQueuesTellTheirNodes) {
   guest_.scx.Dispatch(guest_.scx.GlobalDsq(scheduler_, 1), guest_.NewTask(4));
   guest_.Finish();
-  const DsqState state = Walk(guest_);
+  const DsqState state = DsqsOf(guest_);
   EXPECT_THAT(Listed(state, guest_.scx.GlobalDsq(scheduler_, 1)), ElementsAre(4));
   EXPECT_EQ(RowOf(state, guest_.scx.GlobalDsq(scheduler_, 1)).node, 1);
   EXPECT_EQ(state.tasks.at(0).node, 1);
@@ -113,7 +113,7 @@ TEST_P(DsqTest, GlobalQueuesTellTheirNodes) {
 TEST_P(DsqTest, LocalQueuesTellTheirCpus) {
   guest_.sched.queues().AddLocal(1, guest_.NewTask(6));
   guest_.Finish();
-  const DsqState state = Walk(guest_);
+  const DsqState state = DsqsOf(guest_);
   ASSERT_THAT(state.tasks, SizeIs(1));
   EXPECT_EQ(state.tasks[0].pid, 6);
   EXPECT_EQ(state.tasks[0].cpu, 1);
@@ -127,7 +127,7 @@ TEST_P(DsqTest, PlacesOfIteratorsAreNoTasks) {
   guest_.scx.AddCursor(dsq);
   guest_.scx.Dispatch(dsq, guest_.NewTask(2));
   guest_.Finish();
-  const DsqState state = Walk(guest_);
+  const DsqState state = DsqsOf(guest_);
   EXPECT_THAT(Listed(state, dsq), ElementsAre(1, 2));
   EXPECT_THAT(state.anomalies, NoAnomalies());
 }
@@ -143,7 +143,7 @@ TEST(BypassDsqTest, QueuesOfBypassModeTellTheirCpus) {
     const Kva dsq = guest.scx.BypassDsq(scheduler, 1);
     guest.scx.Dispatch(dsq, guest.NewTask(3));
     guest.Finish();
-    const DsqState state = Walk(guest);
+    const DsqState state = DsqsOf(guest);
     EXPECT_THAT(Listed(state, dsq), ElementsAre(3)) << NameOf(layout);
     EXPECT_EQ(RowOf(state, dsq).kind, "bypass");
     EXPECT_EQ(RowOf(state, dsq).cpu, 1);
@@ -159,7 +159,7 @@ TEST(SubSchedulerDsqTest, QueuesOfTheSameIdTellWhoseTheyAre) {
     guest.scx.Dispatch(of_root, guest.NewTask(3));
     guest.scx.Dispatch(of_below, guest.NewTask(4));
     guest.Finish();
-    const DsqState state = Walk(guest);
+    const DsqState state = DsqsOf(guest);
     EXPECT_EQ(RowOf(state, of_root).scheduler, 0);
     EXPECT_EQ(RowOf(state, of_below).scheduler, 1);
     std::map<int64_t, std::optional<int64_t>> schedulers;
@@ -177,7 +177,7 @@ TEST(SubSchedulerDsqTest, QueuesForWhatASubSchedulerMayNotRunTellTheirCpus) {
   guest.scx.Dispatch(reject, guest.NewTask(3));
   guest.scx.Dispatch(rescue, guest.NewTask(4));
   guest.Finish();
-  const DsqState state = Walk(guest);
+  const DsqState state = DsqsOf(guest);
   EXPECT_EQ(CountKind(state, "reject"), 2u);
   EXPECT_EQ(CountKind(state, "rescue"), 2u);
   EXPECT_THAT(Listed(state, reject), ElementsAre(3));
@@ -226,7 +226,7 @@ class DamagedDsqTest : public ::testing::Test {
 
 TEST_F(DamagedDsqTest, ACycleInTheListCostsNothing) {
   guest_.builder().Put(ListNode(5), ListNode(2));
-  const DsqState state = Walk(guest_);
+  const DsqState state = DsqsOf(guest_);
   EXPECT_THAT(Listed(state, dsqs_[0]), ElementsAre(1, 2, 3, 4, 5, 6, 7));
   EXPECT_THAT(state.anomalies, HasAnomaly("cycle", ListNode(2)));
   ExpectTheOtherQueue(state);
@@ -234,7 +234,7 @@ TEST_F(DamagedDsqTest, ACycleInTheListCostsNothing) {
 
 TEST_F(DamagedDsqTest, AWildPointerInTheListCostsNothing) {
   guest_.builder().Put(ListNode(5), guest_.Wild());
-  const DsqState state = Walk(guest_);
+  const DsqState state = DsqsOf(guest_);
   EXPECT_THAT(Listed(state, dsqs_[0]), ElementsAre(1, 2, 3, 4, 5, 6, 7));
   EXPECT_THAT(state.anomalies, HasAnomaly("unmapped", guest_.Wild()));
 }
@@ -242,14 +242,14 @@ TEST_F(DamagedDsqTest, AWildPointerInTheListCostsNothing) {
 TEST_F(DamagedDsqTest, AnUnmappedNodeInTheListCostsNothing) {
   const Kva unmapped = guest_.Unmapped();
   guest_.builder().Put(ListNode(5), unmapped);
-  const DsqState state = Walk(guest_);
+  const DsqState state = DsqsOf(guest_);
   EXPECT_THAT(Listed(state, dsqs_[0]), ElementsAre(1, 2, 3, 4, 5, 6, 7));
   EXPECT_THAT(state.anomalies, HasAnomaly("unmapped", unmapped));
 }
 
 TEST_F(DamagedDsqTest, ATaskThatWasLeftOutCostsOnlyItselfOnTheList) {
   guest_.LeaveOut(ListNode(3));
-  const DsqState state = Walk(guest_);
+  const DsqState state = DsqsOf(guest_);
   EXPECT_THAT(Listed(state, dsqs_[0]), ElementsAre(1, 2, 4, 5, 6, 7));
   EXPECT_THAT(state.anomalies, HasAnomaly("unreadable", ListNode(3)));
   EXPECT_THAT(state.anomalies, HasAnomaly("count", dsqs_[0]));
@@ -257,7 +257,7 @@ TEST_F(DamagedDsqTest, ATaskThatWasLeftOutCostsOnlyItselfOnTheList) {
 }
 
 TEST_F(DamagedDsqTest, TheCapEndsEachListByItself) {
-  const DsqState state = Walk(guest_, {.max_nodes = 6});
+  const DsqState state = DsqsOf(guest_, {.max_nodes = 6});
   EXPECT_THAT(Listed(state, dsqs_[0]), SizeIs(6));
   EXPECT_THAT(state.anomalies, HasAnomaly("cap", ListNode(7)));
   ExpectTheOtherQueue(state);
@@ -267,7 +267,7 @@ TEST_F(DamagedDsqTest, ATaskThatOnlyTheTreeHasIsARowWithoutAPlaceOnTheList) {
   // Out of the list, as __list_del leaves it.
   guest_.builder().Put(ListNode(3), ListNode(5));
   guest_.builder().Put(ListNode(5) + 8, ListNode(3));
-  const DsqState state = Walk(guest_);
+  const DsqState state = DsqsOf(guest_);
   EXPECT_THAT(Listed(state, dsqs_[0]), ElementsAre(1, 2, 3, 5, 6, 7));
   EXPECT_THAT(ByVtime(state, dsqs_[0]), ElementsAre(1, 2, 3, 4, 5, 6, 7));
   EXPECT_THAT(state.anomalies, HasAnomaly("damage", tasks_[3]));
@@ -275,7 +275,7 @@ TEST_F(DamagedDsqTest, ATaskThatOnlyTheTreeHasIsARowWithoutAPlaceOnTheList) {
 
 TEST_F(DamagedDsqTest, ADamagedTreeCostsNoPlaceOnTheList) {
   guest_.builder().Set("rb_node", TreeNode(2), "rb_left", TreeNode(4).value());
-  const DsqState state = Walk(guest_);
+  const DsqState state = DsqsOf(guest_);
   EXPECT_THAT(Listed(state, dsqs_[0]), ElementsAre(1, 2, 3, 4, 5, 6, 7));
   EXPECT_THAT(ByVtime(state, dsqs_[0]), ElementsAre(2, 3, 4, 5, 6, 7));
   EXPECT_THAT(state.anomalies, HasAnomaly("cycle", TreeNode(4)));
@@ -283,14 +283,14 @@ TEST_F(DamagedDsqTest, ADamagedTreeCostsNoPlaceOnTheList) {
 
 TEST_F(DamagedDsqTest, ACycleInTheHashCostsNoQueue) {
   guest_.builder().Put(HashNode(4), HashNode(0));
-  const DsqState state = Walk(guest_);
+  const DsqState state = DsqsOf(guest_);
   EXPECT_THAT(UserDsqs(state), UnorderedElementsAre(0, 1, 2, 3, 4, 5));
   EXPECT_THAT(state.anomalies, HasAnomaly("cycle", HashNode(0)));
 }
 
 TEST_F(DamagedDsqTest, AWildPointerInTheHashCostsOnlyItsBucket) {
   guest_.builder().Put(buckets_, guest_.Wild());
-  const DsqState state = Walk(guest_);
+  const DsqState state = DsqsOf(guest_);
   EXPECT_THAT(UserDsqs(state), UnorderedElementsAre(1, 2, 3, 5));
   EXPECT_THAT(state.anomalies, HasAnomaly("unmapped", guest_.Wild()));
   ExpectTheOtherQueue(state);
@@ -299,21 +299,21 @@ TEST_F(DamagedDsqTest, AWildPointerInTheHashCostsOnlyItsBucket) {
 TEST_F(DamagedDsqTest, AnUnmappedQueueCostsOnlyTheRestOfItsBucket) {
   const Kva unmapped = guest_.Unmapped();
   guest_.builder().Put(HashNode(0), unmapped);
-  const DsqState state = Walk(guest_);
+  const DsqState state = DsqsOf(guest_);
   EXPECT_THAT(UserDsqs(state), UnorderedElementsAre(0, 1, 2, 3, 5));
   EXPECT_THAT(state.anomalies, HasAnomaly("unmapped", unmapped));
 }
 
 TEST_F(DamagedDsqTest, AQueueThatWasLeftOutCostsOnlyItsBucket) {
   guest_.LeaveOut(dsqs_[0]);
-  const DsqState state = Walk(guest_);
+  const DsqState state = DsqsOf(guest_);
   EXPECT_THAT(UserDsqs(state), UnorderedElementsAre(1, 2, 3, 5));
   EXPECT_THAT(state.anomalies, HasAnomaly("unreadable", HashNode(0)));
   ExpectTheOtherQueue(state);
 }
 
 TEST_F(DamagedDsqTest, TheCapEndsTheHashAndSaysSo) {
-  const DsqState state = Walk(guest_, {.max_nodes = 5});
+  const DsqState state = DsqsOf(guest_, {.max_nodes = 5});
   EXPECT_THAT(UserDsqs(state), SizeIs(5));
   EXPECT_EQ(std::count_if(state.anomalies.begin(), state.anomalies.end(),
                           [](const AnomalyRow& row) {
