@@ -3,10 +3,12 @@
 # it crash, hang, read out of bounds, do what C++ does not define, leak, or take more than a set amount of memory.
 #
 #   bash tests/fuzz/run.sh [--seed N] [SECONDS] [NAME...]
+#   bash tests/fuzz/run.sh --build-only
 #
-#   --seed N  try the same inputs in the same order each time, as far as the time reaches; without it others each time
-#   SECONDS   of each, two at once (30)
-#   NAME      of those to run, such as archive or walk (all; the files here say what each proves)
+#   --seed N      try the same inputs in the same order each time, as far as the time reaches; without it others each time
+#   SECONDS       of each, two at once (30)
+#   NAME          of those to run, such as archive or walk (all; the files here say what each proves)
+#   --build-only  run none
 #
 # Builds them with clang in build-fuzz, with address and undefined-behaviour sanitizers. What they begin from is made
 # of fixtures/states and of scenarios and rules in this tree. Runs of five minutes or more keep inputs that reached
@@ -23,6 +25,11 @@ source "$root/tests/sanitize/builds.sh"
 case "${1:-}" in
   -h | --help) show_usage ;;
 esac
+only=
+if [ "${1:-}" = --build-only ]; then
+  only=build
+  shift
+fi
 seed=0
 if [ "${1:-}" = --seed ]; then
   seed=${2:?--seed needs a number}
@@ -39,6 +46,7 @@ ensure_packages "${build_packages[@]}" "${fuzz_packages[@]}"
 step "building the fuzzers"
 configure_sanitized address,undefined
 build_targets fuzzers
+[ -z "$only" ] || exit 0
 programs="$build/tests/fuzz"
 state="$root/fixtures/states/traced.kts"
 rm -rf "$build/seeds"

@@ -2,10 +2,11 @@
 # Runs the unit tests with sanitizers: fails when anything that they run, tests or programs of ours, reads or writes out
 # of bounds, leaks, does what C++ does not define, or has two threads at one thing at once.
 #
-#   bash tests/sanitize/run.sh [LIST [NAME...]]
+#   bash tests/sanitize/run.sh [--build-only] [LIST [NAME...]]
 #
-#   LIST   address,undefined or thread (one after the other)
-#   NAME   of test programs, such as walk_test (all)
+#   --build-only  run nothing
+#   LIST          address,undefined or thread (one after the other)
+#   NAME          of test programs, such as walk_test (all)
 #
 # Builds in build-fuzz, which the fuzzers share, and in build-thread. A test program is one process, a large one
 # several, since under a sanitizer to begin takes longer than most tests. What is left out, and why, says
@@ -18,12 +19,17 @@ source "$(dirname "$0")/../../fixtures/setup/common.sh"
 # shellcheck source=tests/sanitize/builds.sh
 source "$root/tests/sanitize/builds.sh"
 
+only=()
 case "${1:-}" in
   -h | --help) show_usage ;;
+  --build-only)
+    only=(--build-only)
+    shift
+    ;;
 esac
 if [ $# = 0 ]; then
-  bash "$0" address,undefined
-  exec bash "$0" thread
+  bash "$0" ${only[0]+"${only[@]}"} address,undefined
+  exec bash "$0" ${only[0]+"${only[@]}"} thread
 fi
 list=$1
 shift
@@ -40,6 +46,7 @@ mapfile -t names < <(if [ $# -gt 0 ]; then printf '%s\n' "$@"; else sed 's|.*/||
   grep -vxF "$(printf '%s\n' "${left_out[@]}")")
 [ "${#names[@]}" -gt 0 ] || give_up "all of these are left out with $list"
 build_targets "${names[@]}"
+[ "${#only[@]}" = 0 ] || exit 0
 no_tests=$(printf '%s\n' "${left_out[@]}" | { grep -F . || true; } | paste -sd:)
 reports=$(mktemp -d)
 trap 'rm -rf "$reports"' EXIT
