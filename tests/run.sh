@@ -26,15 +26,13 @@ done
 # Who asks for some tests waits for no more than these, nor who is in the middle of a change.
 sanitizers=$([ "$guest" = no ] || [ $# -gt 0 ] || echo yes)
 
-# beside COMMAND...: starts it beside what follows, in a process group of its own: its number is in $beside, what it
-# says in $log.
+# beside FUNCTION: starts it beside what follows, in a session of its own: its number is in $beside, what it says in
+# $log.
 log=$(mktemp)
 beside=
 beside() {
-  set -m
-  "$@" >"$log" 2>&1 </dev/null &
+  setsid bash -euc "root=$(printf %q "$root"); $(declare -f "$1"); $1" >"$log" 2>&1 </dev/null &
   beside=$!
-  set +m
 }
 # What was started beside ends: with its exit code.
 await() {
@@ -58,7 +56,9 @@ get_guests() {
 }
 # Where that fails, the stage that runs it says why.
 build_with_sanitizers() {
-  renice -n 19 -p "$BASHPID" >/dev/null
+  renice -n 19 -p $$ >/dev/null
+  # Where the kernel groups processes by session it is the group's own that counts (autogroup, sched(7)).
+  [ ! -e /proc/$$/autogroup ] || echo 19 2>/dev/null >/proc/$$/autogroup || true
   bash "$root/tests/sanitize/run.sh" --build-only address,undefined
   bash "$root/tests/fuzz/run.sh" --build-only
   bash "$root/tests/sanitize/run.sh" --build-only thread
