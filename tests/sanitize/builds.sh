@@ -13,10 +13,10 @@ configure_sanitized() {
       build="$build-fuzz"
       options+=(-DKTSTR_FUZZERS=ON -DCMAKE_CXX_FLAGS_RELEASE="-O1 -gline-tables-only")
       ;;
-    # Optimizing what this sanitizer adds takes several times as long as it saves.
+    # Optimizing takes the compiler a third longer, and tests that compute a fifth of the time that they take without.
     thread)
       build="$build-thread"
-      options+=(-DCMAKE_CXX_FLAGS_RELEASE="-O0 -gline-tables-only")
+      options+=(-DCMAKE_CXX_FLAGS_RELEASE="-O1 -gline-tables-only")
       ;;
     *)
       echo "${0##*/}: no such sanitizers: $1; there are address,undefined and thread" >&2
