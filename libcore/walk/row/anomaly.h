@@ -62,6 +62,7 @@ class WalkMeter {
     left_ -= nodes;
     return true;
   }
+  size_t left() const { return left_; }
 
  private:
   size_t left_;

@@ -53,12 +53,19 @@ Status WalkEachTask(const Walk& walk, const std::function<void(const TaskRef&)>&
   // Told after what is wrong with the list of leaders.
   Anomalies of_leaders("");
   Walk threads = walk.NotingIn(of_leaders);
+  // Where the list is followed back from its end, its nodes are counted before one is visited.
+  size_t counted = 0;
+  size_t meter_left = walk.meter->left();
   WalkListWhile(walk, processes.ListOf(init_task), "init_task.tasks", [&](Kva node) {
     const size_t left = walk.limits.max_nodes - std::min(walk.limits.max_nodes, visited);
-    if (from_end != nullptr && !from_end->Claim(node) && from_end->Take(node, left)) return false;
+    counted += meter_left - walk.meter->left() - 1;
+    if (from_end != nullptr && !from_end->Claim(node) && from_end->Take(node, left, counted)) {
+      return false;
+    }
     // One more than the leader.
     threads.limits.max_nodes = left - std::min<size_t>(left, 1);
     processes.Visit(node, threads, visit);
+    meter_left = walk.meter->left();
     return true;
   });
   for (const AnomalyRow& anomaly : of_leaders.rows()) {

@@ -78,6 +78,7 @@ void TasksFromEnd::Run() {
     last_ = node;
     visited_.push_back(visited);
     all_visited_ += visited;
+    thread_nodes_ = walk_.limits.max_all_nodes - walk.meter->left();
     sound_ = told.rows().size() == told_at_begin && all_visited_ <= walk.limits.max_nodes;
     if (!sound_) return;
     later = node;
@@ -85,13 +86,13 @@ void TasksFromEnd::Run() {
   sound_ = sound_ && !walk.limits.IsStopped();
 }
 
-bool TasksFromEnd::Take(Kva node, size_t most) {
+bool TasksFromEnd::Take(Kva node, size_t most, size_t counted) {
   // One that it has taken up, it ends.
   if (thread_ && thread_->joinable()) thread_->join();
   thread_.reset();
   if (!sound_ || last_ != node || all_visited_ >= most) return false;
-  // Of the list of processes, where `node` was taken already, and of those of their threads.
-  if (!walk_.meter->Take(visited_.size() - 1 + all_visited_)) return false;
+  const size_t processes = visited_.size() - 1;  // behind this one, which was counted
+  if (!walk_.meter->Take(processes - std::min(processes, counted) + thread_nodes_)) return false;
   taken_ = std::move(visited_);
   return true;
 }

@@ -39,8 +39,9 @@ class TasksFromEnd {
   bool Claim(Kva node) { return thread_ == std::nullopt || IsFirst(node); }
   // Of a process that is not: waits for the thread to end. Whether what it read is all of what is
   // left, that process first, and fewer than `most` tasks, with which a cap would have to be told
-  // of; if not, the first thread has to read all of it.
-  bool Take(Kva node, size_t most);
+  // of; if not, the first thread has to read all of it. Takes of the walk's meter what reading them
+  // would have taken, of which `counted` processes behind that one were taken already.
+  bool Take(Kva node, size_t most, size_t counted);
   // How many tasks were visited of each process, in the order of the visits, once they are taken;
   // nothing else.
   const std::vector<size_t>& taken() const { return taken_; }
@@ -64,6 +65,7 @@ class TasksFromEnd {
   // The thread's, until it ends.
   std::vector<size_t> visited_;  // of each process
   size_t all_visited_ = 0;
+  size_t thread_nodes_ = 0;  // what the lists of their threads took of its meter
   std::optional<Kva> last_;  // where the last process stands
   bool sound_ = true;
   std::vector<size_t> taken_;

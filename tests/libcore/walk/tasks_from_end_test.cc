@@ -123,6 +123,44 @@ TEST_F(TasksFromEndTest, CapsEndTheWalkWhereTheyDoForOne) {
   }
 }
 
+// What a walk goes on with is the same, whoever read the tasks.
+TEST_F(TasksFromEndTest, TheMeterCountsWhatItDoesForOne) {
+  const Pa middle = At(sched_.TasksNode(leaders_[600]));
+  // Of a process on whose list of threads it is not itself.
+  const Pa alone = At(sched_.ThreadHead(leaders_[kProcesses - 2]));
+  const uint64_t own_list = sched_.ThreadHead(leaders_[kProcesses - 2]).value();
+  Open();
+  const auto expect_same = [&](size_t wanted) {
+    Anomalies anomalies("");
+    const Walk one = Walk::Of(*machine_, anomalies).value();
+    const size_t tasks = ListTasks(one).value().size();
+    const Walk two = Walk::Of(*machine_, anomalies).value();
+    std::atomic<size_t> read = 0;
+    TasksFromEnd from_end(two, [&](const Walk&) {
+      return [&](const TaskRef&) {
+        ++read;
+        read.notify_one();
+      };
+    });
+    size_t first = 0;
+    const auto visit = [&](const TaskRef& task) {
+      for (size_t now; !task.idle_cpu && (now = read) < wanted;) read.wait(now);
+      ++first;
+    };
+    ASSERT_TRUE(WalkEachTask(two, visit, &from_end));
+    EXPECT_EQ(first + std::reduce(from_end.taken().begin(), from_end.taken().end()), tasks);
+    EXPECT_LE(first, tasks - wanted);
+    EXPECT_EQ(one.meter->left(), two.meter->left());
+  };
+  expect_same(500);
+  guest_.memory->Put<uint64_t>(alone, own_list);
+  guest_.memory->Put<uint64_t>(alone + 8, own_list);
+  expect_same(500);
+  // What is behind the middle of the list is found from its end.
+  guest_.memory->Put<uint64_t>(middle, 0xdead);
+  expect_same(500);
+}
+
 // Where the list is damaged, counted from its beginning.
 class DamagedTasksTest : public TasksFromEndTest, public testing::WithParamInterface<size_t> {
  protected:
