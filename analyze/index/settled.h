@@ -25,6 +25,9 @@ class Settling {
       : runs_(machine.runs()), ran_(machine.metadata().ran_while_read) {}
   Settling() = default;  // of one that stood still
 
+  // Whether the machine runs while it is walked.
+  bool runs() const { return runs_; }
+
   // What `walk` gives. Of a machine that runs a walk with anomalies is done again, up to three
   // times in all, and the one with the fewest is taken; an anomaly that each of them met at the
   // same place is one, every other is torn. Of one that ran, all are torn that may be.

@@ -202,7 +202,7 @@ void WalkKernel(const GuestKernel& kernel, Collector& tables) {
   std::span<const StackFrameRow> frames;
   bool have_stacks = false;
   if (tables.Wants({"stack_frame", "lock_wait", "pipe_end"}) || tables.WantsWaitChannels()) {
-    auto stacks = settled([&] { return WalkStacks(kernel); });
+    auto stacks = settled([&] { return WalkStacks(kernel, {}, 0, !tables.settling().runs()); });
     have_stacks = stacks.has_value();
     frames = tables.Add(std::move(stacks));
   }

@@ -297,7 +297,11 @@ class StackThread {
 };
 
 // Memory that was not looked at before is most of the work, and two threads look at it.
-Result<std::vector<StackHead>> ReadHeads(const Walk& walk, int threads) {
+Result<std::vector<StackHead>> ReadHeads(const Walk& walk, int threads, bool at_rest) {
+  if (!at_rest) {
+    const auto leave = [](const TaskRef& task) { return StackHead{.task = task, .common = {}}; };
+    return ReadTasks<StackHead>(walk, leave, nullptr);
+  }
   const StackHeadReader reader(walk);
   const auto make_other = [](const Walk& beside) {
     auto other = std::make_shared<StackHeadReader>(beside);
@@ -347,10 +351,10 @@ class StackBatches {
 }  // namespace
 
 Result<Walked<StackFrameRow>> WalkStacks(const GuestKernel& kernel, const WalkLimits& limits,
-                                         int threads) {
+                                         int threads, bool at_rest) {
   Anomalies anomalies("stack_frame");
   const Walk walk = KTSTR_TRY(Walk::Of(kernel, anomalies, limits));
-  const std::vector<StackHead> tasks = KTSTR_TRY(ReadHeads(walk, threads));
+  const std::vector<StackHead> tasks = KTSTR_TRY(ReadHeads(walk, threads, at_rest));
   const WalkMeter meter = *walk.meter;
   StackThread own(walk);
   KTSTR_TRY(own.Begin(walk));

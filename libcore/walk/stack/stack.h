@@ -36,9 +36,10 @@ struct StackFrameRow {
 // row of kind "end" that says how its stack ends. A stack that is not whole is an anomaly. Errors:
 // those of ListTasks, and of reading ORC tables; a kernel that has none is unwound by frame
 // pointers. Walks with so many threads; 0: with several where there are many tasks. What is given
-// does not depend on it.
+// does not depend on it. Of a kernel that is not at rest, what a stack is unwound from is read just
+// before, not when the tasks are listed: a task may have run since.
 Result<Walked<StackFrameRow>> WalkStacks(const GuestKernel& kernel, const WalkLimits& limits = {},
-                                         int threads = 0);
+                                         int threads = 0, bool at_rest = true);
 
 // The same for the thread `pid`; 0 for all idle tasks. Errors: also kNotFound when there is no such
 // thread.

@@ -69,6 +69,49 @@ TEST_P(ManyStacksTest, WhoReadsTheTasksChangesNothing) {
 
 INSTANTIATE_TEST_SUITE_P(Unreadable, ManyStacksTest, ::testing::Values(std::nullopt, 1, 600, 1200));
 
+// Where one page is looked at, a task on another one has gone to sleep.
+class MovingMemory : public GuestMemory {
+ public:
+  MovingMemory(synthetic::BufferMemory& memory, Pa saved_sp, uint64_t sp, Pfn looked_at)
+      : memory_(memory), saved_sp_(saved_sp), sp_(sp), looked_at_(looked_at) {}
+  std::span<const MemoryRegion> regions() const override { return memory_.regions(); }
+  PageView View(Pfn pfn) const override {
+    if (pfn == looked_at_) memory_.Put<uint64_t>(saved_sp_, sp_);
+    return memory_.View(pfn);
+  }
+  Result<std::byte*> Writable(Pfn pfn) override { return memory_.Writable(pfn); }
+
+ private:
+  synthetic::BufferMemory& memory_;
+  Pa saved_sp_;
+  uint64_t sp_;
+  Pfn looked_at_;
+};
+
+TEST(MovingStacksTest, ATaskThatRunsMeanwhileIsUnwoundFromWhereItIs) {
+  synthetic::KernelBuilder builder;
+  synthetic::SchedBuilder sched(builder);
+  synthetic::StackBuilder stacks(builder, sched, OrcStyle::kWithHeader);
+  const Kva first = sched.AddProcess({.pid = 7, .state = 1});
+  const Kva second = sched.AddProcess({.pid = 8, .state = 1});
+  stacks.Finish();
+  sched.Finish();
+  const synthetic::SyntheticGuest guest = builder.Finish();
+  const auto still = GuestKernel::Open(*guest.memory, guest.vcpus).value();
+  const uint64_t saved_sp = still->types().value()->FindMember("task_struct", "thread.sp")->offset;
+  const auto sp_of = [&](Kva task) { return still->Read<uint64_t>(task + saved_sp).value(); };
+  const Pa second_at = still->Translate(second + saved_sp).value();
+  MovingMemory moving(*guest.memory, second_at, sp_of(second),
+                      Pfn::Of(still->Translate(Kva(sp_of(first))).value()));
+  const auto kernel = GuestKernel::Open(moving, guest.vcpus).value();
+  guest.memory->Put<uint64_t>(second_at, 0x10);
+  const auto walked = WalkStacks(*kernel, {}, 1, /*at_rest=*/false);
+  ASSERT_TRUE(walked);
+  EXPECT_EQ(Symbols(walked->rows, 8), Symbols(walked->rows, 7));
+  EXPECT_EQ(EndOf(walked->rows, 8).reason, "end of stack");
+  EXPECT_THAT(walked->anomalies, IsEmpty());
+}
+
 TEST_F(UnwindTest, WhereTheTableCannotBeReadAStackEndsAndNoFramePointerIsBelieved) {
   guest_.sched.AddProcess({.pid = 7, .state = 1});
   guest_.Finish();
