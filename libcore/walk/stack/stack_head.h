@@ -30,6 +30,33 @@ struct TaskStackMembers : Fields {
               stack_refcount = Maybe("stack_refcount.refs.counter", "stack_refcount.counter");
 };
 
+// What is known of a task already, else what stands in it.
+class TaskCells {
+ public:
+  TaskCells(const Walk& walk, const StackHead& head, const TaskStackMembers& members)
+      : cells_(walk, head.task.task, "a task"), head_(head), members_(members) {}
+
+  CellReader& cells() { return cells_; }
+  std::optional<Kva> Stack() { return head_.known ? head_.stack : cells_.Pointer(members_.stack); }
+  std::optional<Kva> SavedSp() {
+    return head_.known ? head_.saved_sp : cells_.Pointer(members_.saved_sp);
+  }
+  std::optional<int64_t> Users() {
+    return head_.known ? head_.users : cells_.Integer(members_.stack_refcount);
+  }
+  std::optional<uint64_t> State() {
+    return head_.known ? head_.state : cells_.Unsigned(members_.state);
+  }
+  std::optional<uint64_t> ExitState() {
+    return head_.known ? head_.exit_state : cells_.Unsigned(members_.exit_state);
+  }
+
+ private:
+  CellReader cells_;
+  const StackHead& head_;
+  const TaskStackMembers& members_;
+};
+
 class StackHeadReader {
  public:
   // Nothing is told of anywhere.
